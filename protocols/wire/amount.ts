@@ -1,0 +1,44 @@
+/**
+ * Amounts: whole micro-units of the unit of account, as a safe integer. 2^53 micro-units are nine thousand million units,
+ * more than any peer here will owe; an integer that is exact in JavaScript, JSON, CBOR and protobuf alike.
+ */
+import { Fault } from './fault.ts'
+
+export type Micro = number
+
+export const microMax: Micro = Number.MAX_SAFE_INTEGER
+const microPerUnit = 1_000_000n
+
+/** The integer a peer sent, or Fault FIELD_INVALID when it is negative or over `max`. */
+export function checkedInteger(value: bigint | number, name: string, max: number = microMax): number {
+  const wide = BigInt(value)
+  if (wide < 0n || wide > BigInt(max)) {
+    throw new Fault('FIELD_INVALID', `${name} is out of range`, { field: name, value: String(wide), max })
+  }
+  return Number(wide)
+}
+
+/** What `quantity` costs at `price` per `per`, rounded up: the provider is never short by a fraction. */
+export function costOf(quantity: bigint, price: Micro, per: bigint): Micro {
+  const exact = quantity * BigInt(price)
+  const rounded = (exact + per - 1n) / per
+  if (rounded > BigInt(microMax)) throw new RangeError('the amount does not fit')
+  return Number(rounded)
+}
+
+/** `1234500` is `"1.2345"`: up to six decimals, no trailing zeros. */
+export function formatMicro(amount: Micro): string {
+  const wide = BigInt(amount)
+  const sign = wide < 0n ? '-' : ''
+  const absolute = wide < 0n ? -wide : wide
+  const fraction = (absolute % microPerUnit).toString().padStart(6, '0').replace(/0+$/, '')
+  return `${sign}${absolute / microPerUnit}${fraction === '' ? '' : `.${fraction}`}`
+}
+
+/** The amount a person typed, or undefined when it is not a non-negative decimal of at most six places. */
+export function parseMicro(text: string): Micro | undefined {
+  const match = /^(\d{1,10})(?:\.(\d{1,6}))?$/.exec(text.trim())
+  if (match === null) return undefined
+  const micro = BigInt(match[1]!) * microPerUnit + BigInt((match[2] ?? '').padEnd(6, '0'))
+  return micro > BigInt(microMax) ? undefined : Number(micro)
+}

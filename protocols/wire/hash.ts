@@ -1,0 +1,34 @@
+/** SHA-256, the one hash of pleach, and CIDs made with it. */
+import { hash } from 'node:crypto'
+
+import * as dagCbor from '@ipld/dag-cbor'
+import { CID } from 'multiformats/cid'
+import * as Digest from 'multiformats/hashes/digest'
+import { fromString } from 'uint8arrays'
+
+import { Fault } from './fault.ts'
+
+export const hashBytes = 32
+const sha256Code = 0x12
+const cidCharsMax = 128
+
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return fromString(hash('sha256', bytes, 'hex'), 'hex')
+}
+
+/** The CIDv1 of a DAG-CBOR document, as base32 text (`bafyrei…`). */
+export function cidOfDocument(bytes: Uint8Array): string {
+  return CID.createV1(dagCbor.code, Digest.create(sha256Code, sha256(bytes))).toString()
+}
+
+/** The text if it is the CIDv1 of a DAG-CBOR document under SHA-256; otherwise Fault FIELD_INVALID. */
+export function checkedCid(text: string, field: string): string {
+  try {
+    if (text.length > cidCharsMax) throw new RangeError('too long')
+    const cid = CID.parse(text)
+    if (cid.version === 1 && cid.code === dagCbor.code && cid.multihash.code === sha256Code && cid.toString() === text) return text
+  } catch {
+    // Falls through: every way of being wrong is the same fault.
+  }
+  throw new Fault('FIELD_INVALID', `${field} is not the CID of a document`, { field, value: text.slice(0, cidCharsMax) })
+}
