@@ -1,0 +1,83 @@
+/** Bids from and to bytes. All validation of a single bid is here; what depends on other bids is in filter.ts. */
+import { create, toBinary } from '@bufbuild/protobuf'
+
+import {
+  Fault,
+  checkedCid,
+  checkedInteger,
+  checkedText,
+  openEnvelope,
+  parseMessage,
+  required,
+  sealEnvelope,
+  type Signed,
+  type Signer,
+} from '../wire/index.ts'
+import { bidBytesMax, bidClassCharsMax, bidTermMsMax, bidType, type Bid } from './messages.ts'
+import { BidSchema } from './wire_pb.ts'
+
+const textCharsMax = 64
+
+export function encodeBid(bid: Bid): Uint8Array {
+  const { requirements } = bid
+  return toBinary(
+    BidSchema,
+    create(BidSchema, {
+      job: bid.job,
+      class: bid.class,
+      issuedMs: BigInt(bid.issuedMs),
+      expiresMs: BigInt(bid.expiresMs),
+      requirements: {
+        runtime: requirements.runtime,
+        cpuMilli: BigInt(requirements.cpuMilli),
+        memoryBytes: BigInt(requirements.memoryBytes),
+        diskBytes: BigInt(requirements.diskBytes),
+        wallMsMax: BigInt(requirements.wallMsMax),
+      },
+      unit: bid.unit,
+      ceilingMicro: BigInt(bid.ceilingMicro),
+      cpuHourMicroMax: BigInt(bid.cpuHourMicroMax),
+    }),
+  )
+}
+
+export function decodeBid(bytes: Uint8Array): Bid {
+  const wire = parseMessage(BidSchema, bytes)
+  const requirements = required(wire.requirements, 'requirements')
+  const bid: Bid = {
+    job: checkedCid(wire.job, 'job'),
+    class: checkedText(wire.class, 'class', bidClassCharsMax),
+    issuedMs: checkedInteger(wire.issuedMs, 'issued_ms'),
+    expiresMs: checkedInteger(wire.expiresMs, 'expires_ms'),
+    requirements: {
+      runtime: checkedText(requirements.runtime, 'runtime', textCharsMax),
+      cpuMilli: checkedInteger(requirements.cpuMilli, 'cpu_milli'),
+      memoryBytes: checkedInteger(requirements.memoryBytes, 'memory_bytes'),
+      diskBytes: checkedInteger(requirements.diskBytes, 'disk_bytes'),
+      wallMsMax: checkedInteger(requirements.wallMsMax, 'wall_ms_max'),
+    },
+    unit: checkedText(wire.unit, 'unit', textCharsMax),
+    ceilingMicro: checkedInteger(wire.ceilingMicro, 'ceiling_micro'),
+    cpuHourMicroMax: checkedInteger(wire.cpuHourMicroMax, 'cpu_hour_micro_max'),
+  }
+  if (bid.requirements.cpuMilli === 0) throw new Fault('FIELD_INVALID', 'a bid asks for some processor', { field: 'cpu_milli' })
+  if (bid.expiresMs <= bid.issuedMs || bid.expiresMs - bid.issuedMs > bidTermMsMax) {
+    throw new Fault('FIELD_INVALID', 'the term of the bid is not lawful', { termMs: bid.expiresMs - bid.issuedMs, bidTermMsMax })
+  }
+  return bid
+}
+
+export function sealBid(signer: Signer, network: string, bid: Bid): Uint8Array {
+  const envelope = sealEnvelope(signer, network, bidType, encodeBid(bid))
+  if (envelope.byteLength > bidBytesMax) throw new RangeError(`the bid has ${envelope.byteLength} of ${bidBytesMax} bytes`)
+  return envelope
+}
+
+/** Opens a bid and checks its signature; dates against the clock are judged by the filter. Throws a Fault. */
+export function openBid(signer: Pick<Signer, 'verify'>, network: string, envelope: Uint8Array): Signed<Bid> {
+  if (envelope.byteLength > bidBytesMax) {
+    throw new Fault('FRAME_TOO_LARGE', 'the bid is over its cap', { bytes: envelope.byteLength, bidBytesMax })
+  }
+  const signed = openEnvelope(signer, network, bidType, envelope)
+  return { by: signed.by, envelope, body: decodeBid(signed.body) }
+}

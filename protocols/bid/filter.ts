@@ -1,0 +1,58 @@
+/**
+ * Whether a gossiped bid is passed on: accept, ignore or reject. Rejecting costs the peer that passed it to us, so only what
+ * no honest peer can have passed on is rejected; what an honest peer may send late, twice or too often is ignored.
+ *
+ * Pure: the caller brings the time. Holds a bounded memory of authors.
+ */
+import { Fault, type PeerName, type Signed, type Signer, type Verdict } from '../wire/index.ts'
+import { openBid } from './codec.ts'
+import { bidWindowMs, bidsPerAuthorMax, type Bid } from './messages.ts'
+
+/** Difference of clocks that is tolerated, in milliseconds. */
+const skewMsMax = 30_000
+/** Authors remembered in one window. Beyond, new authors are not limited until the window ends: silence would be worse. */
+const authorsMax = 10_000
+
+export interface BidFilterState {
+  readonly windowEndsMs: number
+  readonly counts: ReadonlyMap<PeerName, number>
+}
+
+export const emptyBidFilter: BidFilterState = { windowEndsMs: 0, counts: new Map() }
+
+export interface Judgement {
+  readonly verdict: Verdict
+  /** Present when accepted. */
+  readonly bid?: Signed<Bid>
+  readonly because?: string
+}
+
+export function judgeBid(
+  state: BidFilterState,
+  input: { author: PeerName; envelope: Uint8Array; class: string },
+  nowMs: number,
+  context: { signer: Pick<Signer, 'verify'>; network: string },
+): readonly [BidFilterState, Judgement] {
+  const window = nowMs < state.windowEndsMs ? state : { windowEndsMs: nowMs + bidWindowMs, counts: new Map<PeerName, number>() }
+  const count = window.counts.get(input.author) ?? 0
+  if (count >= bidsPerAuthorMax) return [window, { verdict: 'ignore', because: 'author over its rate' }]
+  const next = window.counts.size < authorsMax || count > 0 ? counted(window, input.author, count + 1) : window
+  try {
+    const bid = openBid(context.signer, context.network, input.envelope)
+    if (bid.by !== input.author) return [next, { verdict: 'reject', because: 'author is not the signer' }]
+    if (bid.body.class !== input.class) return [next, { verdict: 'reject', because: 'wrong topic' }]
+    if (bid.body.expiresMs <= nowMs) return [next, { verdict: 'ignore', because: 'expired' }]
+    if (bid.body.issuedMs > nowMs + skewMsMax) return [next, { verdict: 'ignore', because: 'from the future' }]
+    return [next, { verdict: 'accept', bid }]
+  } catch (error) {
+    if (error instanceof Fault) return [next, { verdict: 'reject', because: error.message }]
+    throw error
+  }
+}
+
+function counted(state: BidFilterState, author: PeerName, count: number): BidFilterState {
+  // The map is ours alone: the state before is never used again once a step has been taken from it.
+  const counts = state.counts as Map<PeerName, number>
+  counts.set(author, count)
+  return { windowEndsMs: state.windowEndsMs, counts }
+}

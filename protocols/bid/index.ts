@@ -1,0 +1,3 @@
+export * from './codec.ts'
+export * from './filter.ts'
+export * from './messages.ts'

@@ -1,0 +1,92 @@
+/** The result document: what came of a lease, signed by the provider. DAG-CBOR, with a CID that the last receipt names. */
+import * as dagCbor from '@ipld/dag-cbor'
+import { z } from 'zod'
+
+import { Fault, checkedCid, cidOfDocument, openEnvelope, sealEnvelope, type Signed } from '../wire/index.ts'
+import type { Notary } from '../negotiate/codec.ts'
+import { resultType } from './messages.ts'
+
+export const resultBytesMax = 16 * 1024
+const integer = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
+
+/**
+ * How the work ended. Up to `log-limit` the program ran and the work is owed; `module-invalid` and the last two mean that it
+ * did not run, and nothing is owed.
+ */
+export const endReasons = [
+  'exited',
+  'trapped',
+  'wall-limit',
+  'memory-limit',
+  'output-limit',
+  'log-limit',
+  'cancelled',
+  'module-invalid',
+  'inputs-missing',
+  'provider-failed',
+] as const
+export type EndReason = (typeof endReasons)[number]
+
+const log = z.strictObject({ bytes: integer, sha256: z.string().length(64) })
+
+const resultSchema = z.strictObject({
+  v: z.literal(1),
+  kind: z.literal('result'),
+  job: z.string(),
+  lease: z.string().length(64),
+  slot: integer,
+  epoch: integer,
+  reason: z.enum(endReasons),
+  /** The program's own code; null when it did not come to exit. */
+  exitCode: integer.max(255).nullable(),
+  detail: z.string().max(1000),
+  stdout: log,
+  stderr: log,
+  /** CID of the output object's manifest (a tar of /out); null when the program wrote none. */
+  outputs: z.string().nullable(),
+  outputBytes: integer,
+  outputFiles: integer,
+  usage: z.strictObject({ wallMs: integer, cpuMs: integer, memoryBytesPeak: integer, inBytes: integer, outBytes: integer }),
+})
+
+export type ResultDocument = z.infer<typeof resultSchema>
+
+/** Whether the provider did its part: then the work is paid for, whatever the program made of it. */
+export function isWorkDone(reason: EndReason): boolean {
+  return reason !== 'module-invalid' && reason !== 'inputs-missing' && reason !== 'provider-failed'
+}
+
+/** Whether another provider might do better. A user's own mistake is not retried on every peer. */
+export function isWorthRetrying(reason: EndReason): boolean {
+  return reason === 'inputs-missing' || reason === 'provider-failed'
+}
+
+export function sealResult(notary: Notary, result: ResultDocument): { readonly cid: string; readonly envelope: Uint8Array } {
+  const bytes = dagCbor.encode(resultSchema.parse(result))
+  return { cid: cidOfDocument(bytes), envelope: sealEnvelope(notary.signer, notary.network, resultType, bytes) }
+}
+
+export interface OpenedResult extends Signed<ResultDocument> {
+  readonly cid: string
+}
+
+/** Throws a Fault. */
+export function openResult(notary: Notary, envelope: Uint8Array): OpenedResult {
+  if (envelope.byteLength > resultBytesMax) {
+    throw new Fault('FRAME_TOO_LARGE', 'the result is over its cap', { bytes: envelope.byteLength, resultBytesMax })
+  }
+  const { by, body } = openEnvelope(notary.signer, notary.network, resultType, envelope)
+  const parsed = resultSchema.safeParse(parseDocument(body))
+  if (!parsed.success) throw new Fault('FIELD_INVALID', `result: ${parsed.error.issues[0]!.message}`, { path: parsed.error.issues[0]!.path.join('.') })
+  checkedCid(parsed.data.job, 'job')
+  if (parsed.data.outputs !== null) checkedCid(parsed.data.outputs, 'outputs')
+  return { by, envelope, body: parsed.data, cid: cidOfDocument(body) }
+}
+
+function parseDocument(bytes: Uint8Array): unknown {
+  try {
+    return dagCbor.decode(bytes)
+  } catch {
+    throw new Fault('FRAME_MALFORMED', 'the result is not DAG-CBOR')
+  }
+}

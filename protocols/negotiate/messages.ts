@@ -1,0 +1,96 @@
+/** What may be said between an offer and a lease. */
+import type { Micro, PeerName, ProtocolLimits, Refusal, Signed, StatementType } from '../wire/index.ts'
+
+export const negotiateProtocol = '/pleach/negotiate/1'
+
+/** The award carries the job manifest: its cap plus room for the terms and the envelope. */
+export const manifestBytesMax = 256 * 1024
+export const negotiateLimits: ProtocolLimits = { frameBytesMax: manifestBytesMax + 8 * 1024, streamsPerPeerMax: 4 }
+
+export const offerType: StatementType = { name: 'offer', version: 1 }
+export const awardType: StatementType = { name: 'award', version: 1 }
+export const acceptType: StatementType = { name: 'accept', version: 1 }
+export const commitType: StatementType = { name: 'commit', version: 1 }
+
+/** An unanswered AWARD or ACCEPT is sent again after this. Loss is rare over streams; a peer that restarts is not. */
+export const retransmitMs = 1_000
+/** A provider that does not accept within this is passed over: the "no-show". */
+export const acceptWithinMs = 4_000
+/** A requester that does not commit within this loses the capacity it was promised. */
+export const commitWithinMs = 5_000
+/** Longest an offer may bind capacity that nobody pays for. */
+export const offerHoldMsMax = 15_000
+export const slotsMax = 1024
+
+export interface Offer {
+  readonly job: string
+  /** SHA-256 of the bid's envelope. */
+  readonly bid: Uint8Array
+  readonly unit: string
+  readonly cpuHourMicro: Micro
+  readonly cpuMilli: number
+  readonly memoryBytes: number
+  readonly issuedMs: number
+  readonly holdUntilMs: number
+}
+
+/** The terms of a lease. Every number is what the requester will pay for, or the provider may use, at most. */
+export interface Award {
+  readonly job: string
+  readonly slot: number
+  readonly epoch: number
+  readonly provider: PeerName
+  /** SHA-256 of the offer's envelope. */
+  readonly offer: Uint8Array
+  readonly unit: string
+  readonly cpuHourMicro: Micro
+  readonly cpuMilli: number
+  readonly memoryBytes: number
+  readonly diskBytes: number
+  readonly wallMsMax: number
+  readonly ceilingMicro: Micro
+  readonly paymentIntervalMs: number
+  readonly paymentIntervalMsMax: number
+  readonly reclaimMs: number
+  readonly issuedMs: number
+  readonly acceptByMs: number
+  readonly manifest: Uint8Array
+}
+
+export interface Accept {
+  readonly lease: Uint8Array
+  readonly issuedMs: number
+  readonly commitByMs: number
+}
+
+export interface Commit {
+  readonly lease: Uint8Array
+  /** SHA-256 of the accept's envelope. */
+  readonly accept: Uint8Array
+  readonly issuedMs: number
+}
+
+export interface Place {
+  readonly job: string
+  readonly slot: number
+  readonly epoch: number
+}
+
+export type Negotiation =
+  | { readonly say: 'offer'; readonly offer: Signed<Offer> }
+  | { readonly say: 'award'; readonly award: Signed<Award> }
+  | { readonly say: 'accept'; readonly accept: Signed<Accept> }
+  | { readonly say: 'commit'; readonly commit: Signed<Commit> }
+  | { readonly say: 'refuse'; readonly place: Place; readonly refusal: Refusal }
+  | { readonly say: 'release'; readonly job: string }
+
+/** The signed contract: three envelopes that anybody can check together. */
+export interface Lease {
+  /** Lower-case hex of the SHA-256 of the award's envelope. */
+  readonly id: string
+  readonly requester: PeerName
+  readonly provider: PeerName
+  readonly award: Signed<Award>
+  readonly accept: Signed<Accept>
+  readonly commit: Signed<Commit>
+}
