@@ -32,6 +32,14 @@ const stages: Record<Progress_Stage, Stage> = {
   [Progress_Stage.ENDED]: 'ended',
 }
 
+const stageNumbers: Record<Stage, Progress_Stage> = {
+  waiting: Progress_Stage.WAITING,
+  staging: Progress_Stage.STAGING,
+  running: Progress_Stage.RUNNING,
+  sealing: Progress_Stage.SEALING,
+  ended: Progress_Stage.ENDED,
+}
+
 export function encodeExecution(message: Execution): Uint8Array {
   return toBinary(ExecutionSchema, create(ExecutionSchema, { lease: fromString(message.lease, 'hex'), body: encodeBody(message) }))
 }
@@ -75,7 +83,7 @@ function encodeBody(message: ExecutionBody): WireBody {
       return {
         case: 'progress',
         value: {
-          stage: Object.values(stages).indexOf(stage),
+          stage: stageNumbers[stage],
           wallMs: BigInt(wallMs),
           cpuMs: BigInt(cpuMs),
           memoryBytes: BigInt(memoryBytes),
