@@ -75,6 +75,8 @@ export type TaskEvent =
 
 type TaskEffect = Effect<Execution, TaskEvent>
 type TaskStep = Step<TaskState, Execution, TaskEvent>
+/** Every input but the meter's, which is taken in any state alike. */
+type Answer = Exclude<TaskInput, { is: 'metered' }>
 type At<Where extends TaskState['at']> = Extract<TaskState, { at: Where }>
 
 const idle: Meter = { wallMs: 0, cpuMs: 0, memoryBytes: 0 }
@@ -121,7 +123,7 @@ export function stepTask(notary: Notary, state: TaskState, input: TaskInput, now
   }
 }
 
-function fromWaiting(notary: Notary, state: At<'waiting'>, input: TaskInput, nowMs: number): TaskStep {
+function fromWaiting(notary: Notary, state: At<'waiting'>, input: Answer, nowMs: number): TaskStep {
   switch (input.is) {
     case 'message':
       switch (input.message.say) {
@@ -151,7 +153,7 @@ function fromWaiting(notary: Notary, state: At<'waiting'>, input: TaskInput, now
   }
 }
 
-function fromWorking(notary: Notary, state: At<'staging'> | At<'running'>, input: TaskInput, nowMs: number): TaskStep {
+function fromWorking(notary: Notary, state: At<'staging'> | At<'running'>, input: Answer, nowMs: number): TaskStep {
   switch (input.is) {
     case 'message':
       if (input.message.say === 'start') return [state, [say(state, { say: 'started' })]]
@@ -187,7 +189,7 @@ function kill(state: At<'staging'> | At<'running'>): TaskStep {
   return state.cancelled ? [state, []] : [{ ...state, cancelled: true }, [{ do: 'tell', event: { happened: 'kill' } }]]
 }
 
-function fromSealing(notary: Notary, state: At<'sealing'>, input: TaskInput, nowMs: number): TaskStep {
+function fromSealing(notary: Notary, state: At<'sealing'>, input: Answer, nowMs: number): TaskStep {
   switch (input.is) {
     case 'message':
       return input.message.say === 'start' ? [state, [say(state, { say: 'started' })]] : [state, []]
@@ -242,7 +244,7 @@ function report(
   ]
 }
 
-function fromReporting(state: At<'reporting'>, input: TaskInput, nowMs: number): TaskStep {
+function fromReporting(state: At<'reporting'>, input: Answer, nowMs: number): TaskStep {
   const { lease, document, cid, message, meter, sayAgainMs } = state
   const done = (seen: boolean): TaskState => ({ at: 'done', lease, document, cid, message, meter, sayAgainMs, seen })
   switch (input.is) {
@@ -261,7 +263,7 @@ function fromReporting(state: At<'reporting'>, input: TaskInput, nowMs: number):
 }
 
 /** Final. A requester that asks again gets the same answer. */
-function fromDone(state: At<'done'>, input: TaskInput): TaskStep {
+function fromDone(state: At<'done'>, input: Answer): TaskStep {
   if (input.is !== 'message' || state.message === null) return [state, []]
   const asks = input.message.say === 'start' || input.message.say === 'cancel'
   return asks ? [state, [say(state, state.message)]] : [state, []]

@@ -1,0 +1,231 @@
+/**
+ * What the command line, the dashboard and any other program of this machine's owner may ask of a running peer. JSON over
+ * HTTP on a unix socket; types only, so that both sides can import it and neither the other.
+ *
+ * Amounts are decimal text in the unit of account; times are milliseconds since the epoch; `v` is 1 and changes are additive.
+ */
+
+/** What to run. Paths are the caller's, absolute: the peer reads and writes them itself. */
+export interface JobSpec {
+  readonly name?: string
+  /** Path of the WASI module. */
+  readonly module: string
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** Files or folders; seen by the program as /in/<base name>, or as the path given. */
+  readonly inputs?: readonly { readonly path: string; readonly guestPath?: string }[]
+  /** Path of a file that becomes standard input. */
+  readonly stdin?: string
+  /** Folder into which /out is written; outputs are kept by the peer when absent. */
+  readonly out?: string
+  readonly cpuMilli?: number
+  readonly memoryBytes?: number
+  readonly diskBytes?: number
+  readonly wallMs?: number
+  readonly logBytes?: number
+  readonly outputBytes?: number
+  /** For example "4+2" or "ship". */
+  readonly code?: string
+  /** Most for one processor for one hour, and for the whole job, as decimal text. */
+  readonly priceMax?: string
+  readonly costMax?: string
+  /** How long to wait for a provider, in milliseconds. */
+  readonly waitMs?: number
+  readonly retries?: number
+}
+
+export type JobStage = 'preparing' | 'bidding' | 'awarding' | 'staging' | 'running' | 'collecting' | 'paid' | 'refused' | 'expired'
+
+export interface JobView {
+  readonly v: 1
+  readonly id: string
+  readonly name: string
+  /** Whether this peer asked for the work or does it. */
+  readonly role: 'requester' | 'provider'
+  readonly stage: JobStage
+  /** Reason code of the ending; empty before. */
+  readonly code: string
+  readonly provider: PeerView | null
+  readonly requester: PeerView | null
+  readonly lease: string | null
+  readonly reason: string | null
+  readonly exitCode: number | null
+  readonly detail: string
+  readonly cost: string
+  readonly unit: string
+  readonly createdMs: number
+  readonly updatedMs: number
+  /** Folder with the outputs, once they are here. */
+  readonly out: string | null
+  readonly outputFiles: number
+  readonly outputBytes: number
+  readonly attempts: number
+}
+
+export interface PeerView {
+  readonly peer: string
+  readonly petname: string
+}
+
+/**
+ * One line of `GET /v1/jobs/:id/events` (NDJSON). The first event of a stream is `job`; `end` is the last. Log bytes are
+ * base64 so that nothing is lost; every byte of the log comes exactly once and in order per channel.
+ */
+export type JobStreamEvent =
+  | { readonly type: 'job'; readonly job: JobView }
+  | { readonly type: 'bid'; readonly atMs: number; readonly bid: string; readonly cpuMilli: number; readonly memoryBytes: number; readonly wallMs: number }
+  | { readonly type: 'offer'; readonly atMs: number; readonly peer: PeerView; readonly price: string; readonly estimate: string }
+  | { readonly type: 'matched'; readonly atMs: number; readonly peer: PeerView; readonly price: string; readonly offers: number }
+  | { readonly type: 'staged'; readonly atMs: number; readonly bytes: number; readonly shards: number; readonly keepers: readonly PeerView[]; readonly code: string }
+  | { readonly type: 'running'; readonly atMs: number; readonly peer: PeerView }
+  | { readonly type: 'progress'; readonly atMs: number; readonly stage: string; readonly wallMs: number; readonly cpuMs: number; readonly memoryBytes: number }
+  | { readonly type: 'log'; readonly channel: 'stdout' | 'stderr'; readonly base64: string }
+  | { readonly type: 'result'; readonly atMs: number; readonly reason: string; readonly exitCode: number | null; readonly detail: string }
+  | { readonly type: 'collected'; readonly atMs: number; readonly files: number; readonly bytes: number; readonly out: string | null; readonly sources: readonly { readonly peer: PeerView; readonly bytes: number }[]; readonly decodedSegments: number }
+  | { readonly type: 'receipt'; readonly atMs: number; readonly sequence: number; readonly final: boolean; readonly amount: string }
+  | { readonly type: 'replacing'; readonly atMs: number; readonly peer: PeerView; readonly code: string; readonly facts: Readonly<Record<string, string | number | boolean>> }
+  | { readonly type: 'end'; readonly atMs: number; readonly job: JobView; readonly explanation: MatchExplanation | null }
+
+/** Why nobody was found: every known provider with the first requirement it fails. */
+export interface MatchExplanation {
+  readonly known: number
+  readonly reachable: number
+  readonly excluded: readonly { readonly requirement: string; readonly count: number; readonly onlyThis: number; readonly relax: string | null }[]
+  readonly answered: number
+}
+
+export interface StatusView {
+  readonly v: 1
+  readonly peer: string
+  readonly petname: string
+  readonly network: string
+  readonly profile: string
+  readonly pid: number
+  readonly upMs: number
+  readonly addresses: readonly string[]
+  readonly connections: number
+  readonly meshDegree: number
+  readonly recordsKnown: number
+  readonly offering: OfferView | null
+  readonly market: { readonly bidsSeen: number; readonly answered: number; readonly won: number; readonly notAnswered: Readonly<Record<string, number>> }
+  readonly jobs: { readonly done: number; readonly failed: number; readonly running: number }
+  readonly receipts: { readonly bothSigned: number; readonly earned: string; readonly spent: string; readonly unit: string }
+  readonly keeping: { readonly shards: number; readonly bytes: number; readonly quotaBytes: number }
+  readonly warnings: readonly string[]
+}
+
+export interface OfferView {
+  readonly v: 1
+  readonly peer: string
+  readonly petname: string
+  readonly self: boolean
+  readonly arch: string
+  readonly cpuMilli: number
+  readonly memoryBytes: number
+  readonly keepBytes: number
+  readonly runtimes: readonly string[]
+  readonly isolation: string
+  readonly pricePerCpuHour: string
+  readonly unit: string
+  readonly evidence: string
+  readonly expiresMs: number
+}
+
+export interface PeersView {
+  readonly v: 1
+  readonly peers: readonly (PeerView & { readonly address: string; readonly direction: 'inbound' | 'outbound'; readonly openMs: number; readonly standing: string })[]
+}
+
+export interface PutView {
+  readonly v: 1
+  readonly object: string
+  /** `pleach:read:…`: whoever has it can read the object. */
+  readonly read: string
+  readonly bytes: number
+  readonly k: number
+  readonly n: number
+  readonly keepers: readonly PeerView[]
+  readonly name: string
+}
+
+export interface GetView {
+  readonly v: 1
+  readonly object: string
+  readonly bytes: number
+  readonly path: string
+  readonly sources: readonly { readonly peer: PeerView; readonly bytes: number }[]
+  readonly decodedSegments: number
+}
+
+export interface ReceiptView {
+  readonly v: 1
+  readonly lease: string
+  readonly job: string
+  readonly role: 'requester' | 'provider'
+  readonly other: PeerView
+  readonly receipts: number
+  readonly bothSigned: number
+  readonly final: boolean
+  readonly amount: string
+  readonly unit: string
+  readonly updatedMs: number
+}
+
+export interface ErrorView {
+  readonly v: 1
+  readonly error: {
+    /** For example `NO_MATCH`, `NOT_FOUND`, `BAD_SPEC`, `NOT_ENOUGH_SHARDS`. */
+    readonly code: string
+    readonly what: string
+    readonly why: string
+    readonly cure: string
+    readonly exit: number
+  }
+}
+
+/**
+ * The routes (all under /v1; JSON unless said otherwise):
+ *
+ * GET  /status → StatusView            GET /peers → PeersView             GET /offers?find=1 → { v, offers: OfferView[] }
+ * POST /jobs JobSpec → JobView         GET /jobs → { v, jobs: JobView[] }  GET /jobs/:id → JobView
+ * GET  /jobs/:id/events?logs=1&follow=1 → NDJSON of JobStreamEvent         POST /jobs/:id/cancel → JobView
+ * POST /put {path, code?, name?} → PutView                                 POST /get {object|read, path} → GetView
+ * GET  /receipts → { v, receipts: ReceiptView[] }                          GET /receipts/:lease → the receipt file (JSON)
+ * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
+ *
+ * `:id` and `:lease` may be any unique prefix.
+ */
+export interface PeerControl {
+  status(): Promise<StatusView>
+  peers(): Promise<PeersView>
+  /** `refresh` asks the network; otherwise what is known now. */
+  offers(refresh: boolean, signal: AbortSignal): Promise<readonly OfferView[]>
+  submit(spec: JobSpec, signal: AbortSignal): Promise<JobView>
+  jobs(): Promise<readonly JobView[]>
+  job(idPrefix: string): Promise<JobView>
+  jobEvents(idPrefix: string, options: { readonly logs: boolean; readonly follow: boolean }, signal: AbortSignal): AsyncIterable<JobStreamEvent>
+  cancel(idPrefix: string): Promise<JobView>
+  put(input: { readonly path: string; readonly code?: string; readonly name?: string }, signal: AbortSignal): Promise<PutView>
+  get(input: { readonly object: string; readonly path: string }, signal: AbortSignal): Promise<GetView>
+  receipts(): Promise<readonly ReceiptView[]>
+  /** The file that `receipt verify` reads. */
+  receiptFile(leasePrefix: string): Promise<unknown>
+  join(address: string, signal: AbortSignal): Promise<PeersView>
+}
+
+/** An error with what, why and one cure, as a person sees it. Thrown by PeerControl, carried as ErrorView. */
+export class ControlError extends Error {
+  override readonly name = 'ControlError'
+  readonly code: string
+  readonly why: string
+  readonly cure: string
+  readonly exit: number
+
+  constructor(fields: { code: string; what: string; why: string; cure: string; exit: number }) {
+    super(fields.what)
+    this.code = fields.code
+    this.why = fields.why
+    this.cure = fields.cure
+    this.exit = fields.exit
+  }
+}

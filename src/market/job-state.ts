@@ -1,0 +1,80 @@
+/** What a requester knows of one of its jobs, and what may happen to it. The machine itself is job-machine.ts. */
+import { watchWakeAtMs, type StartOrder, type WatchState } from '../../protocols/execute/index.ts'
+import { awardWakeAtMs, type AwardState, type Lease, type Notary, type Offer } from '../../protocols/negotiate/index.ts'
+import type { PayState } from '../../protocols/receipt/index.ts'
+import type { Ending, PeerName, Refusal, Signed } from '../../protocols/wire/index.ts'
+import type { CarryEffect, CarryInput } from './carry.ts'
+import type { JobErrand, JobEvent } from './job-events.ts'
+import type { JobTerms } from './terms.ts'
+
+/** A bid is gossiped again at this interval until there is an answer: "dialled" is not "ready". */
+export const announceAgainMs = 1_000
+/** How long after the first offer others may still come in. Longer finds cheaper, shorter starts sooner. */
+export const offerWindowMs = 300
+/** Offers considered for one job; the dearest are dropped beyond. */
+export const offersMax = 64
+/** How long a requester waits for the last receipt after the result. */
+export const settleWithinMs = 30_000
+
+export interface JobContext {
+  readonly notary: Notary
+  /** Best first. May leave out what should not be awarded at all. */
+  rank(offers: readonly Signed<Offer>[], failed: readonly PeerName[]): readonly Signed<Offer>[]
+}
+
+export type JobPhase =
+  | { readonly at: 'bidding'; readonly announceAgainMs: number; readonly decideAtMs: number | null }
+  | { readonly at: 'awarding'; readonly award: AwardState }
+  | { readonly at: 'leased'; readonly award: AwardState; readonly lease: Lease; readonly leasedMs: number; readonly watch: WatchState | null; readonly pay: PayState }
+  | {
+      readonly at: 'collecting'
+      readonly award: AwardState
+      readonly lease: Lease
+      readonly leasedMs: number
+      readonly watch: WatchState
+      readonly pay: PayState
+      readonly collected: boolean
+      readonly settleByMs: number
+    }
+  | { readonly at: 'ended'; readonly award: AwardState | null; readonly leasedMs: number; readonly watch: WatchState | null; readonly pay: PayState | null; readonly ending: Ending }
+
+export interface JobState {
+  readonly terms: JobTerms
+  readonly offers: readonly Signed<Offer>[]
+  readonly failed: readonly PeerName[]
+  readonly attempts: number
+  readonly epoch: number
+  readonly order: StartOrder | null
+  readonly phase: JobPhase
+}
+
+export type JobInput =
+  | CarryInput
+  | { readonly is: 'wake' }
+  | { readonly is: 'restarted' }
+  | { readonly is: 'cancel' }
+  | { readonly is: 'staged'; readonly order: StartOrder }
+  | { readonly is: 'staging-failed'; readonly because: Refusal }
+  | { readonly is: 'collected' }
+  | { readonly is: 'collecting-failed'; readonly because: Refusal }
+
+export type JobEffect = CarryEffect<JobEvent> | ({ readonly do: 'errand' } & JobErrand)
+export type JobStep = readonly [JobState, readonly JobEffect[]]
+export function jobWakeAtMs(state: JobState): number | undefined {
+  const { phase, terms } = state
+  switch (phase.at) {
+    case 'bidding':
+      return Math.min(phase.announceAgainMs, phase.decideAtMs ?? Infinity, terms.bidUntilMs)
+    case 'awarding':
+      return awardWakeAtMs(phase.award)
+    case 'leased':
+      return phase.watch === null ? phase.leasedMs + terms.reclaimMs : watchWakeAtMs(phase.watch)
+    case 'collecting':
+      return phase.settleByMs
+    case 'ended':
+      return undefined
+    default:
+      return phase satisfies never
+  }
+}
+

@@ -1,0 +1,51 @@
+/** What a job's requester will agree to, and what the halves of the protocols must know of a lease. */
+import type { WatchedLease, WorkedLease } from '../../protocols/execute/index.ts'
+import type { Lease } from '../../protocols/negotiate/index.ts'
+import type { BilledLease } from '../../protocols/receipt/index.ts'
+import type { Micro } from '../../protocols/wire/index.ts'
+
+export interface JobTerms {
+  readonly job: string
+  readonly manifest: Uint8Array
+  readonly unit: string
+  readonly cpuHourMicroMax: Micro
+  readonly ceilingMicro: Micro
+  readonly diskBytes: number
+  readonly wallMsMax: number
+  readonly paymentIntervalMs: number
+  readonly paymentIntervalMsMax: number
+  readonly reclaimMs: number
+  /** How long the fetching of outputs may take. */
+  readonly collectWithinMs: number
+  readonly retriesMax: number
+  readonly bidFromMs: number
+  readonly bidUntilMs: number
+}
+
+export function watchedLease(lease: Lease): WatchedLease {
+  const { job, slot, epoch, reclaimMs } = lease.award.body
+  return { id: lease.id, provider: lease.provider, job, slot, epoch, reclaimMs }
+}
+
+export function workedLease(lease: Lease): WorkedLease {
+  const { job, slot, epoch, reclaimMs } = lease.award.body
+  return { id: lease.id, requester: lease.requester, job, slot, epoch, reclaimMs }
+}
+
+export function billedLease(lease: Lease): BilledLease {
+  const { job, slot, epoch, unit, cpuHourMicro, cpuMilli, ceilingMicro, paymentIntervalMs, paymentIntervalMsMax } = lease.award.body
+  return {
+    id: lease.id,
+    job,
+    slot,
+    epoch,
+    requester: lease.requester,
+    provider: lease.provider,
+    unit,
+    cpuHourMicro,
+    cpuMilli,
+    ceilingMicro,
+    paymentIntervalMs,
+    paymentIntervalMsMax,
+  }
+}
