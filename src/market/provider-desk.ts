@@ -1,0 +1,303 @@
+/**
+ * A provider's desk: hears bids, offers where policy and free capacity fit, and keeps a machine for every offer that was
+ * made. The work itself (fetching, running, sealing) is somebody else's: `Workshop`.
+ */
+import type { Bid } from '../../protocols/bid/index.ts'
+import type { Exit, Execution, Grant, Meter, StartOrder } from '../../protocols/execute/index.ts'
+import type { Negotiation, Notary } from '../../protocols/negotiate/index.ts'
+import { offerHoldMsMax, type Lease } from '../../protocols/negotiate/index.ts'
+import type { Billing } from '../../protocols/receipt/index.ts'
+import { sha256, type Fault, type PeerName, type Signed } from '../../protocols/wire/index.ts'
+import type { Clock, Log, Random } from '../environment.ts'
+import type { Carry } from './carry.ts'
+import { isHolding, leaseWakeAtMs, openLease, stepLease, type LeaseEffect, type LeaseEvent, type LeaseInput, type LeaseState } from './lease-machine.ts'
+import { decideOffer, offerDelayMs, type InUse, type Lending } from './offer-policy.ts'
+import { Reactor, type Journal } from './reactor.ts'
+
+/** Does the work of one lease. Every call ends in an answer or a rejection; `kill` makes the others end soon. */
+export interface Workshop {
+  /** Fetches module and inputs. */
+  stage(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<void>
+  run(lease: Lease, order: StartOrder, onMeter: (meter: Meter) => void, signal: AbortSignal): Promise<{ readonly exit: Exit; readonly hasOutputs: boolean }>
+  seal(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<{ readonly cid: string; readonly outputs: Grant }>
+  /** Sends what there is of the log, from an offset, within a credit. */
+  follow(lease: string, from: PeerName, request: Extract<Execution, { say: 'follow' }>): void
+  /** The lease is over: whatever was kept for it may go. */
+  clear(lease: string): void
+}
+
+export interface ProviderDeps {
+  readonly notary: Notary
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly journal: Journal
+  readonly workshop: Workshop
+  send(to: PeerName, carry: Carry): void
+  onFault(peer: PeerName, fault: Fault): void
+  onEvent(event: LeaseEvent, state: LeaseState): void
+}
+
+type Bench = Reactor<LeaseState, LeaseInput, LeaseEffect>
+
+/** Offers and leases that a desk keeps in memory; beyond, bids are not answered. */
+const benchesMax = 512
+/** How long an offer binds our capacity. Longer than a requester's window, shorter than its patience. */
+const offerHoldMs = 6_000
+/** Ended leases that are still answered for: a requester may have missed the last word. */
+const endedMax = 256
+
+export interface MarketCounts {
+  bidsSeen: number
+  answered: number
+  won: number
+  readonly notAnswered: Record<string, number>
+}
+
+export class ProviderDesk {
+  readonly counts: MarketCounts = { bidsSeen: 0, answered: 0, won: 0, notAnswered: {} }
+  readonly #deps: ProviderDeps
+  /** By `requester/job`: one live offer to one requester for one job. */
+  readonly #byBid = new Map<string, Bench>()
+  readonly #byLease = new Map<string, Bench>()
+  readonly #work = new Map<string, AbortController>()
+  readonly #ended: string[] = []
+  #lending: Lending | null = null
+  #stopped = false
+
+  constructor(deps: ProviderDeps) {
+    this.#deps = deps
+  }
+
+  /** Null: nothing is lent, no bid is answered; what is leased goes on. */
+  lend(lending: Lending | null): void {
+    this.#lending = lending
+  }
+
+  onBid(bid: Signed<Bid>): void {
+    if (this.#stopped || bid.by === this.#deps.notary.signer.peer) return
+    const key = keyOf(bid.by, bid.body.job)
+    const known = this.#byBid.get(key)
+    // A bid is repeated until it is answered: our offer may have been lost, or not be out yet.
+    if (known !== undefined && known.state.ending === null) return
+    this.counts.bidsSeen++
+    if (this.#lending === null) return this.#decline('not lending')
+    if (this.#byBid.size >= benchesMax) return this.#decline('too many offers open')
+    const decision = decideOffer(bid.body, this.#lending, this.inUse())
+    if (!decision.answer) return this.#decline(decision.because)
+    this.counts.answered++
+    const { clock, random } = this.#deps
+    const nowMs = clock.nowMs()
+    const { requirements, job, unit } = bid.body
+    const [state, effects] = openLease(this.#deps.notary, bid.by, {
+      job,
+      bid: sha256(bid.envelope),
+      unit,
+      cpuHourMicro: decision.cpuHourMicro,
+      cpuMilli: requirements.cpuMilli,
+      memoryBytes: requirements.memoryBytes,
+      issuedMs: nowMs,
+      holdUntilMs: nowMs + Math.min(offerHoldMs, offerHoldMsMax),
+    })
+    const bench = this.#bench(key, state)
+    this.#byBid.set(key, bench)
+    clock.after(offerDelayMs(random.float()), () => {
+      if (!this.#stopped) void bench.begin(effects)
+    })
+  }
+
+  onNegotiation(from: PeerName, message: Negotiation): void {
+    const job = jobOf(message)
+    const benches = job === undefined ? this.#byRequester(from) : [this.#byBid.get(keyOf(from, job))]
+    for (const bench of benches) bench?.push({ is: 'message', protocol: 'negotiate', from, message })
+    if (message.say === 'award' && benches[0] === undefined) this.#refuseUnknown(from, message.award.body)
+  }
+
+  /** True when the message is for a lease that is worked here. */
+  onExecution(from: PeerName, message: Execution): boolean {
+    const bench = this.#byLease.get(message.lease)
+    if (bench === undefined) return false
+    if (message.say === 'follow') {
+      const { hold } = bench.state
+      if (hold.at === 'leased' && hold.requester === from) this.#deps.workshop.follow(message.lease, from, message)
+      return true
+    }
+    bench.push({ is: 'message', protocol: 'execute', from, message })
+    return true
+  }
+
+  onBilling(from: PeerName, message: Billing): void {
+    const lease = message.say === 'countersignature' ? message.countersignature.body.lease : message.say === 'dispute' ? message.lease : undefined
+    if (lease === undefined) return
+    this.#byLease.get(lease)?.push({ is: 'message', protocol: 'receipt', from, message })
+  }
+
+  /** Takes up again what a restart interrupted. */
+  resume(state: LeaseState): void {
+    if (state.task === null) return
+    const key = keyOf(state.hold.requester, state.hold.offer.body.job)
+    const bench = this.#bench(key, state)
+    this.#byBid.set(key, bench)
+    this.#byLease.set(state.task.lease.id, bench)
+    bench.push({ is: 'restarted' })
+  }
+
+  leases(): LeaseState[] {
+    return [...this.#byLease.values()].map((bench) => bench.state)
+  }
+
+  inUse(): InUse {
+    let cpuMilli = 0
+    let memoryBytes = 0
+    let diskBytes = 0
+    for (const { state } of this.#byBid.values()) {
+      if (!isHolding(state)) continue
+      cpuMilli += state.hold.offer.body.cpuMilli
+      memoryBytes += state.hold.offer.body.memoryBytes
+      if (state.hold.at === 'leased') diskBytes += state.hold.lease.award.body.diskBytes
+    }
+    return { cpuMilli, memoryBytes, diskBytes }
+  }
+
+  /** Evicts all work: each lease reports that it was stopped. */
+  evict(): void {
+    for (const bench of this.#byBid.values()) bench.push({ is: 'stop' })
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    for (const controller of this.#work.values()) controller.abort(new Error('the peer is stopping'))
+    await Promise.all([...this.#byBid.values()].map(async (bench) => bench.stop()))
+  }
+
+  #bench(key: string, state: LeaseState): Bench {
+    const { notary, journal, clock, log } = this.#deps
+    const bench: Bench = new Reactor(
+      {
+        kind: 'lease',
+        id: key,
+        journal,
+        clock,
+        log,
+        machine: {
+          step: (from, input: LeaseInput, nowMs) => stepLease(notary, from, input, nowMs),
+          wakeAtMs: leaseWakeAtMs,
+          isFinal: (at) => at.ending !== null,
+          wake: { is: 'wake' },
+        },
+        perform: (effect) => this.#perform(key, bench, effect),
+        onStuck: () => this.#work.get(key)?.abort(new Error('the ledger cannot be written')),
+      },
+      state,
+    )
+    return bench
+  }
+
+  #perform(key: string, bench: Bench, effect: Exclude<LeaseEffect, { do: 'save' | 'record' }>): void {
+    const { send, onFault } = this.#deps
+    switch (effect.do) {
+      case 'send':
+        return send(effect.to, effect.message)
+      case 'blame':
+        return onFault(effect.peer, effect.fault)
+      case 'tell':
+        return this.#onEvent(key, bench, effect.event)
+      case 'errand':
+        return this.#errand(key, bench, effect)
+      default:
+        return effect satisfies never
+    }
+  }
+
+  #onEvent(key: string, bench: Bench, event: LeaseEvent): void {
+    if (event.stage === 'leased') {
+      this.counts.won++
+      this.#byLease.set(event.lease, bench)
+    }
+    if (event.stage === 'released') this.#byBid.delete(key)
+    if (event.stage === 'ended') this.#retire(key, event.lease)
+    this.#deps.onEvent(event, bench.state)
+  }
+
+  #retire(key: string, lease: string): void {
+    this.#work.get(key)?.abort(new Error('the lease has ended'))
+    this.#work.delete(key)
+    this.#deps.workshop.clear(lease)
+    this.#ended.push(key, lease)
+    while (this.#ended.length > endedMax * 2) {
+      const [oldKey, oldLease] = this.#ended.splice(0, 2)
+      if (this.#byBid.get(oldKey!)?.state.ending !== null) this.#byBid.delete(oldKey!)
+      this.#byLease.delete(oldLease!)
+    }
+  }
+
+  #errand(key: string, bench: Bench, effect: Extract<LeaseEffect, { do: 'errand' }>): void {
+    if (effect.errand === 'kill') return this.#work.get(key)?.abort(new Error('stopped'))
+    const { hold } = bench.state
+    if (hold.at !== 'leased') throw new Error('an errand without a lease')
+    const controller = this.#work.get(key) ?? new AbortController()
+    this.#work.set(key, controller)
+    void this.#doErrand(bench, hold.lease, effect, controller.signal)
+  }
+
+  async #doErrand(bench: Bench, lease: Lease, effect: Exclude<Extract<LeaseEffect, { do: 'errand' }>, { errand: 'kill' }>, signal: AbortSignal): Promise<void> {
+    const { workshop, log } = this.#deps
+    try {
+      switch (effect.errand) {
+        case 'stage':
+          await workshop.stage(lease, effect.order, signal)
+          return bench.push({ is: 'staged' })
+        case 'run': {
+          const done = await workshop.run(lease, effect.order, (meter) => bench.push({ is: 'metered', meter }), signal)
+          return bench.push({ is: 'exited', ...done })
+        }
+        case 'seal': {
+          const sealed = await workshop.seal(lease, effect.order, signal)
+          return bench.push({ is: 'sealed', ...sealed })
+        }
+        default:
+          return effect satisfies never
+      }
+    } catch (error) {
+      log('warn', `could not ${effect.errand}`, { lease: lease.id, error })
+      bench.push({ is: 'failed', reason: effect.errand === 'stage' ? 'inputs-missing' : 'provider-failed', detail: (error as Error).message })
+    }
+  }
+
+  #decline(because: string): void {
+    this.counts.notAnswered[because] = (this.counts.notAnswered[because] ?? 0) + 1
+  }
+
+  #byRequester(from: PeerName): Bench[] {
+    return [...this.#byBid.values()].filter((bench) => bench.state.hold.requester === from)
+  }
+
+  #refuseUnknown(to: PeerName, place: { job: string; slot: number; epoch: number }): void {
+    const { job, slot, epoch } = place
+    const refusal = { code: 'NO_SUCH_OFFER', facts: {} }
+    this.#deps.send(to, { protocol: 'negotiate', message: { say: 'refuse', place: { job, slot, epoch }, refusal } })
+  }
+}
+
+function keyOf(requester: PeerName, job: string): string {
+  return `${requester}/${job}`
+}
+
+/** A COMMIT names its lease and not its job: every negotiation with that requester looks whether it is meant. */
+function jobOf(message: Negotiation): string | undefined {
+  switch (message.say) {
+    case 'award':
+      return message.award.body.job
+    case 'release':
+      return message.job
+    case 'refuse':
+      return message.place.job
+    case 'offer':
+      return message.offer.body.job
+    case 'accept':
+    case 'commit':
+      return undefined
+    default:
+      return message satisfies never
+  }
+}
