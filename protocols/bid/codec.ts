@@ -60,16 +60,21 @@ export function decodeBid(bytes: Uint8Array): Bid {
     ceilingMicro: checkedInteger(wire.ceilingMicro, 'ceiling_micro'),
     cpuHourMicroMax: checkedInteger(wire.cpuHourMicroMax, 'cpu_hour_micro_max'),
   }
-  if (bid.requirements.cpuMilli === 0) throw new Fault('FIELD_INVALID', 'a bid asks for some processor', { field: 'cpu_milli' })
+  if (bid.requirements.cpuMilli === 0)
+    throw new Fault('FIELD_INVALID', 'a bid asks for some processor', { field: 'cpu_milli' })
   if (bid.expiresMs <= bid.issuedMs || bid.expiresMs - bid.issuedMs > bidTermMsMax) {
-    throw new Fault('FIELD_INVALID', 'the term of the bid is not lawful', { termMs: bid.expiresMs - bid.issuedMs, bidTermMsMax })
+    throw new Fault('FIELD_INVALID', 'the term of the bid is not lawful', {
+      termMs: bid.expiresMs - bid.issuedMs,
+      bidTermMsMax,
+    })
   }
   return bid
 }
 
 export function sealBid(signer: Signer, network: string, bid: Bid): Uint8Array {
   const envelope = sealEnvelope(signer, network, bidType, encodeBid(bid))
-  if (envelope.byteLength > bidBytesMax) throw new RangeError(`the bid has ${envelope.byteLength} of ${bidBytesMax} bytes`)
+  if (envelope.byteLength > bidBytesMax)
+    throw new RangeError(`the bid has ${envelope.byteLength} of ${bidBytesMax} bytes`)
   return envelope
 }
 

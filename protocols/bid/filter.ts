@@ -33,7 +33,8 @@ export function judgeBid(
   nowMs: number,
   context: { signer: Pick<Signer, 'verify'>; network: string },
 ): readonly [BidFilterState, Judgement] {
-  const window = nowMs < state.windowEndsMs ? state : { windowEndsMs: nowMs + bidWindowMs, counts: new Map<PeerName, number>() }
+  const window =
+    nowMs < state.windowEndsMs ? state : { windowEndsMs: nowMs + bidWindowMs, counts: new Map<PeerName, number>() }
   const count = window.counts.get(input.author) ?? 0
   if (count >= bidsPerAuthorMax) return [window, { verdict: 'ignore', because: 'author over its rate' }]
   const next = window.counts.size < authorsMax || count > 0 ? counted(window, input.author, count + 1) : window

@@ -65,7 +65,10 @@ export function encodeCapability(capability: Capability): Uint8Array {
 export function decodeCapability(bytes: Uint8Array): Capability {
   const wire = parseMessage(CapabilitySchema, bytes)
   if (wire.runtimes.length > runtimesMax) {
-    throw new Fault('FIELD_INVALID', 'the record lists too many runtimes', { runtimes: wire.runtimes.length, runtimesMax })
+    throw new Fault('FIELD_INVALID', 'the record lists too many runtimes', {
+      runtimes: wire.runtimes.length,
+      runtimesMax,
+    })
   }
   const { compute, storage, price } = wire
   return {
@@ -131,7 +134,10 @@ function checkDates({ issuedMs, expiresMs }: Capability, nowMs: number): void {
   }
   if (expiresMs <= nowMs) throw new Fault('FIELD_INVALID', 'the record has expired', { agoMs: nowMs - expiresMs })
   if (expiresMs - issuedMs > capabilityTermMsMax || expiresMs <= issuedMs) {
-    throw new Fault('FIELD_INVALID', 'the term of the record is not lawful', { termMs: expiresMs - issuedMs, capabilityTermMsMax })
+    throw new Fault('FIELD_INVALID', 'the term of the record is not lawful', {
+      termMs: expiresMs - issuedMs,
+      capabilityTermMsMax,
+    })
   }
 }
 

@@ -15,11 +15,14 @@ export function capabilityRules(signer: Pick<Signer, 'verify'>, network: string)
     validate(key, value, nowMs) {
       const record = openCapability(signer, network, value, nowMs)
       if (!equals(publicKeyOf(record.by), key)) {
-        throw new Fault('SIGNER_UNEXPECTED', 'the record is not by the peer whose key it is stored under', { by: record.by })
+        throw new Fault('SIGNER_UNEXPECTED', 'the record is not by the peer whose key it is stored under', {
+          by: record.by,
+        })
       }
       return { sequence: record.body.sequence, by: record.by }
     },
-    select: (_key, values) => selectCapability(values.map((value) => ({ value, sequence: sequenceOf(signer, network, value) }))),
+    select: (_key, values) =>
+      selectCapability(values.map((value) => ({ value, sequence: sequenceOf(signer, network, value) }))),
   }
 }
 

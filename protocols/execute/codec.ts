@@ -18,7 +18,14 @@ import {
   type StartOrder,
 } from './messages.ts'
 import { checkedGuestPath } from './manifest.ts'
-import { ExecutionSchema, Log_Channel, Progress_Stage, type Grant as WireGrant, type Start } from './wire_pb.ts'
+import {
+  ExecutionSchema,
+  Log_Channel,
+  Progress_Stage,
+  type GrantSchema,
+  type Grant as WireGrant,
+  type Start,
+} from './wire_pb.ts'
 
 const sourcesMax = 256
 const peersPerShardMax = 16
@@ -41,7 +48,10 @@ const stageNumbers: Record<Stage, Progress_Stage> = {
 }
 
 export function encodeExecution(message: Execution): Uint8Array {
-  return toBinary(ExecutionSchema, create(ExecutionSchema, { lease: fromString(message.lease, 'hex'), body: encodeBody(message) }))
+  return toBinary(
+    ExecutionSchema,
+    create(ExecutionSchema, { lease: fromString(message.lease, 'hex'), body: encodeBody(message) }),
+  )
 }
 
 type WireBody = NonNullable<MessageInitShape<typeof ExecutionSchema>['body']>
@@ -126,7 +136,10 @@ export function decodeExecution(bytes: Uint8Array): Execution {
     case 'log': {
       const { channel, offset, bytes: chunk } = body.value
       if (chunk.byteLength > logChunkBytesMax) {
-        throw new Fault('FRAME_TOO_LARGE', 'the log chunk is over its cap', { bytes: chunk.byteLength, logChunkBytesMax })
+        throw new Fault('FRAME_TOO_LARGE', 'the log chunk is over its cap', {
+          bytes: chunk.byteLength,
+          logChunkBytesMax,
+        })
       }
       return {
         lease,
@@ -151,7 +164,11 @@ export function decodeExecution(bytes: Uint8Array): Execution {
       return { lease, say: 'cancel' }
     case 'result': {
       const { statement, outputs } = body.value
-      return { lease, say: 'result', result: { statement, outputs: outputs === undefined ? null : decodeGrant(outputs, 0) } }
+      return {
+        lease,
+        say: 'result',
+        result: { statement, outputs: outputs === undefined ? null : decodeGrant(outputs, 0) },
+      }
     }
     case 'resultSeen':
       return { lease, say: 'result-seen' }
@@ -162,7 +179,7 @@ export function decodeExecution(bytes: Uint8Array): Execution {
   }
 }
 
-function encodeGrant(grant: Grant): MessageInitShape<typeof import('./wire_pb.ts').GrantSchema> {
+function encodeGrant(grant: Grant): MessageInitShape<typeof GrantSchema> {
   return {
     guestPath: grant.guestPath,
     kind: grant.kind,
@@ -175,14 +192,19 @@ function encodeGrant(grant: Grant): MessageInitShape<typeof import('./wire_pb.ts
 
 function decodeOrder(wire: Start): StartOrder {
   if (wire.inputs.length > grantsMax) throw tooMany('inputs', wire.inputs.length, grantsMax)
-  if (wire.outputKeepers.length > keepersNamedMax) throw tooMany('output_keepers', wire.outputKeepers.length, keepersNamedMax)
-  if (wire.outputKey.byteLength !== keyBytes) throw new Fault('FIELD_INVALID', 'output_key is not a key', { bytes: wire.outputKey.byteLength })
+  if (wire.outputKeepers.length > keepersNamedMax)
+    throw tooMany('output_keepers', wire.outputKeepers.length, keepersNamedMax)
+  if (wire.outputKey.byteLength !== keyBytes)
+    throw new Fault('FIELD_INVALID', 'output_key is not a key', { bytes: wire.outputKey.byteLength })
   wire.outputKeepers.forEach(publicKeyOf)
   const module = decodeGrant(required(wire.module, 'module'), keyBytes)
   const inputs = wire.inputs.map((input) => decodeGrant(input, keyBytes))
   const inlineBytes = [module, ...inputs].reduce((sum, grant) => sum + grant.inline.byteLength, 0)
   if (inlineBytes > inlineTotalBytesMax) {
-    throw new Fault('FRAME_TOO_LARGE', 'the inline inputs are over their cap together', { inlineBytes, inlineTotalBytesMax })
+    throw new Fault('FRAME_TOO_LARGE', 'the inline inputs are over their cap together', {
+      inlineBytes,
+      inlineTotalBytesMax,
+    })
   }
   return { module, inputs, outputKey: wire.outputKey, outputKeepers: wire.outputKeepers }
 }
@@ -190,14 +212,19 @@ function decodeOrder(wire: Start): StartOrder {
 /** `keyBytesWanted`: a grant to a provider carries the key, the grant that comes back does not. Inline grants have none. */
 function decodeGrant(wire: WireGrant, keyBytesWanted: number): Grant {
   const kind = kinds.find((word) => word === wire.kind)
-  if (kind === undefined) throw new Fault('FIELD_INVALID', 'a grant is of no known kind', { kind: wire.kind.slice(0, 32) })
+  if (kind === undefined)
+    throw new Fault('FIELD_INVALID', 'a grant is of no known kind', { kind: wire.kind.slice(0, 32) })
   if (wire.sources.length > sourcesMax) throw tooMany('sources', wire.sources.length, sourcesMax)
   if (wire.inline.byteLength > inlineBytesMax) {
-    throw new Fault('FRAME_TOO_LARGE', 'an inline input is over its cap', { bytes: wire.inline.byteLength, inlineBytesMax })
+    throw new Fault('FRAME_TOO_LARGE', 'an inline input is over its cap', {
+      bytes: wire.inline.byteLength,
+      inlineBytesMax,
+    })
   }
   const isInline = wire.manifest.byteLength === 0
   const wanted = isInline ? 0 : keyBytesWanted
-  if (wire.key.byteLength !== wanted) throw new Fault('FIELD_INVALID', 'the key of a grant has the wrong size', { bytes: wire.key.byteLength, wanted })
+  if (wire.key.byteLength !== wanted)
+    throw new Fault('FIELD_INVALID', 'the key of a grant has the wrong size', { bytes: wire.key.byteLength, wanted })
   if (!isInline && wire.inline.byteLength > 0) throw new Fault('FIELD_INVALID', 'a grant is both inline and an object')
   if (kind === 'file' || kind === 'tar') checkedGuestPath(wire.guestPath)
   else checkedText(wire.guestPath, 'guest_path', 0)

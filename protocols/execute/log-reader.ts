@@ -50,18 +50,30 @@ export function stepLog(state: LogReaderState, input: LogReaderInput, nowMs: num
       return isLogComplete(next) ? { state: next, say: null, fresh: null } : ask(next, nowMs, null)
     }
     case 'wake':
-      return nowMs < state.askAgainMs || isLogComplete(state) ? { state, say: null, fresh: null } : ask(state, nowMs, null)
+      return nowMs < state.askAgainMs || isLogComplete(state)
+        ? { state, say: null, fresh: null }
+        : ask(state, nowMs, null)
     default:
       return input satisfies never
   }
 }
 
-function onChunk(state: LogReaderState, channel: LogChannel, offset: number, bytes: Uint8Array, nowMs: number): LogReaderStep {
+function onChunk(
+  state: LogReaderState,
+  channel: LogChannel,
+  offset: number,
+  bytes: Uint8Array,
+  nowMs: number,
+): LogReaderStep {
   const have = state.offsets[channel]
   // A gap means that something was lost on the way: the next FOLLOW asks for it. An overlap is cut off.
   if (offset > have || offset + bytes.byteLength <= have) return { state, say: null, fresh: null }
   const fresh = { channel, bytes: bytes.subarray(have - offset) }
-  const next = { ...state, offsets: { ...state.offsets, [channel]: offset + bytes.byteLength }, askAgainMs: nowMs + executeRetransmitMs }
+  const next = {
+    ...state,
+    offsets: { ...state.offsets, [channel]: offset + bytes.byteLength },
+    askAgainMs: nowMs + executeRetransmitMs,
+  }
   const used = next.offsets[channel] - state.asked[channel]
   return used * 2 >= logCreditBytes ? ask(next, nowMs, fresh) : { state: next, say: null, fresh }
 }

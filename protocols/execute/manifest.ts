@@ -22,7 +22,10 @@ const integer = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 const cid = z.string().refine((text) => isCid(text), 'is not the CID of a document')
 const guestPath = z.string().refine((path) => isGuestPath(path), 'is not an absolute path under /in')
 /** C strings end at a zero byte, so no argument may hold one. */
-const argument = z.string().max(argCharsMax).refine((text) => !text.includes('\0'), 'holds a zero byte')
+const argument = z
+  .string()
+  .max(argCharsMax)
+  .refine((text) => !text.includes('\0'), 'holds a zero byte')
 
 /** What the bytes are, so that whoever fetches them can tell. `object` is null when they travel inside START. */
 const content = { bytes: integer, sha256: z.string().regex(sha256HexPattern), object: cid.nullable() }
@@ -47,7 +50,11 @@ export const jobManifestSchema = z.strictObject({
   }),
   /** Erasure code of the outputs. */
   code: z.strictObject({ k: z.int().min(1).max(255), m: z.int().min(0).max(255) }),
-  price: z.strictObject({ unit: z.string().min(1).max(64), cpuHourMicroMax: integer.max(microMax), ceilingMicro: integer.max(microMax) }),
+  price: z.strictObject({
+    unit: z.string().min(1).max(64),
+    cpuHourMicroMax: integer.max(microMax),
+    ceilingMicro: integer.max(microMax),
+  }),
   /** Random text: two runs of the same work are two jobs. */
   nonce: z.string().max(64),
 })
@@ -84,7 +91,9 @@ function namesAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let at: unknown = z.toJSONSchema(schema, { unrepresentable: 'any', io: 'input' })
   for (const step of path) {
     const node = at as { properties?: Record<string, unknown>; items?: unknown; anyOf?: unknown[] }
-    const branch = node.anyOf?.find((option) => (option as { properties?: unknown }).properties !== undefined) as typeof node | undefined
+    const branch = node.anyOf?.find((option) => (option as { properties?: unknown }).properties !== undefined) as
+      | typeof node
+      | undefined
     at = typeof step === 'number' ? node.items : (branch ?? node).properties?.[String(step)]
     if (at === undefined) return []
   }
@@ -114,10 +123,14 @@ function isGuestPath(path: string): boolean {
   if (path.length > pathCharsMax || !path.startsWith('/in/')) return false
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f\\]/.test(path)) return false
-  return path.split('/').slice(1).every((part) => part !== '' && part !== '.' && part !== '..')
+  return path
+    .split('/')
+    .slice(1)
+    .every((part) => part !== '' && part !== '.' && part !== '..')
 }
 
 export function checkedGuestPath(path: string): string {
-  if (!isGuestPath(path)) throw new Fault('FIELD_INVALID', 'the path of an input is not lawful', { path: path.slice(0, 100) })
+  if (!isGuestPath(path))
+    throw new Fault('FIELD_INVALID', 'the path of an input is not lawful', { path: path.slice(0, 100) })
   return path
 }

@@ -70,7 +70,12 @@ export interface ProgressReport {
 export type ExecutionBody =
   | { readonly say: 'start'; readonly order: StartOrder }
   | { readonly say: 'started' }
-  | { readonly say: 'follow'; readonly stdoutOffset: number; readonly stderrOffset: number; readonly creditBytes: number }
+  | {
+      readonly say: 'follow'
+      readonly stdoutOffset: number
+      readonly stderrOffset: number
+      readonly creditBytes: number
+    }
   | { readonly say: 'log'; readonly channel: LogChannel; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly say: 'progress'; readonly progress: ProgressReport }
   | { readonly say: 'cancel' }

@@ -6,7 +6,15 @@
  */
 import type { Notary } from '../negotiate/codec.ts'
 import type { Effect, PeerName, Step } from '../wire/index.ts'
-import { executeRetransmitMs, progressIntervalMs, type Execution, type ExecutionBody, type Grant, type Stage, type StartOrder } from './messages.ts'
+import {
+  executeRetransmitMs,
+  progressIntervalMs,
+  type Execution,
+  type ExecutionBody,
+  type Grant,
+  type Stage,
+  type StartOrder,
+} from './messages.ts'
 import { sealResult, type EndReason, type ResultDocument } from './result.ts'
 
 export interface WorkedLease {
@@ -48,8 +56,20 @@ export type TaskState =
   | (Common & { readonly at: 'staging'; readonly order: StartOrder; readonly cancelled: boolean })
   | (Common & { readonly at: 'running'; readonly order: StartOrder; readonly cancelled: boolean })
   | (Common & { readonly at: 'sealing'; readonly exit: Exit })
-  | (Common & { readonly at: 'reporting'; readonly document: ResultDocument; readonly cid: string; readonly message: ExecutionBody; readonly giveUpMs: number })
-  | (Common & { readonly at: 'done'; readonly document: ResultDocument | null; readonly cid: string; readonly message: ExecutionBody | null; readonly seen: boolean })
+  | (Common & {
+      readonly at: 'reporting'
+      readonly document: ResultDocument
+      readonly cid: string
+      readonly message: ExecutionBody
+      readonly giveUpMs: number
+    })
+  | (Common & {
+      readonly at: 'done'
+      readonly document: ResultDocument | null
+      readonly cid: string
+      readonly message: ExecutionBody | null
+      readonly seen: boolean
+    })
 
 export type TaskInput =
   | { readonly is: 'message'; readonly from: PeerName; readonly message: Execution }
@@ -83,7 +103,13 @@ const idle: Meter = { wallMs: 0, cpuMs: 0, memoryBytes: 0 }
 const nothing = { bytes: 0, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }
 
 export function awaitStart(lease: WorkedLease, nowMs: number): TaskStep {
-  const state: TaskState = { at: 'waiting', lease, meter: idle, sayAgainMs: nowMs + progressIntervalMs, giveUpMs: nowMs + lease.reclaimMs }
+  const state: TaskState = {
+    at: 'waiting',
+    lease,
+    meter: idle,
+    sayAgainMs: nowMs + progressIntervalMs,
+    giveUpMs: nowMs + lease.reclaimMs,
+  }
   return [state, [{ do: 'save' }]]
 }
 
@@ -104,7 +130,8 @@ export function taskWakeAtMs(state: TaskState): number | undefined {
 }
 
 export function stepTask(notary: Notary, state: TaskState, input: TaskInput, nowMs: number): TaskStep {
-  if (input.is === 'message' && (input.from !== state.lease.requester || input.message.lease !== state.lease.id)) return [state, []]
+  if (input.is === 'message' && (input.from !== state.lease.requester || input.message.lease !== state.lease.id))
+    return [state, []]
   if (input.is === 'metered') return [{ ...state, meter: input.meter }, []]
   switch (state.at) {
     case 'waiting':
@@ -130,7 +157,14 @@ function fromWaiting(notary: Notary, state: At<'waiting'>, input: Answer, nowMs:
         case 'start': {
           const { order } = input.message
           return [
-            { at: 'staging', lease: state.lease, order, cancelled: false, meter: state.meter, sayAgainMs: nowMs + progressIntervalMs },
+            {
+              at: 'staging',
+              lease: state.lease,
+              order,
+              cancelled: false,
+              meter: state.meter,
+              sayAgainMs: nowMs + progressIntervalMs,
+            },
             [{ do: 'save' }, say(state, { say: 'started' }), { do: 'tell', event: { happened: 'stage', order } }],
           ]
         }
@@ -163,21 +197,40 @@ function fromWorking(notary: Notary, state: At<'staging'> | At<'running'>, input
       return kill(state)
     case 'staged': {
       if (state.at === 'running') return [state, []]
-      if (state.cancelled) return report(notary, state, exitWithout('cancelled', 'cancelled before it began'), null, nowMs)
+      if (state.cancelled)
+        return report(notary, state, exitWithout('cancelled', 'cancelled before it began'), null, nowMs)
       const next: TaskState = { ...state, at: 'running' }
-      return [next, [{ do: 'save' }, progress(next, 'running'), { do: 'tell', event: { happened: 'run', order: state.order } }]]
+      return [
+        next,
+        [{ do: 'save' }, progress(next, 'running'), { do: 'tell', event: { happened: 'run', order: state.order } }],
+      ]
     }
     case 'exited': {
       if (!input.hasOutputs) return report(notary, state, input.exit, null, nowMs)
-      const next: TaskState = { at: 'sealing', lease: state.lease, exit: input.exit, meter: state.meter, sayAgainMs: nowMs + progressIntervalMs }
-      return [next, [{ do: 'save' }, progress(next, 'sealing'), { do: 'tell', event: { happened: 'seal', order: state.order } }]]
+      const next: TaskState = {
+        at: 'sealing',
+        lease: state.lease,
+        exit: input.exit,
+        meter: state.meter,
+        sayAgainMs: nowMs + progressIntervalMs,
+      }
+      return [
+        next,
+        [{ do: 'save' }, progress(next, 'sealing'), { do: 'tell', event: { happened: 'seal', order: state.order } }],
+      ]
     }
     case 'failed':
       return report(notary, state, exitWithout(state.cancelled ? 'cancelled' : input.reason, input.detail), null, nowMs)
     case 'wake':
       return sayProgress(state, state.at, nowMs)
     case 'restarted':
-      return report(notary, state, exitWithout('provider-failed', 'the provider was restarted while the program ran'), null, nowMs)
+      return report(
+        notary,
+        state,
+        exitWithout('provider-failed', 'the provider was restarted while the program ran'),
+        null,
+        nowMs,
+      )
     case 'sealed':
       return [state, []]
     default:
@@ -196,9 +249,21 @@ function fromSealing(notary: Notary, state: At<'sealing'>, input: Answer, nowMs:
     case 'sealed':
       return report(notary, state, state.exit, { cid: input.cid, outputs: input.outputs }, nowMs)
     case 'failed':
-      return report(notary, state, { ...state.exit, reason: 'provider-failed', exitCode: null, detail: input.detail }, null, nowMs)
+      return report(
+        notary,
+        state,
+        { ...state.exit, reason: 'provider-failed', exitCode: null, detail: input.detail },
+        null,
+        nowMs,
+      )
     case 'restarted':
-      return report(notary, state, exitWithout('provider-failed', 'the provider was restarted while it sealed the outputs'), null, nowMs)
+      return report(
+        notary,
+        state,
+        exitWithout('provider-failed', 'the provider was restarted while it sealed the outputs'),
+        null,
+        nowMs,
+      )
     case 'wake':
       return sayProgress(state, 'sealing', nowMs)
     default:
@@ -234,7 +299,16 @@ function report(
   const { cid, envelope } = sealResult(notary, document)
   const message: ExecutionBody = { say: 'result', result: { statement: envelope, outputs: sealed?.outputs ?? null } }
   return [
-    { at: 'reporting', lease: state.lease, document, cid, message, meter: state.meter, sayAgainMs: nowMs + executeRetransmitMs, giveUpMs: nowMs + reclaimMs },
+    {
+      at: 'reporting',
+      lease: state.lease,
+      document,
+      cid,
+      message,
+      meter: state.meter,
+      sayAgainMs: nowMs + executeRetransmitMs,
+      giveUpMs: nowMs + reclaimMs,
+    },
     [
       { do: 'record', statement: { kind: 'result', by: notary.signer.peer, envelope } },
       { do: 'save' },
@@ -249,14 +323,27 @@ function fromReporting(state: At<'reporting'>, input: Answer, nowMs: number): Ta
   const done = (seen: boolean): TaskState => ({ at: 'done', lease, document, cid, message, meter, sayAgainMs, seen })
   switch (input.is) {
     case 'message':
-      if (input.message.say === 'result-seen') return [done(true), [{ do: 'save' }, { do: 'tell', event: { happened: 'seen' } }]]
-      if (input.message.say === 'unknown') return [done(false), [{ do: 'save' }, { do: 'tell', event: { happened: 'abandoned', code: 'LEASE_UNKNOWN' } }]]
-      return input.message.say === 'start' || input.message.say === 'cancel' ? [state, [say(state, message)]] : [state, []]
+      if (input.message.say === 'result-seen')
+        return [done(true), [{ do: 'save' }, { do: 'tell', event: { happened: 'seen' } }]]
+      if (input.message.say === 'unknown')
+        return [done(false), [{ do: 'save' }, { do: 'tell', event: { happened: 'abandoned', code: 'LEASE_UNKNOWN' } }]]
+      return input.message.say === 'start' || input.message.say === 'cancel'
+        ? [state, [say(state, message)]]
+        : [state, []]
     case 'wake':
-      if (nowMs >= state.giveUpMs) return [done(false), [{ do: 'save' }, { do: 'tell', event: { happened: 'abandoned', code: 'RESULT_NOT_TAKEN' } }]]
-      return nowMs >= sayAgainMs ? [{ ...state, sayAgainMs: nowMs + executeRetransmitMs }, [say(state, message)]] : [state, []]
+      if (nowMs >= state.giveUpMs)
+        return [
+          done(false),
+          [{ do: 'save' }, { do: 'tell', event: { happened: 'abandoned', code: 'RESULT_NOT_TAKEN' } }],
+        ]
+      return nowMs >= sayAgainMs
+        ? [{ ...state, sayAgainMs: nowMs + executeRetransmitMs }, [say(state, message)]]
+        : [state, []]
     case 'restarted':
-      return [{ ...state, sayAgainMs: nowMs + executeRetransmitMs, giveUpMs: nowMs + lease.reclaimMs }, [say(state, message)]]
+      return [
+        { ...state, sayAgainMs: nowMs + executeRetransmitMs, giveUpMs: nowMs + lease.reclaimMs },
+        [say(state, message)],
+      ]
     default:
       return [state, []]
   }
@@ -291,7 +378,9 @@ function exitWithout(reason: EndReason, detail: string): Exit {
 }
 
 function sayProgress<State extends TaskState>(state: State, stage: Stage, nowMs: number): TaskStep {
-  return nowMs < state.sayAgainMs ? [state, []] : [{ ...state, sayAgainMs: nowMs + progressIntervalMs }, [progress(state, stage)]]
+  return nowMs < state.sayAgainMs
+    ? [state, []]
+    : [{ ...state, sayAgainMs: nowMs + progressIntervalMs }, [progress(state, stage)]]
 }
 
 function progress(state: TaskState, stage: Stage): TaskEffect {

@@ -34,8 +34,19 @@ interface Result {
 }
 
 export type WatchState =
-  | { readonly at: 'starting'; readonly lease: WatchedLease; readonly order: StartOrder; readonly sendAgainMs: number; readonly giveUpMs: number }
-  | { readonly at: 'running'; readonly lease: WatchedLease; readonly silentAtMs: number; readonly cancelAgainMs: number | null }
+  | {
+      readonly at: 'starting'
+      readonly lease: WatchedLease
+      readonly order: StartOrder
+      readonly sendAgainMs: number
+      readonly giveUpMs: number
+    }
+  | {
+      readonly at: 'running'
+      readonly lease: WatchedLease
+      readonly silentAtMs: number
+      readonly cancelAgainMs: number | null
+    }
   | { readonly at: 'ended'; readonly lease: WatchedLease; readonly result: Result }
   | { readonly at: 'lost'; readonly lease: WatchedLease; readonly because: Refusal }
 
@@ -48,7 +59,12 @@ export type WatchInput =
 export type WatchEvent =
   | { readonly happened: 'started' }
   | { readonly happened: 'progress'; readonly progress: ProgressReport }
-  | { readonly happened: 'ended'; readonly document: ResultDocument; readonly cid: string; readonly outputs: Grant | null }
+  | {
+      readonly happened: 'ended'
+      readonly document: ResultDocument
+      readonly cid: string
+      readonly outputs: Grant | null
+    }
   | { readonly happened: 'lost'; readonly because: Refusal }
 
 type WatchEffect = Effect<Execution, WatchEvent>
@@ -56,7 +72,13 @@ type WatchStep = Step<WatchState, Execution, WatchEvent>
 type At<Where extends WatchState['at']> = Extract<WatchState, { at: Where }>
 
 export function start(lease: WatchedLease, order: StartOrder, nowMs: number): WatchStep {
-  const state: WatchState = { at: 'starting', lease, order, sendAgainMs: nowMs + executeRetransmitMs, giveUpMs: nowMs + startWithinMs }
+  const state: WatchState = {
+    at: 'starting',
+    lease,
+    order,
+    sendAgainMs: nowMs + executeRetransmitMs,
+    giveUpMs: nowMs + startWithinMs,
+  }
   return [state, [{ do: 'save' }, say(state, { say: 'start', order })]]
 }
 
@@ -75,7 +97,8 @@ export function watchWakeAtMs(state: WatchState): number | undefined {
 }
 
 export function stepWatch(notary: Notary, state: WatchState, input: WatchInput, nowMs: number): WatchStep {
-  if (input.is === 'message' && (input.from !== state.lease.provider || input.message.lease !== state.lease.id)) return [state, []]
+  if (input.is === 'message' && (input.from !== state.lease.provider || input.message.lease !== state.lease.id))
+    return [state, []]
   switch (state.at) {
     case 'starting':
       return fromStarting(notary, state, input, nowMs)
@@ -83,10 +106,14 @@ export function stepWatch(notary: Notary, state: WatchState, input: WatchInput, 
       return fromRunning(notary, state, input, nowMs)
     case 'ended':
       // The provider repeats its RESULT until it knows that we have it.
-      return input.is === 'message' && input.message.say === 'result' ? [state, [say(state, { say: 'result-seen' })]] : [state, []]
+      return input.is === 'message' && input.message.say === 'result'
+        ? [state, [say(state, { say: 'result-seen' })]]
+        : [state, []]
     case 'lost':
       // Whatever still comes is of an epoch that we have given up: tell the provider to stop.
-      return input.is === 'message' && input.message.say !== 'unknown' ? [state, [say(state, { say: 'unknown' })]] : [state, []]
+      return input.is === 'message' && input.message.say !== 'unknown'
+        ? [state, [say(state, { say: 'unknown' })]]
+        : [state, []]
     default:
       return state satisfies never
   }
@@ -109,7 +136,10 @@ function fromStarting(notary: Notary, state: At<'starting'>, input: WatchInput, 
     case 'wake':
       if (nowMs >= state.giveUpMs) return lose(state, { code: 'NOT_STARTED', facts: { waitedMs: startWithinMs } })
       if (nowMs < state.sendAgainMs) return [state, []]
-      return [{ ...state, sendAgainMs: nowMs + executeRetransmitMs }, [say(state, { say: 'start', order: state.order })]]
+      return [
+        { ...state, sendAgainMs: nowMs + executeRetransmitMs },
+        [say(state, { say: 'start', order: state.order })],
+      ]
     case 'restarted':
       return [
         { ...state, sendAgainMs: nowMs + executeRetransmitMs, giveUpMs: nowMs + startWithinMs },
@@ -145,7 +175,8 @@ function fromRunning(notary: Notary, state: At<'running'>, input: WatchInput, no
       }
     }
     case 'wake':
-      if (nowMs >= state.silentAtMs) return lose(state, { code: 'PROVIDER_SILENT', facts: { silentMs: state.lease.reclaimMs } })
+      if (nowMs >= state.silentAtMs)
+        return lose(state, { code: 'PROVIDER_SILENT', facts: { silentMs: state.lease.reclaimMs } })
       return state.cancelAgainMs !== null && nowMs >= state.cancelAgainMs ? cancel(state, nowMs) : [state, []]
     case 'restarted':
       return [{ ...state, silentAtMs: nowMs + state.lease.reclaimMs }, []]
@@ -165,7 +196,11 @@ function cancel(state: At<'starting'> | At<'running'>, nowMs: number): WatchStep
   ]
 }
 
-function onResult(notary: Notary, state: At<'starting'> | At<'running'>, message: { statement: Uint8Array; outputs: Grant | null }): WatchStep {
+function onResult(
+  notary: Notary,
+  state: At<'starting'> | At<'running'>,
+  message: { statement: Uint8Array; outputs: Grant | null },
+): WatchStep {
   const opened = tryOpen(notary, message.statement)
   if (opened instanceof Fault) return [state, [{ do: 'blame', peer: state.lease.provider, fault: opened }]]
   const wrong = whatIsWrong(state.lease, opened.by, opened.body, message.outputs)
@@ -180,11 +215,25 @@ function onResult(notary: Notary, state: At<'starting'> | At<'running'>, message
   return [{ at: 'ended', lease: state.lease, result }, effects]
 }
 
-function whatIsWrong(lease: WatchedLease, by: PeerName, document: ResultDocument, outputs: Grant | null): Fault | undefined {
+function whatIsWrong(
+  lease: WatchedLease,
+  by: PeerName,
+  document: ResultDocument,
+  outputs: Grant | null,
+): Fault | undefined {
   if (by !== lease.provider) return new Fault('SIGNER_UNEXPECTED', 'the RESULT is signed by another peer', { by })
-  const same = document.lease === lease.id && document.job === lease.job && document.slot === lease.slot && document.epoch === lease.epoch
-  if (!same) return new Fault('FIELD_INVALID', 'the RESULT is of another lease', { lease: document.lease, epoch: document.epoch })
-  if ((document.outputs === null) !== (outputs === null)) return new Fault('FIELD_INVALID', 'the RESULT does not say how to read its outputs')
+  const same =
+    document.lease === lease.id &&
+    document.job === lease.job &&
+    document.slot === lease.slot &&
+    document.epoch === lease.epoch
+  if (!same)
+    return new Fault('FIELD_INVALID', 'the RESULT is of another lease', {
+      lease: document.lease,
+      epoch: document.epoch,
+    })
+  if ((document.outputs === null) !== (outputs === null))
+    return new Fault('FIELD_INVALID', 'the RESULT does not say how to read its outputs')
   return undefined
 }
 

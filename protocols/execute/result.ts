@@ -46,7 +46,13 @@ const resultSchema = z.strictObject({
   outputs: z.string().nullable(),
   outputBytes: integer,
   outputFiles: integer,
-  usage: z.strictObject({ wallMs: integer, cpuMs: integer, memoryBytesPeak: integer, inBytes: integer, outBytes: integer }),
+  usage: z.strictObject({
+    wallMs: integer,
+    cpuMs: integer,
+    memoryBytesPeak: integer,
+    inBytes: integer,
+    outBytes: integer,
+  }),
 })
 
 export type ResultDocument = z.infer<typeof resultSchema>
@@ -61,7 +67,10 @@ export function isWorthRetrying(reason: EndReason): boolean {
   return reason === 'inputs-missing' || reason === 'provider-failed'
 }
 
-export function sealResult(notary: Notary, result: ResultDocument): { readonly cid: string; readonly envelope: Uint8Array } {
+export function sealResult(
+  notary: Notary,
+  result: ResultDocument,
+): { readonly cid: string; readonly envelope: Uint8Array } {
   const bytes = dagCbor.encode(resultSchema.parse(result))
   return { cid: cidOfDocument(bytes), envelope: sealEnvelope(notary.signer, notary.network, resultType, bytes) }
 }
@@ -77,7 +86,10 @@ export function openResult(notary: Notary, envelope: Uint8Array): OpenedResult {
   }
   const { by, body } = openEnvelope(notary.signer, notary.network, resultType, envelope)
   const parsed = resultSchema.safeParse(parseDocument(body))
-  if (!parsed.success) throw new Fault('FIELD_INVALID', `result: ${parsed.error.issues[0]!.message}`, { path: parsed.error.issues[0]!.path.join('.') })
+  if (!parsed.success)
+    throw new Fault('FIELD_INVALID', `result: ${parsed.error.issues[0]!.message}`, {
+      path: parsed.error.issues[0]!.path.join('.'),
+    })
   checkedCid(parsed.data.job, 'job')
   if (parsed.data.outputs !== null) checkedCid(parsed.data.outputs, 'outputs')
   return { by, envelope, body: parsed.data, cid: cidOfDocument(body) }

@@ -14,7 +14,6 @@ import {
   openEnvelope,
   parseMessage,
   publicKeyOf,
-  required,
   sealEnvelope,
   sha256,
   type Signed,
@@ -68,7 +67,10 @@ export function encodeNegotiation(message: Negotiation): Uint8Array {
         }),
       )
     case 'release':
-      return toBinary(NegotiationSchema, create(NegotiationSchema, { body: { case: 'release', value: { job: message.job } } }))
+      return toBinary(
+        NegotiationSchema,
+        create(NegotiationSchema, { body: { case: 'release', value: { job: message.job } } }),
+      )
     default:
       return message satisfies never
   }
@@ -214,10 +216,15 @@ function decodeAward(bytes: Uint8Array): Award {
   const wire = parseMessage(AwardSchema, bytes)
   publicKeyOf(wire.provider)
   if (wire.manifest.byteLength > manifestBytesMax) {
-    throw new Fault('FRAME_TOO_LARGE', 'the job manifest is over its cap', { bytes: wire.manifest.byteLength, manifestBytesMax })
+    throw new Fault('FRAME_TOO_LARGE', 'the job manifest is over its cap', {
+      bytes: wire.manifest.byteLength,
+      manifestBytesMax,
+    })
   }
   if (cidOfDocument(wire.manifest) !== wire.job) {
-    throw new Fault('FIELD_INVALID', 'the manifest in the award is not the one the job is named after', { job: wire.job })
+    throw new Fault('FIELD_INVALID', 'the manifest in the award is not the one the job is named after', {
+      job: wire.job,
+    })
   }
   const award: Award = {
     job: checkedCid(wire.job, 'job'),

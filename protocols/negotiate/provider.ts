@@ -8,9 +8,27 @@
 
 import { equals } from 'uint8arrays'
 
-import { Fault, sha256, type Effect, type FaultCode, type PeerName, type Refusal, type Signed, type Step } from '../wire/index.ts'
+import {
+  Fault,
+  sha256,
+  type Effect,
+  type FaultCode,
+  type PeerName,
+  type Refusal,
+  type Signed,
+  type Step,
+} from '../wire/index.ts'
 import { leaseIdOf, sealAccept, sealOffer, type Notary } from './codec.ts'
-import { commitWithinMs, retransmitMs, type Accept, type Award, type Commit, type Lease, type Negotiation, type Offer } from './messages.ts'
+import {
+  commitWithinMs,
+  retransmitMs,
+  type Accept,
+  type Award,
+  type Commit,
+  type Lease,
+  type Negotiation,
+  type Offer,
+} from './messages.ts'
 
 interface Toward {
   readonly requester: PeerName
@@ -45,7 +63,10 @@ type HoldStep = Step<HoldState, Negotiation, HoldEvent>
 /** Opens the negotiation. An offer binds for seconds and is not written down: a restart forgets it, as a lost one. */
 export function offer(notary: Notary, requester: PeerName, terms: Offer): HoldStep {
   const signed = sealOffer(notary, terms)
-  return [{ at: 'offered', requester, offer: signed }, [{ do: 'send', to: requester, message: { say: 'offer', offer: signed } }]]
+  return [
+    { at: 'offered', requester, offer: signed },
+    [{ do: 'send', to: requester, message: { say: 'offer', offer: signed } }],
+  ]
 }
 
 export function holdWakeAtMs(state: HoldState): number | undefined {
@@ -89,7 +110,9 @@ function fromOffered(notary: Notary, state: At<'offered'>, input: HoldInput, now
       }
       return unchanged(state)
     case 'wake':
-      return nowMs >= state.offer.body.holdUntilMs ? release(state, { code: 'HOLD_EXPIRED', facts: {} }) : unchanged(state)
+      return nowMs >= state.offer.body.holdUntilMs
+        ? release(state, { code: 'HOLD_EXPIRED', facts: {} })
+        : unchanged(state)
     case 'restarted':
       return release(state, { code: 'RESTARTED', facts: {} })
     case 'withdraw':
@@ -103,11 +126,24 @@ function onAward(notary: Notary, state: At<'offered'>, award: Signed<Award>, now
   const wrong = whatIsWrong(state, award, notary.signer.peer)
   if (wrong !== undefined) return blame(state, wrong.code, wrong.message)
   const { body } = award
-  if (nowMs >= state.offer.body.holdUntilMs) return refuse(state, award, { code: 'OFFER_EXPIRED', facts: { lateMs: nowMs - state.offer.body.holdUntilMs } })
-  if (nowMs >= body.acceptByMs) return refuse(state, award, { code: 'AWARD_EXPIRED', facts: { lateMs: nowMs - body.acceptByMs } })
-  const accept = sealAccept(notary, { lease: sha256(award.envelope), issuedMs: nowMs, commitByMs: nowMs + commitWithinMs })
+  if (nowMs >= state.offer.body.holdUntilMs)
+    return refuse(state, award, { code: 'OFFER_EXPIRED', facts: { lateMs: nowMs - state.offer.body.holdUntilMs } })
+  if (nowMs >= body.acceptByMs)
+    return refuse(state, award, { code: 'AWARD_EXPIRED', facts: { lateMs: nowMs - body.acceptByMs } })
+  const accept = sealAccept(notary, {
+    lease: sha256(award.envelope),
+    issuedMs: nowMs,
+    commitByMs: nowMs + commitWithinMs,
+  })
   return [
-    { at: 'accepted', requester: state.requester, offer: state.offer, award, accept, sendAgainMs: nowMs + retransmitMs },
+    {
+      at: 'accepted',
+      requester: state.requester,
+      offer: state.offer,
+      award,
+      accept,
+      sendAgainMs: nowMs + retransmitMs,
+    },
     [
       { do: 'record', statement: { kind: 'award', by: award.by, envelope: award.envelope } },
       { do: 'record', statement: { kind: 'accept', by: accept.by, envelope: accept.envelope } },
@@ -118,13 +154,18 @@ function onAward(notary: Notary, state: At<'offered'>, award: Signed<Award>, now
 }
 
 /** An award must be what was offered: no honest requester can send another. */
-function whatIsWrong(state: At<'offered'>, award: Signed<Award>, me: PeerName): { code: FaultCode; message: string } | undefined {
+function whatIsWrong(
+  state: At<'offered'>,
+  award: Signed<Award>,
+  me: PeerName,
+): { code: FaultCode; message: string } | undefined {
   const { body } = award
   const offered = state.offer.body
   if (award.by !== state.requester) return { code: 'SIGNER_UNEXPECTED', message: 'the AWARD is signed by another peer' }
   if (body.provider !== me) return { code: 'FIELD_INVALID', message: 'the AWARD names another provider' }
   if (body.job !== offered.job) return { code: 'FIELD_INVALID', message: 'the AWARD names another job' }
-  if (!equals(body.offer, sha256(state.offer.envelope))) return { code: 'FIELD_INVALID', message: 'the AWARD names another offer' }
+  if (!equals(body.offer, sha256(state.offer.envelope)))
+    return { code: 'FIELD_INVALID', message: 'the AWARD names another offer' }
   const same =
     body.unit === offered.unit &&
     body.cpuHourMicro === offered.cpuHourMicro &&
@@ -159,9 +200,18 @@ function onCommit(state: At<'accepted'>, commit: Signed<Commit>, nowMs: number):
   const { award, accept, requester } = state
   if (commit.by !== requester) return blame(state, 'SIGNER_UNEXPECTED', 'the COMMIT is signed by another peer')
   if (!equals(commit.body.lease, accept.body.lease)) return unchanged(state)
-  if (!equals(commit.body.accept, sha256(accept.envelope))) return blame(state, 'FIELD_INVALID', 'the COMMIT names another ACCEPT')
-  if (nowMs >= accept.body.commitByMs) return refuse(state, award, { code: 'COMMIT_LATE', facts: { lateMs: nowMs - accept.body.commitByMs } })
-  const lease: Lease = { id: leaseIdOf(award.envelope), requester, provider: award.body.provider, award, accept, commit }
+  if (!equals(commit.body.accept, sha256(accept.envelope)))
+    return blame(state, 'FIELD_INVALID', 'the COMMIT names another ACCEPT')
+  if (nowMs >= accept.body.commitByMs)
+    return refuse(state, award, { code: 'COMMIT_LATE', facts: { lateMs: nowMs - accept.body.commitByMs } })
+  const lease: Lease = {
+    id: leaseIdOf(award.envelope),
+    requester,
+    provider: award.body.provider,
+    award,
+    accept,
+    commit,
+  }
   return [
     { at: 'leased', requester, offer: state.offer, lease },
     [
@@ -183,7 +233,11 @@ function onSecondAward(state: At<'accepted'>, award: Signed<Award>, nowMs: numbe
 
 /** The requester may not know that we have its COMMIT: nothing to say, START will be answered by the execution protocol. */
 function fromLeased(state: At<'leased'>, input: HoldInput): HoldStep {
-  if (input.is === 'message' && input.message.say === 'award' && equals(input.message.award.envelope, state.lease.award.envelope)) {
+  if (
+    input.is === 'message' &&
+    input.message.say === 'award' &&
+    equals(input.message.award.envelope, state.lease.award.envelope)
+  ) {
     return [state, [{ do: 'send', to: state.requester, message: { say: 'accept', accept: state.lease.accept } }]]
   }
   return unchanged(state)

@@ -69,7 +69,8 @@ function fromAwarded(notary: Notary, state: At<'awarded'>, input: AwardInput, no
       if (input.message.say === 'refuse') return close(state, input.message.refusal)
       return unchanged(state)
     case 'wake':
-      if (nowMs >= state.award.body.acceptByMs) return close(state, { code: 'NO_ANSWER', facts: { waitedMs: nowMs - state.award.body.issuedMs } })
+      if (nowMs >= state.award.body.acceptByMs)
+        return close(state, { code: 'NO_ANSWER', facts: { waitedMs: nowMs - state.award.body.issuedMs } })
       return nowMs >= state.sendAgainMs ? sendAgain(state, nowMs) : unchanged(state)
     case 'restarted':
       return sendAgain(state, nowMs)
@@ -82,12 +83,14 @@ function fromAwarded(notary: Notary, state: At<'awarded'>, input: AwardInput, no
 
 function onAccept(notary: Notary, state: At<'awarded'>, accept: Signed<Accept>, nowMs: number): AwardStep {
   const { award } = state
-  if (accept.by !== award.body.provider) return blame(state, award.body.provider, 'SIGNER_UNEXPECTED', 'the ACCEPT is signed by another peer')
+  if (accept.by !== award.body.provider)
+    return blame(state, award.body.provider, 'SIGNER_UNEXPECTED', 'the ACCEPT is signed by another peer')
   if (!equals(accept.body.lease, sha256(award.envelope))) {
     // An ACCEPT of an award of an older epoch, late on its way: lawful, and nothing to this one.
     return unchanged(state)
   }
-  if (nowMs >= award.body.acceptByMs) return close(state, { code: 'ACCEPT_LATE', facts: { lateMs: nowMs - award.body.acceptByMs } })
+  if (nowMs >= award.body.acceptByMs)
+    return close(state, { code: 'ACCEPT_LATE', facts: { lateMs: nowMs - award.body.acceptByMs } })
   const commit = sealCommit(notary, { lease: accept.body.lease, accept: sha256(accept.envelope), issuedMs: nowMs })
   const lease: Lease = {
     id: leaseIdOf(award.envelope),
@@ -112,7 +115,8 @@ function onAccept(notary: Notary, state: At<'awarded'>, accept: Signed<Accept>, 
 /** The provider repeats its ACCEPT until it has the COMMIT; so the COMMIT needs no timer of ours. */
 function fromLeased(state: At<'leased'>, input: AwardInput): AwardStep {
   const { lease } = state
-  if (input.is === 'restarted') return [state, [{ do: 'send', to: lease.provider, message: { say: 'commit', commit: lease.commit } }]]
+  if (input.is === 'restarted')
+    return [state, [{ do: 'send', to: lease.provider, message: { say: 'commit', commit: lease.commit } }]]
   if (input.is !== 'message' || input.from !== lease.provider || input.message.say !== 'accept') return unchanged(state)
   if (equals(input.message.accept.envelope, lease.accept.envelope)) {
     return [state, [{ do: 'send', to: lease.provider, message: { say: 'commit', commit: lease.commit } }]]
@@ -135,7 +139,11 @@ function close(state: At<'awarded'>, because: Refusal): AwardStep {
   const effects: AwardEffect[] = [
     { do: 'save' },
     // Whatever the reason, the provider may hold capacity for us: say that we will not come back.
-    { do: 'send', to: provider, message: { say: 'refuse', place: { job, slot, epoch }, refusal: { code: 'CLOSED', facts: {} } } },
+    {
+      do: 'send',
+      to: provider,
+      message: { say: 'refuse', place: { job, slot, epoch }, refusal: { code: 'CLOSED', facts: {} } },
+    },
     { do: 'tell', event: { happened: 'not-leased', provider, because } },
   ]
   return [{ at: 'closed', award: state.award, because }, effects]
@@ -152,6 +160,11 @@ function unchanged(state: AwardState): AwardStep {
   return [state, []]
 }
 
-function blame(state: AwardState, peer: PeerName, code: 'SIGNER_UNEXPECTED' | 'EQUIVOCATION', message: string): AwardStep {
+function blame(
+  state: AwardState,
+  peer: PeerName,
+  code: 'SIGNER_UNEXPECTED' | 'EQUIVOCATION',
+  message: string,
+): AwardStep {
   return [state, [{ do: 'blame', peer, fault: new Fault(code, message) }]]
 }

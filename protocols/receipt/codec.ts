@@ -26,7 +26,10 @@ const textCharsMax = 64
 export function encodeBilling(message: Billing): Uint8Array {
   switch (message.say) {
     case 'receipt':
-      return toBinary(BillingSchema, create(BillingSchema, { body: { case: 'receipt', value: message.receipt.envelope } }))
+      return toBinary(
+        BillingSchema,
+        create(BillingSchema, { body: { case: 'receipt', value: message.receipt.envelope } }),
+      )
     case 'countersignature':
       return toBinary(
         BillingSchema,

@@ -1,5 +1,13 @@
 /** Receipts, as the rest of the program sees them. */
-import { costOf, type Micro, type PeerName, type ProtocolLimits, type Refusal, type Signed, type StatementType } from '../wire/index.ts'
+import {
+  costOf,
+  type Micro,
+  type PeerName,
+  type ProtocolLimits,
+  type Refusal,
+  type Signed,
+  type StatementType,
+} from '../wire/index.ts'
 
 export const receiptProtocol = '/pleach/receipt/1'
 export const receiptLimits: ProtocolLimits = { frameBytesMax: 8 * 1024, streamsPerPeerMax: 4 }
@@ -75,7 +83,10 @@ export interface BilledLease {
 }
 
 /** Processors × time × price, rounded up, never above the ceiling that both sides signed. */
-export function amountOwed(lease: Pick<BilledLease, 'cpuHourMicro' | 'cpuMilli' | 'ceilingMicro'>, usage: Usage): Micro {
+export function amountOwed(
+  lease: Pick<BilledLease, 'cpuHourMicro' | 'cpuMilli' | 'ceilingMicro'>,
+  usage: Usage,
+): Micro {
   const exact = costOf(BigInt(usage.wallMs) * BigInt(lease.cpuMilli), lease.cpuHourMicro, cpuMilliPerCpu * msPerHour)
   return Math.min(exact, lease.ceilingMicro)
 }

@@ -32,7 +32,13 @@ interface Chain {
 
 export type BillState =
   | (Chain & { readonly at: 'counting'; readonly nextAtMs: number })
-  | (Chain & { readonly at: 'asking'; readonly receipt: Signed<Receipt>; readonly sendAgainMs: number; readonly giveUpMs: number; readonly thenFinal: { readonly result: string; readonly usage: Usage } | null })
+  | (Chain & {
+      readonly at: 'asking'
+      readonly receipt: Signed<Receipt>
+      readonly sendAgainMs: number
+      readonly giveUpMs: number
+      readonly thenFinal: { readonly result: string; readonly usage: Usage } | null
+    })
   | (Chain & { readonly at: 'settled' })
   | (Chain & { readonly at: 'unpaid'; readonly because: Refusal })
 
@@ -44,7 +50,12 @@ export type BillInput =
   | { readonly is: 'close'; readonly usage: Usage; readonly result: string }
 
 export type BillEvent =
-  | { readonly happened: 'countersigned'; readonly sequence: number; readonly final: boolean; readonly amountMicro: number }
+  | {
+      readonly happened: 'countersigned'
+      readonly sequence: number
+      readonly final: boolean
+      readonly amountMicro: number
+    }
   | { readonly happened: 'unpaid'; readonly because: Refusal }
 
 type BillEffect = Effect<Billing, BillEvent>
@@ -107,7 +118,13 @@ function fromCounting(notary: Notary, state: At<'counting'>, input: BillInput, n
 }
 
 /** Durable before it is sent: a receipt that the requester holds and we have forgotten would break our own chain. */
-function issue(notary: Notary, state: At<'counting'> | At<'asking'>, usage: Usage, result: string | null, nowMs: number): BillStep {
+function issue(
+  notary: Notary,
+  state: At<'counting'> | At<'asking'>,
+  usage: Usage,
+  result: string | null,
+  nowMs: number,
+): BillStep {
   const { lease, sequence, previous, intervalMs } = state
   const grown = atLeast(usage, state.usage)
   const receipt = sealReceipt(notary, {
@@ -149,11 +166,14 @@ function issue(notary: Notary, state: At<'counting'> | At<'asking'>, usage: Usag
 function fromAsking(notary: Notary, state: At<'asking'>, input: BillInput, nowMs: number): BillStep {
   switch (input.is) {
     case 'message':
-      if (input.message.say === 'countersignature') return onCountersignature(notary, state, input.message.countersignature, nowMs)
-      if (input.message.say === 'dispute' && input.message.sequence === state.receipt.body.sequence) return giveUp(state, input.message.refusal)
+      if (input.message.say === 'countersignature')
+        return onCountersignature(notary, state, input.message.countersignature, nowMs)
+      if (input.message.say === 'dispute' && input.message.sequence === state.receipt.body.sequence)
+        return giveUp(state, input.message.refusal)
       return [state, []]
     case 'wake':
-      if (nowMs >= state.giveUpMs) return giveUp(state, { code: 'NOT_COUNTERSIGNED', facts: { waitedMs: countersignWithinMs } })
+      if (nowMs >= state.giveUpMs)
+        return giveUp(state, { code: 'NOT_COUNTERSIGNED', facts: { waitedMs: countersignWithinMs } })
       return nowMs >= state.sendAgainMs ? sendAgain(state, nowMs) : [state, []]
     case 'restarted':
       return sendAgain({ ...state, giveUpMs: nowMs + countersignWithinMs }, nowMs)
@@ -165,14 +185,25 @@ function fromAsking(notary: Notary, state: At<'asking'>, input: BillInput, nowMs
   }
 }
 
-function onCountersignature(notary: Notary, state: At<'asking'>, signed: Signed<Countersignature>, nowMs: number): BillStep {
+function onCountersignature(
+  notary: Notary,
+  state: At<'asking'>,
+  signed: Signed<Countersignature>,
+  nowMs: number,
+): BillStep {
   const { lease, receipt } = state
-  if (signed.by !== lease.requester) return blame(state, new Fault('SIGNER_UNEXPECTED', 'the countersignature is by another peer', { by: signed.by }))
+  if (signed.by !== lease.requester)
+    return blame(state, new Fault('SIGNER_UNEXPECTED', 'the countersignature is by another peer', { by: signed.by }))
   // A countersignature of an earlier receipt, sent twice: lawful, and nothing to this one.
   if (signed.body.lease !== lease.id || signed.body.sequence < receipt.body.sequence) return [state, []]
   const hash = sha256(receipt.envelope)
   if (signed.body.sequence > receipt.body.sequence || !equals(signed.body.receipt, hash)) {
-    return blame(state, new Fault('CHAIN_BROKEN', 'the countersignature names a receipt that was never given', { sequence: signed.body.sequence }))
+    return blame(
+      state,
+      new Fault('CHAIN_BROKEN', 'the countersignature names a receipt that was never given', {
+        sequence: signed.body.sequence,
+      }),
+    )
   }
   const { sequence, usage, final, amountMicro } = receipt.body
   const intervalMs = Math.min(state.intervalMs * 2, lease.paymentIntervalMsMax)

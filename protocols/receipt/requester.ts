@@ -44,20 +44,34 @@ export type PayInput = {
 }
 
 export type PayEvent =
-  | { readonly happened: 'countersigned'; readonly sequence: number; readonly final: boolean; readonly amountMicro: number }
+  | {
+      readonly happened: 'countersigned'
+      readonly sequence: number
+      readonly final: boolean
+      readonly amountMicro: number
+    }
   | { readonly happened: 'disputed'; readonly because: Refusal }
 
 type PayStep = Step<PayState, Billing, PayEvent>
 
 export function openAccount(lease: BilledLease): PayState {
-  return { at: 'paying', lease, sequence: 0, previous: fromString(lease.id, 'hex'), usage: noUsage, amountMicro: 0, last: null }
+  return {
+    at: 'paying',
+    lease,
+    sequence: 0,
+    previous: fromString(lease.id, 'hex'),
+    usage: noUsage,
+    amountMicro: 0,
+    last: null,
+  }
 }
 
 export function stepPay(notary: Notary, state: PayState, input: PayInput, nowMs: number): PayStep {
   const { lease } = state
   if (input.from !== lease.provider || input.message.say !== 'receipt') return [state, []]
   const { receipt } = input.message
-  if (receipt.by !== lease.provider) return blame(state, new Fault('SIGNER_UNEXPECTED', 'the receipt is signed by another peer', { by: receipt.by }))
+  if (receipt.by !== lease.provider)
+    return blame(state, new Fault('SIGNER_UNEXPECTED', 'the receipt is signed by another peer', { by: receipt.by }))
   if (receipt.body.lease !== lease.id) return [state, []]
   if (receipt.body.sequence <= state.sequence) return onOld(state, receipt)
   const wrong = whatIsWrong(state, receipt.body)
@@ -69,7 +83,11 @@ export function stepPay(notary: Notary, state: PayState, input: PayInput, nowMs:
     return [
       state,
       [
-        { do: 'send', to: lease.provider, message: { say: 'dispute', lease: lease.id, sequence: receipt.body.sequence, refusal: dispute } },
+        {
+          do: 'send',
+          to: lease.provider,
+          message: { say: 'dispute', lease: lease.id, sequence: receipt.body.sequence, refusal: dispute },
+        },
         { do: 'tell', event: { happened: 'disputed', because: dispute } },
       ],
     ]
@@ -81,19 +99,29 @@ export function stepPay(notary: Notary, state: PayState, input: PayInput, nowMs:
 function onOld(state: PayState, receipt: Signed<Receipt>): PayStep {
   if (receipt.body.sequence < state.sequence) return [state, []]
   if (!equals(sha256(receipt.envelope), state.previous)) {
-    return blame(state, new Fault('EQUIVOCATION', 'two different receipts with one number', { sequence: receipt.body.sequence }))
+    return blame(
+      state,
+      new Fault('EQUIVOCATION', 'two different receipts with one number', { sequence: receipt.body.sequence }),
+    )
   }
   return state.last === null
     ? [state, []]
-    : [state, [{ do: 'send', to: state.lease.provider, message: { say: 'countersignature', countersignature: state.last } }]]
+    : [
+        state,
+        [{ do: 'send', to: state.lease.provider, message: { say: 'countersignature', countersignature: state.last } }],
+      ]
 }
 
 /** What no honest provider can have signed. */
 function whatIsWrong(state: PayState, receipt: Receipt): Fault | undefined {
   const { lease } = state
-  if (state.at === 'settled') return new Fault('OUT_OF_TURN', 'a receipt after the final one', { sequence: receipt.sequence })
+  if (state.at === 'settled')
+    return new Fault('OUT_OF_TURN', 'a receipt after the final one', { sequence: receipt.sequence })
   if (receipt.sequence !== state.sequence + 1 || !equals(receipt.previous, state.previous)) {
-    return new Fault('CHAIN_BROKEN', 'the receipt does not follow the last one', { sequence: receipt.sequence, last: state.sequence })
+    return new Fault('CHAIN_BROKEN', 'the receipt does not follow the last one', {
+      sequence: receipt.sequence,
+      last: state.sequence,
+    })
   }
   const same =
     receipt.job === lease.job &&
@@ -111,15 +139,18 @@ function whatIsWrong(state: PayState, receipt: Receipt): Fault | undefined {
     receipt.amountMicro < state.amountMicro
   if (falls) return new Fault('FIELD_INVALID', 'a cumulative receipt never falls', { sequence: receipt.sequence })
   const owed = amountOwed(lease, usage)
-  if (receipt.amountMicro !== owed) return new Fault('OVERCHARGED', 'the amount is not what the lease says', { amountMicro: receipt.amountMicro, owed })
+  if (receipt.amountMicro !== owed)
+    return new Fault('OVERCHARGED', 'the amount is not what the lease says', { amountMicro: receipt.amountMicro, owed })
   return undefined
 }
 
 /** What may be an honest difference of opinion. */
 function whatIsDisputed(receipt: Receipt, input: PayInput): Refusal | undefined {
   const allowedMs = Math.ceil((input.wallMs * (1000 + wallTolerancePermille)) / 1000) + wallToleranceMs
-  if (receipt.usage.wallMs > allowedMs) return { code: 'WALL_TIME', facts: { claimedMs: receipt.usage.wallMs, allowedMs } }
-  if (receipt.final && receipt.result !== input.result) return { code: 'RESULT_DIFFERS', facts: { claimed: receipt.result } }
+  if (receipt.usage.wallMs > allowedMs)
+    return { code: 'WALL_TIME', facts: { claimedMs: receipt.usage.wallMs, allowedMs } }
+  if (receipt.final && receipt.result !== input.result)
+    return { code: 'RESULT_DIFFERS', facts: { claimed: receipt.result } }
   return undefined
 }
 

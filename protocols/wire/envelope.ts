@@ -48,7 +48,12 @@ export function domainOf(type: StatementType, network: string): string {
 /** The bytes that the signature covers (RFC 0002, "Signature Production and Verification"). */
 export function signedBytes(domain: string, payloadType: Uint8Array, payload: Uint8Array): Uint8Array {
   const parts = [fromString(domain), payloadType, payload]
-  return concat(parts.flatMap((part) => [varint.encodeTo(part.byteLength, new Uint8Array(varint.encodingLength(part.byteLength))), part]))
+  return concat(
+    parts.flatMap((part) => [
+      varint.encodeTo(part.byteLength, new Uint8Array(varint.encodingLength(part.byteLength))),
+      part,
+    ]),
+  )
 }
 
 /** Signs `payload` and returns the envelope's bytes: keep these, never make them again. */

@@ -26,9 +26,13 @@ export function checkedCid(text: string, field: string): string {
   try {
     if (text.length > cidCharsMax) throw new RangeError('too long')
     const cid = CID.parse(text)
-    if (cid.version === 1 && cid.code === dagCbor.code && cid.multihash.code === sha256Code && cid.toString() === text) return text
+    if (cid.version === 1 && cid.code === dagCbor.code && cid.multihash.code === sha256Code && cid.toString() === text)
+      return text
   } catch {
     // Falls through: every way of being wrong is the same fault.
   }
-  throw new Fault('FIELD_INVALID', `${field} is not the CID of a document`, { field, value: text.slice(0, cidCharsMax) })
+  throw new Fault('FIELD_INVALID', `${field} is not the CID of a document`, {
+    field,
+    value: text.slice(0, cidCharsMax),
+  })
 }

@@ -5,14 +5,39 @@ import type { Ending, PeerName, Refusal } from '../../protocols/wire/index.ts'
 export type JobEvent =
   | { readonly stage: 'bidding' }
   | { readonly stage: 'offered'; readonly peer: PeerName; readonly cpuHourMicro: number }
-  | { readonly stage: 'matched'; readonly peer: PeerName; readonly lease: string; readonly epoch: number; readonly cpuHourMicro: number; readonly offers: number }
+  | {
+      readonly stage: 'matched'
+      readonly peer: PeerName
+      readonly lease: string
+      readonly epoch: number
+      readonly cpuHourMicro: number
+      readonly offers: number
+    }
   | { readonly stage: 'starting'; readonly peer: PeerName }
   | { readonly stage: 'running'; readonly peer: PeerName }
   | { readonly stage: 'progress'; readonly progress: ProgressReport }
-  | { readonly stage: 'result'; readonly peer: PeerName; readonly reason: EndReason; readonly exitCode: number | null; readonly detail: string; readonly result: string }
-  | { readonly stage: 'receipt'; readonly lease: string; readonly sequence: number; readonly final: boolean; readonly amountMicro: number }
+  | {
+      readonly stage: 'result'
+      readonly peer: PeerName
+      readonly reason: EndReason
+      readonly exitCode: number | null
+      readonly detail: string
+      readonly result: string
+    }
+  | {
+      readonly stage: 'receipt'
+      readonly lease: string
+      readonly sequence: number
+      readonly final: boolean
+      readonly amountMicro: number
+    }
   | { readonly stage: 'replacing'; readonly peer: PeerName; readonly because: Refusal }
-  | { readonly stage: 'ended'; readonly ending: Ending; readonly document: ResultDocument | null; readonly amountMicro: number }
+  | {
+      readonly stage: 'ended'
+      readonly ending: Ending
+      readonly document: ResultDocument | null
+      readonly amountMicro: number
+    }
 
 /** I/O that the machine asks for; each is answered by an input, and may be asked for again after a restart. */
 export type JobErrand =
@@ -20,6 +45,12 @@ export type JobErrand =
   /** Put the shards of the inputs on keepers. Answered by `staged` or `staging-failed`. */
   | { readonly errand: 'stage' }
   /** Read the rest of the log and fetch the outputs. Answered by `collected` or `collecting-failed`. */
-  | { readonly errand: 'collect'; readonly document: ResultDocument; readonly outputs: Grant | null; readonly lease: string; readonly provider: PeerName }
+  | {
+      readonly errand: 'collect'
+      readonly document: ResultDocument
+      readonly outputs: Grant | null
+      readonly lease: string
+      readonly provider: PeerName
+    }
   /** Begin to read the log of this lease. */
   | { readonly errand: 'follow'; readonly lease: string; readonly provider: PeerName }

@@ -25,7 +25,14 @@ export interface JobContext {
 export type JobPhase =
   | { readonly at: 'bidding'; readonly announceAgainMs: number; readonly decideAtMs: number | null }
   | { readonly at: 'awarding'; readonly award: AwardState }
-  | { readonly at: 'leased'; readonly award: AwardState; readonly lease: Lease; readonly leasedMs: number; readonly watch: WatchState | null; readonly pay: PayState }
+  | {
+      readonly at: 'leased'
+      readonly award: AwardState
+      readonly lease: Lease
+      readonly leasedMs: number
+      readonly watch: WatchState | null
+      readonly pay: PayState
+    }
   | {
       readonly at: 'collecting'
       readonly award: AwardState
@@ -36,7 +43,14 @@ export type JobPhase =
       readonly collected: boolean
       readonly settleByMs: number
     }
-  | { readonly at: 'ended'; readonly award: AwardState | null; readonly leasedMs: number; readonly watch: WatchState | null; readonly pay: PayState | null; readonly ending: Ending }
+  | {
+      readonly at: 'ended'
+      readonly award: AwardState | null
+      readonly leasedMs: number
+      readonly watch: WatchState | null
+      readonly pay: PayState | null
+      readonly ending: Ending
+    }
 
 export interface JobState {
   readonly terms: JobTerms
@@ -55,8 +69,8 @@ export type JobInput =
   | { readonly is: 'cancel' }
   | { readonly is: 'staged'; readonly order: StartOrder }
   | { readonly is: 'staging-failed'; readonly because: Refusal }
-  | { readonly is: 'collected' }
-  | { readonly is: 'collecting-failed'; readonly because: Refusal }
+  | { readonly is: 'collected'; readonly lease: string }
+  | { readonly is: 'collecting-failed'; readonly lease: string; readonly because: Refusal }
 
 export type JobEffect = CarryEffect<JobEvent> | ({ readonly do: 'errand' } & JobErrand)
 export type JobStep = readonly [JobState, readonly JobEffect[]]
@@ -77,4 +91,3 @@ export function jobWakeAtMs(state: JobState): number | undefined {
       return phase satisfies never
   }
 }
-

@@ -16,8 +16,24 @@ import {
   type TaskEvent,
   type TaskState,
 } from '../../protocols/execute/index.ts'
-import { holdWakeAtMs, offer, stepHold, type HoldEvent, type HoldState, type Notary, type Offer } from '../../protocols/negotiate/index.ts'
-import { billWakeAtMs, noUsage, openBill, stepBill, type BillEvent, type BillState, type Usage } from '../../protocols/receipt/index.ts'
+import {
+  holdWakeAtMs,
+  offer,
+  stepHold,
+  type HoldEvent,
+  type HoldState,
+  type Notary,
+  type Offer,
+} from '../../protocols/negotiate/index.ts'
+import {
+  billWakeAtMs,
+  noUsage,
+  openBill,
+  stepBill,
+  type BillEvent,
+  type BillState,
+  type Usage,
+} from '../../protocols/receipt/index.ts'
 import type { Ending, PeerName, Refusal } from '../../protocols/wire/index.ts'
 import { inExecute, inNegotiate, inReceipt, lift, type CarryEffect, type CarryInput } from './carry.ts'
 import { billedLease, workedLease } from './terms.ts'
@@ -48,7 +64,13 @@ export type LeaseEvent =
   | { readonly stage: 'released'; readonly job: string; readonly because: Refusal }
   | { readonly stage: 'running'; readonly lease: string }
   | { readonly stage: 'reported'; readonly lease: string; readonly reason: string; readonly result: string }
-  | { readonly stage: 'countersigned'; readonly lease: string; readonly sequence: number; readonly final: boolean; readonly amountMicro: number }
+  | {
+      readonly stage: 'countersigned'
+      readonly lease: string
+      readonly sequence: number
+      readonly final: boolean
+      readonly amountMicro: number
+    }
   | { readonly stage: 'ended'; readonly lease: string; readonly ending: Ending }
 
 /** I/O that the machine asks for; each is answered by an input. */
@@ -71,7 +93,11 @@ export function leaseWakeAtMs(state: LeaseState): number | undefined {
   const { hold, task, bill } = state
   // A bill that counts matters only while the program runs: nothing new is billed between its end and the last receipt.
   const billing = bill !== null && (bill.at === 'asking' || task?.at === 'running')
-  const wakes = [holdWakeAtMs(hold), task === null ? undefined : taskWakeAtMs(task), billing ? billWakeAtMs(bill) : undefined]
+  const wakes = [
+    holdWakeAtMs(hold),
+    task === null ? undefined : taskWakeAtMs(task),
+    billing ? billWakeAtMs(bill) : undefined,
+  ]
   const soonest = Math.min(...wakes.map((atMs) => atMs ?? Infinity))
   return soonest === Infinity ? undefined : soonest
 }
@@ -101,7 +127,9 @@ type BillSide = Both | Extract<CarryInput, { protocol: 'receipt' }>
 type TaskSide = Exclude<LeaseInput, { protocol: 'negotiate' | 'receipt' }>
 
 function concernsHold(input: LeaseInput): input is HoldSide {
-  return input.is === 'message' ? input.protocol === 'negotiate' : input.is === 'wake' || input.is === 'restarted' || input.is === 'stop'
+  return input.is === 'message'
+    ? input.protocol === 'negotiate'
+    : input.is === 'wake' || input.is === 'restarted' || input.is === 'stop'
 }
 
 function concernsTask(input: LeaseInput): input is TaskSide {
@@ -121,7 +149,10 @@ function stepNegotiation(notary: Notary, state: LeaseState, input: HoldSide, now
   if (event === undefined) return [next, effects]
   if (event.happened === 'released') {
     const ending: Ending = { outcome: 'expired', code: event.because.code }
-    return [{ ...next, ending }, [...effects, { do: 'tell', event: { stage: 'released', job: hold.offer.body.job, because: event.because } }]]
+    return [
+      { ...next, ending },
+      [...effects, { do: 'tell', event: { stage: 'released', job: hold.offer.body.job, because: event.because } }],
+    ]
   }
   const { lease } = event
   const [task, more] = awaitStart(workedLease(lease), nowMs)
@@ -130,7 +161,10 @@ function stepNegotiation(notary: Notary, state: LeaseState, input: HoldSide, now
     [
       ...effects,
       ...lift(inExecute, more).effects,
-      { do: 'tell', event: { stage: 'leased', lease: lease.id, requester: lease.requester, job: lease.award.body.job } },
+      {
+        do: 'tell',
+        event: { stage: 'leased', lease: lease.id, requester: lease.requester, job: lease.award.body.job },
+      },
     ],
   ]
 }
@@ -161,11 +195,18 @@ function onTaskEvent(notary: Notary, state: LeaseState, event: TaskEvent, nowMs:
       const bill = openBill(billedLease(state.hold.lease), nowMs)
       return [
         { ...state, bill, runMs: nowMs },
-        [{ do: 'save' }, { do: 'errand', errand: 'run', order: event.order }, { do: 'tell', event: { stage: 'running', lease } }],
+        [
+          { do: 'save' },
+          { do: 'errand', errand: 'run', order: event.order },
+          { do: 'tell', event: { stage: 'running', lease } },
+        ],
       ]
     }
     case 'reported':
-      return [state, [{ do: 'tell', event: { stage: 'reported', lease, reason: event.document.reason, result: event.cid } }]]
+      return [
+        state,
+        [{ do: 'tell', event: { stage: 'reported', lease, reason: event.document.reason, result: event.cid } }],
+      ]
     case 'seen':
       return onResultSeen(notary, state, nowMs)
     case 'abandoned':
@@ -180,7 +221,8 @@ function onResultSeen(notary: Notary, state: LeaseState, nowMs: number): LeaseSt
   const { task } = state
   if (task?.at !== 'done' || task.document === null) throw new Error('a result was seen that is not there')
   const { reason, usage } = task.document
-  if (!isWorkDone(reason)) return end(state, { outcome: 'refused', code: reason.toUpperCase().replaceAll('-', '_') }, [])
+  if (!isWorkDone(reason))
+    return end(state, { outcome: 'refused', code: reason.toUpperCase().replaceAll('-', '_') }, [])
   if (state.hold.at !== 'leased') throw new Error('a result without a lease')
   if (state.bill?.at === 'unpaid') return end(state, { outcome: 'expired', code: state.bill.because.code }, [])
   const open = state.bill ?? openBill(billedLease(state.hold.lease), nowMs)
@@ -199,16 +241,26 @@ function stepBilling(notary: Notary, state: LeaseState, input: BillSide, nowMs: 
   if (event === undefined) return [next, effects]
   if (event.happened === 'countersigned') {
     const { sequence, final, amountMicro } = event
-    const told: LeaseEffect = { do: 'tell', event: { stage: 'countersigned', lease: bill.lease.id, sequence, final, amountMicro } }
+    const told: LeaseEffect = {
+      do: 'tell',
+      event: { stage: 'countersigned', lease: bill.lease.id, sequence, final, amountMicro },
+    }
     return final ? end(next, { outcome: 'paid', code: 'PAID' }, [...effects, told]) : [next, [...effects, told]]
   }
   return onUnpaid(notary, next, event.because, effects, nowMs)
 }
 
 /** A requester that does not countersign is worked for no longer. */
-function onUnpaid(notary: Notary, state: LeaseState, because: Refusal, effects: LeaseEffect[], nowMs: number): LeaseStep {
+function onUnpaid(
+  notary: Notary,
+  state: LeaseState,
+  because: Refusal,
+  effects: LeaseEffect[],
+  nowMs: number,
+): LeaseStep {
   const { task } = state
-  if (task === null || task.at === 'done' || task.at === 'reporting') return end(state, { outcome: 'expired', code: because.code }, effects)
+  if (task === null || task.at === 'done' || task.at === 'reporting')
+    return end(state, { outcome: 'expired', code: because.code }, effects)
   const [stopped, more] = stepExecution(notary, state, { is: 'stop' }, nowMs)
   return [stopped, [...effects, ...more]]
 }

@@ -20,7 +20,9 @@ export interface InUse {
 }
 
 /** The reason is a word that `status` counts and shows. */
-export type OfferDecision = { readonly answer: true; readonly cpuHourMicro: Micro } | { readonly answer: false; readonly because: string }
+export type OfferDecision =
+  | { readonly answer: true; readonly cpuHourMicro: Micro }
+  | { readonly answer: false; readonly because: string }
 
 export function decideOffer(bid: Bid, lending: Lending, inUse: InUse): OfferDecision {
   const { requirements } = bid

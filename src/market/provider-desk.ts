@@ -4,13 +4,21 @@
  */
 import type { Bid } from '../../protocols/bid/index.ts'
 import type { Exit, Execution, Grant, Meter, StartOrder } from '../../protocols/execute/index.ts'
-import type { Negotiation, Notary } from '../../protocols/negotiate/index.ts'
-import { offerHoldMsMax, type Lease } from '../../protocols/negotiate/index.ts'
+import { offerHoldMsMax, type Lease, type Negotiation, type Notary } from '../../protocols/negotiate/index.ts'
 import type { Billing } from '../../protocols/receipt/index.ts'
 import { sha256, type Fault, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import type { Carry } from './carry.ts'
-import { isHolding, leaseWakeAtMs, openLease, stepLease, type LeaseEffect, type LeaseEvent, type LeaseInput, type LeaseState } from './lease-machine.ts'
+import {
+  isHolding,
+  leaseWakeAtMs,
+  openLease,
+  stepLease,
+  type LeaseEffect,
+  type LeaseEvent,
+  type LeaseInput,
+  type LeaseState,
+} from './lease-machine.ts'
 import { decideOffer, offerDelayMs, type InUse, type Lending } from './offer-policy.ts'
 import { Reactor, type Journal } from './reactor.ts'
 
@@ -18,7 +26,12 @@ import { Reactor, type Journal } from './reactor.ts'
 export interface Workshop {
   /** Fetches module and inputs. */
   stage(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<void>
-  run(lease: Lease, order: StartOrder, onMeter: (meter: Meter) => void, signal: AbortSignal): Promise<{ readonly exit: Exit; readonly hasOutputs: boolean }>
+  run(
+    lease: Lease,
+    order: StartOrder,
+    onMeter: (meter: Meter) => void,
+    signal: AbortSignal,
+  ): Promise<{ readonly exit: Exit; readonly hasOutputs: boolean }>
   seal(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<{ readonly cid: string; readonly outputs: Grant }>
   /** Sends what there is of the log, from an offset, within a credit. */
   follow(lease: string, from: PeerName, request: Extract<Execution, { say: 'follow' }>): void
@@ -127,7 +140,12 @@ export class ProviderDesk {
   }
 
   onBilling(from: PeerName, message: Billing): void {
-    const lease = message.say === 'countersignature' ? message.countersignature.body.lease : message.say === 'dispute' ? message.lease : undefined
+    const lease =
+      message.say === 'countersignature'
+        ? message.countersignature.body.lease
+        : message.say === 'dispute'
+          ? message.lease
+          : undefined
     if (lease === undefined) return
     this.#byLease.get(lease)?.push({ is: 'message', protocol: 'receipt', from, message })
   }
@@ -194,12 +212,11 @@ export class ProviderDesk {
   }
 
   #perform(key: string, bench: Bench, effect: Exclude<LeaseEffect, { do: 'save' | 'record' }>): void {
-    const { send, onFault } = this.#deps
     switch (effect.do) {
       case 'send':
-        return send(effect.to, effect.message)
+        return this.#deps.send(effect.to, effect.message)
       case 'blame':
-        return onFault(effect.peer, effect.fault)
+        return this.#deps.onFault(effect.peer, effect.fault)
       case 'tell':
         return this.#onEvent(key, bench, effect.event)
       case 'errand':
@@ -240,7 +257,12 @@ export class ProviderDesk {
     void this.#doErrand(bench, hold.lease, effect, controller.signal)
   }
 
-  async #doErrand(bench: Bench, lease: Lease, effect: Exclude<Extract<LeaseEffect, { do: 'errand' }>, { errand: 'kill' }>, signal: AbortSignal): Promise<void> {
+  async #doErrand(
+    bench: Bench,
+    lease: Lease,
+    effect: Exclude<Extract<LeaseEffect, { do: 'errand' }>, { errand: 'kill' }>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { workshop, log } = this.#deps
     try {
       switch (effect.errand) {
@@ -260,7 +282,11 @@ export class ProviderDesk {
       }
     } catch (error) {
       log('warn', `could not ${effect.errand}`, { lease: lease.id, error })
-      bench.push({ is: 'failed', reason: effect.errand === 'stage' ? 'inputs-missing' : 'provider-failed', detail: (error as Error).message })
+      bench.push({
+        is: 'failed',
+        reason: effect.errand === 'stage' ? 'inputs-missing' : 'provider-failed',
+        detail: (error as Error).message,
+      })
     }
   }
 

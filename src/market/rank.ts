@@ -31,7 +31,12 @@ export function rankOffers(
       failed: failed.includes(offer.by),
       score: (offer.body.cpuHourMicro + 1) * (1 + standingWeight * (1 - standing.of(offer.by))),
     }))
-    .sort((left, right) => Number(left.failed) - Number(right.failed) || left.score - right.score || (left.offer.by < right.offer.by ? -1 : 1))
+    .sort(
+      (left, right) =>
+        Number(left.failed) - Number(right.failed) ||
+        left.score - right.score ||
+        (left.offer.by < right.offer.by ? -1 : 1),
+    )
   const ranked = scored.map(({ offer }) => offer)
   const fresh = scored.filter((entry) => !entry.failed).length
   if (fresh > 1 && dice() < explorationShare) {

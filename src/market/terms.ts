@@ -1,4 +1,5 @@
 /** What a job's requester will agree to, and what the halves of the protocols must know of a lease. */
+import { bidTermMsMax, type Bid, type Requirements } from '../../protocols/bid/index.ts'
 import type { WatchedLease, WorkedLease } from '../../protocols/execute/index.ts'
 import type { Lease } from '../../protocols/negotiate/index.ts'
 import type { BilledLease } from '../../protocols/receipt/index.ts'
@@ -10,8 +11,9 @@ export interface JobTerms {
   readonly unit: string
   readonly cpuHourMicroMax: Micro
   readonly ceilingMicro: Micro
-  readonly diskBytes: number
-  readonly wallMsMax: number
+  /** Names the topic on which the bid is gossiped. */
+  readonly class: string
+  readonly requirements: Requirements
   readonly paymentIntervalMs: number
   readonly paymentIntervalMsMax: number
   readonly reclaimMs: number
@@ -20,6 +22,20 @@ export interface JobTerms {
   readonly retriesMax: number
   readonly bidFromMs: number
   readonly bidUntilMs: number
+}
+
+/** The call for this job. The same until the job is bid for anew, so that repeating it says nothing new. */
+export function bidOf(terms: JobTerms): Bid {
+  return {
+    job: terms.job,
+    class: terms.class,
+    issuedMs: terms.bidFromMs,
+    expiresMs: Math.min(terms.bidUntilMs, terms.bidFromMs + bidTermMsMax),
+    requirements: terms.requirements,
+    unit: terms.unit,
+    ceilingMicro: terms.ceilingMicro,
+    cpuHourMicroMax: terms.cpuHourMicroMax,
+  }
 }
 
 export function watchedLease(lease: Lease): WatchedLease {
@@ -33,7 +49,8 @@ export function workedLease(lease: Lease): WorkedLease {
 }
 
 export function billedLease(lease: Lease): BilledLease {
-  const { job, slot, epoch, unit, cpuHourMicro, cpuMilli, ceilingMicro, paymentIntervalMs, paymentIntervalMsMax } = lease.award.body
+  const { job, slot, epoch, unit, cpuHourMicro, cpuMilli, ceilingMicro, paymentIntervalMs, paymentIntervalMsMax } =
+    lease.award.body
   return {
     id: lease.id,
     job,

@@ -1,0 +1,108 @@
+/**
+ * Keeps this peer's own record on the bulletin: published, refreshed before it expires, adverts placed, and at the end
+ * replaced by one that takes everything back.
+ */
+import { advertsOf, capabilityNamespace, sealCapability, type Capability } from '../../protocols/capability/index.ts'
+import { publicKeyOf, type Bulletin, type Signer } from '../../protocols/wire/index.ts'
+import type { Clock, Log } from '../environment.ts'
+
+/** How long a record is valid. A peer that dies without a word is forgotten after this. */
+export const recordTermMs = 10 * 60_000
+/** Well before the expiry, so that a refresh may fail twice. */
+export const refreshMs = 3 * 60_000
+/** After a publication that nobody acknowledged: the mesh is still forming. */
+const retryMs = 2_000
+/** One publication with its adverts. */
+const publishWithinMs = 20_000
+const withdrawWithinMs = 3_000
+
+/** Everything of a record but what changes with each publication. */
+export type Facts = Omit<Capability, 'sequence' | 'issuedMs' | 'expiresMs' | 'withdrawn'>
+
+export interface PublisherDeps {
+  readonly bulletin: Bulletin
+  readonly signer: Signer
+  readonly network: string
+  readonly clock: Clock
+  readonly log: Log
+  /** The next number, durable before it is used. */
+  nextSequence(): Promise<number>
+}
+
+export class Publisher {
+  readonly #deps: PublisherDeps
+  #facts: Facts | undefined
+  #cancelNext: () => void = () => {}
+  #running: Promise<void> | undefined
+  #stop = new AbortController()
+  #published = 0
+
+  constructor(deps: PublisherDeps) {
+    this.#deps = deps
+  }
+
+  /** Peers that acknowledged the last publication. */
+  get acknowledged(): number {
+    return this.#published
+  }
+
+  /** Publishes these facts from now on. */
+  publish(facts: Facts): void {
+    this.#facts = facts
+    this.#soon(0)
+  }
+
+  /** Takes the record back, as far as others can be reached within seconds. */
+  async withdraw(): Promise<void> {
+    const facts = this.#facts
+    this.#cancelNext()
+    this.#stop.abort(new Error('the record is withdrawn'))
+    await this.#running
+    if (facts === undefined || this.#published === 0) return
+    this.#facts = undefined
+    using deadline = this.#deps.clock.deadline(withdrawWithinMs)
+    try {
+      await this.#put({ ...facts, runtimes: [], compute: null, storage: null, price: null }, true, deadline.signal)
+    } catch (error) {
+      this.#deps.log('debug', 'the record could not be withdrawn; it will expire', { error })
+    }
+  }
+
+  #soon(delayMs: number): void {
+    this.#cancelNext()
+    if (this.#stop.signal.aborted) return
+    this.#cancelNext = this.#deps.clock.after(delayMs, () => {
+      this.#running = this.#round()
+    })
+  }
+
+  async #round(): Promise<void> {
+    const facts = this.#facts
+    if (facts === undefined) return
+    const { clock, bulletin, network, log } = this.#deps
+    using deadline = clock.deadline(publishWithinMs, this.#stop.signal)
+    try {
+      const capability = await this.#put(facts, false, deadline.signal)
+      for (const name of advertsOf(network, capability)) await bulletin.advertise(name, deadline.signal)
+    } catch (error) {
+      if (!this.#stop.signal.aborted) log('debug', 'the record could not be published', { error })
+      this.#published = 0
+    }
+    this.#soon(this.#published === 0 ? retryMs : refreshMs)
+  }
+
+  async #put(facts: Facts, withdrawn: boolean, signal: AbortSignal): Promise<Capability> {
+    const { bulletin, signer, network, clock } = this.#deps
+    const issuedMs = clock.nowMs()
+    const capability: Capability = {
+      ...facts,
+      withdrawn,
+      sequence: await this.#deps.nextSequence(),
+      issuedMs,
+      expiresMs: issuedMs + recordTermMs,
+    }
+    const envelope = sealCapability(signer, network, capability)
+    this.#published = await bulletin.put(capabilityNamespace, publicKeyOf(signer.peer), envelope, signal)
+    return capability
+  }
+}
