@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import type { LeaseEvent } from '../../src/market/lease-machine.ts'
+import { World, type Peer } from '../support/bench.ts'
+
+const ending = (peer: Peer) => {
+  const event = peer.jobEvents.findLast((candidate) => candidate.stage === 'ended')
+  return event?.stage === 'ended' ? event.ending : undefined
+}
+const leaseEnding = (peer: Peer) => {
+  const event = peer.leaseEvents.findLast(
+    (candidate): candidate is Extract<LeaseEvent, { stage: 'ended' }> => candidate.stage === 'ended',
+  )
+  return event?.ending
+}
+const statements = (peer: Peer) => peer.journal.flatMap((entry) => entry.statements.map(({ kind }) => kind))
+
+test('a job is bid for, leased, run, and paid on both sides', async () => {
+  const world = new World()
+  const [asker, cheap, dear] = [
+    world.peer(1, { lends: false }),
+    world.peer(2),
+    world.peer(3, { cpuHourMicro: 2_000_000 }),
+  ]
+  await asker.requester.submit(asker.terms())
+  await world.until(() => ending(asker) !== undefined && leaseEnding(cheap) !== undefined)
+  assert.deepEqual(ending(asker), { outcome: 'paid', code: 'PAID' })
+  assert.deepEqual(leaseEnding(cheap), { outcome: 'paid', code: 'PAID' })
+  const ended = asker.jobEvents.at(-1)
+  // 3 s of one processor at 1.0 an hour: 3_000_000 / 3_600 rounded up.
+  assert.equal(ended?.stage === 'ended' && ended.amountMicro, 834)
+  assert.deepEqual(statements(asker).slice(0, 3), ['award', 'accept', 'commit'])
+  assert.deepEqual(new Set(statements(asker)), new Set(statements(cheap)))
+  assert.equal(
+    statements(asker).filter((kind) => kind === 'receipt').length,
+    statements(cheap).filter((kind) => kind === 'countersignature').length,
+  )
+  assert.equal(dear.provider.inUse().cpuMilli, 0, 'the one that was not chosen was released')
+  assert.equal(cheap.provider.inUse().cpuMilli, 0)
+  assert.equal(
+    world.frames.some((frame) => frame.to === dear.name && frame.say === 'RELEASE'),
+    true,
+  )
+  assert.deepEqual([...asker.faults, ...cheap.faults, ...dear.faults], [])
+})
+
+test('every message may be lost once: the job is still paid', async (context) => {
+  const rehearsal = new World()
+  const first = rehearsal.peer(1, { lends: false })
+  rehearsal.peer(2)
+  await first.requester.submit(first.terms())
+  await rehearsal.until(() => ending(first) !== undefined)
+  await rehearsal.idle(5_000)
+  const total = rehearsal.frames.length
+  assert.ok(total > 8)
+  for (let lost = 0; lost < total; lost++) {
+    await context.test(`message ${lost} (${rehearsal.frames[lost]!.say}) lost`, async () => {
+      const world = new World()
+      const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2)]
+      let count = 0
+      world.fate = () => (count++ === lost ? 0 : 1)
+      await asker.requester.submit(asker.terms())
+      await world.until(() => ending(asker) !== undefined && leaseEnding(worker) !== undefined)
+      assert.deepEqual([ending(asker)?.outcome, leaseEnding(worker)?.outcome], ['paid', 'paid'], world.story())
+    })
+  }
+})
+
+test('every message may come twice: nothing is counted twice', async () => {
+  const world = new World()
+  const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2)]
+  world.fate = () => 2
+  await asker.requester.submit(asker.terms())
+  await world.until(() => ending(asker) !== undefined && leaseEnding(worker) !== undefined)
+  assert.deepEqual([ending(asker)?.outcome, leaseEnding(worker)?.outcome], ['paid', 'paid'])
+  const ended = asker.jobEvents.at(-1)
+  assert.equal(ended?.stage === 'ended' && ended.amountMicro, 834)
+  assert.deepEqual([...asker.faults, ...worker.faults], [])
+})
+
+test('without a provider the job expires, and says so', async () => {
+  const world = new World()
+  const asker = world.peer(1, { lends: false })
+  await asker.requester.submit(asker.terms())
+  await world.until(() => ending(asker) !== undefined)
+  assert.deepEqual(ending(asker), { outcome: 'expired', code: 'NO_MATCH' })
+})
+
+test('a provider that does not answer its award is replaced under a higher epoch', async () => {
+  const world = new World()
+  const [asker, mute, other] = [
+    world.peer(1, { lends: false }),
+    world.peer(2),
+    world.peer(3, { cpuHourMicro: 2_000_000 }),
+  ]
+  world.fate = (frame) => (frame.to === mute.name && frame.say === 'AWARD' ? 0 : 1)
+  await asker.requester.submit(asker.terms())
+  await world.until(() => ending(asker) !== undefined)
+  assert.equal(ending(asker)?.outcome, 'paid')
+  const matched = asker.jobEvents.find((event) => event.stage === 'matched')
+  assert.deepEqual(matched?.stage === 'matched' && [matched.peer, matched.epoch], [other.name, 2])
+})
+
+test('a provider that falls silent while it works is replaced', async () => {
+  const world = new World()
+  const [asker, dying, other] = [
+    world.peer(1, { lends: false }),
+    world.peer(2, { workMs: 20_000 }),
+    world.peer(3, { cpuHourMicro: 2_000_000 }),
+  ]
+  await asker.requester.submit(asker.terms())
+  await world.until(() => asker.jobEvents.some((event) => event.stage === 'running'))
+  dying.silence()
+  await world.until(() => ending(asker) !== undefined && leaseEnding(other) !== undefined)
+  assert.equal(ending(asker)?.outcome, 'paid')
+  assert.equal(leaseEnding(other)?.outcome, 'paid')
+})
+
+test('a requester that is restarted while its job runs pays for it', async () => {
+  const world = new World()
+  const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2, { workMs: 8_000 })]
+  await asker.requester.submit(asker.terms())
+  await world.until(() => asker.jobEvents.some((event) => event.stage === 'running'))
+  const again = asker.restart(1, { lends: false })
+  await world.until(() => ending(again) !== undefined && leaseEnding(worker) !== undefined)
+  assert.deepEqual([ending(again)?.outcome, leaseEnding(worker)?.outcome], ['paid', 'paid'], world.story())
+})
+
+test('a provider that is restarted reports that the work was lost, and another does it', async () => {
+  const world = new World()
+  const [asker, worker, other] = [
+    world.peer(1, { lends: false }),
+    world.peer(2, { workMs: 8_000 }),
+    world.peer(3, { cpuHourMicro: 2_000_000 }),
+  ]
+  await asker.requester.submit(asker.terms())
+  await world.until(() => asker.jobEvents.some((event) => event.stage === 'running'))
+  const again = worker.restart(2)
+  await world.until(
+    () => ending(asker) !== undefined && leaseEnding(again) !== undefined && leaseEnding(other) !== undefined,
+  )
+  assert.equal(ending(asker)?.outcome, 'paid')
+  assert.deepEqual(leaseEnding(again), { outcome: 'refused', code: 'PROVIDER_FAILED' })
+})
+
+test("a user's own mistake is not tried on every peer", async () => {
+  const world = new World()
+  const [asker, worker] = [
+    world.peer(1, { lends: false }),
+    world.peer(2, { exit: { reason: 'module-invalid', exitCode: null } }),
+  ]
+  world.peer(3)
+  await asker.requester.submit(asker.terms())
+  await world.until(() => ending(asker) !== undefined && leaseEnding(worker) !== undefined)
+  assert.deepEqual(ending(asker), { outcome: 'refused', code: 'MODULE_INVALID' })
+  assert.deepEqual(leaseEnding(worker), { outcome: 'refused', code: 'MODULE_INVALID' })
+  assert.equal(asker.jobEvents.filter((event) => event.stage === 'matched').length, 1)
+})
+
+test('a cancelled job stops the work, and what was worked is paid', async () => {
+  const world = new World()
+  const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2, { workMs: 30_000 })]
+  const terms = asker.terms()
+  await asker.requester.submit(terms)
+  await world.until(() => asker.jobEvents.some((event) => event.stage === 'running'))
+  asker.requester.cancel(terms.job)
+  await world.until(() => ending(asker) !== undefined && leaseEnding(worker) !== undefined)
+  assert.deepEqual([ending(asker)?.outcome, leaseEnding(worker)?.outcome], ['paid', 'paid'], world.story())
+  assert.ok(world.clock.nowMs() < 1_700_000_000_000 + 10_000)
+})
+
+test('a requester whose ledger cannot be written awards nothing', async () => {
+  const world = new World()
+  const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2)]
+  await asker.requester.submit(asker.terms())
+  asker.diskFull = true
+  await world.until(() => ending(asker) !== undefined)
+  assert.equal(ending(asker)?.code, 'LEDGER_FAILED')
+  assert.equal(
+    world.frames.some((frame) => frame.say === 'AWARD'),
+    false,
+  )
+  await world.idle(20_000)
+  assert.equal(worker.provider.inUse().cpuMilli, 0, 'the hold expired by itself')
+})
+
+test('a provider works no longer for a requester that does not countersign', async () => {
+  const world = new World()
+  const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2, { workMs: 59_000 })]
+  world.fate = (frame) => (frame.say === 'COUNTERSIGNATURE' ? 0 : 1)
+  await asker.requester.submit(asker.terms({ retriesMax: 0 }))
+  await world.until(() => leaseEnding(worker) !== undefined)
+  assert.notEqual(leaseEnding(worker)?.outcome, 'paid')
+  assert.ok(world.clock.nowMs() - 1_700_000_000_000 < 40_000, 'it stopped after one unpaid interval')
+})

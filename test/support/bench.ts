@@ -1,0 +1,353 @@
+/**
+ * Desks of several peers on one virtual clock, joined by a network that the test controls, with an errand boy in place of
+ * storage and execution. The machines, desks, codecs and signatures are the real ones.
+ */
+import { judgeBid, emptyBidFilter } from '../../protocols/bid/index.ts'
+import {
+  decodeExecution,
+  encodeExecution,
+  encodeJobManifest,
+  type Exit,
+  type Grant,
+  type StartOrder,
+} from '../../protocols/execute/index.ts'
+import { decodeNegotiation, encodeNegotiation, type Notary } from '../../protocols/negotiate/index.ts'
+import { decodeBilling, encodeBilling } from '../../protocols/receipt/index.ts'
+import { RefusedError, sha256, type Fault, type PeerName } from '../../protocols/wire/index.ts'
+import { VirtualClock } from '../../sim/clock.ts'
+import { silentLog, type Random } from '../../src/environment.ts'
+import { createSigner } from '../../src/host/signer.ts'
+import type { Carry } from '../../src/market/carry.ts'
+import type { JobEvent } from '../../src/market/job-events.ts'
+import type { JobState } from '../../src/market/job-state.ts'
+import type { LeaseEvent, LeaseState } from '../../src/market/lease-machine.ts'
+import { ProviderDesk, type Workshop } from '../../src/market/provider-desk.ts'
+import { decodeState, type JournalEntry } from '../../src/market/reactor.ts'
+import { RequesterDesk, type JobErrands } from '../../src/market/requester-desk.ts'
+import type { JobTerms } from '../../src/market/terms.ts'
+
+export const network = 'test'
+const startMs = 1_700_000_000_000
+const messageMs = 5
+
+export interface Frame {
+  readonly from: PeerName
+  readonly to: PeerName
+  readonly protocol: Carry['protocol']
+  readonly bytes: Uint8Array
+  readonly say: string
+}
+
+export class World {
+  readonly clock = new VirtualClock(startMs)
+  readonly peers = new Map<PeerName, Peer>()
+  readonly frames: Frame[] = []
+  /** What becomes of a frame: how many copies arrive. The default is one. */
+  fate: (frame: Frame) => number = () => 1
+
+  peer(seed: number, options: Partial<PeerOptions> = {}): Peer {
+    const peer = new Peer(this, seed, { ...defaults, ...options })
+    this.peers.set(peer.name, peer)
+    return peer
+  }
+
+  send(frame: Frame): void {
+    this.frames.push(frame)
+    for (let copies = this.fate(frame); copies > 0; copies--) {
+      this.clock.after(messageMs, () => this.peers.get(frame.to)?.receive(frame))
+    }
+  }
+
+  gossip(from: PeerName, bid: Uint8Array): void {
+    for (const peer of this.peers.values()) {
+      if (peer.name !== from) this.clock.after(messageMs, () => peer.hear(from, bid))
+    }
+  }
+
+  /** Runs until `done`, or throws when nothing waits any more or the time is over. */
+  async until(done: () => boolean, withinMs = 120_000): Promise<void> {
+    const endMs = this.clock.nowMs() + withinMs
+    for (;;) {
+      await settle()
+      if (done()) return
+      const nextMs = this.clock.nextMs
+      if (nextMs === undefined || nextMs > endMs)
+        throw new Error(`nothing more happens within ${withinMs} ms; ${this.story()}`)
+      this.clock.jump()
+    }
+  }
+
+  async idle(forMs: number): Promise<void> {
+    const endMs = this.clock.nowMs() + forMs
+    for (;;) {
+      await settle()
+      const nextMs = this.clock.nextMs
+      if (nextMs === undefined || nextMs > endMs) return
+      this.clock.jump()
+    }
+  }
+
+  story(): string {
+    return this.frames.map((frame) => frame.say).join(' ')
+  }
+}
+
+/** Promises that are ready have run when the event loop comes round. */
+async function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+export interface PeerOptions {
+  readonly cpuHourMicro: number
+  readonly lends: boolean
+  readonly workMs: number
+  readonly exit: Partial<Exit>
+}
+
+const defaults: PeerOptions = { cpuHourMicro: 1_000_000, lends: true, workMs: 3_000, exit: {} }
+
+export class Peer {
+  readonly notary: Notary
+  readonly name: PeerName
+  readonly provider: ProviderDesk
+  readonly requester: RequesterDesk
+  readonly journal: JournalEntry[] = []
+  readonly jobEvents: JobEvent[] = []
+  readonly leaseEvents: LeaseEvent[] = []
+  readonly faults: { peer: PeerName; fault: Fault }[] = []
+  /** The next write fails, as on a full disk. */
+  diskFull = false
+  readonly #world: World
+  #down = false
+
+  constructor(world: World, seed: number, options: PeerOptions) {
+    this.#world = world
+    this.notary = { network, signer: createSigner(sha256(Uint8Array.of(seed))) }
+    this.name = this.notary.signer.peer
+    const shared = {
+      notary: this.notary,
+      clock: world.clock,
+      random: seeded(seed),
+      log: silentLog,
+      journal: {
+        commit: async (entry: JournalEntry) => {
+          if (this.diskFull) throw new Error('no space left')
+          this.journal.push(entry)
+        },
+      },
+      send: (to: PeerName, carry: Carry) => this.#send(to, carry),
+      onFault: (peer: PeerName, fault: Fault) => void this.faults.push({ peer, fault }),
+    }
+    this.provider = new ProviderDesk({
+      ...shared,
+      workshop: this.#workshop(options),
+      onEvent: (event) => void this.leaseEvents.push(event),
+    })
+    if (options.lends) {
+      this.provider.lend({
+        cpuMilli: 2_000,
+        memoryBytes: 2 ** 30,
+        diskBytes: 2 ** 30,
+        runtimes: ['wasi-preview1'],
+        unit: 'credit',
+        cpuHourMicro: options.cpuHourMicro,
+        wallMsMax: 3_600_000,
+      })
+    }
+    this.requester = new RequesterDesk({
+      ...shared,
+      standing: { of: () => 0.5 },
+      errands: this.#errands(),
+      onEvent: (_job, event) => void this.jobEvents.push(event),
+      refusalOf: (error) =>
+        error instanceof RefusedError ? { code: error.code, facts: error.facts } : { code: 'FAILED', facts: {} },
+    })
+  }
+
+  /** As after kill -9: memory is gone, what was written is there. The new peer takes the old one's place in the world. */
+  restart(seed: number, options: Partial<PeerOptions> = {}): Peer {
+    this.#down = true
+    void this.requester.stop()
+    void this.provider.stop()
+    const next = this.#world.peer(seed, options)
+    const last = new Map<string, JournalEntry>()
+    for (const entry of this.journal) if (entry.state !== null) last.set(`${entry.kind}/${entry.id}`, entry)
+    next.journal.push(...this.journal)
+    for (const { kind, state } of last.values()) {
+      if (kind === 'job') next.requester.resume(decodeState<JobState>(state!))
+      else next.provider.resume(decodeState<LeaseState>(state!))
+    }
+    return next
+  }
+
+  silence(): void {
+    this.#down = true
+  }
+
+  receive({ from, protocol, bytes }: Frame): void {
+    if (this.#down) return
+    switch (protocol) {
+      case 'negotiate': {
+        const message = decodeNegotiation(this.notary, bytes)
+        this.provider.onNegotiation(from, message)
+        return this.requester.onNegotiation(from, message)
+      }
+      case 'execute': {
+        const message = decodeExecution(bytes)
+        const known = this.provider.onExecution(from, message) || this.requester.onExecution(from, message)
+        if (!known && message.say !== 'unknown')
+          this.#send(from, { protocol, message: { lease: message.lease, say: 'unknown' } })
+        return
+      }
+      case 'receipt': {
+        const message = decodeBilling(this.notary, bytes)
+        this.provider.onBilling(from, message)
+        return this.requester.onBilling(from, message)
+      }
+      default:
+        return protocol satisfies never
+    }
+  }
+
+  hear(author: PeerName, envelope: Uint8Array): void {
+    if (this.#down) return
+    const [, { verdict, bid }] = judgeBid(
+      emptyBidFilter,
+      { author, envelope, class: 'compute' },
+      this.#world.clock.nowMs(),
+      this.notary,
+    )
+    if (verdict === 'accept') this.provider.onBid(bid!)
+  }
+
+  terms(overrides: Partial<JobTerms> = {}): JobTerms {
+    const nowMs = this.#world.clock.nowMs()
+    const { job, bytes } = encodeJobManifest({
+      apiVersion: 'pleach/v1',
+      kind: 'job',
+      name: 'test',
+      engine: 'wasi-preview1',
+      module: { bytes: 1, sha256: '0'.repeat(64), object: null },
+      args: [],
+      env: {},
+      inputs: [],
+      stdin: null,
+      resources: {
+        cpuMilli: 1_000,
+        memoryBytes: 65_536,
+        diskBytes: 0,
+        wallMs: 60_000,
+        logBytes: 1_000,
+        outputBytes: 0,
+      },
+      code: { k: 4, m: 2 },
+      price: { unit: 'credit', cpuHourMicroMax: 5_000_000, ceilingMicro: 1_000_000 },
+      nonce: String(this.jobEvents.length),
+    })
+    return {
+      job,
+      manifest: bytes,
+      unit: 'credit',
+      cpuHourMicroMax: 5_000_000,
+      ceilingMicro: 1_000_000,
+      class: 'compute',
+      requirements: { runtime: 'wasi-preview1', cpuMilli: 1_000, memoryBytes: 65_536, diskBytes: 0, wallMsMax: 60_000 },
+      paymentIntervalMs: 1_000,
+      paymentIntervalMsMax: 4_000,
+      reclaimMs: 10_000,
+      collectWithinMs: 10_000,
+      retriesMax: 2,
+      bidFromMs: nowMs,
+      bidUntilMs: nowMs + 10_000,
+      ...overrides,
+    }
+  }
+
+  #send(to: PeerName, carry: Carry): void {
+    if (this.#down) return
+    const say = carry.message.say.toUpperCase()
+    this.#world.send({ from: this.name, to, protocol: carry.protocol, bytes: encode(carry), say })
+  }
+
+  #errands(): JobErrands {
+    return {
+      announce: (_topic, bid) => this.#world.gossip(this.name, bid),
+      stage: async () => order,
+      openLog: () => ({ stdout: 0, stderr: 0 }),
+      appendLog: () => {},
+      collect: async () => {},
+    }
+  }
+
+  #workshop({ workMs, exit }: PeerOptions): Workshop {
+    const { clock } = this.#world
+    return {
+      stage: async () => {},
+      run: async (_lease, _order, onMeter, signal) => {
+        const beganMs = clock.nowMs()
+        const cancelled = await clock.sleep(workMs, signal).then(
+          () => false,
+          () => true,
+        )
+        const wallMs = clock.nowMs() - beganMs
+        onMeter({ wallMs, cpuMs: wallMs, memoryBytes: 0 })
+        return { hasOutputs: false, exit: { ...exitOf(wallMs, cancelled), ...exit } }
+      },
+      seal: async () => {
+        throw new Error('there are no outputs')
+      },
+      follow: () => {},
+      clear: () => {},
+    }
+  }
+}
+
+const empty: Grant = {
+  guestPath: '',
+  kind: 'module',
+  manifest: new Uint8Array(),
+  key: new Uint8Array(),
+  sources: [],
+  inline: Uint8Array.of(0),
+}
+const order: StartOrder = { module: empty, inputs: [], outputKey: new Uint8Array(32), outputKeepers: [] }
+
+function exitOf(wallMs: number, cancelled: boolean): Exit {
+  return {
+    reason: cancelled ? 'cancelled' : 'exited',
+    exitCode: cancelled ? null : 0,
+    detail: '',
+    stdout: { bytes: 0, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' },
+    stderr: { bytes: 0, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' },
+    usage: { wallMs, cpuMs: wallMs, memoryBytesPeak: 0, inBytes: 0, outBytes: 0 },
+    outputBytes: 0,
+    outputFiles: 0,
+  }
+}
+
+function encode(carry: Carry): Uint8Array {
+  switch (carry.protocol) {
+    case 'negotiate':
+      return encodeNegotiation(carry.message)
+    case 'execute':
+      return encodeExecution(carry.message)
+    case 'receipt':
+      return encodeBilling(carry.message)
+    default:
+      return carry satisfies never
+  }
+}
+
+/** SplitMix32: small, seedable, good enough to spread offers. */
+function seeded(seed: number): Random {
+  let state = seed >>> 0
+  const next = (): number => {
+    state = (state + 0x9e3779b9) >>> 0
+    let z = state ^ (state >>> 16)
+    z = Math.imul(z, 0x21f0aaad)
+    z ^= z >>> 15
+    z = Math.imul(z, 0x735a2d97)
+    return ((z ^ (z >>> 15)) >>> 0) / 2 ** 32
+  }
+  return { float: next, bytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(next() * 256)) }
+}
