@@ -4,13 +4,14 @@
  * Under the signature are the domain (one per message type, with the network's id, so that a statement made on one network
  * or as one kind of message is nothing on another), the payload type and the payload.
  */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { varint } from 'multiformats'
 import { concat, equals, fromString } from 'uint8arrays'
 
 import { Fault } from './fault.ts'
+import { parseMessage } from './message.ts'
 import { decodePublicKey, encodePublicKey, peerNameOf, type PeerName } from './peer.ts'
-import { EnvelopeSchema } from './wire_pb.ts'
+import { EnvelopeSchema, type Envelope } from './wire_pb.ts'
 
 /** What is signed: a name such as `offer` and the version of its meaning. */
 export interface StatementType {
@@ -93,10 +94,14 @@ export function openEnvelope(
   return { by: peerNameOf(publicKey), body: envelope.payload, envelope: bytes }
 }
 
-function parseEnvelope(bytes: Uint8Array) {
-  try {
-    return fromBinary(EnvelopeSchema, bytes)
-  } catch {
-    throw new Fault('FRAME_MALFORMED', 'not an envelope', { bytes: bytes.byteLength })
-  }
+/**
+ * An envelope has one form: its four fields, in order, nothing else. Statements are named by the hash of their envelope, so a
+ * second spelling of the same statement would pass for a second statement, and an honest peer for an equivocator.
+ */
+function parseEnvelope(bytes: Uint8Array): Envelope {
+  const envelope = parseMessage(EnvelopeSchema, bytes)
+  const { publicKey, payloadType, payload, signature } = envelope
+  const canonical = toBinary(EnvelopeSchema, create(EnvelopeSchema, { publicKey, payloadType, payload, signature }))
+  if (!equals(canonical, bytes)) throw new Fault('FRAME_MALFORMED', 'the envelope is not in its one form')
+  return envelope
 }

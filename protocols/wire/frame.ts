@@ -69,10 +69,7 @@ export class FrameDecoder {
 
   #begin(): void {
     const prefix = Uint8Array.from(this.#prefix)
-    const [bodyBytes] = varint.decode(prefix)
-    if (varint.encodingLength(bodyBytes) !== prefix.byteLength) {
-      throw new Fault('FRAME_MALFORMED', 'length prefix is not minimal')
-    }
+    const bodyBytes = decodePrefix(prefix)
     if (bodyBytes > this.#frameBytesMax) {
       throw new Fault('FRAME_TOO_LARGE', 'frame is over the cap', { bodyBytes, frameBytesMax: this.#frameBytesMax })
     }
@@ -86,5 +83,13 @@ export class FrameDecoder {
     frames.push(this.#body)
     this.#body = undefined
     this.#filledBytes = 0
+  }
+}
+
+function decodePrefix(prefix: Uint8Array): number {
+  try {
+    return varint.decode(prefix)[0]
+  } catch {
+    throw new Fault('FRAME_MALFORMED', 'length prefix is not a minimal varint')
   }
 }

@@ -1,0 +1,65 @@
+/** Why nobody took a job: every known provider with the first requirement it fails. */
+import type { KnownCapability } from '../../protocols/capability/index.ts'
+import { formatMicro } from '../../protocols/wire/index.ts'
+import type { MatchExplanation } from '../control/api.ts'
+import type { JobTerms } from '../market/terms.ts'
+
+interface Requirement {
+  readonly name: string
+  fits(record: KnownCapability): boolean
+  /** The flag with which the nearest provider that fails only this would pass. */
+  relax(record: KnownCapability): string | null
+}
+
+export function explainNoMatch(
+  terms: JobTerms,
+  known: readonly KnownCapability[],
+  reachable: number,
+  answered: number,
+): MatchExplanation {
+  const requirements = requirementsOf(terms)
+  const rows = requirements.map((requirement) => {
+    const first = known.filter((record) => requirements.find((candidate) => !candidate.fits(record)) === requirement)
+    const only = known.filter(
+      (record) =>
+        !requirement.fits(record) && requirements.every((other) => other === requirement || other.fits(record)),
+    )
+    const relaxed = only.map((record) => requirement.relax(record)).find((flag) => flag !== null)
+    return { requirement: requirement.name, count: first.length, onlyThis: only.length, relax: relaxed ?? null }
+  })
+  return { known: known.length, reachable, excluded: rows.filter((row) => row.count > 0), answered }
+}
+
+function requirementsOf({ requirements, cpuHourMicroMax, unit }: JobTerms): Requirement[] {
+  const { runtime, cpuMilli, memoryBytes } = requirements
+  const mib = 1024 * 1024
+  return [
+    {
+      name: `runtime ${runtime}`,
+      fits: ({ capability }) => capability.runtimes.some((has) => has.name === runtime),
+      relax: () => null,
+    },
+    {
+      name: `cpu >= ${cpuMilli / 1000}`,
+      fits: ({ capability }) => (capability.compute?.cpuMilli.value ?? 0) >= cpuMilli,
+      relax: ({ capability }) => flagOf('--cpu', (capability.compute?.cpuMilli.value ?? 0) / 1000),
+    },
+    {
+      name: `memory >= ${Math.ceil(memoryBytes / mib)}Mi`,
+      fits: ({ capability }) => (capability.compute?.memoryBytes.value ?? 0) >= memoryBytes,
+      relax: ({ capability }) =>
+        flagOf('--memory', Math.floor((capability.compute?.memoryBytes.value ?? 0) / mib), 'Mi'),
+    },
+    {
+      name: `price <= ${formatMicro(cpuHourMicroMax)}/h`,
+      fits: ({ capability }) =>
+        capability.price !== null && capability.price.unit === unit && capability.price.cpuHourMicro <= cpuHourMicroMax,
+      relax: ({ capability }) =>
+        capability.price === null ? null : `--max-price ${formatMicro(capability.price.cpuHourMicro)}`,
+    },
+  ]
+}
+
+function flagOf(flag: string, value: number, unit = ''): string | null {
+  return value > 0 ? `${flag} ${value}${unit}` : null
+}

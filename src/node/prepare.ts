@@ -1,0 +1,212 @@
+/** From what a person asked for to a job manifest: files read, hashed, and sealed where they are too large to travel inline. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+
+import {
+  encodeJobManifest,
+  inlineBytesMax,
+  inlineTotalBytesMax,
+  jobManifestSchema,
+  describeIssue,
+  type Grant,
+  type GrantKind,
+  type JobManifest,
+} from '../../protocols/execute/index.ts'
+import { parseMicro, type Micro } from '../../protocols/wire/index.ts'
+import { ControlError, type JobSpec } from '../control/api.ts'
+
+/** An input as the requester holds it: to be sent inline, or to be placed with keepers when its turn comes. */
+export interface PreparedInput {
+  readonly guestPath: string
+  readonly kind: GrantKind
+  readonly bytes: number
+  readonly sha256: string
+  readonly inline: Uint8Array | null
+  /** CID of the sealed object, when it is not inline. */
+  readonly object: string | null
+}
+
+export interface PreparedJob {
+  readonly job: string
+  readonly manifest: JobManifest
+  readonly manifestBytes: Uint8Array
+  readonly module: PreparedInput
+  readonly inputs: readonly PreparedInput[]
+}
+
+export interface PrepareDeps {
+  /** Seals a file and keeps its shards here; answers with the object's CID. */
+  seal(path: string, code: Code, signal: AbortSignal): Promise<string>
+  /** Packs a folder as a tar and answers with the tar's path. */
+  packFolder(path: string): Promise<string>
+  parseCode(text: string): Code | undefined
+  nonce(): string
+  readonly unit: string
+}
+
+export interface Code {
+  readonly k: number
+  readonly m: number
+}
+
+const mib = 1024 * 1024
+const defaults = {
+  cpuMilli: 1_000,
+  memoryBytes: 512 * mib,
+  diskBytes: 1024 * mib,
+  wallMs: 10 * 60_000,
+  logBytes: 64 * mib,
+  outputBytes: 1024 * mib,
+  code: '4+2',
+  priceMax: '100',
+  costMax: '10',
+}
+
+export async function prepareJob(spec: JobSpec, deps: PrepareDeps, signal: AbortSignal): Promise<PreparedJob> {
+  const code = codeOf(spec.code ?? defaults.code, deps)
+  const budget = { inlineLeft: inlineTotalBytesMax }
+  const module = await prepareInput(spec.module, '', 'module', code, budget, deps, signal)
+  const inputs: PreparedInput[] = []
+  for (const { path, guestPath } of spec.inputs ?? []) {
+    const at = guestPath ?? `/in/${basename(path)}`
+    const isFolder = (await statOf(path)).isDirectory()
+    const source = isFolder ? await deps.packFolder(path) : path
+    inputs.push(await prepareInput(source, at, isFolder ? 'tar' : 'file', code, budget, deps, signal))
+  }
+  const stdin =
+    spec.stdin === undefined ? null : await prepareInput(spec.stdin, '', 'stdin', code, budget, deps, signal)
+  const manifest = checkedManifest({
+    apiVersion: 'pleach/v1',
+    kind: 'job',
+    name: spec.name ?? basename(spec.module),
+    engine: 'wasi-preview1',
+    module: contentOf(module),
+    args: [...(spec.args ?? [])],
+    env: { ...spec.env },
+    inputs: inputs.map((input) => ({
+      ...contentOf(input),
+      path: input.guestPath,
+      kind: input.kind === 'tar' ? 'tar' : 'file',
+    })),
+    stdin: stdin === null ? null : contentOf(stdin),
+    resources: {
+      cpuMilli: spec.cpuMilli ?? defaults.cpuMilli,
+      memoryBytes: spec.memoryBytes ?? defaults.memoryBytes,
+      diskBytes: spec.diskBytes ?? defaults.diskBytes,
+      wallMs: spec.wallMs ?? defaults.wallMs,
+      logBytes: spec.logBytes ?? defaults.logBytes,
+      outputBytes: spec.outputBytes ?? defaults.outputBytes,
+    },
+    code: { k: code.k, m: code.m },
+    price: {
+      unit: deps.unit,
+      cpuHourMicroMax: amountOf(spec.priceMax ?? defaults.priceMax, '--max-price'),
+      ceilingMicro: amountOf(spec.costMax ?? defaults.costMax, '--max-cost'),
+    },
+    nonce: deps.nonce(),
+  })
+  const { job, bytes } = encodeJobManifest(manifest)
+  return { job, manifest, manifestBytes: bytes, module, inputs: stdin === null ? inputs : [...inputs, stdin] }
+}
+
+/** The grant of an input that travels inline. */
+export function inlineGrant(input: PreparedInput): Grant {
+  const none = new Uint8Array()
+  return {
+    guestPath: input.guestPath,
+    kind: input.kind,
+    manifest: none,
+    key: none,
+    sources: [],
+    inline: input.inline ?? none,
+  }
+}
+
+async function prepareInput(
+  path: string,
+  guestPath: string,
+  kind: GrantKind,
+  code: Code,
+  budget: { inlineLeft: number },
+  deps: PrepareDeps,
+  signal: AbortSignal,
+): Promise<PreparedInput> {
+  const { size } = await statOf(path)
+  if (size <= inlineBytesMax && size <= budget.inlineLeft) {
+    const inline = new Uint8Array(await readFile(path))
+    budget.inlineLeft -= inline.byteLength
+    return {
+      guestPath,
+      kind,
+      bytes: inline.byteLength,
+      sha256: createHash('sha256').update(inline).digest('hex'),
+      inline,
+      object: null,
+    }
+  }
+  const sha256 = await hashFile(path, signal)
+  const object = await deps.seal(path, code, signal)
+  return { guestPath, kind, bytes: size, sha256, inline: null, object }
+}
+
+async function hashFile(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path, { signal })) hash.update(chunk as Uint8Array)
+  return hash.digest('hex')
+}
+
+async function statOf(path: string) {
+  try {
+    return await stat(path)
+  } catch {
+    throw new ControlError({
+      code: 'NO_SUCH_FILE',
+      what: `${path} cannot be read`,
+      why: 'there is no such file or folder, or this peer may not read it',
+      cure: `ls -l ${join(path)}`,
+      exit: 2,
+    })
+  }
+}
+
+function contentOf({ bytes, sha256, object }: PreparedInput) {
+  return { bytes, sha256, object }
+}
+
+function checkedManifest(manifest: JobManifest): JobManifest {
+  const parsed = jobManifestSchema.safeParse(manifest)
+  if (parsed.success) return parsed.data
+  throw new ControlError({
+    code: 'BAD_SPEC',
+    what: 'the job cannot be described',
+    why: describeIssue(parsed.error.issues[0]!, jobManifestSchema),
+    cure: 'pleach run --help',
+    exit: 2,
+  })
+}
+
+function codeOf(text: string, deps: PrepareDeps): Code {
+  const code = deps.parseCode(text)
+  if (code !== undefined) return code
+  throw new ControlError({
+    code: 'BAD_SPEC',
+    what: `${text} is not an erasure code`,
+    why: 'a code is K+M with 1 to 256 shards in all, or small, ship, keep, deep',
+    cure: '--code 4+2',
+    exit: 2,
+  })
+}
+
+function amountOf(text: string, flag: string): Micro {
+  const micro = parseMicro(text)
+  if (micro !== undefined) return micro
+  throw new ControlError({
+    code: 'BAD_SPEC',
+    what: `${text} is not an amount`,
+    why: 'an amount is a decimal number of at most six places',
+    cure: `${flag} 1.5`,
+    exit: 2,
+  })
+}
