@@ -1,0 +1,7 @@
+export * from './capability.ts'
+export * from './code.ts'
+export * from './coder.ts'
+export * from './manifest.ts'
+export * from './matrix.ts'
+export * from './merkle.ts'
+export * from './segment.ts'

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { createHash, hash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+
+import fc from 'fast-check'
+
+import { cauchyMatrix, createCoder, NotEnoughStripsError } from '../../protocols/erasure/index.ts'
+
+interface Case {
+  k: number
+  m: number
+  shardBytes: number
+  seed: number
+  dataSha256: string
+  paritySha256: string | string[]
+  coefficients?: number[][]
+}
+
+// Parity computed by Intel ISA-L 2.30: an independent program. The file says how the data are made.
+const vectors = JSON.parse(readFileSync(new URL('../vectors/reed-solomon-cauchy1.json', import.meta.url), 'utf8')) as {
+  cases: Case[]
+}
+const sha256 = (bytes: Uint8Array) => hash('sha256', bytes, 'hex')
+
+function dataOf({ k, shardBytes, seed }: Case): Uint8Array[] {
+  const bytes = Buffer.alloc(Math.ceil((k * shardBytes) / 32) * 32)
+  for (let index = 0; index * 32 < bytes.byteLength; index++) {
+    const block = Buffer.alloc(17)
+    block.write('pleach-rs')
+    block.writeUInt32BE(seed, 9)
+    block.writeUInt32BE(index, 13)
+    createHash('sha256')
+      .update(block)
+      .digest()
+      .copy(bytes, index * 32)
+  }
+  return Array.from(
+    { length: k },
+    (_, shard) => new Uint8Array(bytes.subarray(shard * shardBytes, (shard + 1) * shardBytes)),
+  )
+}
+
+for (const vector of vectors.cases) {
+  const { k, m, shardBytes } = vector
+  test(`${k}+${m} of ${shardBytes} bytes is what ISA-L makes of it`, () => {
+    const data = dataOf(vector)
+    assert.equal(sha256(Buffer.concat(data)), vector.dataSha256, 'the test makes the data as the file says')
+    if (vector.coefficients !== undefined) {
+      assert.deepEqual(
+        cauchyMatrix(k, m)
+          .slice(k)
+          .map((row) => [...row]),
+        vector.coefficients,
+      )
+    }
+    const parity = createCoder(k, m).encode(data)
+    const got = typeof vector.paritySha256 === 'string' ? sha256(Buffer.concat(parity)) : parity.map(sha256)
+    assert.deepEqual(got, vector.paritySha256)
+  })
+}
+
+test('any k strips give back all the others', () => {
+  const codes = fc
+    .integer({ min: 1, max: 20 })
+    .chain((k) => fc.record({ k: fc.constant(k), m: fc.integer({ min: 0, max: 20 }) }))
+  fc.assert(
+    fc.property(codes, fc.integer({ min: 1, max: 100 }), fc.integer(), ({ k, m }, length, seed) => {
+      const data = Array.from({ length: k }, (_, row) =>
+        Uint8Array.from({ length }, (_unused, at) => (Math.imul(seed ^ row, 0x9e3779b1) >>> (at % 24)) & 255),
+      )
+      const coder = createCoder(k, m)
+      const all = [...data, ...coder.encode(data)]
+      const order = all
+        .map((_, index) => index)
+        .sort((left, right) => Math.imul(left + 1, seed | 1) - Math.imul(right + 1, seed | 1))
+      const kept = new Set(order.slice(0, k))
+      const lost = order.slice(k)
+      const back = coder.reconstruct(
+        all.map((strip, index) => (kept.has(index) ? strip : undefined)),
+        lost,
+      )
+      assert.deepEqual(
+        back,
+        lost.map((index) => all[index]),
+      )
+    }),
+  )
+})
+
+test('every choice of four of six gives back the data', () => {
+  const coder = createCoder(4, 2)
+  const data = [1, 2, 3, 4].map((value) => Uint8Array.of(value, value * 7, 255 - value))
+  const all = [...data, ...coder.encode(data)]
+  for (let mask = 0; mask < 64; mask++) {
+    const strips = all.map((strip, index) => ((mask >> index) & 1 ? strip : undefined))
+    const have = strips.filter((strip) => strip !== undefined).length
+    if (have < 4) {
+      assert.throws(
+        () => coder.reconstruct(strips, [0]),
+        (error: unknown) => error instanceof NotEnoughStripsError && error.need === 4 && error.have.length === have,
+      )
+    } else assert.deepEqual(coder.reconstruct(strips, [0, 1, 2, 3, 4, 5]), all)
+  }
+})
+
+test('what is not a code, or not strips of one length, is refused', () => {
+  for (const [k, m] of [
+    [0, 1],
+    [-1, 2],
+    [200, 57],
+    [1.5, 1],
+    [1, -1],
+  ] as const)
+    assert.throws(() => createCoder(k, m), RangeError)
+  assert.throws(() => createCoder(2, 1).encode([new Uint8Array(3)]), RangeError)
+  assert.throws(() => createCoder(2, 1).encode([new Uint8Array(3), new Uint8Array(4)]), RangeError)
+})

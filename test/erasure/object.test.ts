@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import * as dagCbor from '@ipld/dag-cbor'
+import fc from 'fast-check'
+
+import {
+  decodeObjectManifest,
+  encodeObjectManifest,
+  formatObjectCapability,
+  openSegment,
+  parseCode,
+  parseObjectCapability,
+  sealSegment,
+  segmentBytesOf,
+  segmentCount,
+  segmentLength,
+  shardLength,
+  stripBytesMax,
+  stripLength,
+  type ObjectManifest,
+} from '../../protocols/erasure/index.ts'
+import { Fault } from '../../protocols/wire/index.ts'
+
+const key = new Uint8Array(32).fill(7)
+const code = { k: 4, m: 2 }
+const root = new Uint8Array(32)
+const manifest: ObjectManifest = {
+  v: 1,
+  kind: 'object',
+  code: { matrix: 'cauchy', ...code },
+  cipher: 'aes-256-gcm',
+  bytes: 1000,
+  shardBytes: shardLength(code, 1000),
+  stripBytes: 1048576,
+  leafBytes: 65536,
+  shards: Array.from({ length: 6 }, () => root),
+}
+
+test('a segment opens to what was sealed, and to nothing when anything about it changed', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 500 }), fc.nat(1000), fc.boolean(), (plain, segment, isLast) => {
+      const strips = sealSegment(code, key, segment, isLast, plain)
+      assert.equal(strips.length, 4)
+      assert.deepEqual(openSegment(key, segment, isLast, plain.byteLength, strips), plain)
+      assert.equal(openSegment(key, segment + 1, isLast, plain.byteLength, strips), undefined)
+      assert.equal(openSegment(key, segment, !isLast, plain.byteLength, strips), undefined)
+      assert.equal(openSegment(new Uint8Array(32), segment, isLast, plain.byteLength, strips), undefined)
+      const bent = strips.map((strip) => strip.slice())
+      bent[0]![0]! ^= 1
+      assert.equal(openSegment(key, segment, isLast, plain.byteLength, bent), undefined)
+    }),
+  )
+})
+
+test('a full segment makes strips of exactly one MiB', () => {
+  assert.equal(segmentBytesOf(code), 4 * stripBytesMax - 16)
+  const strips = sealSegment(code, key, 0, false, new Uint8Array(segmentBytesOf(code)))
+  assert.deepEqual(
+    strips.map((strip) => strip.byteLength),
+    [stripBytesMax, stripBytesMax, stripBytesMax, stripBytesMax],
+  )
+})
+
+test('the arithmetic of sizes fits together at every boundary', () => {
+  for (const { k, m } of [
+    { k: 1, m: 0 },
+    { k: 4, m: 2 },
+    { k: 10, m: 4 },
+    { k: 255, m: 1 },
+  ]) {
+    const full = segmentBytesOf({ k, m })
+    for (const bytes of [0, 1, 15, 16, 17, full - 1, full, full + 1, 2 * full, 2 * full + 1, 7 * full + 12345]) {
+      const count = segmentCount({ k, m }, bytes)
+      let plain = 0
+      let shard = 0
+      for (let segment = 0; segment < count; segment++) {
+        plain += segmentLength({ k, m }, bytes, segment)
+        shard += stripLength({ k, m }, bytes, segment)
+        if (segment < count - 1) assert.equal(stripLength({ k, m }, bytes, segment), stripBytesMax)
+      }
+      assert.equal(plain, bytes)
+      assert.equal(shard, shardLength({ k, m }, bytes))
+    }
+  }
+})
+
+test('an object manifest reads back as it was written', () => {
+  const { cid, bytes } = encodeObjectManifest(manifest)
+  assert.match(cid, /^bafyrei/)
+  assert.deepEqual(decodeObjectManifest(bytes), manifest)
+})
+
+const bad: [string, unknown][] = [
+  ['an unknown key', { ...manifest, key: 'secret' }],
+  ['a missing key', { ...manifest, cipher: undefined }],
+  ['another version', { ...manifest, v: 2 }],
+  ['too few shards', { ...manifest, shards: manifest.shards.slice(1) }],
+  ['sizes that do not fit', { ...manifest, shardBytes: manifest.shardBytes + 1 }],
+  ['a root that is no hash', { ...manifest, shards: [...manifest.shards.slice(1), new Uint8Array(31)] }],
+  ['a code that is none', { ...manifest, code: { matrix: 'cauchy', k: 200, m: 100 } }],
+  ['another cipher', { ...manifest, cipher: 'none' }],
+]
+for (const [name, value] of bad) {
+  test(`an object manifest with ${name} is a fault`, () => {
+    const plain = Object.fromEntries(Object.entries(value as object).filter(([, field]) => field !== undefined))
+    assert.throws(() => decodeObjectManifest(dagCbor.encode(plain)), Fault)
+  })
+}
+
+test('random bytes are no manifest, and no exception of another kind', () => {
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 200 }),
+      (bytes) => void assert.throws(() => decodeObjectManifest(bytes), Fault),
+    ),
+  )
+  assert.throws(
+    () => decodeObjectManifest(new Uint8Array(20_000)),
+    (error: unknown) => error instanceof Fault && error.code === 'FRAME_TOO_LARGE',
+  )
+})
+
+test('capabilities and codes read back as text', () => {
+  const { cid } = encodeObjectManifest(manifest)
+  const read = formatObjectCapability({ can: 'read', object: cid, key })
+  assert.deepEqual(parseObjectCapability(read), { can: 'read', object: cid, key })
+  assert.deepEqual(parseObjectCapability(`pleach:verify:${cid}`), { can: 'verify', object: cid })
+  for (const text of ['', cid, 'pleach:read:' + cid, `${read}x`, 'pleach:verify:bafy', 'pleach:write:x'])
+    assert.equal(parseObjectCapability(text), undefined, text)
+  assert.deepEqual(parseCode('4+8'), { k: 4, m: 8 })
+  assert.deepEqual(parseCode('ship'), { k: 10, m: 4 })
+  for (const text of ['', '4', '0+2', '200+100', '4+2+1', 'constructor']) assert.equal(parseCode(text), undefined, text)
+})
