@@ -1,0 +1,5 @@
+export * from './codec.ts'
+export * from './messages.ts'
+export * from './receiver.ts'
+export * from './sender.ts'
+export * from './service.ts'
