@@ -1,0 +1,20 @@
+/** What the store remembers of its shards; kept by the ledger. */
+export interface ShardEntry {
+  /** Merkle root, hex. */
+  readonly root: string
+  readonly bytes: number
+  readonly keepUntilMs: number
+  /** Who asked for it to be kept. */
+  readonly owner: string
+  readonly createdMs: number
+}
+
+export interface ShardIndex {
+  /** Durable when it resolves. */
+  put(entry: ShardEntry): Promise<void>
+  get(root: string): ShardEntry | undefined
+  delete(root: string): Promise<void>
+  expired(nowMs: number): ShardEntry[]
+  /** Of all entries, in bytes and number. */
+  total(): { readonly bytes: number; readonly shards: number }
+}
