@@ -73,6 +73,12 @@ export class Switchboard {
   readonly dead = new Set<PeerName>()
   readonly faults: { peer: PeerName; error: unknown }[] = []
   readonly #handlers = new Map<string, (channel: Channel) => Promise<void>>()
+  readonly #open = new Set<Channel>()
+
+  /** Breaks every channel, so that nobody waits for the other's deadline. */
+  hangUp(): void {
+    for (const channel of this.#open) channel.abort(new Error('hung up'))
+  }
 
   streamsOf(self: PeerName): Streams {
     return {
@@ -81,6 +87,7 @@ export class Switchboard {
         const handler = this.#handlers.get(`${peer}${protocol}`)
         if (this.dead.has(peer) || handler === undefined) throw new Error('unreachable')
         const [near, far] = channelPair(self, peer)
+        this.#open.add(near)
         handler(far).catch((error: unknown) => {
           this.faults.push({ peer: self, error })
           far.abort(error as Error)

@@ -60,6 +60,7 @@ export class Warehouse implements AsyncDisposable {
   }
 
   async open(seed: number, index: MemoryIndex, quotaBytes: number): Promise<Keeper> {
+    this.keepers[seed]?.store.stop()
     const name = signer(seed).peer
     const folder = join(this.folder, String(seed))
     const files = new ShardFiles(folder)
@@ -77,6 +78,7 @@ export class Warehouse implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { store } of this.keepers) store.stop()
+    this.board.hangUp()
     await rm(this.folder, { recursive: true, force: true })
   }
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 
 import fc from 'fast-check'
 
@@ -36,6 +36,16 @@ const emptyShelf: Shelf = {
   admit: async () => ({ admit: 'no', refusal: { code: 'NOT_KEEPING', facts: {} } }),
 }
 
+const boards: Switchboard[] = []
+const opened = (): Switchboard => {
+  const board = new Switchboard()
+  boards.push(board)
+  return board
+}
+after(() => {
+  for (const board of boards) board.hangUp()
+})
+
 /** The test is the other peer: it speaks raw frames. */
 class Other {
   readonly #channel: Channel
@@ -56,7 +66,7 @@ class Other {
 
 /** A client under test against a keeper that the test plays. */
 async function getFrom(play: (other: Other) => Promise<void>, wanted = all) {
-  const board = new Switchboard()
+  const board = opened()
   await board
     .streamsOf(keeper)
     .handle(transferProtocol, { frameBytesMax: 0, streamsPerPeerMax: 0 }, async (channel) => play(new Other(channel)))
@@ -78,7 +88,7 @@ async function getFrom(play: (other: Other) => Promise<void>, wanted = all) {
 
 /** A keeper under test against a client that the test plays. */
 async function serve(shelf: Partial<Shelf>) {
-  const board = new Switchboard()
+  const board = opened()
   const service = createTransfer({
     streams: board.streamsOf(keeper),
     timekeeper: realClock,
