@@ -37,8 +37,8 @@ const resultSchema = z.strictObject({
   slot: integer,
   epoch: integer,
   reason: z.enum(endReasons),
-  /** The program's own code; null when it did not come to exit. */
-  exitCode: integer.max(255).nullable(),
+  /** The program's own code, 32 bits unsigned as in WASI; null when it did not come to exit. */
+  exitCode: integer.max(2 ** 32 - 1).nullable(),
   detail: z.string().max(1000),
   stdout: log,
   stderr: log,

@@ -13,15 +13,18 @@ export interface Placed {
 /** Not all shards found a keeper. What was placed stays where it is until its term ends. */
 export class PlacementError extends Error {
   override readonly name = 'PlacementError'
+  /** What did find one. */
+  readonly placed: readonly Placed[]
   readonly missing: readonly number[]
   readonly reasons: readonly { readonly peer: PeerName; readonly reason: string }[]
 
-  constructor(missing: readonly number[], reasons: readonly { peer: PeerName; reason: string }[]) {
+  constructor(placed: readonly Placed[], missing: readonly number[], reasons: readonly { peer: PeerName; reason: string }[]) {
     const why =
       reasons.length === 0
         ? 'there are no keepers'
         : reasons.map(({ peer, reason }) => `${peer.slice(-6)}: ${reason}`).join('; ')
     super(`no keeper for shard ${missing.join(', ')} (${why})`)
+    this.placed = placed
     this.missing = missing
     this.reasons = reasons
   }
@@ -73,6 +76,7 @@ export async function placeObject(
   await Promise.all(Array.from({ length: uploadsMax }, worker))
   if (missing.length > 0)
     throw new PlacementError(
+      placed,
       missing.sort((left, right) => left - right),
       reasons,
     )

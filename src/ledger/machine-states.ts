@@ -1,0 +1,82 @@
+/** The states of machines, and the statements that were made in their steps: written together or not at all. */
+import type { DatabaseSync } from 'node:sqlite'
+
+import { leaseIdOf, openAccept, openCommit, type Notary } from '../../protocols/negotiate/index.ts'
+import { openCountersignature, openReceipt } from '../../protocols/receipt/index.ts'
+import { openResult } from '../../protocols/execute/index.ts'
+import { sha256, type Statement } from '../../protocols/wire/index.ts'
+import { toString } from 'uint8arrays'
+
+import { addReceipt, countersign, type Role } from './receipts.ts'
+import type { Store } from './store.ts'
+
+export type MachineKind = 'job' | 'lease'
+
+export interface MachineEntry {
+  readonly kind: MachineKind
+  readonly id: string
+  readonly state: Uint8Array | null
+  readonly final: boolean
+  readonly statements: readonly Statement[]
+}
+
+export class MachineStates {
+  readonly #store: Store
+  readonly #notary: Notary
+
+  constructor(store: Store, notary: Notary) {
+    this.#store = store
+    this.#notary = notary
+  }
+
+  /** Resolves once all of it is durable. Rejects with ForkError when a receipt contradicts one that is there. */
+  async commit(entry: MachineEntry, nowMs: number): Promise<void> {
+    await this.#store.write((db) => {
+      for (const statement of entry.statements) this.#record(db, entry, statement, nowMs)
+      if (entry.state === null) return
+      db.prepare(
+        `INSERT INTO machine_states (kind, id, state, final, updated_ms) VALUES (?, ?, ?, ?, ?)
+         ON CONFLICT (kind, id) DO UPDATE SET state = excluded.state, final = excluded.final, updated_ms = excluded.updated_ms`,
+      ).run(entry.kind, entry.id, entry.state, entry.final ? 1 : 0, nowMs)
+    })
+  }
+
+  /** States of machines that are not over. */
+  open(kind: MachineKind): { readonly id: string; readonly state: Uint8Array }[] {
+    return this.#store.read((db) =>
+      (
+        db
+          .prepare('SELECT id, state FROM machine_states WHERE kind = ? AND final = 0 ORDER BY updated_ms')
+          .all(kind) as { id: string; state: Uint8Array }[]
+      ).map(({ id, state }) => ({ id, state })),
+    )
+  }
+
+  #record(db: DatabaseSync, entry: MachineEntry, { kind, by, envelope }: Statement, nowMs: number): void {
+    const hash = sha256(envelope)
+    db.prepare(
+      'INSERT OR IGNORE INTO statements (hash, kind, machine, signer, envelope, created_ms) VALUES (?, ?, ?, ?, ?, ?)',
+    ).run(hash, kind, `${entry.kind}/${entry.id}`, by, envelope, nowMs)
+    const role: Role = entry.kind === 'job' ? 'requester' : 'provider'
+    const lease = this.#leaseOf(kind, envelope)
+    if (lease !== undefined)
+      db.prepare('INSERT OR REPLACE INTO lease_statements (lease, kind, hash) VALUES (?, ?, ?)').run(lease, kind, hash)
+    if (kind === 'receipt') addReceipt(db, role, openReceipt(this.#notary, envelope), nowMs)
+    if (kind === 'countersignature') countersign(db, role, openCountersignature(this.#notary, envelope))
+  }
+
+  #leaseOf(kind: string, envelope: Uint8Array): string | undefined {
+    switch (kind) {
+      case 'award':
+        return leaseIdOf(envelope)
+      case 'accept':
+        return toString(openAccept(this.#notary, envelope).body.lease, 'hex')
+      case 'commit':
+        return toString(openCommit(this.#notary, envelope).body.lease, 'hex')
+      case 'result':
+        return openResult(this.#notary, envelope).body.lease
+      default:
+        return undefined
+    }
+  }
+}

@@ -1,0 +1,75 @@
+/** The tables, as forward-only steps. A step that was released is never changed; a new one is added at the end. */
+import type { DatabaseSync } from 'node:sqlite'
+
+const steps: readonly string[] = [
+  `
+  -- Machines of jobs and leases, as plain data (DAG-CBOR), so that a restart takes up what a crash interrupted.
+  CREATE TABLE machine_states (
+    kind TEXT NOT NULL, id TEXT NOT NULL, state BLOB NOT NULL, final INTEGER NOT NULL, updated_ms INTEGER NOT NULL,
+    PRIMARY KEY (kind, id)
+  ) STRICT;
+  CREATE INDEX machine_states_open ON machine_states (kind, final);
+
+  -- Every signed envelope that binds somebody, as the bytes that came.
+  CREATE TABLE statements (
+    hash BLOB PRIMARY KEY, kind TEXT NOT NULL, machine TEXT NOT NULL, signer TEXT NOT NULL, envelope BLOB NOT NULL,
+    created_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX statements_machine ON statements (machine, kind);
+
+  -- Receipts: one chain a lease and role.
+  CREATE TABLE receipts (
+    lease TEXT NOT NULL, role TEXT NOT NULL, sequence INTEGER NOT NULL, hash BLOB NOT NULL UNIQUE, previous BLOB NOT NULL,
+    envelope BLOB NOT NULL, countersignature BLOB, final INTEGER NOT NULL, amount_micro INTEGER NOT NULL, unit TEXT NOT NULL,
+    job TEXT NOT NULL, other TEXT NOT NULL, created_ms INTEGER NOT NULL,
+    PRIMARY KEY (lease, role, sequence)
+  ) STRICT;
+
+  -- Who the envelopes of a lease are: AWARD, ACCEPT, COMMIT and result, by the lease's id.
+  CREATE TABLE lease_statements (
+    lease TEXT NOT NULL, kind TEXT NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (lease, kind)
+  ) STRICT;
+
+  CREATE TABLE sequence_floors (key TEXT PRIMARY KEY, floor INTEGER NOT NULL, hash BLOB NOT NULL, used INTEGER NOT NULL) STRICT;
+  CREATE INDEX sequence_floors_used ON sequence_floors (used);
+
+  CREATE TABLE shards (
+    root TEXT PRIMARY KEY, bytes INTEGER NOT NULL, keep_until_ms INTEGER NOT NULL, owner TEXT NOT NULL, created_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX shards_expiry ON shards (keep_until_ms);
+
+  CREATE TABLE peers_seen (
+    peer TEXT PRIMARY KEY, success INTEGER NOT NULL, refused INTEGER NOT NULL, fault INTEGER NOT NULL, no_show INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL, evidence TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX peers_seen_last ON peers_seen (last_ms);
+
+  CREATE TABLE jobs (id TEXT PRIMARY KEY, created_ms INTEGER NOT NULL, view TEXT NOT NULL) STRICT;
+  CREATE INDEX jobs_created ON jobs (created_ms);
+
+  CREATE TABLE objects (
+    cid TEXT PRIMARY KEY, key BLOB NOT NULL, manifest BLOB NOT NULL, placement TEXT NOT NULL, bytes INTEGER NOT NULL,
+    name TEXT NOT NULL, created_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+  `,
+]
+
+/** Brings a database to the newest form. A ledger of a newer program is refused rather than misread. */
+export function migrate(db: DatabaseSync): void {
+  const row = db.prepare('PRAGMA user_version').get() as { user_version: number }
+  const version = row.user_version
+  if (version > steps.length) throw new LedgerTooNewError(version, steps.length)
+  for (let next = version; next < steps.length; next++) {
+    db.exec(`BEGIN IMMEDIATE; ${steps[next]!}; PRAGMA user_version = ${next + 1}; COMMIT`)
+  }
+}
+
+export class LedgerTooNewError extends Error {
+  override readonly name = 'LedgerTooNewError'
+
+  constructor(version: number, known: number) {
+    super(`the ledger has form ${version}; this program knows up to ${known}. Use the newer program`)
+  }
+}

@@ -1,0 +1,55 @@
+/** Objects of this peer's owner: what they are, their keys, and where their shards were put. */
+import type { Store } from './store.ts'
+
+export interface ObjectEntry {
+  readonly cid: string
+  readonly key: Uint8Array
+  readonly manifest: Uint8Array
+  /** JSON: `[{shard, peers}]`. */
+  readonly placement: string
+  readonly bytes: number
+  readonly name: string
+  readonly createdMs: number
+}
+
+export class Objects {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  async put({ cid, key, manifest, placement, bytes, name, createdMs }: ObjectEntry): Promise<void> {
+    await this.#store.write((db) =>
+      db
+        .prepare(
+          `INSERT INTO objects (cid, key, manifest, placement, bytes, name, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (cid) DO UPDATE SET placement = excluded.placement`,
+        )
+        .run(cid, key, manifest, placement, bytes, name, createdMs),
+    )
+  }
+
+  get(cid: string): ObjectEntry | undefined {
+    const row = this.#store.read((db) => db.prepare('SELECT * FROM objects WHERE cid = ?').get(cid))
+    if (row === undefined) return undefined
+    return {
+      cid: row.cid as string,
+      key: row.key as Uint8Array,
+      manifest: row.manifest as Uint8Array,
+      placement: row.placement as string,
+      bytes: row.bytes as number,
+      name: row.name as string,
+      createdMs: row.created_ms as number,
+    }
+  }
+
+  /** CIDs that begin with the prefix. */
+  find(prefix: string): string[] {
+    return this.#store
+      .read((db) =>
+        db.prepare('SELECT cid FROM objects WHERE substr(cid, 1, ?) = ? LIMIT 10').all(prefix.length, prefix),
+      )
+      .map((row) => row.cid as string)
+  }
+}

@@ -1,0 +1,64 @@
+/** Entries of the shards that this peer keeps. */
+import type { Store } from './store.ts'
+
+export interface ShardEntry {
+  readonly root: string
+  readonly bytes: number
+  readonly keepUntilMs: number
+  readonly owner: string
+  readonly createdMs: number
+}
+
+/** Expired shards that are handled in one go. */
+const sweepMax = 1_000
+
+export class Shards {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  async put({ root, bytes, keepUntilMs, owner, createdMs }: ShardEntry): Promise<void> {
+    await this.#store.write((db) =>
+      db
+        .prepare(
+          `INSERT INTO shards (root, bytes, keep_until_ms, owner, created_ms) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (root) DO UPDATE SET keep_until_ms = max(keep_until_ms, excluded.keep_until_ms)`,
+        )
+        .run(root, bytes, keepUntilMs, owner, createdMs),
+    )
+  }
+
+  get(root: string): ShardEntry | undefined {
+    const row = this.#store.read((db) => db.prepare('SELECT * FROM shards WHERE root = ?').get(root))
+    return row === undefined ? undefined : entryOf(row)
+  }
+
+  async delete(root: string): Promise<void> {
+    await this.#store.write((db) => db.prepare('DELETE FROM shards WHERE root = ?').run(root))
+  }
+
+  expired(nowMs: number): ShardEntry[] {
+    return this.#store
+      .read((db) => db.prepare('SELECT * FROM shards WHERE keep_until_ms <= ? LIMIT ?').all(nowMs, sweepMax))
+      .map(entryOf)
+  }
+
+  total(): { readonly bytes: number; readonly shards: number } {
+    const row = this.#store.read((db) =>
+      db.prepare('SELECT coalesce(sum(bytes), 0) AS bytes, count(*) AS shards FROM shards').get(),
+    )
+    return { bytes: row!.bytes as number, shards: row!.shards as number }
+  }
+}
+
+function entryOf(row: Record<string, unknown>): ShardEntry {
+  return {
+    root: row.root as string,
+    bytes: row.bytes as number,
+    keepUntilMs: row.keep_until_ms as number,
+    owner: row.owner as string,
+    createdMs: row.created_ms as number,
+  }
+}
