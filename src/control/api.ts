@@ -34,7 +34,16 @@ export interface JobSpec {
   readonly retries?: number
 }
 
-export type JobStage = 'preparing' | 'bidding' | 'awarding' | 'staging' | 'running' | 'collecting' | 'paid' | 'refused' | 'expired'
+export type JobStage =
+  | 'preparing'
+  | 'bidding'
+  | 'awarding'
+  | 'staging'
+  | 'running'
+  | 'collecting'
+  | 'paid'
+  | 'refused'
+  | 'expired'
 
 export interface JobView {
   readonly v: 1
@@ -73,24 +82,93 @@ export interface PeerView {
  */
 export type JobStreamEvent =
   | { readonly type: 'job'; readonly job: JobView }
-  | { readonly type: 'bid'; readonly atMs: number; readonly bid: string; readonly cpuMilli: number; readonly memoryBytes: number; readonly wallMs: number }
-  | { readonly type: 'offer'; readonly atMs: number; readonly peer: PeerView; readonly price: string; readonly estimate: string }
-  | { readonly type: 'matched'; readonly atMs: number; readonly peer: PeerView; readonly price: string; readonly offers: number }
-  | { readonly type: 'staged'; readonly atMs: number; readonly bytes: number; readonly shards: number; readonly keepers: readonly PeerView[]; readonly code: string }
+  | {
+      readonly type: 'bid'
+      readonly atMs: number
+      readonly bid: string
+      readonly cpuMilli: number
+      readonly memoryBytes: number
+      readonly wallMs: number
+    }
+  | {
+      readonly type: 'offer'
+      readonly atMs: number
+      readonly peer: PeerView
+      readonly price: string
+      readonly estimate: string
+    }
+  | {
+      readonly type: 'matched'
+      readonly atMs: number
+      readonly peer: PeerView
+      readonly price: string
+      readonly offers: number
+    }
+  | {
+      readonly type: 'staged'
+      readonly atMs: number
+      readonly bytes: number
+      readonly shards: number
+      readonly keepers: readonly PeerView[]
+      readonly code: string
+    }
   | { readonly type: 'running'; readonly atMs: number; readonly peer: PeerView }
-  | { readonly type: 'progress'; readonly atMs: number; readonly stage: string; readonly wallMs: number; readonly cpuMs: number; readonly memoryBytes: number }
+  | {
+      readonly type: 'progress'
+      readonly atMs: number
+      readonly stage: string
+      readonly wallMs: number
+      readonly cpuMs: number
+      readonly memoryBytes: number
+    }
   | { readonly type: 'log'; readonly channel: 'stdout' | 'stderr'; readonly base64: string }
-  | { readonly type: 'result'; readonly atMs: number; readonly reason: string; readonly exitCode: number | null; readonly detail: string }
-  | { readonly type: 'collected'; readonly atMs: number; readonly files: number; readonly bytes: number; readonly out: string | null; readonly sources: readonly { readonly peer: PeerView; readonly bytes: number }[]; readonly decodedSegments: number }
-  | { readonly type: 'receipt'; readonly atMs: number; readonly sequence: number; readonly final: boolean; readonly amount: string }
-  | { readonly type: 'replacing'; readonly atMs: number; readonly peer: PeerView; readonly code: string; readonly facts: Readonly<Record<string, string | number | boolean>> }
-  | { readonly type: 'end'; readonly atMs: number; readonly job: JobView; readonly explanation: MatchExplanation | null }
+  | {
+      readonly type: 'result'
+      readonly atMs: number
+      readonly reason: string
+      readonly exitCode: number | null
+      readonly detail: string
+    }
+  | {
+      readonly type: 'collected'
+      readonly atMs: number
+      readonly files: number
+      readonly bytes: number
+      readonly out: string | null
+      readonly sources: readonly { readonly peer: PeerView; readonly bytes: number }[]
+      readonly decodedSegments: number
+    }
+  | {
+      readonly type: 'receipt'
+      readonly atMs: number
+      readonly sequence: number
+      readonly final: boolean
+      readonly amount: string
+    }
+  | {
+      readonly type: 'replacing'
+      readonly atMs: number
+      readonly peer: PeerView
+      readonly code: string
+      readonly facts: Readonly<Record<string, string | number | boolean>>
+    }
+  | {
+      readonly type: 'end'
+      readonly atMs: number
+      readonly job: JobView
+      readonly explanation: MatchExplanation | null
+    }
 
 /** Why nobody was found: every known provider with the first requirement it fails. */
 export interface MatchExplanation {
   readonly known: number
   readonly reachable: number
-  readonly excluded: readonly { readonly requirement: string; readonly count: number; readonly onlyThis: number; readonly relax: string | null }[]
+  readonly excluded: readonly {
+    readonly requirement: string
+    readonly count: number
+    readonly onlyThis: number
+    readonly relax: string | null
+  }[]
   readonly answered: number
 }
 
@@ -107,9 +185,19 @@ export interface StatusView {
   readonly meshDegree: number
   readonly recordsKnown: number
   readonly offering: OfferView | null
-  readonly market: { readonly bidsSeen: number; readonly answered: number; readonly won: number; readonly notAnswered: Readonly<Record<string, number>> }
+  readonly market: {
+    readonly bidsSeen: number
+    readonly answered: number
+    readonly won: number
+    readonly notAnswered: Readonly<Record<string, number>>
+  }
   readonly jobs: { readonly done: number; readonly failed: number; readonly running: number }
-  readonly receipts: { readonly bothSigned: number; readonly earned: string; readonly spent: string; readonly unit: string }
+  readonly receipts: {
+    readonly bothSigned: number
+    readonly earned: string
+    readonly spent: string
+    readonly unit: string
+  }
   readonly keeping: { readonly shards: number; readonly bytes: number; readonly quotaBytes: number }
   readonly warnings: readonly string[]
 }
@@ -133,14 +221,17 @@ export interface OfferView {
 
 export interface PeersView {
   readonly v: 1
-  readonly peers: readonly (PeerView & { readonly address: string; readonly direction: 'inbound' | 'outbound'; readonly openMs: number; readonly standing: string })[]
+  readonly peers: readonly (PeerView & {
+    readonly address: string
+    readonly direction: 'inbound' | 'outbound'
+    readonly openMs: number
+    readonly standing: string
+  })[]
 }
 
 export interface PutView {
   readonly v: 1
   readonly object: string
-  /** `pleach:read:…`: whoever has it can read the object. */
-  readonly read: string
   readonly bytes: number
   readonly k: number
   readonly n: number
@@ -189,7 +280,7 @@ export interface ErrorView {
  * GET  /status → StatusView            GET /peers → PeersView             GET /offers?find=1 → { v, offers: OfferView[] }
  * POST /jobs JobSpec → JobView         GET /jobs → { v, jobs: JobView[] }  GET /jobs/:id → JobView
  * GET  /jobs/:id/events?logs=1&follow=1 → NDJSON of JobStreamEvent         POST /jobs/:id/cancel → JobView
- * POST /put {path, code?, name?} → PutView                                 POST /get {object|read, path} → GetView
+ * POST /put {path, code?, name?} → PutView                                 POST /get {object, path} → GetView
  * GET  /receipts → { v, receipts: ReceiptView[] }                          GET /receipts/:lease → the receipt file (JSON)
  * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
  *
@@ -203,9 +294,16 @@ export interface PeerControl {
   submit(spec: JobSpec, signal: AbortSignal): Promise<JobView>
   jobs(): Promise<readonly JobView[]>
   job(idPrefix: string): Promise<JobView>
-  jobEvents(idPrefix: string, options: { readonly logs: boolean; readonly follow: boolean }, signal: AbortSignal): AsyncIterable<JobStreamEvent>
+  jobEvents(
+    idPrefix: string,
+    options: { readonly logs: boolean; readonly follow: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<JobStreamEvent>
   cancel(idPrefix: string): Promise<JobView>
-  put(input: { readonly path: string; readonly code?: string; readonly name?: string }, signal: AbortSignal): Promise<PutView>
+  put(
+    input: { readonly path: string; readonly code?: string; readonly name?: string },
+    signal: AbortSignal,
+  ): Promise<PutView>
   get(input: { readonly object: string; readonly path: string }, signal: AbortSignal): Promise<GetView>
   receipts(): Promise<readonly ReceiptView[]>
   /** The file that `receipt verify` reads. */

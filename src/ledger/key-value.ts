@@ -1,20 +1,27 @@
 /** A plain table of bytes in a database of its own, synced lazily: for what is convenient to keep and no harm to lose. */
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
+
+import { closeDatabase, openDatabase } from './database.ts'
 
 /** Entries kept; beyond, nothing new is taken in. */
-const entriesMax = 200_000
+export const entriesMax = 200_000
+export const keyCharsMax = 1_024
+export const valueBytesMax = 1_024 * 1_024
+/** Of the file; beyond, `put` throws LedgerError LEDGER_FULL. */
+export const keyValueBytesMax = 256 * 1_024 * 1_024
+
+const steps = ['CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID']
 
 export class KeyValueFile {
   readonly #db: DatabaseSync
+  readonly #path: string
   #isOpen = true
   #count: number
 
+  /** Throws LedgerError as a ledger does: in use, damaged, too new, full. */
   constructor(path: string) {
-    this.#db = new DatabaseSync(path)
-    this.#db.exec(
-      `PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=0;
-       CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID`,
-    )
+    this.#path = path
+    this.#db = openDatabase(path, { steps, synchronous: 'NORMAL', bytesMax: keyValueBytesMax })
     this.#count = (this.#db.prepare('SELECT count(*) AS count FROM entries').get() as { count: number }).count
   }
 
@@ -24,15 +31,17 @@ export class KeyValueFile {
       ?.value
   }
 
-  put(key: string, value: Uint8Array): void {
+  /** Whether it was taken in: not when it is too long, or there are too many. */
+  put(key: string, value: Uint8Array): boolean {
     // The host writes a little after it was told to stop: by then nothing of it matters.
-    if (!this.#isOpen) return
+    if (!this.#isOpen || key.length > keyCharsMax || value.byteLength > valueBytesMax) return false
     const isNew = this.get(key) === undefined
-    if (isNew && this.#count >= entriesMax) return
-    if (isNew) this.#count++
+    if (isNew && this.#count >= entriesMax) return false
     this.#db
       .prepare('INSERT INTO entries (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value')
       .run(key, value)
+    if (isNew) this.#count++
+    return true
   }
 
   delete(key: string): void {
@@ -44,14 +53,14 @@ export class KeyValueFile {
   list(prefix: string): [key: string, value: Uint8Array][] {
     if (!this.#isOpen) return []
     return this.#db
-      .prepare('SELECT key, value FROM entries WHERE key >= ? AND substr(key, 1, ?) = ? ORDER BY key')
-      .all(prefix, prefix.length, prefix)
+      .prepare('SELECT key, value FROM entries WHERE key >= ? AND substr(key, 1, length(?)) = ? ORDER BY key')
+      .all(prefix, prefix, prefix)
       .map((row) => [row.key as string, row.value as Uint8Array])
   }
 
   close(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
-    this.#db.close()
+    closeDatabase(this.#db, this.#path)
   }
 }

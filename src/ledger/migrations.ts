@@ -1,7 +1,9 @@
 /** The tables, as forward-only steps. A step that was released is never changed; a new one is added at the end. */
 import type { DatabaseSync } from 'node:sqlite'
 
-const steps: readonly string[] = [
+import { LedgerError } from './ledger-error.ts'
+
+export const ledgerSteps: readonly string[] = [
   `
   -- Machines of jobs and leases, as plain data (DAG-CBOR), so that a restart takes up what a crash interrupted.
   CREATE TABLE machine_states (
@@ -56,20 +58,13 @@ const steps: readonly string[] = [
   `,
 ]
 
-/** Brings a database to the newest form. A ledger of a newer program is refused rather than misread. */
-export function migrate(db: DatabaseSync): void {
+/** Brings a database to the newest form. One of a newer program is refused rather than misread. */
+export function migrate(db: DatabaseSync, path: string, steps: readonly string[]): void {
   const row = db.prepare('PRAGMA user_version').get() as { user_version: number }
   const version = row.user_version
-  if (version > steps.length) throw new LedgerTooNewError(version, steps.length)
+  if (version > steps.length)
+    throw new LedgerError('LEDGER_TOO_NEW', `${path} has form ${version}; this program knows up to ${steps.length}`)
   for (let next = version; next < steps.length; next++) {
     db.exec(`BEGIN IMMEDIATE; ${steps[next]!}; PRAGMA user_version = ${next + 1}; COMMIT`)
-  }
-}
-
-export class LedgerTooNewError extends Error {
-  override readonly name = 'LedgerTooNewError'
-
-  constructor(version: number, known: number) {
-    super(`the ledger has form ${version}; this program knows up to ${known}. Use the newer program`)
   }
 }

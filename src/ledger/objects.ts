@@ -44,11 +44,13 @@ export class Objects {
     }
   }
 
-  /** CIDs that begin with the prefix. */
-  find(prefix: string): string[] {
+  /** CIDs that begin or end with the text: they all begin alike. */
+  find(part: string): string[] {
     return this.#store
       .read((db) =>
-        db.prepare('SELECT cid FROM objects WHERE substr(cid, 1, ?) = ? LIMIT 10').all(prefix.length, prefix),
+        db
+          .prepare('SELECT cid FROM objects WHERE substr(cid, 1, ?) = ? OR substr(cid, -?) = ? LIMIT 10')
+          .all(part.length, part, part.length, part),
       )
       .map((row) => row.cid as string)
   }

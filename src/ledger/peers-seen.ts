@@ -27,12 +27,16 @@ export class PeersSeen {
   async bump(peer: string, what: Sight, nowMs: number, evidence = ''): Promise<void> {
     const column = columns[what]
     await this.#store.write((db) => {
-      db.prepare(
-        'INSERT OR IGNORE INTO peers_seen (peer, success, refused, fault, no_show, last_ms, evidence) VALUES (?, 0, 0, 0, 0, 0, ?)',
-      ).run(peer, '')
+      const added = db
+        .prepare(
+          'INSERT OR IGNORE INTO peers_seen (peer, success, refused, fault, no_show, last_ms, evidence) VALUES (?, 0, 0, 0, 0, 0, ?)',
+        )
+        .run(peer, '')
       db.prepare(
         `UPDATE peers_seen SET ${column} = ${column} + 1, last_ms = ?, evidence = CASE WHEN ? = '' THEN evidence ELSE ? END WHERE peer = ?`,
       ).run(nowMs, evidence, evidence.slice(0, evidenceCharsMax), peer)
+      // Walks all that are kept, so only where there is one more of them.
+      if (added.changes === 0) return
       db.prepare(
         'DELETE FROM peers_seen WHERE peer IN (SELECT peer FROM peers_seen ORDER BY last_ms DESC LIMIT -1 OFFSET ?)',
       ).run(peersMax)

@@ -4,8 +4,9 @@ import { equals } from 'uint8arrays'
 import type { Store } from './store.ts'
 
 /**
- * Keys remembered. Beyond, the one that was used longest ago is forgotten: its record has expired long since, and an expired
- * record is refused without a floor.
+ * Keys remembered. Beyond, the one whose floor was raised longest ago is forgotten. Its record has expired by then, and an
+ * expired record is refused without a floor; unless somebody makes us take as many newer records, of as many keys of their own,
+ * while it is valid: then it can be played back until it expires. What must never go back has an epoch of its own, as leases do.
  */
 export const floorsMax = 16_384
 
@@ -32,6 +33,8 @@ export class SequenceFloors {
         `INSERT INTO sequence_floors (key, floor, hash, used) VALUES (?, ?, ?, ?)
          ON CONFLICT (key) DO UPDATE SET floor = excluded.floor, hash = excluded.hash, used = excluded.used`,
       ).run(key, sequence, hash, ++this.#uses)
+      // Walks all that are kept, so only where there is one more of them.
+      if (floor !== undefined) return
       db.prepare(
         'DELETE FROM sequence_floors WHERE key IN (SELECT key FROM sequence_floors ORDER BY used DESC LIMIT -1 OFFSET ?)',
       ).run(floorsMax)

@@ -1,11 +1,18 @@
 /**
  * The ledger's database: SQLite in WAL mode with `synchronous=FULL`, one writer, many changes a commit. A change that was
  * acknowledged is on the disk: with NORMAL a power loss took acknowledged rows in 130 of 150 recorded crash states, with FULL in none.
+ *
+ * Changes are committed in groups, because an fsync costs the same for one as for many. A group is begun, filled and committed
+ * without giving up the thread, so a read never sees what is not committed, and what a read saw cannot vanish.
  */
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 
 import type { Clock, Log } from '../environment.ts'
-import { migrate } from './migrations.ts'
+import { closeDatabase, holderOf, openDatabase } from './database.ts'
+import { explain, LedgerError } from './ledger-error.ts'
+import { ledgerSteps } from './migrations.ts'
+
+export { LedgerError, type LedgerErrorCode } from './ledger-error.ts'
 
 /** Changes that are committed together at most, … */
 export const changesPerCommitMax = 64
@@ -13,163 +20,157 @@ export const changesPerCommitMax = 64
 export const commitWithinMs = 5
 /** Changes that may wait. Beyond, the writer is told so at once. */
 export const changesPendingMax = 4_096
-
-export type LedgerErrorCode = 'LEDGER_IN_USE' | 'LEDGER_DAMAGED' | 'LEDGER_FULL' | 'LEDGER_CLOSED' | 'LEDGER_BUSY'
-
-/** The ledger cannot do what it is for. Nothing that was acknowledged is lost by it. */
-export class LedgerError extends Error {
-  override readonly name = 'LedgerError'
-  readonly code: LedgerErrorCode
-
-  constructor(code: LedgerErrorCode, message: string, cause?: unknown) {
-    super(message, { cause })
-    this.code = code
-  }
-}
+/** Of the file: some million receipts. */
+export const ledgerBytesMax = 4 * 1_024 * 1_024 * 1_024
 
 interface Pending {
   readonly change: (db: DatabaseSync) => unknown
   readonly resolve: (value: unknown) => void
-  readonly reject: (error: Error) => void
+  readonly reject: (error: unknown) => void
 }
 
 export class Store {
   readonly #db: DatabaseSync
+  readonly #path: string
   readonly #clock: Clock
+  readonly #log: Log
   readonly #pending: Pending[] = []
-  #cancelCommit: () => void = () => {}
-  #isScheduled = false
-  #isOpen = true
-  /** Commits and changes since the start: how well changes are grouped. */
-  readonly counts = { commits: 0, changes: 0 }
+  #cancelCommit: (() => void) | undefined
+  #isCommitting = false
+  /** Why nothing more is written: closed, or broken. */
+  #refusal: LedgerError | undefined
+  /** Commits and changes since the start, and the most changes in one commit: how well changes are grouped. */
+  readonly counts = { commits: 0, changes: 0, largest: 0 }
 
-  private constructor(db: DatabaseSync, clock: Clock) {
+  private constructor(db: DatabaseSync, path: string, clock: Clock, log: Log) {
     this.#db = db
+    this.#path = path
     this.#clock = clock
+    this.#log = log
   }
 
-  /** Throws LedgerError LEDGER_IN_USE when another process has it, LEDGER_DAMAGED when it is no database. */
-  static open(path: string, clock: Clock, log: Log): Store {
+  /** Throws LedgerError when it is in use by another process, damaged, too new or too large. */
+  static open(path: string, clock: Clock, log: Log, bytesMax = ledgerBytesMax): Store {
     try {
-      const db = new DatabaseSync(path)
-      // Exclusive: a second program with the same ledger would be a second writer. The lock goes with the process.
-      db.exec(
-        'PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=0',
-      )
-      db.exec('BEGIN IMMEDIATE; COMMIT')
-      migrate(db)
-      const check = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }
-      if (check.quick_check !== 'ok')
-        throw new LedgerError('LEDGER_DAMAGED', `${path} is damaged: ${check.quick_check}`)
-      return new Store(db, clock)
+      return new Store(openDatabase(path, { steps: ledgerSteps, synchronous: 'FULL', bytesMax }), path, clock, log)
     } catch (error) {
       log('error', 'the ledger cannot be opened', { path, error })
-      throw explain(error, path)
+      throw error
     }
   }
 
-  /** Resolves with what `change` returned, once it is durable. A change that throws fails alone. */
+  /**
+   * Resolves with what `change` returned, once it is durable. A change that throws fails alone, and nothing of it is done. It
+   * must not be async, and may have no effects but on the database that it is given.
+   */
   async write<Result>(change: (db: DatabaseSync) => Result): Promise<Result> {
-    if (!this.#isOpen) throw new LedgerError('LEDGER_CLOSED', 'the ledger is closed')
+    if (this.#refusal !== undefined) throw this.#refusal
     if (this.#pending.length >= changesPendingMax)
       throw new LedgerError('LEDGER_BUSY', `${changesPendingMax} changes are waiting`)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     this.#pending.push({ change, resolve, reject })
-    if (this.#pending.length >= changesPerCommitMax) this.#commit()
-    else if (!this.#isScheduled) {
-      this.#isScheduled = true
-      this.#cancelCommit = this.#clock.after(commitWithinMs, () => this.#commit())
-    }
+    if (this.#pending.length >= changesPerCommitMax && !this.#isCommitting) this.#commit()
+    else this.#cancelCommit ??= this.#clock.after(commitWithinMs, () => this.#commit())
     return promise as Promise<Result>
   }
 
   /** Durable when it returns, and so before whatever the caller does next. For rare changes only: it syncs the disk alone. */
   writeNow<Result>(change: (db: DatabaseSync) => Result): Result {
-    this.#commit()
-    let result!: Result
-    this.#transaction(() => {
-      result = change(this.#db)
-    })
-    return result
+    // What was written before it comes before it.
+    while (this.#pending.length > 0) this.#commit()
+    return this.#transaction(() => change(this.#db))
   }
 
   /** Sees what is committed; not what still waits. */
   read<Result>(query: (db: DatabaseSync) => Result): Result {
-    return query(this.#db)
+    assertOutside(this.#isCommitting)
+    if (this.#refusal?.code === 'LEDGER_CLOSED') throw this.#refusal
+    try {
+      return query(this.#db)
+    } catch (error) {
+      throw this.#explain(error)
+    }
   }
 
   /** Commits what waits, and closes. Closing twice is lawful. */
   close(): void {
-    if (!this.#isOpen) return
-    this.#commit()
-    this.#isOpen = false
-    this.#db.close()
+    if (this.#refusal?.code === 'LEDGER_CLOSED') return
+    while (this.#pending.length > 0) this.#commit()
+    this.#cancelCommit?.()
+    this.#refusal = new LedgerError('LEDGER_CLOSED', `${this.#path} is closed`)
+    closeDatabase(this.#db, this.#path)
   }
 
+  /** Commits one group; the rest waits for the next. */
   #commit(): void {
-    this.#cancelCommit()
-    this.#isScheduled = false
-    const batch = this.#pending.splice(0)
-    if (batch.length === 0) return
-    const settle: (() => void)[] = []
+    this.#cancelCommit?.()
+    this.#cancelCommit = undefined
+    const group = this.#pending.splice(0, changesPerCommitMax)
+    if (this.#pending.length > 0) this.#cancelCommit = this.#clock.after(0, () => this.#commit())
+    if (group.length === 0) return
     try {
-      this.#transaction(() => {
-        for (const pending of batch) settle.push(this.#apply(pending))
-      })
+      const settle = this.#transaction(() => group.map((pending) => this.#apply(pending)))
+      this.counts.changes += group.length
+      this.counts.largest = Math.max(this.counts.largest, group.length)
+      for (const done of settle) done()
     } catch (error) {
-      for (const { reject } of batch) reject(error as Error)
-      return
+      for (const { reject } of group) reject(error)
     }
-    this.counts.commits++
-    this.counts.changes += batch.length
-    for (const done of settle) done()
   }
 
+  /** Does one change within the group. What it returns tells the writer, once the group is durable. */
   #apply({ change, resolve, reject }: Pending): () => void {
     this.#db.exec('SAVEPOINT change')
     try {
       const result = change(this.#db)
+      if (result instanceof Promise) throw new TypeError('a change of the ledger must not be async')
       this.#db.exec('RELEASE change')
       return () => resolve(result)
     } catch (error) {
+      // On a full disk and on I/O errors SQLite takes the whole transaction back, and with it every change of the group.
+      if (!this.#db.isTransaction) throw error
       this.#db.exec('ROLLBACK TO change; RELEASE change')
-      return () => reject(error as Error)
+      const reason = this.#explain(error)
+      return () => reject(reason)
     }
   }
 
-  #transaction(run: () => void): void {
+  #transaction<Result>(run: () => Result): Result {
+    assertOutside(this.#isCommitting)
+    if (this.#refusal !== undefined) throw this.#refusal
+    this.#isCommitting = true
     try {
       this.#db.exec('BEGIN IMMEDIATE')
-      run()
+      const result = run()
       this.#db.exec('COMMIT')
+      this.counts.commits++
+      return result
     } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
-      throw explain(error, 'the ledger')
+      const reason = this.#explain(error)
+      this.#rollBack()
+      if (reason instanceof LedgerError)
+        this.#log('error', 'the ledger could not be written', { path: this.#path, reason })
+      if (reason instanceof LedgerError && reason.code === 'LEDGER_BROKEN') this.#refusal ??= reason
+      throw reason
+    } finally {
+      this.#isCommitting = false
     }
+  }
+
+  #rollBack(): void {
+    try {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+    } catch (error) {
+      this.#refusal ??= new LedgerError('LEDGER_BROKEN', `${this.#path} cannot be rolled back`, error)
+    }
+  }
+
+  #explain(error: unknown): unknown {
+    return explain(error, this.#path, () => holderOf(this.#path))
   }
 }
 
-/** SQLite's primary result codes (sqlite.org/rescode.html). */
-const sqliteBusy = 5
-const sqliteLocked = 6
-const sqliteIoError = 10
-const sqliteCorrupt = 11
-const sqliteFull = 13
-const sqliteNotADatabase = 26
-
-function explain(error: unknown, path: string): Error {
-  const code = (error as { errcode?: number }).errcode
-  switch (code === undefined ? undefined : code & 0xff) {
-    case sqliteBusy:
-    case sqliteLocked:
-      return new LedgerError('LEDGER_IN_USE', `${path} is in use by another process`, error)
-    case sqliteCorrupt:
-    case sqliteNotADatabase:
-      return new LedgerError('LEDGER_DAMAGED', `${path} is damaged: ${(error as Error).message}`, error)
-    case sqliteFull:
-    case sqliteIoError:
-      return new LedgerError('LEDGER_FULL', `${path} cannot be written: ${(error as Error).message}`, error)
-    default:
-      return error as Error
-  }
+/** Within a change the store must not be used, only the database that the change is given. */
+function assertOutside(isCommitting: boolean): void {
+  if (isCommitting) throw new Error('a change of the ledger uses the database that it is given, and not the store')
 }

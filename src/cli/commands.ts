@@ -1,0 +1,68 @@
+/** Every command, with the line that `pleach help` says of it. Loaded one at a time: a thin command starts fast. */
+import type { Command } from './command.ts'
+
+export interface Entry {
+  readonly about: string
+  readonly group: 'a peer' | 'jobs' | 'data' | 'receipts' | 'more'
+  load(): Promise<Command>
+}
+
+export const commands: Readonly<Record<string, Entry>> = {
+  up: {
+    group: 'a peer',
+    about: 'run a peer; --offer lends this machine',
+    load: async () => (await import('./up.ts')).command,
+  },
+  devnet: {
+    group: 'a peer',
+    about: 'run several peers on this machine to try things',
+    load: async () => (await import('./devnet.ts')).command,
+  },
+  status: { group: 'a peer', about: 'how the peer is doing', load: async () => (await import('./status.ts')).command },
+  peers: { group: 'a peer', about: 'whom it is connected to', load: async () => (await import('./peers.ts')).command },
+  join: { group: 'a peer', about: 'connect to a peer', load: async () => (await import('./join.ts')).command },
+  stop: {
+    group: 'a peer',
+    about: 'stop the peer in good order',
+    load: async () => (await import('./stop.ts')).command,
+  },
+  offers: {
+    group: 'jobs',
+    about: 'who lends what, and at what price',
+    load: async () => (await import('./offers.ts')).command,
+  },
+  run: {
+    group: 'jobs',
+    about: 'run a WASI module on another machine',
+    load: async () => (await import('./run.ts')).command,
+  },
+  jobs: {
+    group: 'jobs',
+    about: 'what was run, here and for others',
+    load: async () => (await import('./jobs.ts')).command,
+  },
+  logs: { group: 'jobs', about: 'what a job has written', load: async () => (await import('./logs.ts')).command },
+  cancel: { group: 'jobs', about: 'stop a job', load: async () => (await import('./cancel.ts')).command },
+  put: { group: 'data', about: 'keep a file with other peers', load: async () => (await import('./put.ts')).command },
+  get: { group: 'data', about: 'fetch it back', load: async () => (await import('./get.ts')).command },
+  receipts: {
+    group: 'receipts',
+    about: 'what was promised and paid',
+    load: async () => (await import('./receipts.ts')).command,
+  },
+  receipt: {
+    group: 'receipts',
+    about: 'show or verify the receipts of one lease',
+    load: async () => (await import('./receipt.ts')).command,
+  },
+  config: {
+    group: 'more',
+    about: 'the settings, and where each comes from',
+    load: async () => (await import('./config.ts')).command,
+  },
+  help: {
+    group: 'more',
+    about: 'this, or the help of a command',
+    load: async () => (await import('./help.ts')).command,
+  },
+}

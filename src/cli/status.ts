@@ -1,0 +1,47 @@
+/** `pleach status`: one screen about the peer. */
+import { exits } from '../config/error.ts'
+import type { StatusView } from '../control/api.ts'
+import { defineCommand } from './command.ts'
+import { connect } from './connect.ts'
+import { safe } from './escape.ts'
+import { count, cpu, memory, price, shortPeer, size, span } from './format.ts'
+
+export const command = defineCommand({
+  usage: 'status [flags]',
+  about: ['How the peer is doing: its network, what it lends, what it did and earned.'],
+  flags: {},
+  takes: [],
+  async run(invocation) {
+    const { terminal } = invocation
+    const client = await connect(invocation)
+    const status = await client.status()
+    if (terminal.json) await terminal.printJson(status)
+    else if (terminal.quiet) await terminal.print(safe(status.peer))
+    else await terminal.print(...statusLines(status))
+    return exits.ok
+  },
+})
+
+function statusLines(status: StatusView): string[] {
+  const { market, jobs, receipts, keeping, warnings, offering } = status
+  const unanswered = Object.entries(market.notAnswered).toSorted(([, left], [, right]) => right - left)
+  const unansweredAll = unanswered.reduce((sum, [, number]) => sum + number, 0)
+  const why = unanswered.map(([reason, number]) => `${safe(reason, 40)} ${number}`).join(', ')
+  const warned = warnings.length === 0 ? '' : `            ${count(warnings.length, 'warning')}`
+  return [
+    `${safe(status.petname, 40)}  up ${span(status.upMs)}  ${shortPeer(status.peer)}  network ${safe(status.network)}` +
+      `  profile ${safe(status.profile)}  pid ${status.pid}${warned}`,
+    ...warnings.map((warning) => `! ${safe(warning, 300)}`),
+    `network  ${count(status.connections, 'connection')}, mesh ${status.meshDegree}, ${count(status.recordsKnown, 'record')} known`,
+    ...status.addresses.map((address) => `  ${safe(address, 200)}`),
+    offering === null
+      ? 'offering nothing   (pleach up --offer lends this machine)'
+      : `offering ${cpu(offering.cpuMilli)}, ${memory(offering.memoryBytes)}, ${size(offering.keepBytes)}, ` +
+        `${price(offering.pricePerCpuHour)}, ${safe(offering.isolation)}`,
+    `market   ${count(market.bidsSeen, 'bid')} seen - ${market.answered} answered - ${market.won} won`,
+    ...(unansweredAll === 0 ? [] : [`  not answered ${unansweredAll}: ${why}`]),
+    `jobs     ${jobs.done} done ${jobs.failed} failed ${jobs.running} running      earned ${safe(receipts.earned)}` +
+      ` spent ${safe(receipts.spent)} ${safe(receipts.unit)} (${count(receipts.bothSigned, 'receipt')} signed by both)`,
+    `keeping  ${count(keeping.shards, 'shard')}, ${size(keeping.bytes)} of ${size(keeping.quotaBytes)}`,
+  ]
+}

@@ -1,0 +1,11 @@
+/** `PATH[:GUEST]`: a file or folder, and where the program sees it. */
+export interface InputPath {
+  readonly path: string
+  readonly guestPath?: string
+}
+
+/** A guest path begins with a slash; so a colon in a file's own name means nothing. */
+export function parseInput(text: string): InputPath {
+  const at = text.lastIndexOf(':/')
+  return at <= 0 ? { path: text } : { path: text.slice(0, at), guestPath: text.slice(at + 1) }
+}

@@ -1,0 +1,73 @@
+/**
+ * What may be asked of a peer as a job: one schema for the job file, the command line and the control interface. Its output
+ * is the `JobSpec` of src/control/api.ts. Values are numbers in the unit that the key names, or quantities: `512Mi`, `10m`.
+ */
+import { z } from 'zod'
+
+import { describeIssue } from '../../protocols/execute/manifest.ts'
+import { parseBytes, parseCpuMilli, parseDurationMs, parseMicro } from './quantities.ts'
+
+const pathCharsMax = 4096
+const textCharsMax = 64 * 1024
+const argsMax = 1024
+const envMax = 256
+const inputsMax = 64
+
+const path = z.string().min(1).max(pathCharsMax)
+const text = z.string().max(textCharsMax)
+
+/** A number counts in the key's unit, and so does text of digits alone; any other text is a quantity. */
+function quantity(parse: (text: string) => number) {
+  return z.union([z.number(), z.string()]).transform((value, context) => {
+    try {
+      const number = typeof value === 'number' || /^\d+$/.test(value) ? Number(value) : parse(value)
+      if (Number.isSafeInteger(number) && number >= 0) return number
+      context.addIssue('is not a whole number')
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      context.addIssue(error.message)
+    }
+    return z.NEVER
+  })
+}
+
+const amount = z.string().refine((written) => parseMicro(written) !== undefined, 'is not an amount: write 1.5')
+
+export const jobSpecSchema = z.strictObject({
+  name: z.string().max(64).exactOptional(),
+  module: path,
+  args: z.array(text).max(argsMax).exactOptional(),
+  env: z
+    .record(z.string(), text)
+    .refine((env) => Object.keys(env).length <= envMax, `has more than ${envMax} variables`)
+    .exactOptional(),
+  inputs: z
+    .array(z.strictObject({ path, guestPath: path.exactOptional() }))
+    .max(inputsMax)
+    .exactOptional(),
+  stdin: path.exactOptional(),
+  out: path.exactOptional(),
+  cpuMilli: quantity(parseCpuMilli).exactOptional(),
+  memoryBytes: quantity(parseBytes).exactOptional(),
+  diskBytes: quantity(parseBytes).exactOptional(),
+  wallMs: quantity(parseDurationMs).exactOptional(),
+  logBytes: quantity(parseBytes).exactOptional(),
+  outputBytes: quantity(parseBytes).exactOptional(),
+  code: z.string().max(32).exactOptional(),
+  priceMax: amount.exactOptional(),
+  costMax: amount.exactOptional(),
+  waitMs: quantity(parseDurationMs).exactOptional(),
+  retries: quantity(parseCount).pipe(z.int().max(100)).exactOptional(),
+})
+
+export type JobSpecInput = z.output<typeof jobSpecSchema>
+
+/** The first thing wrong, in words. A key that is not one comes first: what seems missing is most often that, misspelt. */
+export function describeProblem(issues: readonly z.core.$ZodIssue[], schema: z.ZodType): string {
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!
+  return describeIssue(issue, schema).replace(/Invalid input: expected \w+, received undefined$/, 'is missing')
+}
+
+function parseCount(written: string): number {
+  throw new RangeError(`${JSON.stringify(written.slice(0, 40))} is not a whole number`)
+}

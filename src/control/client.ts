@@ -1,0 +1,57 @@
+/**
+ * The control client: the calls of `PeerControl`, carried over the peer's unix socket. Thin on purpose: a command that asks
+ * one question should not load more than it needs.
+ */
+import type {
+  GetView,
+  JobStreamEvent,
+  JobView,
+  OfferView,
+  PeerControl,
+  PeersView,
+  PutView,
+  ReceiptView,
+  StatusView,
+} from './api.ts'
+import { createTransport } from './client-transport.ts'
+
+export interface ControlClient extends PeerControl {
+  /** Asks the peer to stop, in good order. */
+  stop(): Promise<void>
+}
+
+/** `signal` ends whatever is under way. Every call throws a ControlError; NO_PEER when nobody answers on the socket. */
+export function createControlClient(socket: string, signal: AbortSignal): ControlClient {
+  const transport = createTransport(socket)
+  const get = async <View>(path: string, own: AbortSignal = signal): Promise<View> =>
+    (await transport.ask('GET', path, undefined, own)) as View
+  const post = async <View>(path: string, body: unknown, own: AbortSignal = signal): Promise<View> =>
+    (await transport.ask('POST', path, body, own)) as View
+  return {
+    status: async () => get<StatusView>('/v1/status'),
+    peers: async () => get<PeersView>('/v1/peers'),
+    async offers(refresh, own) {
+      return (await get<{ offers: OfferView[] }>(`/v1/offers${refresh ? '?find=1' : ''}`, own)).offers
+    },
+    submit: async (spec, own) => post<JobView>('/v1/jobs', spec, own),
+    async jobs() {
+      return (await get<{ jobs: JobView[] }>('/v1/jobs')).jobs
+    },
+    job: async (id) => get<JobView>(`/v1/jobs/${encodeURIComponent(id)}`),
+    jobEvents(id, { logs, follow }, own) {
+      const query = `logs=${logs ? 1 : 0}&follow=${follow ? 1 : 0}`
+      return transport.lines(`/v1/jobs/${encodeURIComponent(id)}/events?${query}`, own) as AsyncIterable<JobStreamEvent>
+    },
+    cancel: async (id) => post<JobView>(`/v1/jobs/${encodeURIComponent(id)}/cancel`, {}),
+    put: async (input, own) => post<PutView>('/v1/put', input, own),
+    get: async (input, own) => post<GetView>('/v1/get', input, own),
+    async receipts() {
+      return (await get<{ receipts: ReceiptView[] }>('/v1/receipts')).receipts
+    },
+    receiptFile: async (lease) => get<unknown>(`/v1/receipts/${encodeURIComponent(lease)}`),
+    join: async (address, own) => post<PeersView>('/v1/join', { address }, own),
+    async stop() {
+      await post('/v1/stop', {})
+    },
+  }
+}

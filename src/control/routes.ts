@@ -1,0 +1,187 @@
+/** The routes of the control interface: for each, what it takes and which call of the peer answers it. */
+import { z } from 'zod'
+
+import { describeProblem, jobSpecSchema } from '../config/job-spec.ts'
+import { ControlError, type PeerControl } from './api.ts'
+
+/** What a route is given of the request. */
+export interface RouteRequest {
+  /** The `:id` of the path; empty when the path has none. Ids and prefixes of ids need no escapes in a path. */
+  readonly id: string
+  readonly query: URLSearchParams
+  /** Reads and parses the body. */
+  readonly body: () => Promise<unknown>
+  /** Fires when the client is gone or the server closes. */
+  readonly signal: AbortSignal
+}
+
+/** What the server itself knows, beside the peer. */
+export interface Household {
+  readonly control: PeerControl
+  readonly isReady: () => boolean
+  /** Asks for the peer to be stopped; the answer is sent first. */
+  readonly stop: () => void
+}
+
+export type Answer = { readonly json: unknown } | { readonly lines: AsyncIterable<unknown> }
+
+export interface Route {
+  readonly method: 'GET' | 'POST'
+  /** `:id` stands for one component. */
+  readonly path: string
+  answer(house: Household, request: RouteRequest): Promise<Answer>
+}
+
+const putSchema = z.strictObject({
+  path: z.string().min(1),
+  code: z.string().exactOptional(),
+  name: z.string().exactOptional(),
+})
+const getSchema = z
+  .strictObject({
+    object: z.string().min(1).exactOptional(),
+    read: z.string().min(1).exactOptional(),
+    path: z.string().min(1),
+  })
+  .refine(({ object, read }) => (object === undefined) !== (read === undefined), 'needs object or read, and not both')
+const joinSchema = z.strictObject({ address: z.string().min(1).max(1024) })
+
+const health: Route['answer'] = async () => ({ json: { v: 1, ok: true } })
+const readiness: Route['answer'] = async ({ isReady }) => {
+  if (isReady()) return { json: { v: 1, ok: true } }
+  throw new ControlError({
+    code: 'NOT_READY',
+    what: 'the peer is starting',
+    why: 'it has not joined its network yet',
+    cure: 'pleach status',
+    exit: 5,
+  })
+}
+
+export const routes: readonly Route[] = [
+  // For those that watch services, at the places where they look.
+  { method: 'GET', path: '/healthz', answer: health },
+  { method: 'GET', path: '/readyz', answer: readiness },
+  { method: 'GET', path: '/v1/healthz', answer: health },
+  { method: 'GET', path: '/v1/readyz', answer: readiness },
+
+  { method: 'GET', path: '/v1/status', answer: async ({ control }) => ({ json: await control.status() }) },
+  { method: 'GET', path: '/v1/peers', answer: async ({ control }) => ({ json: await control.peers() }) },
+  {
+    method: 'GET',
+    path: '/v1/offers',
+    answer: async ({ control }, { query, signal }) => ({
+      json: { v: 1, offers: await control.offers(query.get('find') === '1', signal) },
+    }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/jobs',
+    answer: async ({ control }, { body, signal }) => ({
+      json: await control.submit(checked(jobSpecSchema, await body()), signal),
+    }),
+  },
+  { method: 'GET', path: '/v1/jobs', answer: async ({ control }) => ({ json: { v: 1, jobs: await control.jobs() } }) },
+  { method: 'GET', path: '/v1/jobs/:id', answer: async ({ control }, { id }) => ({ json: await control.job(id) }) },
+  {
+    method: 'GET',
+    path: '/v1/jobs/:id/events',
+    answer: async ({ control }, { id, query, signal }) => ({
+      lines: control.jobEvents(id, { logs: query.get('logs') === '1', follow: query.get('follow') === '1' }, signal),
+    }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/jobs/:id/cancel',
+    answer: async ({ control }, { id }) => ({ json: await control.cancel(id) }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/put',
+    answer: async ({ control }, { body, signal }) => ({
+      json: await control.put(checked(putSchema, await body()), signal),
+    }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/get',
+    answer: async ({ control }, { body, signal }) => {
+      const { object, read, path } = checked(getSchema, await body())
+      return { json: await control.get({ object: object ?? read ?? '', path }, signal) }
+    },
+  },
+  {
+    method: 'GET',
+    path: '/v1/receipts',
+    answer: async ({ control }) => ({ json: { v: 1, receipts: await control.receipts() } }),
+  },
+  {
+    method: 'GET',
+    path: '/v1/receipts/:id',
+    answer: async ({ control }, { id }) => ({ json: await control.receiptFile(id) }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/join',
+    answer: async ({ control }, { body, signal }) => ({
+      json: await control.join(checked(joinSchema, await body()).address, signal),
+    }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/stop',
+    answer: async ({ stop }) => {
+      stop()
+      return { json: { v: 1 } }
+    },
+  },
+]
+
+/** The route for a request, with its `:id`. Throws a ControlError NO_ROUTE or NO_METHOD. */
+export function findRoute(method: string, path: string): { route: Route; id: string } {
+  const fitting = routes.flatMap((route) => {
+    const id = fit(route.path, path)
+    return id === undefined ? [] : [{ route, id }]
+  })
+  const found = fitting.find(({ route }) => route.method === method)
+  if (found !== undefined) return found
+  const isKnown = fitting.length > 0
+  throw new ControlError({
+    code: isKnown ? 'NO_METHOD' : 'NO_ROUTE',
+    what: `there is no ${method} ${path.slice(0, 200)}`,
+    why: isKnown
+      ? `it takes ${fitting.map(({ route }) => route.method).join(', ')}`
+      : 'the control interface has no such path',
+    cure: 'see src/control/api.ts for the routes',
+    exit: 2,
+  })
+}
+
+/** The `:id`, empty when the pattern has none; undefined when the path does not fit. */
+function fit(pattern: string, path: string): string | undefined {
+  const [wanted, given] = [pattern.split('/'), path.split('/')]
+  if (wanted.length !== given.length) return undefined
+  let id = ''
+  for (const [index, part] of wanted.entries()) {
+    const component = given[index]!
+    if (part !== ':id') {
+      if (part !== component) return undefined
+      continue
+    }
+    if (component === '') return undefined
+    id = component
+  }
+  return id
+}
+
+function checked<Output>(schema: z.ZodType<Output>, body: unknown): Output {
+  const parsed = schema.safeParse(body)
+  if (parsed.success) return parsed.data
+  throw new ControlError({
+    code: 'BAD_SPEC',
+    what: 'the request is not understood',
+    why: describeProblem(parsed.error.issues, schema),
+    cure: 'see src/control/api.ts for what it takes',
+    exit: 2,
+  })
+}

@@ -1,0 +1,174 @@
+/**
+ * The child process: is told its task, runs the program in a file system that exists only in its memory, writes what became
+ * of it, and ends. Everything is synchronous: a program runs until it ends, and nothing else happens meanwhile.
+ *
+ * When the program ends, so does the process, in the middle of the call that ended it. An exception thrown through the
+ * program's frames would not do: WebAssembly may catch it (`catch_all`) and go on.
+ */
+import { fstatSync, readSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+
+import type { Fd } from '@bjorn3/browser_wasi_shim'
+
+import type { ChildRecord, ChildTask } from '../child-protocol.ts'
+import type { ExecutionReason } from '../executor.ts'
+import { limitMemory, ModuleInvalidError, ModuleTooLargeError, pageBytes, type LimitedModule } from '../memory-limit.ts'
+import { TarError } from '../tar-format.ts'
+import { Budget } from './budget.ts'
+import {
+  moduleDescriptor,
+  outputsDescriptor,
+  recordDescriptor,
+  stderrDescriptor,
+  stdoutDescriptor,
+} from './descriptors.ts'
+import { Imports, wasiModule, type ProgramMemory } from './imports.ts'
+import { buildTree, type Tree } from './inputs.ts'
+import { LentFile, HeldFile, type Folder } from './nodes.ts'
+import { OpenFile, OutputStream, writeAll } from './open-file.ts'
+import { OpenFolder } from './open-folder.ts'
+import { writeOutputs } from './outputs.ts'
+import { wasm, type Instance, type Module } from './web-assembly.ts'
+
+/** As in ../child-protocol.ts, which the child cannot load: it has no right to read the library that checks records. */
+const detailCharsMax = 1_024
+const usPerMs = 1_000
+
+let budget: Budget
+let out: Folder | undefined
+
+export function main(task: ChildTask): never {
+  budget = new Budget(task, end)
+  try {
+    return run(task)
+  } catch (error) {
+    return end('executor-failed', error instanceof Error ? (error.stack ?? error.message) : String(error))
+  }
+}
+
+function run(task: ChildTask): never {
+  const limited = readModule(task.memoryBytes)
+  // A second belt, held by the engine, around what was written into the module.
+  setFlagsFromString(`--wasm-max-mem-pages=${limited.memoryBytesMax / pageBytes}`)
+  const module = compile(limited.bytes)
+  refuseUnknownImports(module)
+  const tree = inputTree(task.inputs)
+  out = tree.out
+  const stdin = task.stdin === null ? new HeldFile(budget) : new LentFile(task.stdin, 0, fstatSync(task.stdin).size)
+  const descriptors: (Fd | undefined)[] = [
+    new OpenFile(stdin, 0, false),
+    new OutputStream(stdoutDescriptor),
+    new OutputStream(stderrDescriptor),
+    new OpenFolder(tree.root, budget, '/'),
+  ]
+  const imports = new Imports({ args: task.args, env: task.env, descriptors, end, exit })
+  try {
+    const program = programOf(new wasm.Instance(module, { [wasiModule]: { ...imports.functions } }))
+    budget.linearBytes = () => program.memory.buffer.byteLength
+    imports.attach(program)
+    program._start()
+  } catch (error) {
+    return onTrap(error, limited)
+  }
+  // Returning from _start is an exit with code 0.
+  return exit(0)
+}
+
+interface Program extends ProgramMemory {
+  readonly _start: () => void
+}
+
+function readModule(memoryBytesMax: number): LimitedModule {
+  const bytes = new Uint8Array(fstatSync(moduleDescriptor).size)
+  for (let at = 0; at < bytes.byteLength;) {
+    const read = readSync(moduleDescriptor, bytes, at, bytes.byteLength - at, at)
+    if (read === 0) end('executor-failed', 'the module became shorter while it was read')
+    at += read
+  }
+  try {
+    return limitMemory(bytes, memoryBytesMax)
+  } catch (error) {
+    if (error instanceof ModuleInvalidError) return end('module-invalid', error.message)
+    if (error instanceof ModuleTooLargeError) return end('memory-limit', error.message)
+    throw error
+  }
+}
+
+function compile(bytes: Uint8Array): Module {
+  try {
+    return new wasm.Module(bytes)
+  } catch (error) {
+    if (error instanceof wasm.CompileError) return end('module-invalid', error.message)
+    throw error
+  }
+}
+
+function refuseUnknownImports(module: Module): void {
+  const known = new Set(Object.keys(new Imports({ args: [], env: [], descriptors: [], end, exit }).functions))
+  for (const { module: from, name } of wasm.Module.imports(module)) {
+    if (from !== wasiModule || !known.has(name)) {
+      end('module-invalid', `the program imports ${from}.${name}, and only functions of ${wasiModule} are provided`)
+    }
+  }
+}
+
+function inputTree(inputs: ChildTask['inputs']): Tree {
+  try {
+    return buildTree(inputs, budget)
+  } catch (error) {
+    if (error instanceof TarError) return end('module-invalid', error.message)
+    throw error
+  }
+}
+
+function programOf(instance: Instance): Program {
+  const { memory, _start: start } = instance.exports
+  if (!(memory instanceof wasm.Memory)) return end('module-invalid', 'the program exports no memory named memory')
+  if (typeof start !== 'function')
+    return end('module-invalid', 'the program exports no function named _start: a library, perhaps')
+  return { memory, _start: start as () => void }
+}
+
+/**
+ * WebAssembly does not say that memory.grow was refused: the program gets -1, and most abort. So a program that aborts
+ * while it holds at least half of what it may is said to have met the limit (one that doubles a buffer stops at half).
+ */
+function onTrap(error: unknown, limited: LimitedModule): never {
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof wasm.LinkError) return end('module-invalid', message)
+  if (error instanceof RangeError && message.includes('WebAssembly.Instance')) return end('memory-limit', message)
+  if (error instanceof RangeError) return end('trapped', 'the call stack is exhausted')
+  const linearBytes = budget.linearBytes()
+  const aborted = error instanceof wasm.RuntimeError && message === 'unreachable'
+  if (aborted && linearBytes >= limited.memoryBytesMax / 2 && linearBytes > limited.memoryBytesMin) {
+    return end(
+      'memory-limit',
+      `the program aborted with ${linearBytes} of the ${limited.memoryBytesMax} bytes of memory it may have`,
+    )
+  }
+  if (error instanceof wasm.RuntimeError) return end('trapped', message)
+  if (error instanceof wasm.Exception) return end('trapped', 'an exception of the program was caught by nobody')
+  return end('executor-failed', message)
+}
+
+function exit(code: number): never {
+  const outputFiles = out === undefined ? null : writeOutputs(out, outputsDescriptor, end)
+  return leave({ reason: 'exited', exitCode: code, detail: '', outputFiles })
+}
+
+function end(reason: ExecutionReason, detail: string): never {
+  return leave({ reason, exitCode: null, detail: detail.slice(0, detailCharsMax), outputFiles: null })
+}
+
+function leave(ending: Pick<ChildRecord, 'reason' | 'exitCode' | 'detail' | 'outputFiles'>): never {
+  const { user, system } = process.cpuUsage()
+  const record: ChildRecord = {
+    ...ending,
+    cpuMs: Math.ceil((user + system) / usPerMs),
+    memoryBytesPeak: budget.linearBytes() + budget.fileBytesPeak,
+    outputBytes: budget.outputBytes,
+  }
+  writeAll(recordDescriptor, Buffer.from(JSON.stringify(record)))
+  // Not process.exit: tearing the engine down in the middle of a program can wait for its compiler for ever.
+  for (;;) process.kill(process.pid, 'SIGKILL')
+}

@@ -1,0 +1,138 @@
+/**
+ * The port through which a peer runs one untrusted program: what to run, how much it may use, what became of it.
+ *
+ * Nothing here knows of WASI or of child processes, so that another engine (containers, say) can stand behind it.
+ */
+
+/** What is run. Host paths are read and written by the executor alone; the program sees only the guest's. */
+export interface ExecutionTask {
+  /** The program: for the WASI executor a WebAssembly binary. */
+  readonly modulePath: string
+  /** What the program sees as argv[0]; the file name of `modulePath` if absent. */
+  readonly name?: string
+  /** argv from 1 on. */
+  readonly args: readonly string[]
+  /** The whole environment; nothing of the peer's own is added. */
+  readonly env: Readonly<Record<string, string>>
+  /** A file that is the program's standard input; empty if absent. */
+  readonly stdinPath?: string
+  readonly inputs: readonly ExecutionInput[]
+  /** Where the tar of /out is put. Must not exist; exists afterwards only if the result says so. */
+  readonly outputsTarPath: string
+}
+
+/** One input, read-only for the program. A `tar` is seen as the folder that it holds. */
+export interface ExecutionInput {
+  readonly kind: 'file' | 'tar'
+  /** Absolute, and under neither /out nor /tmp: `/in/scene.blend`. */
+  readonly guestPath: string
+  readonly hostPath: string
+}
+
+/** All whole numbers, all at least 1. */
+export interface ExecutionLimits {
+  /** From the start of the process to its end, so staging and the writing of outputs count. */
+  readonly wallMs: number
+  /** Linear memory and the files that the program has made, together. The runtime's own share is not in it. */
+  readonly memoryBytes: number
+  /** Content of the files under /out, all together. */
+  readonly outputBytes: number
+  /** stdout and stderr together. */
+  readonly logBytes: number
+}
+
+/** Called while the program runs. */
+export interface ExecutionWatch {
+  /** In order within each stream. Nothing more of that stream is read until the promise resolves (back-pressure). */
+  onLog(stream: LogStream, bytes: Uint8Array): void | Promise<void>
+  /** About once in `usageIntervalMs`, where the system tells. */
+  onUsage?(usage: ExecutionUsage): void
+}
+
+export type LogStream = 'stdout' | 'stderr'
+
+/**
+ * - `exited`: the program ended itself; `exitCode` says how.
+ * - `trapped`: it did what WebAssembly forbids, or aborted.
+ * - `wall-limit`, `memory-limit`, `output-limit`, `log-limit`: it was ended for using more than was allowed.
+ * - `cancelled`: the caller's signal fired.
+ * - `module-invalid`: the task cannot be run as given, here or anywhere: not a program, or an input that cannot be read.
+ * - `executor-failed`: our own trouble; the same task may well succeed elsewhere.
+ */
+export type ExecutionReason =
+  | 'exited'
+  | 'trapped'
+  | 'wall-limit'
+  | 'memory-limit'
+  | 'output-limit'
+  | 'log-limit'
+  | 'cancelled'
+  | 'module-invalid'
+  | 'executor-failed'
+
+export const executionReasons: readonly ExecutionReason[] = [
+  'exited',
+  'trapped',
+  'wall-limit',
+  'memory-limit',
+  'output-limit',
+  'log-limit',
+  'cancelled',
+  'module-invalid',
+  'executor-failed',
+]
+
+/** All whole numbers. */
+export interface ExecutionUsage {
+  readonly wallMs: number
+  readonly cpuMs: number
+  /** Linear memory plus files at their most; for a program that was killed, the resident set of its process. */
+  readonly memoryBytesPeak: number
+  readonly outputBytes: number
+  /** As delivered to the watch. */
+  readonly stdoutBytes: number
+  readonly stderrBytes: number
+}
+
+export interface ExecutionResult {
+  readonly reason: ExecutionReason
+  /** Only when the reason is `exited`; 0 to 2^32 - 1. */
+  readonly exitCode: number | null
+  /** One sentence for a person; empty when there is nothing to add. */
+  readonly detail: string
+  readonly usage: ExecutionUsage
+  /** Only when the reason is `exited` and the program left something under /out. */
+  readonly outputs: ExecutionOutputs | null
+}
+
+export interface ExecutionOutputs {
+  /** A tar file: the same outputs give the same bytes. */
+  readonly path: string
+  readonly files: number
+  /** Content of the files, without the tar's own overhead. */
+  readonly bytes: number
+}
+
+export interface ExecutorProbe {
+  readonly usable: boolean
+  /** For example `wasi-preview1`. */
+  readonly engine: string
+  /** What isolates the program from the machine, in a few words. */
+  readonly isolation: string
+  /** Why it is not usable, or what was tried. */
+  readonly detail: string
+  /** How long the least program took, start to end; null when not usable. */
+  readonly startMs: number | null
+}
+
+export interface Executor {
+  /** Runs the least program that there is, to see whether this machine can. */
+  probe(): Promise<ExecutorProbe>
+  /** Never rejects for what the program or the machine does; that is in the result. */
+  run(
+    task: ExecutionTask,
+    limits: ExecutionLimits,
+    watch: ExecutionWatch,
+    signal: AbortSignal,
+  ): Promise<ExecutionResult>
+}

@@ -1,0 +1,116 @@
+/** Everything that libp2p is told, in one place. Why each setting is what it is: limits.ts and README.md. */
+import { noise } from '@libp2p/noise'
+import { identify, identifyPush, type Identify, type IdentifyPush } from '@libp2p/identify'
+import {
+  kadDHT,
+  passthroughMapper,
+  removePrivateAddressesMapper,
+  type KadDHTComponents,
+  type SingleKadDHT,
+} from '@libp2p/kad-dht'
+import { ping, type Ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { Libp2pOptions } from 'libp2p'
+
+import { isWithin } from './address.ts'
+import type { Gater } from './gater.ts'
+import { gossipService, type GossipSub } from './gossip.ts'
+import type { Identity } from './identity.ts'
+import type { HostLimits, Reach } from './limits.ts'
+import { announceOwnAddresses } from './own-addresses.ts'
+import type { QuotaDatastore } from './quota-datastore.ts'
+import type { RecordJudge } from './record-judge.ts'
+import { silentLogger } from './silent-logger.ts'
+
+/** A type and not an interface: libp2p wants an index signature, which only types have. */
+export type Services = {
+  readonly gossip: GossipSub
+  readonly dht: SingleKadDHT
+  readonly ping: Ping
+  readonly identify: Identify
+  readonly identifyPush: IdentifyPush
+  readonly ownAddresses: object
+}
+
+export interface NodeSettings {
+  readonly network: string
+  readonly reach: Reach
+  readonly listen: readonly Multiaddr[]
+  readonly announce: readonly Multiaddr[]
+  readonly identity: Identity
+  readonly datastore: QuotaDatastore
+  readonly judge: RecordJudge
+  readonly gater: Gater
+  readonly limits: HostLimits
+}
+
+export function configurationOf(settings: NodeSettings): Libp2pOptions<Services> {
+  const { network, reach, listen, announce, identity, datastore, judge, gater, limits } = settings
+  const announced = new Set(announce.map(String))
+  return {
+    start: false,
+    privateKey: identity.privateKey,
+    // Peers need not know which Node runs here.
+    nodeInfo: { name: 'pleach', userAgent: 'pleach' },
+    logger: silentLogger,
+    datastore,
+    addresses: {
+      listen: listen.map(String),
+      appendAnnounce: [...announced],
+      announceFilter: (addresses) =>
+        addresses.filter(
+          (address) => announced.has(address.decapsulate('/p2p').toString()) || isWithin(reach, address),
+        ),
+    },
+    transports: [tcp({ maxConnections: limits.connectionsMax + limits.inboundPendingMax })],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: limits.streamsPerConnectionMax,
+        maxOutboundStreams: limits.streamsPerConnectionMax,
+        streamOptions: {
+          initialStreamWindowSize: limits.streamWindowBytes,
+          maxStreamWindowSize: limits.streamWindowBytesMax,
+          maxReadBufferLength: limits.streamReadBufferBytesMax,
+          maxWriteBufferLength: limits.streamWriteBufferBytesMax,
+        },
+      }),
+    ],
+    connectionGater: gater,
+    connectionManager: {
+      maxConnections: limits.connectionsMax,
+      maxParallelDials: limits.dialsMax,
+      maxPeerAddrsToDial: limits.addressesPerPeerMax,
+      dialTimeout: limits.dialMs,
+      addressDialTimeout: limits.addressDialMs,
+      inboundUpgradeTimeout: limits.inboundHandshakeMs,
+      inboundStreamProtocolNegotiationTimeout: limits.streamNegotiationMs,
+      outboundStreamProtocolNegotiationTimeout: limits.streamNegotiationMs,
+      inboundConnectionThreshold: limits.inboundPerIpPerSecondMax,
+      maxIncomingPendingConnections: limits.inboundPendingMax,
+      // A /dnsaddr in an answer of the DHT would make us ask the name server of whoever put it there.
+      resolvers: {},
+    },
+    connectionMonitor: { pingInterval: limits.pingEveryMs, pingTimeout: { minTimeout: limits.pingMs } },
+    peerStore: { maxAddressAge: limits.addressAgeMsMax, maxPeerAge: limits.addressAgeMsMax },
+    services: {
+      ownAddresses: announceOwnAddresses(reach),
+      identify: identify({ timeout: limits.identifyMs }),
+      identifyPush: identifyPush({ timeout: limits.identifyMs }),
+      ping: ping(),
+      dht: kadDHT({
+        protocol: `/pleach/${network}/kad/1`,
+        // Otherwise it waits to see a public address of ours before it answers anybody.
+        clientMode: false,
+        // Otherwise look-ups hang until a first peer is in the table.
+        allowQueryWithZeroPeers: true,
+        peerInfoMapper: reach === 'public' ? removePrivateAddressesMapper : passthroughMapper,
+        validators: judge.validators,
+        selectors: judge.selectors,
+      }) as (components: KadDHTComponents) => SingleKadDHT,
+      gossip: gossipService(network, reach, limits),
+    },
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * One libp2p host: what a peer needs of the network, behind ports that know nothing of libp2p.
+ *
+ * `createHost` builds and does not touch the network; register protocols, topics and handlers, then `start()`. A host that
+ * was stopped is not started again.
+ */
+import { createLibp2p } from 'libp2p'
+import type { Connection, IdentifyResult, Libp2p, PeerId } from '@libp2p/interface'
+
+import type { Bulletin, RecordRules } from '../../protocols/wire/bulletin.ts'
+import type { Streams } from '../../protocols/wire/channel.ts'
+import type { Gossip } from '../../protocols/wire/gossip.ts'
+import type { PeerName } from '../../protocols/wire/peer.ts'
+import type { Clock, Log, Random } from '../environment.ts'
+import { parseAddress } from './address.ts'
+import { createBulletin } from './bulletin.ts'
+import { configurationOf } from './configuration.ts'
+import { memoryKeyValue, type KeyValue } from './datastore.ts'
+import { createDialler } from './dialler.ts'
+import { HostError, asError } from './errors.ts'
+import { createGater } from './gater.ts'
+import { createGossip } from './gossip.ts'
+import type { Identity } from './identity.ts'
+import { limitsFor, type HostLimits, type Reach } from './limits.ts'
+import { listenError } from './listen-error.ts'
+import { QuotaDatastore } from './quota-datastore.ts'
+import { createRecordJudge } from './record-judge.ts'
+import { createRedial } from './redial.ts'
+import { memorySequenceFloors, type SequenceFloors } from './sequence-floors.ts'
+import { stopWithin } from './stop-within.ts'
+import { createStreams, type OnFault } from './streams.ts'
+import { createWatchdog } from './watchdog.ts'
+
+export interface HostOptions {
+  /** Peers of different networks do not hear each other: part of the DHT's protocol and of every topic. */
+  readonly network: string
+  readonly reach: Reach
+  /** Addresses to listen on, such as `/ip4/0.0.0.0/tcp/4117`; port 0 takes any that is free. None: only dials. */
+  readonly listen: readonly string[]
+  /** Addresses to announce beside those of our interfaces: where a router forwards to us. */
+  readonly announce?: readonly string[]
+  /** Addresses of peers to begin from. Dialled whatever the reach. */
+  readonly bootstrap?: readonly string[]
+  /** The namespaces of the bulletin. Records of any other are refused. */
+  readonly records?: readonly RecordRules[]
+  readonly limits?: Partial<HostLimits>
+}
+
+export interface HostEnvironment {
+  readonly identity: Identity
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  /** Where what the host learns is kept. In memory when left out. */
+  readonly store?: KeyValue
+  /** The durable floors of sequence numbers. In memory when left out. */
+  readonly floors?: SequenceFloors
+  /** Called when a peer breaks a protocol on a stream that we answer. */
+  readonly onFault?: OnFault
+}
+
+export interface ConnectionView {
+  readonly peer: PeerName
+  readonly address: string
+  readonly direction: 'inbound' | 'outbound'
+  /** Milliseconds since the epoch. */
+  readonly openedMs: number
+  readonly roundTripMs: number | undefined
+}
+
+export interface PeerEvent {
+  /** identified: its protocols are known, so that gossip and the DHT reach it. gone: the last connection to it closed. */
+  readonly kind: 'connected' | 'identified' | 'gone'
+  readonly peer: PeerName
+}
+
+/** "Connected" is not "ready": a message published without a mesh reaches nobody. What is ready is for others to say. */
+export interface Readiness {
+  readonly connections: number
+  readonly meshDegrees: Readonly<Record<string, number>>
+  readonly dhtTableSize: number
+}
+
+export interface Host {
+  readonly peer: PeerName
+  readonly streams: Streams
+  readonly gossip: Gossip
+  readonly bulletin: Bulletin
+  /** Listens and begins to dial. Throws HostError PORT_IN_USE or LISTEN_FAILED; then nothing is left running. */
+  start(): Promise<void>
+  /** Resolves within `stopMs`, and a moment: what does not end by itself is cut off. Never rejects. */
+  stop(): Promise<void>
+  /** What we announce, each ending in `/p2p/<peer>`. */
+  addresses(): string[]
+  connections(): ConnectionView[]
+  /** Dials what a person typed, whatever the reach. Resolves with who is there. Throws HostError ADDRESS_INVALID. */
+  dial(address: string, signal: AbortSignal): Promise<PeerName>
+  /** The returned function ends it. */
+  onPeer(listener: (event: PeerEvent) => void): () => void
+  readiness(): Readiness
+}
+
+const networkPattern = /^[a-z][a-z0-9-]{0,31}$/
+
+export async function createHost(options: HostOptions, environment: HostEnvironment): Promise<Host> {
+  const { network, reach } = options
+  const { identity, clock, random, log } = environment
+  if (!networkPattern.test(network)) {
+    throw new HostError(
+      'NETWORK_INVALID',
+      `${network} cannot be the name of a network`,
+      'use small letters, digits and -',
+      { network },
+    )
+  }
+  const limits = limitsFor(reach, options.limits)
+  const bootstrap = (options.bootstrap ?? []).map((text) => parseAddress(text, 'bootstrap'))
+  const listen = options.listen.map((text) => parseAddress(text, 'listen'))
+  const announce = (options.announce ?? []).map((text) => parseAddress(text, 'announce'))
+
+  const gater = createGater(reach, limits)
+  for (const address of bootstrap) gater.trust(address)
+  const judge = createRecordJudge(options.records ?? [], limits.recordBytesMax, clock)
+  const floors = environment.floors ?? memorySequenceFloors()
+  const store = environment.store ?? memoryKeyValue()
+  const datastore = new QuotaDatastore({ store, self: identity.peer, judge, floors, limits, clock })
+  const settings = { network, reach, listen, announce, identity, datastore, judge, gater, limits }
+  const node = await createLibp2p(configurationOf(settings))
+
+  const dialler = createDialler(node, limits, clock)
+  const redial = createRedial({ node, bootstrap, dialler, limits, clock, random, log })
+  const watchdog = createWatchdog({ node, dialler, limits, clock, log })
+  const gossip = createGossip(node.services.gossip, log)
+  const streams = createStreams({ node, limits, onFault: environment.onFault ?? (() => {}), clock, log })
+  const bulletin = createBulletin({ dht: node.services.dht, self: identity.peer, judge, floors, datastore })
+
+  return {
+    peer: identity.peer,
+    streams,
+    gossip,
+    bulletin,
+
+    async start() {
+      try {
+        await node.start()
+      } catch (error) {
+        dialler.stop()
+        throw await listenError(asError(error))
+      }
+      gossip.start()
+      redial.start()
+      watchdog.start()
+    },
+
+    async stop() {
+      redial.stop()
+      watchdog.stop()
+      dialler.stop()
+      streams.stop()
+      await stopWithin(node, limits.stopMs, clock, log)
+    },
+
+    addresses: () => node.getMultiaddrs().map(String),
+    connections: () => node.getConnections().map(viewOf),
+
+    async dial(text, signal) {
+      const address = parseAddress(text, 'dial')
+      gater.trust(address)
+      const connection = await dialler.dial(address, signal)
+      return connection.remotePeer.toString()
+    },
+
+    onPeer: (listener) => listenToPeers(node, listener),
+
+    readiness: () => ({
+      connections: node.getConnections().length,
+      meshDegrees: Object.fromEntries(gossip.topics.map((topic) => [topic, gossip.meshDegree(topic)])),
+      dhtTableSize: node.services.dht.routingTable.size,
+    }),
+  }
+}
+
+function viewOf({ remotePeer, remoteAddr, direction, timeline, rtt }: Connection): ConnectionView {
+  return {
+    peer: remotePeer.toString(),
+    address: remoteAddr.toString(),
+    direction,
+    openedMs: timeline.open,
+    roundTripMs: rtt,
+  }
+}
+
+function listenToPeers(
+  node: Pick<Libp2p, 'addEventListener' | 'removeEventListener'>,
+  listener: (event: PeerEvent) => void,
+) {
+  const connected = ({ detail }: CustomEvent<PeerId>): void => listener({ kind: 'connected', peer: detail.toString() })
+  const identified = ({ detail }: CustomEvent<IdentifyResult>): void =>
+    listener({ kind: 'identified', peer: detail.peerId.toString() })
+  const gone = ({ detail }: CustomEvent<PeerId>): void => listener({ kind: 'gone', peer: detail.toString() })
+  node.addEventListener('peer:connect', connected)
+  node.addEventListener('peer:identify', identified)
+  node.addEventListener('peer:disconnect', gone)
+  return () => {
+    node.removeEventListener('peer:connect', connected)
+    node.removeEventListener('peer:identify', identified)
+    node.removeEventListener('peer:disconnect', gone)
+  }
+}

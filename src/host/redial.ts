@@ -1,0 +1,135 @@
+/**
+ * Keeps the host connected: dials what a person typed and peers met before, until there are `connectionsMin`.
+ *
+ * Each failure doubles the pause before the same address is tried again, with jitter of a half, so that peers that lost
+ * one another at the same moment do not come back at the same moment. A connection that does not last counts as a failure.
+ */
+import type { Connection, Libp2p } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+
+import type { Clock, Log, Random } from '../environment.ts'
+import type { Dialler } from './dialler.ts'
+import type { HostLimits } from './limits.ts'
+import { unconnectedBootstrap, unconnectedPeers, type Candidate } from './peers.ts'
+
+export interface RedialInit {
+  readonly node: Pick<Libp2p, 'getConnections' | 'peerStore' | 'peerId' | 'addEventListener' | 'removeEventListener'>
+  readonly bootstrap: readonly Multiaddr[]
+  readonly dialler: Dialler
+  readonly limits: HostLimits
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+export interface Redial {
+  start(): void
+  stop(): void
+}
+
+interface Attempts {
+  failures: number
+  nextMs: number
+  running: boolean
+}
+
+/** Addresses whose failures are remembered: those not tried for longest are forgotten. */
+const attemptsKeptMax = 1024
+
+export function createRedial({ node, bootstrap, dialler, limits, clock, random, log }: RedialInit): Redial {
+  const attempts = new Map<string, Attempts>()
+  const stopping = new AbortController()
+  let cancelLook = (): void => {}
+  let looking = false
+  let again = false
+
+  const pauseMs = (failures: number): number =>
+    Math.min(limits.redialAfterMsMax, limits.redialAfterMs * 2 ** (failures - 1)) * (0.75 + random.float() / 2)
+
+  const attemptsAt = (key: string): Attempts => {
+    const found = attempts.get(key) ?? { failures: 0, nextMs: 0, running: false }
+    attempts.delete(key)
+    attempts.set(key, found)
+    if (attempts.size > attemptsKeptMax) attempts.delete(attempts.keys().next().value!)
+    return found
+  }
+
+  /** The timer goes with the connection, and every connection goes with the host. */
+  const forgiveLater = (connection: Connection, attempt: Attempts): void => {
+    const cancel = clock.after(limits.redialForgiveMs, () => {
+      attempt.failures = 0
+    })
+    connection.addEventListener('close', cancel)
+  }
+
+  const dial = async ({ key, target }: Candidate): Promise<void> => {
+    const attempt = attemptsAt(key)
+    attempt.running = true
+    attempt.failures += 1
+    try {
+      const connection = await dialler.dial(target, stopping.signal)
+      log('debug', 'connected', { address: connection.remoteAddr.toString() })
+      if (connection.status === 'open') forgiveLater(connection, attempt)
+    } catch (error) {
+      log('debug', 'could not connect', { address: target.toString(), failures: attempt.failures, error })
+    } finally {
+      attempt.running = false
+      attempt.nextMs = clock.monotonicMs() + pauseMs(attempt.failures)
+      lookNow()
+    }
+  }
+
+  /** One look: dials what is due. Resolves with how long the next may wait. */
+  const look = async (): Promise<number> => {
+    const missing = limits.connectionsMin - node.getConnections().length
+    if (missing <= 0) return limits.lookEveryMs
+    const typed = unconnectedBootstrap(node, bootstrap)
+    const met = await unconnectedPeers(node, random, missing)
+    const nowMs = clock.monotonicMs()
+    const known = [...typed, ...met].map((candidate) => ({ candidate, attempt: attemptsAt(candidate.key) }))
+    const idle = known.filter(({ attempt }) => !attempt.running)
+    for (const { candidate } of idle.filter(({ attempt }) => attempt.nextMs <= nowMs)) void dial(candidate)
+    const later = idle.filter(({ attempt }) => attempt.nextMs > nowMs).map(({ attempt }) => attempt.nextMs - nowMs)
+    return Math.min(limits.lookEveryMs, ...later)
+  }
+
+  const lookNow = (): void => {
+    cancelLook()
+    if (stopping.signal.aborted) return
+    if (looking) {
+      again = true
+      return
+    }
+    looking = true
+    void look()
+      .catch((error: unknown) => {
+        log('error', 'could not look for peers to dial', { error })
+        return limits.lookEveryMs
+      })
+      .then((delayMs) => {
+        looking = false
+        if (again) {
+          again = false
+          lookNow()
+        } else lookSoon(delayMs)
+      })
+  }
+
+  const lookSoon = (delayMs: number): void => {
+    cancelLook()
+    if (!stopping.signal.aborted) cancelLook = clock.after(delayMs, lookNow)
+  }
+
+  return {
+    start() {
+      node.addEventListener('peer:disconnect', lookNow)
+      lookNow()
+    },
+
+    stop() {
+      stopping.abort(new Error('the host stops'))
+      node.removeEventListener('peer:disconnect', lookNow)
+      cancelLook()
+    },
+  }
+}

@@ -1,0 +1,390 @@
+/**
+ * The composition root: one peer, put together from its parts. The only place where the folders of `src` meet; it decides
+ * nothing but who is handed what, and in which order things start and stop.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import process from 'node:process'
+
+import { bidTopic, emptyBidFilter, bidBytesMax, judgeBid } from '../protocols/bid/index.ts'
+import { capabilityRules, keeperAdvert, type Capability } from '../protocols/capability/index.ts'
+import type { Notary } from '../protocols/negotiate/index.ts'
+import { createTransfer } from '../protocols/transfer/index.ts'
+import { describeFacts, formatMicro, type Fault, type PeerName } from '../protocols/wire/index.ts'
+import type { PeerOptions } from './config/options.ts'
+import type { JobView, PeerControl } from './control/api.ts'
+import { detectMachine, type Machine } from './discovery/detect.ts'
+import { Directory } from './discovery/directory.ts'
+import { Publisher, type Facts } from './discovery/publisher.ts'
+import type { Clock, Log, Random } from './environment.ts'
+import type { ExecutorProbe } from './execution/executor.ts'
+import { unpackTar } from './execution/tar-read.ts'
+import { packFolder } from './execution/tar-write.ts'
+import { createWasiExecutor } from './execution/wasi-executor.ts'
+import { createCourier, createHost, openIdentity, petnameOf } from './host/index.ts'
+import { Jobs } from './ledger/jobs.ts'
+import { KeyValueFile } from './ledger/key-value.ts'
+import { MachineStates } from './ledger/machine-states.ts'
+import { Objects } from './ledger/objects.ts'
+import { PeersSeen } from './ledger/peers-seen.ts'
+import { Receipts } from './ledger/receipts.ts'
+import { SequenceFloors } from './ledger/sequence-floors.ts'
+import { Shards } from './ledger/shards.ts'
+import { Store } from './ledger/store.ts'
+import type { JobState } from './market/job-state.ts'
+import type { LeaseState } from './market/lease-machine.ts'
+import { ProviderDesk } from './market/provider-desk.ts'
+import { decodeState, type Journal } from './market/reactor.ts'
+import { RequesterDesk } from './market/requester-desk.ts'
+import { OwnControl } from './node/control.ts'
+import { OwnErrands, refusalOf } from './node/errands.ts'
+import { explainNoMatch } from './node/explain.ts'
+import { JobBook } from './node/job-book.ts'
+import { JobFiles } from './node/job-files.ts'
+import { JobReporter } from './node/job-reporter.ts'
+import { factsOf, keepTermMsMax, lendingOf } from './node/lending.ts'
+import { withOwnShelf } from './node/local-transfer.ts'
+import { OwnObjects } from './node/objects.ts'
+import { openRoutes, sendCarry } from './node/routes.ts'
+import { LeaseWorkshop } from './node/workshop.ts'
+import { standingOf } from './reputation/standing.ts'
+import { ShardFiles } from './storage/shard-files.ts'
+import { ShardStore } from './storage/shard-store.ts'
+
+export interface ReadyFacts {
+  readonly connections: number
+  readonly meshDegree: number
+  readonly records: number
+  readonly firstRun: boolean
+  readonly keyPath: string
+  readonly offering: {
+    readonly cpuMilli: number
+    readonly memoryBytes: number
+    readonly keepBytes: number
+    readonly price: string
+    readonly unit: string
+  } | null
+  readonly isolation: string
+  readonly measured: { readonly cores: number; readonly memoryBytes: number; readonly diskFreeBytes: number }
+}
+
+export interface Peer {
+  readonly name: PeerName
+  readonly petname: string
+  addresses(): string[]
+  readonly control: PeerControl
+  /** Resolves once the peer is in the mesh and can be found, or, alone as yet, after a moment. */
+  ready(signal: AbortSignal): Promise<ReadyFacts>
+  /** Takes the record back, ends work in good order and closes everything, within ten seconds. Never rejects. */
+  stop(): Promise<void>
+}
+
+/** Class of jobs of WASI programs: names the topic of their bids. */
+const computeClass = 'compute'
+/** How long a look for keepers may take, and how many are looked for. */
+const keepersWithinMs = 3_000
+const keepersMax = 64
+const unitDefault = 'credit'
+/** Files and bytes of a folder that travels as one input, and of outputs. */
+const tarLimits = { entriesMax: 100_000, bytesMax: 2 ** 36 }
+/** How long `ready` waits for company. */
+const aloneMs = 5_000
+const pollMs = 50
+const runningMsMax = 3_000
+
+export async function createPeer(
+  options: PeerOptions,
+  environment: { readonly clock: Clock; readonly random: Random; readonly log: Log },
+): Promise<Peer> {
+  const { clock, random, log } = environment
+  const { dataDir, network, offer } = options
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  const identity = await openIdentity(join(dataDir, 'key'), random)
+  const { signer } = identity
+  const self = signer.peer
+  const notary: Notary = { signer, network }
+  const unit = offer?.unit ?? unitDefault
+  await using starting = new AsyncDisposableStack()
+
+  // What is remembered.
+  const ledger = Store.open(join(dataDir, 'ledger.db'), clock, log)
+  starting.defer(() => ledger.close())
+  const memory = new KeyValueFile(join(dataDir, 'host.db'))
+  starting.defer(() => memory.close())
+  const machines = new MachineStates(ledger, notary)
+  const floors = new SequenceFloors(ledger)
+  const seen = new PeersSeen(ledger)
+  const receipts = new Receipts(ledger)
+  const jobs = new Jobs(ledger)
+  const journal: Journal = { commit: async (entry) => machines.commit(entry, clock.nowMs()) }
+  const later = (work: Promise<unknown>): void =>
+    void work.catch((error: unknown) => log('warn', 'not written down', { error }))
+  const onFault = (peer: PeerName, fault: Fault): void => {
+    log('warn', `${petnameOf(peer)} broke the protocol: ${fault.message}${describeFacts(fault.facts)}`, {
+      peer,
+      code: fault.code,
+    })
+    later(seen.bump(peer, 'fault', clock.nowMs(), `${fault.code}: ${fault.message}`))
+  }
+
+  // The network.
+  const host = await createHost(
+    {
+      network,
+      reach: options.reach,
+      listen: options.listen,
+      bootstrap: options.bootstrap,
+      records: [capabilityRules(signer, network)],
+    },
+    { identity, clock, random, log, store: memory, floors, onFault: (peer, _protocol, fault) => onFault(peer, fault) },
+  )
+  starting.defer(async () => host.stop())
+  const courier = createCourier(host.streams, { clock, log, onFault: (peer, _protocol, fault) => onFault(peer, fault) })
+  starting.defer(() => courier.stop())
+  const directory = new Directory({
+    bulletin: host.bulletin,
+    signer,
+    network,
+    clock,
+    log,
+    floor: { raise: async (key, sequence, hash) => floors.accepts(key, sequence, hash) },
+  })
+  const publisher = new Publisher({
+    bulletin: host.bulletin,
+    signer,
+    network,
+    clock,
+    log,
+    nextSequence: async () => floors.next('capability', clock.nowMs()),
+  })
+
+  // Data.
+  const quotaBytes = offer?.keepBytes ?? 0
+  const store = new ShardStore(
+    { quotaBytes, termMsMax: keepTermMsMax },
+    { files: new ShardFiles(dataDir), index: new Shards(ledger), clock, random, log, self },
+  )
+  const transfer = withOwnShelf(createTransfer({ streams: host.streams, timekeeper: clock, shelf: store }), self, store)
+  const keepers = async (signal: AbortSignal): Promise<PeerName[]> => {
+    using deadline = clock.deadline(keepersWithinMs, signal)
+    const isKeeper = ({ capability }: { capability: Capability }): boolean =>
+      (capability.storage?.keepBytes.value ?? 0) > 0
+    await directory.find(keeperAdvert(network), keepersMax, deadline.signal)
+    signal.throwIfAborted()
+    return directory
+      .known()
+      .filter(isKeeper)
+      .map(({ peer }) => peer)
+  }
+  const files = new JobFiles(join(dataDir, 'jobs'))
+  starting.defer(() => files.close())
+  const objects = new OwnObjects({
+    self,
+    clock,
+    random,
+    objects: new Objects(ledger),
+    store,
+    transfer,
+    keepers,
+    onFault,
+  })
+
+  // Work and its book-keeping.
+  const executor = createWasiExecutor({ clock, log })
+  const book = new JobBook(
+    {
+      put: (view) => later(jobs.put(view.id, view.createdMs, JSON.stringify(view))),
+      list: () => jobs.list().map((text) => JSON.parse(text) as JobView),
+    },
+    files,
+  )
+  const reporter = new JobReporter({
+    clock,
+    book,
+    self,
+    termsOf: (job) => requester.state(job)?.terms,
+    onOutcome: (peer, what) => later(seen.bump(peer, what, clock.nowMs())),
+    explain: (job) => {
+      const terms = requester.state(job)?.terms
+      const connected = new Set(host.connections().map(({ peer }) => peer))
+      const known = directory.known().filter(({ capability }) => capability.runtimes.length > 0)
+      const reachable = known.filter(({ peer }) => connected.has(peer)).length
+      return terms === undefined ? null : explainNoMatch(terms, known, reachable, requester.state(job)?.attempts ?? 0)
+    },
+  })
+  const errands = new OwnErrands({
+    self,
+    clock,
+    random,
+    log,
+    gossip: host.gossip,
+    store,
+    transfer,
+    files,
+    keepers,
+    onFault,
+    sealed: (object) => objects.sealed(object),
+    unpack: async (tar, folder) => unpackTar(tar, folder, tarLimits),
+    onStaged: (job, report) => reporter.onStaged(job, report),
+    onCollected: (job, report) => reporter.onCollected(job, report),
+    onLog: (job) => book.changed(job),
+  })
+  const send = (to: PeerName, carry: Parameters<typeof sendCarry>[2]): void => sendCarry(courier, to, carry)
+  const shared = { notary, clock, random, log, journal, send, onFault }
+  const requester: RequesterDesk = new RequesterDesk({
+    ...shared,
+    standing: { of: (peer) => standingOf(seen.get(peer)) },
+    errands,
+    refusalOf,
+    onEvent: (job, event) => reporter.onJob(job, event),
+  })
+  const workshop = new LeaseWorkshop({
+    self,
+    folder: join(dataDir, 'work'),
+    clock,
+    log,
+    executor,
+    store,
+    transfer,
+    send,
+    onFault,
+  })
+  const provider = new ProviderDesk({ ...shared, workshop, onEvent: (event, state) => reporter.onLease(event, state) })
+  const topic = bidTopic(network, computeClass)
+
+  let lending: { facts: Facts; probe: ExecutorProbe; machine: Machine } | undefined
+  let sequenceShown = 0
+  const control = new OwnControl({
+    notary,
+    profile: options.profile,
+    pid: process.pid,
+    unit,
+    clock,
+    random,
+    host,
+    directory,
+    requester,
+    provider,
+    store,
+    quotaBytes,
+    receipts,
+    book,
+    objects,
+    errands,
+    standingOf: (peer) => standingOf(seen.get(peer)),
+    meshDegree: () => host.gossip.meshDegree(topic),
+    packFolder: async (path) => {
+      const tar = join(files.folderOf('inputs'), `${Buffer.from(random.bytes(8)).toString('hex')}.tar`)
+      await packFolder(path, tar, tarLimits)
+      return tar
+    },
+    ownRecord: () =>
+      lending === undefined || offer === null
+        ? undefined
+        : {
+            peer: self,
+            envelope: new Uint8Array(),
+            capability: {
+              ...lending.facts,
+              sequence: sequenceShown,
+              issuedMs: 0,
+              expiresMs: clock.nowMs(),
+              withdrawn: false,
+            },
+          },
+  })
+
+  // Start: first what others may ask of us, then the network, then what we say of ourselves.
+  await store.start()
+  starting.defer(() => store.stop())
+  await workshop.start()
+  await transfer.serve()
+  await openRoutes(courier, notary, { provider, requester })
+  let filter = emptyBidFilter
+  const leaveTopic = host.gossip.subscribe(topic, {
+    messageBytesMax: bidBytesMax,
+    judge: (author, envelope) => {
+      const [next, judgement] = judgeBid(filter, { author, envelope, class: computeClass }, clock.nowMs(), notary)
+      filter = next
+      if (judgement.bid !== undefined) accepted.set(envelope, judgement.bid)
+      return judgement.verdict
+    },
+    deliver: (_author, envelope) => {
+      const bid = accepted.get(envelope)
+      if (bid !== undefined) provider.onBid(bid)
+    },
+  })
+  starting.defer(() => leaveTopic())
+  await host.start()
+  const [machine, probe] = await Promise.all([detectMachine(dataDir), executor.probe()])
+  for (const { state } of machines.open('job')) requester.resume(decodeState<JobState>(state))
+  for (const { state } of machines.open('lease')) provider.resume(decodeState<LeaseState>(state))
+  if (offer !== null) {
+    const facts = factsOf(offer, unit, machine, probe)
+    lending = { facts, probe, machine }
+    sequenceShown = clock.nowMs()
+    publisher.publish(facts)
+    provider.lend(lendingOf(offer, unit, machine, facts))
+  }
+  const running = starting.move()
+
+  let stopping: Promise<void> | undefined
+  const stop = async (): Promise<void> => {
+    provider.lend(null)
+    await publisher.withdraw()
+    // What runs for others is stopped and reported; the ledgers of both sides say how far it came.
+    provider.evict()
+    await idle(
+      clock,
+      () => provider.leases().every((lease) => lease.ending !== null || lease.task?.at === 'done'),
+      runningMsMax,
+    )
+    await Promise.all([requester.stop(), provider.stop()])
+    workshop.stop()
+    await running.disposeAsync()
+  }
+
+  return {
+    name: self,
+    petname: petnameOf(self),
+    addresses: () => host.addresses(),
+    control,
+    async ready(signal) {
+      const isInCompany = (): boolean =>
+        host.gossip.meshDegree(topic) > 0 && (offer === null || publisher.acknowledged > 0)
+      await idle(clock, isInCompany, aloneMs, signal)
+      const { connections } = host.readiness()
+      return {
+        connections,
+        meshDegree: host.gossip.meshDegree(topic),
+        records: directory.known().length,
+        firstRun: identity.fresh,
+        keyPath: join(dataDir, 'key'),
+        offering:
+          offer === null
+            ? null
+            : {
+                cpuMilli: offer.cpuMilli,
+                memoryBytes: offer.memoryBytes,
+                keepBytes: offer.keepBytes,
+                price: formatMicro(offer.cpuHourMicro),
+                unit,
+              },
+        isolation: probe.isolation,
+        measured: { cores: machine.cores, memoryBytes: machine.memoryBytes, diskFreeBytes: machine.diskFreeBytes },
+      }
+    },
+    stop: async () =>
+      (stopping ??= stop().catch((error: unknown) => log('error', 'the peer did not stop in good order', { error }))),
+  }
+}
+
+/** What was judged lawful, until it is delivered: gossip hands the same bytes to both. */
+const accepted = new WeakMap<Uint8Array, Parameters<ProviderDesk['onBid']>[0]>()
+
+/** Waits until something is true, at most so long. */
+async function idle(clock: Clock, isTrue: () => boolean, withinMs: number, signal?: AbortSignal): Promise<void> {
+  const untilMs = clock.monotonicMs() + withinMs
+  const never = signal ?? new AbortController().signal
+  while (!isTrue() && clock.monotonicMs() < untilMs) await clock.sleep(pollMs, never)
+}

@@ -1,0 +1,326 @@
+/** The owner's wishes, carried out: what stands behind the control socket. */
+import { readdir } from 'node:fs/promises'
+
+import { toString } from 'uint8arrays'
+
+import { keeperAdvert, runtimeAdvert, type KnownCapability } from '../../protocols/capability/index.ts'
+import { parseCode } from '../../protocols/erasure/index.ts'
+import type { Notary } from '../../protocols/negotiate/index.ts'
+import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
+import {
+  ControlError,
+  type JobSpec,
+  type JobView,
+  type OfferView,
+  type PeerControl,
+  type PeersView,
+  type ReceiptView,
+  type StatusView,
+} from '../control/api.ts'
+import type { Clock, Random } from '../environment.ts'
+import type { Directory } from '../discovery/directory.ts'
+import type { Host } from '../host/index.ts'
+import { petnameOf } from '../host/index.ts'
+import type { Receipts } from '../ledger/receipts.ts'
+import type { ProviderDesk } from '../market/provider-desk.ts'
+import { jobsOpenMax, type RequesterDesk } from '../market/requester-desk.ts'
+import type { JobTerms } from '../market/terms.ts'
+import type { ShardStore } from '../storage/shard-store.ts'
+import type { OwnErrands } from './errands.ts'
+import type { JobBook } from './job-book.ts'
+import { inputsKeptMs, type OwnObjects } from './objects.ts'
+import { prepareJob } from './prepare.ts'
+import { isOver, newJobView, offerView, peerView, receiptView } from './views.ts'
+
+export interface ControlDeps {
+  readonly notary: Notary
+  readonly profile: string
+  readonly pid: number
+  readonly unit: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly host: Host
+  readonly directory: Directory
+  readonly requester: RequesterDesk
+  readonly provider: ProviderDesk
+  readonly store: ShardStore
+  readonly quotaBytes: number
+  readonly receipts: Receipts
+  readonly book: JobBook
+  readonly objects: OwnObjects
+  readonly errands: OwnErrands
+  /** Our own record, when we lend. */
+  ownRecord(): KnownCapability | undefined
+  standingOf(peer: PeerName): number
+  packFolder(path: string): Promise<string>
+  meshDegree(): number
+}
+
+const paymentIntervalMs = 5_000
+const paymentIntervalMsMax = 60_000
+const reclaimMs = 20_000
+const collectWithinMs = 10 * 60_000
+const bidWaitMsDefault = 15_000
+const retriesDefault = 2
+/** Peers asked for when somebody wants to see the offers. */
+const offersAskedMax = 64
+const keyBytes = 32
+
+export class OwnControl implements PeerControl {
+  readonly #deps: ControlDeps
+  readonly #startedMs: number
+
+  constructor(deps: ControlDeps) {
+    this.#deps = deps
+    this.#startedMs = deps.clock.nowMs()
+  }
+
+  async status(): Promise<StatusView> {
+    const {
+      notary,
+      profile,
+      pid,
+      host,
+      directory,
+      provider,
+      receipts,
+      book,
+      store,
+      quotaBytes,
+      clock,
+      unit,
+      meshDegree,
+    } = this.#deps
+    const self = notary.signer.peer
+    const own = this.#deps.ownRecord()
+    const totals = receipts.totals()
+    const sum = (role: ReceiptView['role']): string =>
+      formatMicro(
+        totals.filter((total) => total.role === role).reduce((amount, total) => amount + total.amountMicro, 0),
+      )
+    const jobs = book.list()
+    const { bidsSeen, answered, won, notAnswered } = provider.counts
+    return {
+      v: 1,
+      peer: self,
+      petname: petnameOf(self),
+      network: notary.network,
+      profile,
+      pid,
+      upMs: clock.nowMs() - this.#startedMs,
+      addresses: host.addresses(),
+      connections: host.readiness().connections,
+      meshDegree: meshDegree(),
+      recordsKnown: directory.known().length,
+      offering: own === undefined ? null : offerView(own, self),
+      market: { bidsSeen, answered, won, notAnswered: { ...notAnswered } },
+      jobs: {
+        done: jobs.filter(({ stage }) => stage === 'paid').length,
+        failed: jobs.filter(({ stage }) => stage === 'refused' || stage === 'expired').length,
+        running: jobs.filter(({ stage }) => !isOver(stage)).length,
+      },
+      receipts: {
+        bothSigned: totals.reduce((count, total) => count + total.bothSigned, 0),
+        earned: sum('provider'),
+        spent: sum('requester'),
+        unit,
+      },
+      keeping: { ...store.total(), quotaBytes },
+      warnings: host.readiness().connections === 0 ? ['no other peer is connected'] : [],
+    }
+  }
+
+  async peers(): Promise<PeersView> {
+    const { host, clock, standingOf } = this.#deps
+    const nowMs = clock.nowMs()
+    return {
+      v: 1,
+      peers: host.connections().map(({ peer, address, direction, openedMs }) => ({
+        ...peerView(peer),
+        address,
+        direction,
+        openMs: Math.max(0, nowMs - openedMs),
+        standing: standingOf(peer).toFixed(2),
+      })),
+    }
+  }
+
+  async offers(refresh: boolean, signal: AbortSignal): Promise<readonly OfferView[]> {
+    const { directory, notary } = this.#deps
+    const { network, signer } = notary
+    if (refresh) {
+      await Promise.all([
+        directory.find(runtimeAdvert(network, 'wasi-preview1'), offersAskedMax, signal),
+        directory.find(keeperAdvert(network), offersAskedMax, signal),
+      ])
+    }
+    const own = this.#deps.ownRecord()
+    return [...(own === undefined ? [] : [own]), ...directory.known()].map((record) => offerView(record, signer.peer))
+  }
+
+  async submit(spec: JobSpec, signal: AbortSignal): Promise<JobView> {
+    const { requester, objects, random, unit, clock, book, errands } = this.#deps
+    if (requester.openJobs >= jobsOpenMax) {
+      throw new ControlError({
+        code: 'TOO_MANY_JOBS',
+        what: `${jobsOpenMax} jobs are open already`,
+        why: 'each of them is watched',
+        cure: 'pleach jobs',
+        exit: 6,
+      })
+    }
+    if (spec.out !== undefined) await checkOut(spec.out)
+    const prepared = await prepareJob(
+      spec,
+      {
+        unit,
+        parseCode,
+        nonce: () => toString(random.bytes(16), 'hex'),
+        packFolder: async (path) => this.#deps.packFolder(path),
+        seal: async (path, code, sealing) =>
+          (await objects.seal(path, code, inputsKeptMs, `input of ${spec.name ?? 'a job'}`, sealing)).cid,
+      },
+      signal,
+    )
+    const { resources, price } = prepared.manifest
+    const nowMs = clock.nowMs()
+    const terms: JobTerms = {
+      job: prepared.job,
+      manifest: prepared.manifestBytes,
+      unit,
+      cpuHourMicroMax: price.cpuHourMicroMax,
+      ceilingMicro: price.ceilingMicro,
+      class: 'compute',
+      requirements: {
+        runtime: prepared.manifest.engine,
+        cpuMilli: resources.cpuMilli,
+        memoryBytes: resources.memoryBytes,
+        diskBytes: resources.diskBytes,
+        wallMsMax: resources.wallMs,
+      },
+      paymentIntervalMs,
+      paymentIntervalMsMax,
+      reclaimMs,
+      collectWithinMs,
+      retriesMax: spec.retries ?? retriesDefault,
+      bidFromMs: nowMs,
+      bidUntilMs: nowMs + (spec.waitMs ?? bidWaitMsDefault),
+    }
+    await errands.remember(prepared.job, {
+      module: prepared.module,
+      inputs: prepared.inputs,
+      out: spec.out ?? null,
+      outputKey: random.bytes(keyBytes),
+      keepUntilMs: nowMs + inputsKeptMs,
+    })
+    const self = peerView(this.#deps.notary.signer.peer)
+    const view = newJobView(
+      prepared.job,
+      {
+        name: prepared.manifest.name,
+        role: 'requester',
+        unit,
+        out: null,
+        requester: self,
+        provider: null,
+        lease: null,
+      },
+      nowMs,
+    )
+    book.open(view)
+    await requester.submit(terms)
+    return view
+  }
+
+  async jobs(): Promise<readonly JobView[]> {
+    return this.#deps.book.list()
+  }
+
+  async job(idPrefix: string): Promise<JobView> {
+    return this.#deps.book.find(idPrefix)
+  }
+
+  jobEvents(idPrefix: string, options: { readonly logs: boolean; readonly follow: boolean }, signal: AbortSignal) {
+    const { book } = this.#deps
+    return book.stream(book.find(idPrefix).id, options, signal)
+  }
+
+  async cancel(idPrefix: string): Promise<JobView> {
+    const view = this.#deps.book.find(idPrefix)
+    this.#deps.requester.cancel(view.id)
+    return view
+  }
+
+  async put(input: { readonly path: string; readonly code?: string; readonly name?: string }, signal: AbortSignal) {
+    return this.#deps.objects.put(input, signal)
+  }
+
+  async get(input: { readonly object: string; readonly path: string }, signal: AbortSignal) {
+    return this.#deps.objects.get(input, signal)
+  }
+
+  async receipts(): Promise<readonly ReceiptView[]> {
+    return this.#deps.receipts.totals().map(receiptView)
+  }
+
+  async receiptFile(leasePrefix: string): Promise<unknown> {
+    const { receipts, notary } = this.#deps
+    const found = receipts
+      .totals()
+      .filter(({ lease, job }) => lease.startsWith(leasePrefix) || job === leasePrefix || job.endsWith(leasePrefix))
+    const total = found[0]
+    if (total === undefined || new Set(found.map(({ lease }) => lease)).size > 1) {
+      throw new ControlError({
+        code: total === undefined ? 'NOT_FOUND' : 'AMBIGUOUS',
+        what: total === undefined ? `no receipt for ${leasePrefix}` : `${found.length} leases fit ${leasePrefix}`,
+        why: 'a receipt is named by its lease or its job',
+        cure: 'pleach receipts',
+        exit: 2,
+      })
+    }
+    const base64 = (bytes: Uint8Array | undefined | null): string | null =>
+      bytes == null ? null : toString(bytes, 'base64pad')
+    const statement = (kind: string): string | null => base64(receipts.statement(total.lease, kind))
+    return {
+      v: 1,
+      kind: 'pleach-receipts',
+      network: notary.network,
+      lease: { award: statement('award'), accept: statement('accept'), commit: statement('commit') },
+      result: statement('result'),
+      receipts: receipts.chain(total.lease, total.role).map(({ envelope, countersignature }) => ({
+        receipt: base64(envelope),
+        countersignature: base64(countersignature),
+      })),
+    }
+  }
+
+  async join(address: string, signal: AbortSignal): Promise<PeersView> {
+    await this.#deps.host.dial(address, signal)
+    return this.peers()
+  }
+}
+
+/** Outputs are put where nothing is: a job that took an hour must not fail over a file name, nor overwrite anything. */
+async function checkOut(out: string): Promise<void> {
+  let names: string[]
+  try {
+    names = await readdir(out)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw new ControlError({
+      code: 'OUT_UNUSABLE',
+      what: `${out} cannot be used for outputs`,
+      why: (error as Error).message,
+      cure: '--out NEW-FOLDER',
+      exit: 2,
+    })
+  }
+  if (names.length === 0) return
+  throw new ControlError({
+    code: 'OUT_NOT_EMPTY',
+    what: `${out} is not empty`,
+    why: `it holds ${names.length} files or folders, which outputs must not mix with`,
+    cure: '--out NEW-FOLDER',
+    exit: 2,
+  })
+}

@@ -1,0 +1,191 @@
+/** The errands of our own jobs: announce, place the inputs, take the log in, fetch the outputs. */
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { fromString, toString } from 'uint8arrays'
+
+import type { Grant, LogChannel, ResultDocument, StartOrder } from '../../protocols/execute/index.ts'
+import type { TransferService } from '../../protocols/transfer/index.ts'
+import {
+  RefusedError,
+  cidOfDocument,
+  refusal,
+  type Fault,
+  type Gossip,
+  type PeerName,
+  type Refusal,
+} from '../../protocols/wire/index.ts'
+import type { Clock, Log, Random } from '../environment.ts'
+import type { JobErrands } from '../market/requester-desk.ts'
+import { fetchObject, InconsistentObjectError, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
+import type { SealedObject } from '../storage/seal.ts'
+import type { ShardStore } from '../storage/shard-store.ts'
+import type { JobFiles } from './job-files.ts'
+import { inlineGrant, type PreparedInput } from './prepare.ts'
+import { sourcesOf } from './sources.ts'
+import { placeWhatCanBe } from './workshop.ts'
+
+/** What a job needs that its machine does not know: kept beside its log, so that a restart can go on. */
+export interface JobRequest {
+  readonly module: PreparedInput
+  readonly inputs: readonly PreparedInput[]
+  /** Folder for the outputs; null: they stay a tar. */
+  readonly out: string | null
+  readonly outputKey: Uint8Array
+  readonly keepUntilMs: number
+}
+
+export interface StageReport {
+  readonly bytes: number
+  readonly shards: number
+  readonly keepers: readonly PeerName[]
+}
+
+export interface CollectReport extends Pick<FetchReport, 'sources' | 'decodedSegments'> {
+  readonly files: number
+  readonly bytes: number
+  readonly out: string | null
+}
+
+export interface ErrandDeps {
+  readonly self: PeerName
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly gossip: Gossip
+  readonly store: ShardStore
+  readonly transfer: TransferService
+  readonly files: JobFiles
+  /** What we sealed, by CID. */
+  sealed(object: string): SealedObject | undefined
+  /** Peers that keep shards for others. */
+  keepers(signal: AbortSignal): Promise<readonly PeerName[]>
+  unpack(tar: string, folder: string): Promise<{ readonly files: number; readonly bytes: number }>
+  onStaged(job: string, report: StageReport): void
+  onCollected(job: string, report: CollectReport): void
+  onLog(job: string): void
+  onFault(peer: PeerName, fault: Fault): void
+}
+
+export class OwnErrands implements JobErrands {
+  readonly #deps: ErrandDeps
+
+  constructor(deps: ErrandDeps) {
+    this.#deps = deps
+  }
+
+  async remember(job: string, request: JobRequest): Promise<void> {
+    const text = JSON.stringify(request, (_key, value: unknown) =>
+      value instanceof Uint8Array ? { base64: toString(value, 'base64pad') } : value,
+    )
+    await writeFile(join(this.#deps.files.folderOf(job), 'request.json'), text, { mode: 0o600 })
+  }
+
+  announce(topic: string, bid: Uint8Array): void {
+    this.#deps.gossip
+      .publish(topic, bid)
+      .catch((error: unknown) => this.#deps.log('debug', 'the bid was not gossiped', { error }))
+  }
+
+  async stage(job: string, signal: AbortSignal): Promise<StartOrder> {
+    const request = await this.#recall(job)
+    const keepers = await this.#deps.keepers(signal)
+    const used = new Set<PeerName>()
+    let bytes = 0
+    let shards = 0
+    const grantOf = async (input: PreparedInput): Promise<Grant> => {
+      if (input.object === null) return inlineGrant(input)
+      const object = this.#deps.sealed(input.object)
+      if (object === undefined) throw new RefusedError(refusal('INPUT_GONE', { object: input.object }))
+      const { transfer, store, self, log } = this.#deps
+      const placed = await placeWhatCanBe(transfer, store, object, keepers, request.keepUntilMs, signal, log)
+      for (const { peer } of placed) used.add(peer)
+      bytes += placed.length * object.shardBytes
+      shards += placed.length
+      return {
+        guestPath: input.guestPath,
+        kind: input.kind,
+        manifest: object.manifest,
+        key: object.key,
+        sources: sourcesOf(object, placed, self),
+        inline: new Uint8Array(),
+      }
+    }
+    const module = await grantOf(request.module)
+    const inputs: Grant[] = []
+    for (const input of request.inputs) inputs.push(await grantOf(input))
+    this.#deps.onStaged(job, { bytes, shards, keepers: [...used] })
+    return { module, inputs, outputKey: request.outputKey, outputKeepers: keepers.slice(0, outputKeepersMax) }
+  }
+
+  openLog(job: string, lease: string): Readonly<Record<LogChannel, number>> {
+    return this.#deps.files.openLog(job, lease)
+  }
+
+  appendLog(job: string, channel: LogChannel, bytes: Uint8Array): void {
+    this.#deps.files.append(job, channel, bytes)
+    this.#deps.onLog(job)
+  }
+
+  async collect(job: string, document: ResultDocument, outputs: Grant | null, signal: AbortSignal): Promise<void> {
+    const { files, transfer } = this.#deps
+    for (const channel of ['stdout', 'stderr'] as const) {
+      if ((await files.sha256(job, channel)) !== document[channel].sha256)
+        throw new RefusedError(refusal('LOG_DIFFERS', { channel }))
+    }
+    const request = await this.#recall(job)
+    if (outputs === null)
+      return this.#deps.onCollected(job, { files: 0, bytes: 0, out: null, sources: [], decodedSegments: 0 })
+    if (cidOfDocument(outputs.manifest) !== document.outputs) throw new RefusedError(refusal('OUTPUTS_DIFFER'))
+    const path = files.outputsTar(job)
+    const { manifest, sources } = outputs
+    const report = await fetchObject(
+      { transfer, onFault: this.#deps.onFault },
+      { manifest, key: request.outputKey, sources, path },
+      signal,
+    )
+    const out = request.out
+    const unpacked =
+      out === null ? { files: document.outputFiles, bytes: document.outputBytes } : await this.#unpack(path, out)
+    this.#deps.onCollected(job, { ...unpacked, out, sources: report.sources, decodedSegments: report.decodedSegments })
+  }
+
+  /** The folder appears whole or not at all. It was empty, or not there, when the job was taken in. */
+  async #unpack(tar: string, out: string): Promise<{ readonly files: number; readonly bytes: number }> {
+    const partial = `${out}.partial`
+    await rm(partial, { recursive: true, force: true })
+    const unpacked = await this.#deps.unpack(tar, partial)
+    await rm(out, { recursive: true, force: true })
+    await rename(partial, out)
+    await rm(tar, { force: true })
+    return unpacked
+  }
+
+  async #recall(job: string): Promise<JobRequest> {
+    const text = await readFile(join(this.#deps.files.folderOf(job), 'request.json'), 'utf8')
+    return JSON.parse(text, (_key, value: unknown) =>
+      isBase64(value) ? fromString(value.base64, 'base64pad') : value,
+    ) as JobRequest
+  }
+}
+
+/** Keepers named to a provider for the outputs. */
+const outputKeepersMax = 32
+
+function isBase64(value: unknown): value is { base64: string } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.keys(value).length === 1 &&
+    typeof (value as { base64?: unknown }).base64 === 'string'
+  )
+}
+
+/** What went wrong with an errand, as a code that a person can look up. */
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof RefusedError) return { code: error.code, facts: error.facts }
+  if (error instanceof NotEnoughShardsError)
+    return refusal('NOT_ENOUGH_SHARDS', { need: error.need, have: error.have, missing: error.missing.join(',') })
+  if (error instanceof InconsistentObjectError) return refusal('OBJECT_INCONSISTENT')
+  return refusal('FAILED', { reason: error instanceof Error ? error.message : String(error) })
+}

@@ -1,0 +1,179 @@
+/** Turns what the machines tell into what is shown: the views of jobs and their events. */
+import { formatCode } from '../../protocols/erasure/index.ts'
+import { decodeJobManifest } from '../../protocols/execute/index.ts'
+import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
+import type { Clock } from '../environment.ts'
+import type { MatchExplanation } from '../control/api.ts'
+import type { JobEvent } from '../market/job-events.ts'
+import type { LeaseEvent, LeaseState } from '../market/lease-machine.ts'
+import type { JobTerms } from '../market/terms.ts'
+import type { CollectReport, StageReport } from './errands.ts'
+import type { JobBook } from './job-book.ts'
+import { estimateOf, newJobView, peerView } from './views.ts'
+
+export interface ReporterDeps {
+  readonly clock: Clock
+  readonly book: JobBook
+  readonly self: PeerName
+  termsOf(job: string): JobTerms | undefined
+  explain(job: string): MatchExplanation | null
+  /** How it went with a peer: for its standing. */
+  onOutcome(peer: PeerName, what: 'success' | 'noShow'): void
+}
+
+export class JobReporter {
+  readonly #deps: ReporterDeps
+
+  constructor(deps: ReporterDeps) {
+    this.#deps = deps
+  }
+
+  onStaged(job: string, { bytes, shards, keepers }: StageReport): void {
+    const terms = this.#deps.termsOf(job)
+    const code = terms === undefined ? '' : formatCode(decodeJobManifest(terms.manifest).code)
+    if (shards > 0)
+      this.#deps.book.push(job, {
+        type: 'staged',
+        atMs: this.#nowMs,
+        bytes,
+        shards,
+        keepers: keepers.map(peerView),
+        code,
+      })
+  }
+
+  onCollected(job: string, { files, bytes, out, sources, decodedSegments }: CollectReport): void {
+    const { book } = this.#deps
+    book.update(job, { out, outputFiles: files, outputBytes: bytes }, this.#nowMs)
+    const from = sources.map(({ peer, bytes: sent }) => ({ peer: peerView(peer), bytes: sent }))
+    book.push(job, { type: 'collected', atMs: this.#nowMs, files, bytes, out, sources: from, decodedSegments })
+  }
+
+  /** Of a job of our own. */
+  onJob(job: string, event: JobEvent): void {
+    const { book } = this.#deps
+    const atMs = this.#nowMs
+    switch (event.stage) {
+      case 'bidding': {
+        const terms = this.#deps.termsOf(job)
+        if (terms === undefined) return
+        const { cpuMilli, memoryBytes, wallMsMax } = terms.requirements
+        return book.push(job, { type: 'bid', atMs, bid: job, cpuMilli, memoryBytes, wallMs: wallMsMax })
+      }
+      case 'offered': {
+        const terms = this.#deps.termsOf(job)
+        const estimate = terms === undefined ? '' : estimateOf(terms, event.cpuHourMicro)
+        return book.push(job, {
+          type: 'offer',
+          atMs,
+          peer: peerView(event.peer),
+          price: formatMicro(event.cpuHourMicro),
+          estimate,
+        })
+      }
+      case 'matched':
+        book.update(
+          job,
+          { stage: 'staging', provider: peerView(event.peer), lease: event.lease, attempts: event.epoch },
+          atMs,
+        )
+        return book.push(job, {
+          type: 'matched',
+          atMs,
+          peer: peerView(event.peer),
+          price: formatMicro(event.cpuHourMicro),
+          offers: event.offers,
+        })
+      case 'starting':
+        return
+      case 'running':
+        book.update(job, { stage: 'running' }, atMs)
+        return book.push(job, { type: 'running', atMs, peer: peerView(event.peer) })
+      case 'progress':
+        return book.push(job, { type: 'progress', atMs, ...event.progress })
+      case 'result': {
+        const { reason, exitCode, detail } = event
+        book.update(job, { stage: 'collecting', reason, exitCode, detail }, atMs)
+        return book.push(job, { type: 'result', atMs, reason, exitCode, detail })
+      }
+      case 'receipt': {
+        const amount = formatMicro(event.amountMicro)
+        book.update(job, { cost: amount }, atMs)
+        return book.push(job, { type: 'receipt', atMs, sequence: event.sequence, final: event.final, amount })
+      }
+      case 'replacing':
+        this.#deps.onOutcome(event.peer, 'noShow')
+        book.update(job, { stage: 'bidding' }, atMs)
+        return book.push(job, {
+          type: 'replacing',
+          atMs,
+          peer: peerView(event.peer),
+          code: event.because.code,
+          facts: event.because.facts,
+        })
+      case 'ended': {
+        const { outcome, code } = event.ending
+        const provider = book.get(job)?.provider
+        if (outcome === 'paid' && provider != null) this.#deps.onOutcome(provider.peer, 'success')
+        if (code === 'NO_MATCH') book.explain(job, this.#deps.explain(job))
+        book.update(job, { stage: outcome, code, cost: formatMicro(event.amountMicro) }, atMs)
+        return
+      }
+      default:
+        return event satisfies never
+    }
+  }
+
+  /** Of work for others. */
+  onLease(event: LeaseEvent, state: LeaseState): void {
+    const { book, self } = this.#deps
+    const atMs = this.#nowMs
+    switch (event.stage) {
+      case 'leased': {
+        const unit = state.hold.offer.body.unit
+        const view = newJobView(
+          leaseJobId(event.lease),
+          {
+            name: event.job,
+            role: 'provider',
+            unit,
+            out: null,
+            requester: peerView(event.requester),
+            provider: peerView(self),
+            lease: event.lease,
+          },
+          atMs,
+        )
+        return book.open({ ...view, stage: 'staging' })
+      }
+      case 'running':
+        book.update(leaseJobId(event.lease), { stage: 'running' }, atMs)
+        return
+      case 'reported':
+        book.update(leaseJobId(event.lease), { stage: 'collecting', reason: event.reason }, atMs)
+        return
+      case 'countersigned':
+        book.update(leaseJobId(event.lease), { cost: formatMicro(event.amountMicro) }, atMs)
+        return
+      case 'ended': {
+        const { outcome, code } = event.ending
+        this.#deps.onOutcome(state.hold.requester, outcome === 'paid' ? 'success' : 'noShow')
+        book.update(leaseJobId(event.lease), { stage: outcome, code }, atMs)
+        return
+      }
+      case 'released':
+        return
+      default:
+        return event satisfies never
+    }
+  }
+
+  get #nowMs(): number {
+    return this.#deps.clock.nowMs()
+  }
+}
+
+/** Work for others is listed by its lease: the job's id is the requester's, and may be worked here more than once. */
+function leaseJobId(lease: string): string {
+  return `lease-${lease}`
+}

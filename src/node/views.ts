@@ -1,0 +1,79 @@
+/** What this peer knows, in the words of the control interface. */
+import type { KnownCapability } from '../../protocols/capability/index.ts'
+import { costOf, formatMicro, type PeerName } from '../../protocols/wire/index.ts'
+import type { JobStage, JobView, OfferView, PeerView, ReceiptView } from '../control/api.ts'
+import { petnameOf } from '../host/index.ts'
+import type { LeaseTotal } from '../ledger/receipts.ts'
+import type { JobTerms } from '../market/terms.ts'
+
+export function peerView(peer: PeerName): PeerView {
+  return { peer, petname: petnameOf(peer) }
+}
+
+export function offerView({ peer, capability }: KnownCapability, self: PeerName): OfferView {
+  const { compute, storage, runtimes, price } = capability
+  return {
+    v: 1,
+    ...peerView(peer),
+    self: peer === self,
+    arch: compute?.arch ?? '',
+    cpuMilli: compute?.cpuMilli.value ?? 0,
+    memoryBytes: compute?.memoryBytes.value ?? 0,
+    keepBytes: storage?.keepBytes.value ?? 0,
+    runtimes: runtimes.map(({ name }) => name),
+    isolation: runtimes[0]?.isolation ?? '',
+    pricePerCpuHour: formatMicro(price?.cpuHourMicro ?? 0),
+    unit: price?.unit ?? '',
+    evidence: compute?.cpuMilli.evidence ?? 'claimed',
+    expiresMs: capability.expiresMs,
+  }
+}
+
+export function receiptView(total: LeaseTotal): ReceiptView {
+  return {
+    v: 1,
+    lease: total.lease,
+    job: total.job,
+    role: total.role,
+    other: peerView(total.other),
+    receipts: total.receipts,
+    bothSigned: total.bothSigned,
+    final: total.final,
+    amount: formatMicro(total.amountMicro),
+    unit: total.unit,
+    updatedMs: total.updatedMs,
+  }
+}
+
+export function newJobView(
+  id: string,
+  fields: Pick<JobView, 'name' | 'role' | 'unit' | 'out' | 'requester' | 'provider' | 'lease'>,
+  nowMs: number,
+): JobView {
+  return {
+    v: 1,
+    id,
+    stage: 'bidding',
+    code: '',
+    reason: null,
+    exitCode: null,
+    detail: '',
+    cost: '0',
+    createdMs: nowMs,
+    updatedMs: nowMs,
+    outputFiles: 0,
+    outputBytes: 0,
+    attempts: 0,
+    ...fields,
+  }
+}
+
+/** The whole job at a provider's price, if it ran to its limit. */
+export function estimateOf(terms: JobTerms, cpuHourMicro: number): string {
+  const { cpuMilli, wallMsMax } = terms.requirements
+  return formatMicro(
+    Math.min(terms.ceilingMicro, costOf(BigInt(cpuMilli) * BigInt(wallMsMax), cpuHourMicro, 3_600_000_000n)),
+  )
+}
+
+export const isOver = (stage: JobStage): boolean => stage === 'paid' || stage === 'refused' || stage === 'expired'

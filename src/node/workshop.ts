@@ -1,0 +1,283 @@
+/** Work for others: fetch what a lease names, run it, seal what it made. One folder a lease, gone when the lease is over. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import {
+  decodeJobManifest,
+  type EndReason,
+  type Execution,
+  type Exit,
+  type Grant,
+  type JobManifest,
+  type Meter,
+  type StartOrder,
+} from '../../protocols/execute/index.ts'
+import type { Lease } from '../../protocols/negotiate/index.ts'
+import { RefusedError, cidOfDocument, refusal, type Fault, type PeerName } from '../../protocols/wire/index.ts'
+import type { TransferService } from '../../protocols/transfer/index.ts'
+import type { Clock, Log } from '../environment.ts'
+import type { ExecutionInput, ExecutionResult, Executor } from '../execution/executor.ts'
+import type { Carry } from '../market/carry.ts'
+import type { Workshop } from '../market/provider-desk.ts'
+import { fetchObject } from '../storage/fetch.ts'
+import { placeObject, PlacementError, type Placed } from '../storage/place.ts'
+import { sealFile, type SealedObject } from '../storage/seal.ts'
+import type { ShardStore } from '../storage/shard-store.ts'
+import { sourcesOf } from './sources.ts'
+import { TaskLog } from './task-log.ts'
+
+export interface WorkshopDeps {
+  readonly self: PeerName
+  readonly folder: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly executor: Executor
+  readonly store: ShardStore
+  readonly transfer: TransferService
+  send(to: PeerName, carry: Carry): void
+  onFault(peer: PeerName, fault: Fault): void
+}
+
+/** How long outputs are kept after the program has ended: the requester may come back late. */
+const outputsKeptMs = 60 * 60_000
+
+interface Bench {
+  readonly folder: string
+  readonly log: TaskLog
+  inBytes: number
+}
+
+export class LeaseWorkshop implements Workshop {
+  readonly #deps: WorkshopDeps
+  readonly #benches = new Map<string, Bench>()
+
+  constructor(deps: WorkshopDeps) {
+    this.#deps = deps
+  }
+
+  /** What a crash left lying about is of no use to anybody. */
+  async start(): Promise<void> {
+    await rm(this.#deps.folder, { recursive: true, force: true })
+    await mkdir(this.#deps.folder, { recursive: true, mode: 0o700 })
+  }
+
+  async stage(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<void> {
+    const manifest = decodeJobManifest(lease.award.body.manifest)
+    const bench = await this.#bench(lease.id)
+    for (const { grant, content, path } of matched(manifest, order, bench.folder)) {
+      await this.#fetch(grant, content, path, signal)
+      bench.inBytes += content.bytes
+    }
+  }
+
+  async run(lease: Lease, _order: StartOrder, onMeter: (meter: Meter) => void, signal: AbortSignal) {
+    const manifest = decodeJobManifest(lease.award.body.manifest)
+    const bench = await this.#bench(lease.id)
+    const { resources } = manifest
+    const inputs: ExecutionInput[] = manifest.inputs.map(({ kind, path }, index) => ({
+      kind,
+      guestPath: path,
+      hostPath: inputPath(bench.folder, index),
+    }))
+    const result = await this.#deps.executor.run(
+      {
+        modulePath: join(bench.folder, 'module'),
+        name: manifest.name,
+        args: manifest.args,
+        env: manifest.env,
+        inputs,
+        outputsTarPath: this.#outputs(lease.id),
+        ...(manifest.stdin === null ? {} : { stdinPath: join(bench.folder, 'stdin') }),
+      },
+      {
+        wallMs: lease.award.body.wallMsMax,
+        memoryBytes: Math.min(resources.memoryBytes, lease.award.body.memoryBytes),
+        outputBytes: Math.max(1, resources.outputBytes),
+        logBytes: Math.max(1, resources.logBytes),
+      },
+      {
+        onLog: (stream, bytes) => bench.log.append(stream, bytes),
+        onUsage: ({ wallMs, cpuMs, memoryBytesPeak }) => onMeter({ wallMs, cpuMs, memoryBytes: memoryBytesPeak }),
+      },
+      signal,
+    )
+    return { exit: exitOf(result, bench), hasOutputs: result.outputs !== null }
+  }
+
+  async seal(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<{ cid: string; outputs: Grant }> {
+    const { store, transfer, self, clock, log } = this.#deps
+    const { code } = decodeJobManifest(lease.award.body.manifest)
+    const keepUntilMs = clock.nowMs() + outputsKeptMs
+    const object = await sealFile(store, this.#outputs(lease.id), code, order.outputKey, keepUntilMs, signal)
+    const keepers = order.outputKeepers.filter((peer) => peer !== self)
+    const placed = await placeWhatCanBe(transfer, store, object, keepers, keepUntilMs, signal, log)
+    return {
+      cid: object.cid,
+      outputs: {
+        guestPath: '/in/outputs',
+        kind: 'tar',
+        manifest: object.manifest,
+        key: new Uint8Array(),
+        sources: sourcesOf(object, placed, self),
+        inline: new Uint8Array(),
+      },
+    }
+  }
+
+  follow(
+    lease: string,
+    from: PeerName,
+    { stdoutOffset, stderrOffset, creditBytes }: Extract<Execution, { say: 'follow' }>,
+  ): void {
+    const offsets = { stdout: stdoutOffset, stderr: stderrOffset }
+    this.#benches
+      .get(lease)
+      ?.log.follow(offsets, creditBytes, (body) =>
+        this.#deps.send(from, { protocol: 'execute', message: { lease, ...body } }),
+      )
+  }
+
+  clear(lease: string): void {
+    const bench = this.#benches.get(lease)
+    if (bench === undefined) return
+    this.#benches.delete(lease)
+    bench.log.close()
+    void rm(bench.folder, { recursive: true, force: true }).catch((error: unknown) =>
+      this.#deps.log('warn', 'a work folder could not be removed', { lease, error }),
+    )
+  }
+
+  stop(): void {
+    for (const { log } of this.#benches.values()) log.close()
+  }
+
+  async #bench(lease: string): Promise<Bench> {
+    const known = this.#benches.get(lease)
+    if (known !== undefined) return known
+    const folder = join(this.#deps.folder, lease)
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const bench: Bench = { folder, log: new TaskLog(folder), inBytes: 0 }
+    this.#benches.set(lease, bench)
+    return bench
+  }
+
+  #outputs(lease: string): string {
+    return join(this.#deps.folder, lease, 'outputs.tar')
+  }
+
+  async #fetch(grant: Grant, content: Content, path: string, signal: AbortSignal): Promise<void> {
+    if (content.object === null) await writeFile(path, grant.inline, { mode: 0o600 })
+    else {
+      const { manifest, key, sources } = grant
+      const report = await fetchObject(
+        { transfer: this.#deps.transfer, onFault: this.#deps.onFault },
+        { manifest, key, sources, path },
+        signal,
+      )
+      this.#deps.log('info', 'input fetched', {
+        object: content.object,
+        bytes: report.bytes,
+        decodedSegments: report.decodedSegments,
+        sources: report.sources,
+        failed: report.failed,
+      })
+    }
+    const hash = createHash('sha256')
+    let bytes = 0
+    for await (const chunk of createReadStream(path)) {
+      hash.update(chunk as Uint8Array)
+      bytes += (chunk as Uint8Array).byteLength
+    }
+    if (bytes !== content.bytes || hash.digest('hex') !== content.sha256) {
+      throw new RefusedError(
+        refusal('INPUT_DIFFERS'),
+        `an input is not what the job manifest says (${grant.guestPath || grant.kind})`,
+      )
+    }
+  }
+}
+
+interface Content {
+  readonly bytes: number
+  readonly sha256: string
+  readonly object: string | null
+}
+
+/** Pairs what the manifest names with what START brings. What does not fit together is not run. */
+function matched(
+  manifest: JobManifest,
+  order: StartOrder,
+  folder: string,
+): { grant: Grant; content: Content; path: string }[] {
+  const stdin = order.inputs.find(({ kind }) => kind === 'stdin')
+  const inputs = order.inputs.filter(({ kind }) => kind !== 'stdin')
+  const wrong = (what: string): RefusedError =>
+    new RefusedError(refusal('GRANTS_DIFFER'), `START does not bring what the job manifest names: ${what}`)
+  if (inputs.length !== manifest.inputs.length)
+    throw wrong(`${inputs.length} inputs instead of ${manifest.inputs.length}`)
+  if ((stdin === undefined) !== (manifest.stdin === null)) throw wrong('stdin')
+  const pairs: { grant: Grant; content: Content; path: string }[] = [
+    { grant: order.module, content: manifest.module, path: join(folder, 'module') },
+  ]
+  for (const [index, content] of manifest.inputs.entries()) {
+    const grant = inputs[index]!
+    if (grant.guestPath !== content.path || grant.kind !== content.kind) throw wrong(grant.guestPath)
+    pairs.push({ grant, content, path: inputPath(folder, index) })
+  }
+  if (stdin !== undefined && manifest.stdin !== null)
+    pairs.push({ grant: stdin, content: manifest.stdin, path: join(folder, 'stdin') })
+  for (const { grant, content } of pairs) {
+    const object = grant.manifest.byteLength === 0 ? null : cidOfDocument(grant.manifest)
+    if (object !== content.object) throw wrong(`${grant.guestPath || grant.kind} is another object`)
+  }
+  return pairs
+}
+
+function inputPath(folder: string, index: number): string {
+  return join(folder, `input-${index}`)
+}
+
+function exitOf({ reason, exitCode, detail, usage, outputs }: ExecutionResult, bench: Bench): Exit {
+  const ending: EndReason = reason === 'executor-failed' ? 'provider-failed' : reason
+  return {
+    reason: ending,
+    exitCode,
+    detail,
+    stdout: bench.log.summary('stdout'),
+    stderr: bench.log.summary('stderr'),
+    outputBytes: outputs?.bytes ?? 0,
+    outputFiles: outputs?.files ?? 0,
+    usage: {
+      wallMs: usage.wallMs,
+      cpuMs: usage.cpuMs,
+      memoryBytesPeak: usage.memoryBytesPeak,
+      inBytes: bench.inBytes,
+      outBytes: usage.outputBytes,
+    },
+  }
+}
+
+/** What finds no keeper stays with us alone: better than to fail, since we hold all shards. */
+export async function placeWhatCanBe(
+  transfer: TransferService,
+  store: ShardStore,
+  object: SealedObject,
+  keepers: readonly PeerName[],
+  keepUntilMs: number,
+  signal: AbortSignal,
+  log: Log,
+): Promise<readonly Placed[]> {
+  try {
+    return await placeObject(transfer, store, object, keepers, keepUntilMs, signal)
+  } catch (error) {
+    if (!(error instanceof PlacementError)) throw error
+    log('info', 'not every shard found a keeper', {
+      object: object.cid,
+      missing: error.missing,
+      reasons: error.reasons,
+    })
+    return error.placed
+  }
+}

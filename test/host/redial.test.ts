@@ -1,0 +1,183 @@
+// Redialling against a network of which the test says everything, on a clock that the test moves.
+
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+
+import type { Connection, PeerId } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+
+import { realClock, silentLog, type Clock } from '../../src/environment.ts'
+import { identityFromSeed, limitsFor } from '../../src/host/index.ts'
+import { createRedial } from '../../src/host/redial.ts'
+import { seedOf } from './network.ts'
+
+const peerOf = (number: number): PeerId => peerIdFromString(identityFromSeed(seedOf(number)).peer)
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+}
+
+/** Time that goes on only when told to. */
+const steppedClock = () => {
+  const timers = new Set<{ atMs: number; run: () => void }>()
+  let nowMs = 0
+  const clock: Clock = {
+    ...realClock,
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    after(delayMs, run) {
+      const timer = { atMs: nowMs + delayMs, run }
+      timers.add(timer)
+      return () => timers.delete(timer)
+    },
+  }
+  const forward = async (ms: number): Promise<void> => {
+    const endMs = nowMs + ms
+    for (;;) {
+      const [next] = [...timers].filter(({ atMs }) => atMs <= endMs).toSorted((one, two) => one.atMs - two.atMs)
+      if (next === undefined) break
+      timers.delete(next)
+      nowMs = next.atMs
+      next.run()
+      await turns()
+    }
+    nowMs = endMs
+  }
+  return { clock, forward, timers }
+}
+
+const world = (changed: { known?: number[]; bootstrap?: string[]; connectionsMin?: number } = {}) => {
+  const { clock, forward, timers } = steppedClock()
+  const dialled: { atMs: number; target: string }[] = []
+  const connections: Connection[] = []
+  const events = new EventTarget()
+  let answers = false
+  const known = (changed.known ?? []).map((number) => ({
+    id: peerOf(number),
+    addresses: [{}],
+    protocols: number === 99 ? ['/other/1'] : ['/meshsub/1.2.0'],
+  }))
+  const node = {
+    peerId: peerOf(1),
+    getConnections: () => connections,
+    peerStore: { forEach: async (visit: (peer: unknown) => void) => known.forEach((peer) => visit(peer)) },
+    addEventListener: events.addEventListener.bind(events),
+    removeEventListener: events.removeEventListener.bind(events),
+  }
+  const dialler = {
+    async dial(target: PeerId | Multiaddr): Promise<Connection> {
+      dialled.push({ atMs: clock.monotonicMs(), target: target.toString() })
+      if (!answers) throw new Error('nobody is there')
+      const connection = Object.assign(new EventTarget(), {
+        status: 'open',
+        remotePeer: peerOf(3),
+        remoteAddr: multiaddr('/ip4/1.2.3.4/tcp/1'),
+      }) as unknown as Connection
+      connections.push(connection)
+      return connection
+    },
+  }
+  const redial = createRedial({
+    node: node as never,
+    bootstrap: (changed.bootstrap ?? []).map((text) => multiaddr(text)),
+    dialler: dialler as never,
+    limits: limitsFor('public', {
+      redialAfterMs: 1000,
+      redialAfterMsMax: 8000,
+      connectionsMin: changed.connectionsMin ?? 4,
+    }),
+    clock,
+    // The middle of the jitter.
+    random: { bytes: () => new Uint8Array(), float: () => 0.5 },
+    log: silentLog,
+  })
+  const lose = (): void => {
+    const [connection] = connections.splice(0, 1)
+    ;(connection as unknown as EventTarget).dispatchEvent(new Event('close'))
+    events.dispatchEvent(new Event('peer:disconnect'))
+  }
+  return { redial, forward, timers, dialled, connections, lose, answer: (does: boolean) => (answers = does) }
+}
+
+describe('redialling', () => {
+  test('doubles the pause up to its bound, and never gives up', async () => {
+    const { redial, forward, dialled } = world({ bootstrap: ['/ip4/1.2.3.4/tcp/1'] })
+    redial.start()
+    await turns()
+    await forward(40_000)
+    assert.deepEqual(
+      dialled.map(({ atMs }) => atMs),
+      [0, 1000, 3000, 7000, 15_000, 23_000, 31_000, 39_000],
+    )
+    redial.stop()
+  })
+
+  test('dials peers met before that are of our kind, as many as are missing', async () => {
+    const { redial, dialled } = world({ known: [2, 3, 4, 99], connectionsMin: 2 })
+    redial.start()
+    await turns()
+    assert.equal(dialled.length, 2)
+    assert.ok(dialled.every(({ target }) => [2, 3, 4].map((number) => peerOf(number).toString()).includes(target)))
+    redial.stop()
+  })
+
+  test('neither dials itself, nor whom it has, nor anybody once it has enough', async () => {
+    const self = `/ip4/1.2.3.4/tcp/9/p2p/${peerOf(1).toString()}`
+    const { redial, forward, dialled, answer } = world({ bootstrap: [self, '/ip4/1.2.3.4/tcp/1'], connectionsMin: 2 })
+    answer(true)
+    redial.start()
+    await turns()
+    await forward(60_000)
+    assert.deepEqual(
+      dialled.map(({ target }) => target),
+      ['/ip4/1.2.3.4/tcp/1'],
+    )
+    redial.stop()
+
+    const enough = world({ known: [4], connectionsMin: 0 })
+    enough.redial.start()
+    await turns()
+    await enough.forward(60_000)
+    assert.deepEqual(enough.dialled, [])
+    enough.redial.stop()
+  })
+
+  test('counts a connection that does not last as a failure, and forgives one that does', async () => {
+    const { redial, forward, dialled, answer, lose } = world({ bootstrap: ['/ip4/1.2.3.4/tcp/1'] })
+    answer(true)
+    redial.start()
+    await turns()
+    for (const [atMs, pauseMs] of [
+      [0, 1000],
+      [1000, 2000],
+      [3000, 4000],
+    ] as const) {
+      assert.equal(dialled.at(-1)?.atMs, atMs)
+      lose()
+      await turns()
+      await forward(pauseMs)
+    }
+    assert.equal(dialled.at(-1)?.atMs, 7000)
+    await forward(60_000)
+    assert.equal(dialled.length, 4)
+    for (const atMs of [67_000, 68_000]) {
+      lose()
+      await turns()
+      await forward(1000)
+      assert.equal(dialled.at(-1)?.atMs, atMs, 'at once, and then after the first pause')
+    }
+    redial.stop()
+  })
+
+  test('leaves no timer when it is stopped', async () => {
+    const { redial, forward, timers, dialled } = world({ bootstrap: ['/ip4/1.2.3.4/tcp/1'] })
+    redial.start()
+    await turns()
+    await forward(2000)
+    redial.stop()
+    assert.equal(timers.size, 0)
+    const before = dialled.length
+    await forward(60_000)
+    assert.equal(dialled.length, before)
+  })
+})
