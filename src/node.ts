@@ -352,7 +352,9 @@ export async function createPeer(
     async ready(signal) {
       const isInCompany = (): boolean =>
         host.gossip.meshDegree(topic) > 0 && (offer === null || publisher.acknowledged > 0)
-      await idle(clock, isInCompany, aloneMs, signal)
+      // The first peer of a network has nobody to wait for.
+      const waitMs = options.bootstrap.length === 0 && host.readiness().connections === 0 ? 0 : aloneMs
+      await idle(clock, isInCompany, waitMs, signal)
       const { connections } = host.readiness()
       return {
         connections,

@@ -7,7 +7,7 @@ import type { Directories } from './directories.ts'
 import { ConfigError, exits, type Env } from './error.ts'
 import { lendingByDefault, type Machine } from './capacity.ts'
 import { nearestName } from './nearest.ts'
-import type { OfferOptions, PeerOptions } from './options.ts'
+import type { OfferOptions, PeerOptions, Reach } from './options.ts'
 import { formatMicro } from './quantities.ts'
 import {
   cpuHourMicroDefault,
@@ -71,13 +71,22 @@ export function resolveOptions(said: SaidSettings, machine: Machine, directories
   const network = valueOf(said, 'network') ?? networkDefault
   return {
     network,
-    reach: valueOf(said, 'reach') ?? 'public',
+    reach: valueOf(said, 'reach') ?? reachOf(listenOf(said)),
     dataDir: directories.data,
     listen: listenOf(said),
     bootstrap: valueOf(said, 'bootstrap') ?? [],
     offer: offerOf(said, machine),
     profile: directories.profile,
   }
+}
+
+/** A peer that listens on this machine alone, or on private addresses alone, is meant for a network that reaches as far. */
+function reachOf(listen: readonly string[]): Reach {
+  const isLoopback = (address: string): boolean => /^\/ip4\/127\.|^\/ip6\/::1\//.test(address)
+  const isPrivate = (address: string): boolean =>
+    /^\/ip4\/(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)|^\/ip6\/f[cd]/.test(address)
+  if (listen.every(isLoopback)) return 'loopback'
+  return listen.every((address) => isLoopback(address) || isPrivate(address)) ? 'lan' : 'public'
 }
 
 /** What each setting comes to, in words, for `config show`. */

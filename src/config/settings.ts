@@ -62,7 +62,7 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
   network: single('NAME', `which network to join (default ${networkDefault})`, (text) =>
     fitting(text, networkPattern, 'small letters, digits and -, beginning with a letter, such as main'),
   ),
-  reach: single('REACH', 'public, lan or loopback: which addresses count (default public)', (text) => {
+  reach: single('REACH', 'public, lan or loopback: which addresses count (default: as far as it listens)', (text) => {
     const reach = reaches.find((one) => one === text)
     if (reach === undefined) throw new RangeError(`${JSON.stringify(text)} is none of ${reaches.join(', ')}`)
     return reach

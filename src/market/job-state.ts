@@ -1,7 +1,7 @@
 /** What a requester knows of one of its jobs, and what may happen to it. The machine itself is job-machine.ts. */
 import { watchWakeAtMs, type StartOrder, type WatchState } from '../../protocols/execute/index.ts'
 import { awardWakeAtMs, type AwardState, type Lease, type Notary, type Offer } from '../../protocols/negotiate/index.ts'
-import type { PayState } from '../../protocols/receipt/index.ts'
+import type { PayState, Receipt } from '../../protocols/receipt/index.ts'
 import type { Ending, PeerName, Refusal, Signed } from '../../protocols/wire/index.ts'
 import type { CarryEffect, CarryInput } from './carry.ts'
 import type { JobErrand, JobEvent } from './job-events.ts'
@@ -41,6 +41,8 @@ export type JobPhase =
       readonly watch: WatchState
       readonly pay: PayState
       readonly collected: boolean
+      /** The final receipt, when it came before the outputs were all here. */
+      readonly held: Signed<Receipt> | null
       readonly settleByMs: number
     }
   | {

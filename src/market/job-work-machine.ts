@@ -118,6 +118,7 @@ function onWatchEvents(
         ...phase,
         at: 'collecting',
         collected: false,
+        held: null,
         settleByMs: nowMs + state.terms.collectWithinMs,
       }
       return [
@@ -135,6 +136,29 @@ function onWatchEvents(
   }
 }
 
+/** The provider repeats the final receipt until it is answered; kept, it can be answered as soon as the outputs are here. */
+function holding(
+  phase: At<'collecting'>,
+  { from, message }: Extract<CarryInput, { protocol: 'receipt' }>,
+): At<'collecting'> {
+  const isFinal = message.say === 'receipt' && message.receipt.body.final && from === phase.lease.provider
+  return isFinal ? { ...phase, held: message.receipt } : phase
+}
+
+function onCollected(context: JobContext, state: JobState, phase: At<'collecting'>, nowMs: number): JobStep {
+  const next: At<'collecting'> = { ...phase, collected: true, held: null, settleByMs: nowMs + settleWithinMs }
+  const collected: JobState = { ...state, phase: next }
+  if (phase.held === null) return [collected, [{ do: 'save' }]]
+  const input: Extract<CarryInput, { protocol: 'receipt' }> = {
+    is: 'message',
+    protocol: 'receipt',
+    from: phase.lease.provider,
+    message: { say: 'receipt', receipt: phase.held },
+  }
+  const [paid, effects] = onBilling(context, collected, next, input, resultOf(phase.watch).cid, nowMs)
+  return [paid, [{ do: 'save' }, ...effects]]
+}
+
 export function fromCollecting(
   context: JobContext,
   state: JobState,
@@ -145,12 +169,11 @@ export function fromCollecting(
   const result = resultOf(phase.watch)
   switch (input.is) {
     case 'message':
-      if (input.protocol === 'receipt')
-        return onBilling(context, state, phase, input, phase.collected ? result.cid : null, nowMs)
-      return answer(context, state, phase, input, nowMs)
+      if (input.protocol !== 'receipt') return answer(context, state, phase, input, nowMs)
+      if (phase.collected) return onBilling(context, state, phase, input, result.cid, nowMs)
+      return onBilling(context, { ...state, phase: holding(phase, input) }, holding(phase, input), input, null, nowMs)
     case 'collected':
-      if (input.lease !== phase.lease.id) return [state, []]
-      return [{ ...state, phase: { ...phase, collected: true, settleByMs: nowMs + settleWithinMs } }, [{ do: 'save' }]]
+      return input.lease === phase.lease.id ? onCollected(context, state, phase, nowMs) : [state, []]
     case 'collecting-failed':
       if (input.lease !== phase.lease.id) return [state, []]
       // Outputs that cannot be had are not paid for; another provider may do better.

@@ -4,7 +4,13 @@
  */
 import type { Bid } from '../../protocols/bid/index.ts'
 import type { Exit, Execution, Grant, Meter, StartOrder } from '../../protocols/execute/index.ts'
-import { offerHoldMsMax, type Lease, type Negotiation, type Notary } from '../../protocols/negotiate/index.ts'
+import {
+  leaseIdOf,
+  offerHoldMsMax,
+  type Lease,
+  type Negotiation,
+  type Notary,
+} from '../../protocols/negotiate/index.ts'
 import type { Billing } from '../../protocols/receipt/index.ts'
 import { sha256, type Fault, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
@@ -75,6 +81,7 @@ export class ProviderDesk {
   readonly #byLease = new Map<string, Bench>()
   readonly #work = new Map<string, AbortController>()
   readonly #ended: string[] = []
+  readonly #early = new Map<Bench, Execution>()
   #lending: Lending | null = null
   #stopped = false
 
@@ -129,7 +136,7 @@ export class ProviderDesk {
   /** True when the message is for a lease that is worked here. */
   onExecution(from: PeerName, message: Execution): boolean {
     const bench = this.#byLease.get(message.lease)
-    if (bench === undefined) return false
+    if (bench === undefined) return this.#keepEarly(from, message)
     if (message.say === 'follow') {
       const { hold } = bench.state
       if (hold.at === 'leased' && hold.requester === from) this.#deps.workshop.follow(message.lease, from, message)
@@ -230,7 +237,10 @@ export class ProviderDesk {
     if (event.stage === 'leased') {
       this.counts.won++
       this.#byLease.set(event.lease, bench)
+      const early = this.#early.get(bench)
+      if (early !== undefined) bench.push({ is: 'message', protocol: 'execute', from: event.requester, message: early })
     }
+    this.#early.delete(bench)
     if (event.stage === 'released') this.#byBid.delete(key)
     if (event.stage === 'ended') this.#retire(key, event.lease)
     this.#deps.onEvent(event, bench.state)
@@ -288,6 +298,19 @@ export class ProviderDesk {
         detail: (error as Error).message,
       })
     }
+  }
+
+  /**
+   * START may overtake its COMMIT, since they come on different streams: it waits for the lease, of which an accepted award
+   * already has the id. False when there is no such award.
+   */
+  #keepEarly(from: PeerName, message: Execution): boolean {
+    const isMeant = ({ state: { hold } }: Bench): boolean =>
+      hold.at === 'accepted' && hold.requester === from && leaseIdOf(hold.award.envelope) === message.lease
+    const bench = [...this.#byBid.values()].find(isMeant)
+    if (bench === undefined) return false
+    if (message.say === 'start') this.#early.set(bench, message)
+    return true
   }
 
   #decline(because: string): void {

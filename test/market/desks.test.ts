@@ -194,3 +194,13 @@ test('a provider works no longer for a requester that does not countersign', asy
   assert.notEqual(leaseEnding(worker)?.outcome, 'paid')
   assert.ok(world.clock.nowMs() - 1_700_000_000_000 < 40_000, 'it stopped after one unpaid interval')
 })
+
+test('START may overtake its COMMIT', async () => {
+  const world = new World()
+  const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2)]
+  world.delayMs = (frame) => (frame.say === 'COMMIT' ? 400 : 5)
+  await asker.requester.submit(asker.terms())
+  await world.until(() => ending(asker) !== undefined && leaseEnding(worker) !== undefined)
+  assert.deepEqual([ending(asker)?.outcome, leaseEnding(worker)?.outcome], ['paid', 'paid'], world.story())
+  assert.equal(world.frames.filter((frame) => frame.say === 'START').length, 1, 'and is not sent twice for it')
+})

@@ -45,6 +45,8 @@ export class World {
   /** What becomes of a frame: how many copies arrive. The default is one. */
   fate: (frame: Frame) => number = () => 1
 
+  delayMs: (frame: Frame) => number = () => messageMs
+
   peer(seed: number, options: Partial<PeerOptions> = {}): Peer {
     const peer = new Peer(this, seed, { ...defaults, ...options })
     this.peers.set(peer.name, peer)
@@ -54,7 +56,7 @@ export class World {
   send(frame: Frame): void {
     this.frames.push(frame)
     for (let copies = this.fate(frame); copies > 0; copies--) {
-      this.clock.after(messageMs, () => this.peers.get(frame.to)?.receive(frame))
+      this.clock.after(this.delayMs(frame), () => this.peers.get(frame.to)?.receive(frame))
     }
   }
 
