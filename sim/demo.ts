@@ -122,6 +122,8 @@ async function demo(signal: AbortSignal): Promise<Outcome> {
   say(
     `input      came from ${source.peers} keepers; the requester itself sent ${source.requesterBytes} bytes; ${source.decoded} segments were decoded`,
   )
+  if (source.peers < 4 || source.decoded === 0)
+    throw new Error(`the input came from ${source.peers} keepers, which is not what this shows`)
   if (source.requesterBytes > 0)
     throw new Error('the provider fell back to the requester, which is not what this shows')
   return {
@@ -137,10 +139,9 @@ async function demo(signal: AbortSignal): Promise<Outcome> {
     const lines = (await readFile(join(folder, 'provider.log'), 'utf8'))
       .split('\n')
       .filter((line) => line.includes('input fetched'))
-    const reports = lines.map(
-      (line) => JSON.parse(line) as { sources: { peer: string; bytes: number }[]; decodedSegments: number },
-    )
-    const sources = reports.flatMap((report) => report.sources)
+    // The log writes what is nested as JSON text.
+    const reports = lines.map((line) => JSON.parse(line) as { sources: string; decodedSegments: number })
+    const sources = reports.flatMap((report) => JSON.parse(report.sources) as { peer: string; bytes: number }[])
     return {
       peers: new Set(sources.map(({ peer }) => peer)).size,
       requesterBytes: sources

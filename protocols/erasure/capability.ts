@@ -4,8 +4,7 @@
  */
 import { fromString, toString } from 'uint8arrays'
 
-import { checkedCid, Fault } from '../wire/index.ts'
-import { keyBytes } from './segment.ts'
+import { checkedCid } from '../wire/index.ts'
 
 export type ObjectCapability =
   | { readonly can: 'read'; readonly object: string; readonly key: Uint8Array }
@@ -22,11 +21,12 @@ export function parseObjectCapability(text: string): ObjectCapability | undefine
   const match = /^pleach:(?:verify:([a-z0-9]+)|read:([a-z0-9]+):([A-Za-z0-9_-]{43}))$/.exec(text)
   if (match === null) return undefined
   try {
-    if (match[1] !== undefined) return { can: 'verify', object: checkedCid(match[1], 'object') }
-    const key = fromString(match[3]!, 'base64url')
-    return key.byteLength === keyBytes ? { can: 'read', object: checkedCid(match[2]!, 'object'), key } : undefined
-  } catch (error) {
-    if (error instanceof Fault) return undefined
-    throw error
+    const object = checkedCid((match[1] ?? match[2])!, 'object')
+    return match[3] === undefined
+      ? { can: 'verify', object }
+      : { can: 'read', object, key: fromString(match[3], 'base64url') }
+  } catch {
+    // Not a CID; or a last character with bits that belong to no byte, a second spelling of the same key.
+    return undefined
   }
 }

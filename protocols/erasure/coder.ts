@@ -3,8 +3,8 @@
  *
  * Plain TypeScript. A faster kernel goes behind the same interface; both must give the same bytes (test/vectors).
  */
-import { productTable } from './field.ts'
-import { cauchyMatrix, invertMatrix, multiplyRow, shardsMax, type Matrix } from './matrix.ts'
+import { Kernel } from './kernel.ts'
+import { cauchyMatrix, invertMatrix, multiplyRow, shardsMax } from './matrix.ts'
 
 export interface ErasureCoder {
   readonly k: number
@@ -18,75 +18,63 @@ export interface ErasureCoder {
   reconstruct(strips: readonly (Uint8Array | undefined)[], wanted: readonly number[]): Uint8Array[]
 }
 
+/** `have` are the numbers of the strips that are there. */
 export class NotEnoughStripsError extends Error {
   override readonly name = 'NotEnoughStripsError'
   readonly need: number
   readonly have: readonly number[]
 
   constructor(need: number, have: readonly number[]) {
-    super(`${need} strips are needed, ${have.length} are there (${have.join(', ')})`)
+    super(`${need} strips are needed, ${have.length} are there (${have.join(', ')}): ${need - have.length} are missing`)
     this.need = need
     this.have = have
   }
 }
 
-/** Bytes that are worked on at a time, so that the strip under way stays in the cache of the processor. */
-const chunkBytes = 16 * 1024
+/** Losses that a coder is prepared for at once: an object is read with one or two, and each costs an inversion. */
+const preparedMax = 4
 
 export function createCoder(k: number, m: number): ErasureCoder {
   checkCode(k, m)
   const matrix = cauchyMatrix(k, m)
-  const parityRows = matrix.slice(k)
+  let encoder: Kernel | undefined
+  const prepared = new Map<string, Kernel>()
+
+  const kernelFor = (used: readonly number[], wanted: readonly number[]): Kernel => {
+    const name = `${used.join()}>${wanted.join()}`
+    const known = prepared.get(name)
+    if (known !== undefined) return known
+    const inverse = invertMatrix(used.map((index) => matrix[index]!))
+    const kernel = new Kernel(
+      wanted.map((index) => multiplyRow(matrix[index]!, inverse)),
+      k,
+    )
+    const oldest = prepared.keys().next()
+    if (prepared.size >= preparedMax && oldest.done !== true) prepared.delete(oldest.value)
+    prepared.set(name, kernel)
+    return kernel
+  }
+
   return {
     k,
     m,
     encode(data) {
-      if (data.length !== k) throw new RangeError(`${data.length} strips instead of ${k}`)
-      return applyRows(parityRows, data)
+      encoder ??= new Kernel(matrix.slice(k), k)
+      return encoder.apply(data)
     },
-    reconstruct: (strips, wanted) => reconstruct(matrix, k, strips, wanted),
+    reconstruct(strips, wanted) {
+      if (strips.length > k + m) throw new RangeError(`${strips.length} strips of a code of ${k + m}`)
+      if (wanted.some((index) => matrix[index] === undefined))
+        throw new RangeError(`there is no such strip: ${wanted.join()}`)
+      const have = strips.flatMap((strip, index) => (strip === undefined ? [] : [index]))
+      if (have.length < k) throw new NotEnoughStripsError(k, have)
+      const used = have.slice(0, k)
+      return kernelFor(used, wanted).apply(used.map((index) => strips[index]!))
+    },
   }
 }
 
 export function checkCode(k: number, m: number): void {
   const isLawful = Number.isInteger(k) && Number.isInteger(m) && k >= 1 && m >= 0 && k + m <= shardsMax
   if (!isLawful) throw new RangeError(`${k}+${m} is not a code: 1 ≤ k, 0 ≤ m, k + m ≤ ${shardsMax}`)
-}
-
-function reconstruct(
-  matrix: Matrix,
-  k: number,
-  strips: readonly (Uint8Array | undefined)[],
-  wanted: readonly number[],
-): Uint8Array[] {
-  const have = strips.flatMap((strip, index) => (strip === undefined ? [] : [index]))
-  if (have.length < k) throw new NotEnoughStripsError(k, have)
-  const used = have.slice(0, k)
-  const inverse = invertMatrix(used.map((index) => matrix[index]!))
-  const rows = wanted.map((index) => multiplyRow(matrix[index]!, inverse))
-  return applyRows(
-    rows,
-    used.map((index) => strips[index]!),
-  )
-}
-
-/** Each row of coefficients times the strips. */
-function applyRows(rows: Matrix, strips: readonly Uint8Array[]): Uint8Array[] {
-  const length = strips[0]!.byteLength
-  if (strips.some((strip) => strip.byteLength !== length)) throw new RangeError('strips of different lengths')
-  const outputs = rows.map(() => new Uint8Array(length))
-  const tables = rows.map((row) => Array.from(row, productTable))
-  for (let from = 0; from < length; from += chunkBytes) {
-    const to = Math.min(length, from + chunkBytes)
-    for (const [r, output] of outputs.entries()) {
-      for (const [c, strip] of strips.entries()) {
-        if (rows[r]![c] !== 0) addProduct(output, strip, tables[r]![c]!, from, to)
-      }
-    }
-  }
-  return outputs
-}
-
-function addProduct(output: Uint8Array, strip: Uint8Array, table: Uint8Array, from: number, to: number): void {
-  for (let at = from; at < to; at++) output[at]! ^= table[strip[at]!]!
 }

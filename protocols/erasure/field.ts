@@ -23,8 +23,3 @@ export function invert(value: number): number {
   if (value === 0) throw new RangeError('zero has no inverse')
   return exponents[255 - logarithms[value]!]!
 }
-
-/** `table[x]` is `coefficient · x`: 256 bytes, so that a strip is multiplied by one look-up a byte. */
-export function productTable(coefficient: number): Uint8Array {
-  return Uint8Array.from({ length: fieldSize }, (_, value) => multiply(coefficient, value))
-}

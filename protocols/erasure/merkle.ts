@@ -2,7 +2,7 @@
  * One Merkle tree per shard, in the shape of RFC 6962 (section 2.1) over SHA-256: leaves of 64 KiB, the last may be shorter;
  * a leaf is hashed after a byte 0x00, a node after 0x01, so that neither can pass for the other.
  */
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 
 import { equals } from 'uint8arrays'
 
@@ -10,10 +10,10 @@ import { hashBytes, sha256 } from '../wire/index.ts'
 
 export const leafBytes = 64 * 1024
 const leafPrefix = Uint8Array.of(0x00)
-const nodePrefix = Uint8Array.of(0x01)
+const nodePrefix = 0x01
 
 export function hashLeaf(leaf: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(leafPrefix).update(leaf).digest())
+  return bytesOf(createHash('sha256').update(leafPrefix).update(leaf).digest())
 }
 
 export function leafCount(shardBytes: number): number {
@@ -25,61 +25,137 @@ export function leafLength(shardBytes: number, leaf: number): number {
   return Math.min(leafBytes, shardBytes - leaf * leafBytes)
 }
 
-/** The root over leaf hashes. A shard of no bytes has the hash of nothing as its root, as in RFC 6962. */
-export function rootOf(leaves: readonly Uint8Array[]): Uint8Array {
-  if (leaves.length === 0) return sha256(new Uint8Array())
-  if (leaves.length === 1) return leaves[0]!
-  const half = splitOf(leaves.length)
-  return hashNode(rootOf(leaves.slice(0, half)), rootOf(leaves.slice(half)))
+/** The hashes of the leaves that a strip or a shard falls into. */
+export function hashLeaves(bytes: Uint8Array): Uint8Array[] {
+  return Array.from({ length: leafCount(bytes.byteLength) }, (_, leaf) =>
+    hashLeaf(bytes.subarray(leaf * leafBytes, (leaf + 1) * leafBytes)),
+  )
 }
 
-/** The audit path of one leaf, from the leaf upwards (RFC 6962, section 2.1.1). */
-export function proofOf(leaves: readonly Uint8Array[], leaf: number): Uint8Array[] {
-  if (leaf < 0 || leaf >= leaves.length) throw new RangeError('there is no such leaf')
-  if (leaves.length === 1) return []
-  const half = splitOf(leaves.length)
-  return leaf < half
-    ? [...proofOf(leaves.slice(0, half), leaf), rootOf(leaves.slice(half))]
-    : [...proofOf(leaves.slice(half), leaf - half), rootOf(leaves.slice(0, half))]
+/** The root over leaf hashes that come one after the other. Holds one hash for each level of the tree. */
+export class MerkleBuilder {
+  /** Roots of complete subtrees, the largest first: one for each bit that is set in the number of leaves. */
+  readonly #subtrees: Uint8Array[] = []
+  #leaves = 0
+
+  get leaves(): number {
+    return this.#leaves
+  }
+
+  add(leafHash: Uint8Array): void {
+    let subtree = leafHash
+    // Two subtrees of one size become one of twice the size, as a carry runs through a binary counter.
+    for (let count = this.#leaves; count % 2 === 1; count = (count - 1) / 2) {
+      subtree = hashNode(this.#subtrees.pop()!, subtree)
+    }
+    this.#subtrees.push(subtree)
+    this.#leaves++
+  }
+
+  /** Of the leaves so far. A tree of none has the hash of nothing as its root, as in RFC 6962. */
+  root(): Uint8Array {
+    return this.#subtrees.length === 0
+      ? sha256(new Uint8Array())
+      : this.#subtrees.reduceRight((right, left) => hashNode(left, right))
+  }
 }
 
-/** Whether this leaf, at this place of a tree of so many, leads to the root. */
+export function rootOf(leafHashes: Iterable<Uint8Array>): Uint8Array {
+  const builder = new MerkleBuilder()
+  for (const hash of leafHashes) builder.add(hash)
+  return builder.root()
+}
+
+/** A whole tree, for whoever proves leaves: 64 bytes of memory for each leaf. */
+export class MerkleTree {
+  /** Hashes of each level, one after the other: the leaves first, the root last. */
+  readonly #levels: Uint8Array[]
+
+  /** `leafHashes`: all of them, one after the other, at least one. */
+  constructor(leafHashes: Uint8Array) {
+    if (leafHashes.byteLength === 0 || leafHashes.byteLength % hashBytes !== 0) {
+      throw new RangeError(`${leafHashes.byteLength} bytes are not the hashes of leaves`)
+    }
+    this.#levels = [leafHashes]
+    for (let level = leafHashes; level.byteLength > hashBytes;) {
+      level = levelAbove(level)
+      this.#levels.push(level)
+    }
+  }
+
+  get root(): Uint8Array {
+    return this.#levels.at(-1)!
+  }
+
+  get leaves(): number {
+    return this.#levels[0]!.byteLength / hashBytes
+  }
+
+  leafHash(leaf: number): Uint8Array {
+    return hashAt(this.#levels[0]!, leaf)
+  }
+
+  /** The audit path of one leaf, from the leaf upwards (RFC 6962, section 2.1.1). */
+  proof(leaf: number): Uint8Array[] {
+    if (leaf < 0 || leaf >= this.leaves) throw new RangeError('there is no such leaf')
+    const path: Uint8Array[] = []
+    let at = leaf
+    for (const level of this.#levels.slice(0, -1)) {
+      const sibling = at % 2 === 0 ? at + 1 : at - 1
+      // The last of an odd number has no sibling: it is its own parent.
+      if (sibling * hashBytes < level.byteLength) path.push(hashAt(level, sibling))
+      at = Math.floor(at / 2)
+    }
+    return path
+  }
+}
+
+/** Whether this leaf, at this place of a tree of so many, leads to the root (RFC 9162, section 2.1.3.2). */
 export function verifyProof(
   root: Uint8Array,
   leaf: number,
   leaves: number,
-  hash: Uint8Array,
+  leafHash: Uint8Array,
   proof: readonly Uint8Array[],
 ): boolean {
   if (leaf < 0 || leaf >= leaves || proof.some((step) => step.byteLength !== hashBytes)) return false
-  const computed = climb(leaf, leaves, hash, proof, proof.length)
-  return computed !== undefined && equals(computed, root)
-}
-
-function climb(
-  leaf: number,
-  leaves: number,
-  hash: Uint8Array,
-  proof: readonly Uint8Array[],
-  steps: number,
-): Uint8Array | undefined {
-  if (leaves === 1) return steps === 0 ? hash : undefined
-  if (steps === 0) return undefined
-  const half = splitOf(leaves)
-  const sibling = proof[steps - 1]!
-  if (leaf < half) {
-    const left = climb(leaf, half, hash, proof, steps - 1)
-    return left === undefined ? undefined : hashNode(left, sibling)
+  let climbed = leafHash
+  let [at, last] = [leaf, leaves - 1]
+  for (const sibling of proof) {
+    if (last === 0) return false
+    if (at % 2 === 1 || at === last) {
+      climbed = hashNode(sibling, climbed)
+      // Levels at which the last node has no sibling are climbed without a step of the proof.
+      while (at % 2 === 0 && at > 0) [at, last] = [at / 2, last / 2]
+    } else climbed = hashNode(climbed, sibling)
+    ;[at, last] = [Math.floor(at / 2), Math.floor(last / 2)]
   }
-  const right = climb(leaf - half, leaves - half, hash, proof, steps - 1)
-  return right === undefined ? undefined : hashNode(sibling, right)
+  return last === 0 && equals(climbed, root)
 }
 
-/** The largest power of two smaller than `count`. */
-function splitOf(count: number): number {
-  return 2 ** (Math.ceil(Math.log2(count)) - 1)
+function levelAbove(level: Uint8Array): Uint8Array {
+  const count = level.byteLength / hashBytes
+  const above = new Uint8Array(Math.ceil(count / 2) * hashBytes)
+  for (let index = 0; index < count; index += 2) {
+    const left = hashAt(level, index)
+    above.set(index + 1 < count ? hashNode(left, hashAt(level, index + 1)) : left, (index / 2) * hashBytes)
+  }
+  return above
+}
+
+function hashAt(level: Uint8Array, index: number): Uint8Array {
+  return level.subarray(index * hashBytes, (index + 1) * hashBytes)
 }
 
 function hashNode(left: Uint8Array, right: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(nodePrefix).update(left).update(right).digest())
+  const node = new Uint8Array(1 + 2 * hashBytes)
+  node[0] = nodePrefix
+  node.set(left, 1)
+  node.set(right, 1 + hashBytes)
+  return bytesOf(hash('sha256', node, 'buffer'))
+}
+
+/** A plain array, not a Buffer, which prints and compares differently. */
+function bytesOf(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
 }

@@ -8,8 +8,11 @@ import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { concat, fromString } from 'uint8arrays'
 
 import type { Code } from './code.ts'
+import { leafBytes } from './merkle.ts'
 
 export const stripBytesMax = 1024 * 1024
+/** Leaves of a full strip. */
+export const leavesPerStrip = stripBytesMax / leafBytes
 export const tagBytes = 16
 export const keyBytes = 32
 const nonceBytes = 12
@@ -69,14 +72,19 @@ export function openSegment(
   strips: readonly Uint8Array[],
 ): Uint8Array | undefined {
   const padded = concat([...strips])
-  const decrypt = createDecipheriv(cipher, key, nonceOf(segment))
+  const end = plainBytes + tagBytes
+  // The cipher says nothing about the padding. Were it left unchecked, two objects could differ in nothing a reader sees.
+  if (padded.byteLength < end || padded.subarray(end).some((byte) => byte !== 0)) return undefined
+  const decrypt = createDecipheriv(cipher, key, nonceOf(segment), { authTagLength: tagBytes })
   decrypt.setAAD(associatedData(segment, isLast))
-  decrypt.setAuthTag(padded.subarray(plainBytes, plainBytes + tagBytes))
+  decrypt.setAuthTag(padded.subarray(plainBytes, end))
+  const plain = decrypt.update(padded.subarray(0, plainBytes))
   try {
-    return new Uint8Array(concat([decrypt.update(padded.subarray(0, plainBytes)), decrypt.final()]))
+    decrypt.final()
   } catch {
     return undefined
   }
+  return new Uint8Array(plain.buffer, plain.byteOffset, plain.byteLength)
 }
 
 /** The key is used for one object only, so the number of the segment makes a nonce that never comes twice. */

@@ -27,9 +27,9 @@ export const command = defineCommand({
     const withoutEffect = file?.withoutEffect ?? []
     if (terminal.json) await terminal.printJson({ v: 1, settings, withoutEffect, configFile, data, socket })
     else {
-      const rows = settings.map(({ name, value, origin }) => [name, safe(value, 400), origin])
-      const shown = flags.origin ? table(['SETTING', 'VALUE', 'ORIGIN'], rows) : table(['SETTING', 'VALUE'], rows)
-      await terminal.print(...shown)
+      const columns = flags.origin ? ['SETTING', 'VALUE', 'ORIGIN'] : ['SETTING', 'VALUE']
+      const rows = settings.map(({ name, value, origin }) => [name, safe(value, 400), origin].slice(0, columns.length))
+      await terminal.print(...table(columns, rows))
       for (const key of withoutEffect) terminal.note(`${safe(key)} has no effect here`)
       terminal.note(`data in ${data}, settings in ${configFile}${file === undefined ? ' (no such file)' : ''}`)
     }

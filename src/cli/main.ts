@@ -1,5 +1,5 @@
 /** From the words of a command line to an exit code. */
-import { exits } from '../config/error.ts'
+import { exits, type Env } from '../config/error.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { parseArguments } from './arguments.ts'
 import type { Command } from './command.ts'
@@ -16,7 +16,7 @@ export async function main(args: readonly string[]): Promise<never> {
   })
   let exit: number
   try {
-    exit = await dispatch(args, terminal)
+    exit = await dispatch(args, terminal, process.env)
   } catch (thrown) {
     if (thrown instanceof Interrupted) exit = exits.interrupted
     else {
@@ -29,22 +29,23 @@ export async function main(args: readonly string[]): Promise<never> {
   process.exit(exit)
 }
 
-async function dispatch([name, ...args]: readonly string[], terminal: Terminal): Promise<number> {
-  if (name === undefined || name === '--help' || name === '-h') return run('help', args, terminal)
+/** Answers with the exit code; throws what main() shows. */
+export async function dispatch([name, ...args]: readonly string[], terminal: Terminal, env: Env): Promise<number> {
+  if (name === undefined || name === '--help' || name === '-h') return run('help', args, terminal, env)
   if (name === '--version') {
     const { default: manifest } = await import('../../package.json', { with: { type: 'json' } })
     if (terminal.json) await terminal.printJson({ v: 1, version: manifest.version, node: process.versions.node })
     else await terminal.print(`pleach ${manifest.version}`)
     return exits.ok
   }
-  if (Object.hasOwn(commands, name)) return run(name, args, terminal)
+  if (Object.hasOwn(commands, name)) return run(name, args, terminal, env)
   const shown = JSON.stringify(name.slice(0, 40))
   if (name.startsWith('-'))
     throw usage(`${shown} stands before the command`, 'flags follow it', 'pleach COMMAND [flags]')
   throw usage(`${shown} is not a command`, `it is not known${didYouMean(name, Object.keys(commands))}`, 'pleach help')
 }
 
-async function run(name: string, args: readonly string[], terminal: Terminal): Promise<number> {
+async function run(name: string, args: readonly string[], terminal: Terminal, env: Env): Promise<number> {
   const command = await commands[name]!.load()
   const { flags, positionals, rest } = parseArguments(name, command, args)
   if (flags['help'] === true) {
@@ -54,7 +55,7 @@ async function run(name: string, args: readonly string[], terminal: Terminal): P
   }
   const interrupt = new AbortController()
   if (command.handlesSignals !== true) listenForInterrupt(interrupt)
-  const invocation = { flags, positionals, rest, terminal, env: process.env, signal: interrupt.signal }
+  const invocation = { flags, positionals, rest, terminal, env, signal: interrupt.signal }
   return command.run(invocation as unknown as Parameters<Command['run']>[0])
 }
 

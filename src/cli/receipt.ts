@@ -35,7 +35,7 @@ export const command = defineCommand({
     if (verb === 'show') {
       const client = await connect(invocation)
       // A file to be kept: laid out for reading, the same with --json or without.
-      await terminal.print(JSON.stringify(await client.receiptFile(what), undefined, 2))
+      await terminal.printJson(await client.receiptFile(what), 2)
       return exits.ok
     }
     const { verifyReceiptFile } = await import('../../protocols/receipt/verify.ts')

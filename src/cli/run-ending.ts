@@ -13,22 +13,18 @@ export type RunEnding =
 /** A program may say more than a process can: 256 must not become 0. */
 const exitCodeMax = 255
 
-/** By the reason of the result or the code of the ending: exit code, what it means, what one can do. */
+/** By the code of the ending, or the reason of the result in the same spelling: exit code, what it means, what one can do. */
 const meanings: Readonly<Record<string, readonly [exit: number, why: string, cure: string]>> = {
-  trapped: [exits.fault, 'the program broke off (a trap)', 'pleach logs JOB'],
-  'wall-limit': [exits.unreachable, 'it ran longer than it was given', 'give it more: --timeout 1h'],
-  'memory-limit': [exits.fault, 'it wanted more memory than it was given', 'give it more: --memory 2Gi'],
-  'output-limit': [exits.fault, 'it wrote more to /out than it may', 'give it more: outputBytes in a job file'],
-  'log-limit': [exits.fault, 'it printed more than it may', 'give it more: logBytes in a job file'],
-  'module-invalid': [exits.usage, 'the module is not one that can be run', 'check that it is a WASI preview 1 module'],
-  'inputs-missing': [exits.unreachable, 'the provider could not fetch the inputs', 'pleach peers'],
-  'provider-failed': [exits.fault, 'the provider failed', 'allow another one: --retries 3'],
+  TRAPPED: [exits.fault, 'the program broke off (a trap)', 'pleach logs JOB'],
+  WALL_LIMIT: [exits.unreachable, 'it ran longer than it was given', 'give it more: --timeout 1h'],
+  MEMORY_LIMIT: [exits.fault, 'it wanted more memory than it was given', 'give it more: --memory 2Gi'],
+  OUTPUT_LIMIT: [exits.fault, 'it wrote more to /out than it may', 'give it more: outputBytes in a job file'],
+  LOG_LIMIT: [exits.fault, 'it printed more than it may', 'give it more: logBytes in a job file'],
+  MODULE_INVALID: [exits.usage, 'the module is not one that can be run', 'check that it is a WASI preview 1 module'],
+  INPUTS_MISSING: [exits.unreachable, 'the provider could not fetch the inputs', 'pleach peers'],
+  PROVIDER_FAILED: [exits.fault, 'the provider failed', 'allow another one: --retries 3'],
   CANCELLED: [exits.interrupted, 'it was cancelled', 'pleach jobs'],
-  RESULT_DIFFERS: [
-    exits.unverified,
-    'what the provider claims is not what it did',
-    'pleach run it again: another is chosen',
-  ],
+  RESULT_DIFFERS: [exits.unverified, 'what the provider claims is not what it did', 'run it again: another is chosen'],
   WALL_TIME: [exits.unverified, 'the provider charges for more time than has passed', 'pleach receipts'],
   OVER_BUDGET: [exits.budget, 'it would cost more than was allowed', 'allow more: --max-cost'],
   LEDGER_FAILED: [exits.localResource, 'this peer could not write its ledger', 'df -h'],
@@ -46,10 +42,11 @@ export function runEnding(job: JobView, explanation: MatchExplanation | null): R
   const isDisproved = Object.hasOwn(meanings, job.code) && meanings[job.code]![0] === exits.unverified
   if (job.exitCode !== null && !isDisproved) return { exit: Math.min(job.exitCode, exitCodeMax) }
   if (job.code === 'NO_MATCH') return { exit: exits.noMatch, problem: noMatchProblem(explanation) }
-  const key = [job.code, job.reason ?? ''].find((one) => Object.hasOwn(meanings, one))
-  const [exit, why, cure] = key === undefined ? (job.stage === 'expired' ? expired : refused) : meanings[key]!
-  const code =
-    job.code === '' || job.code === 'PAID' ? (job.reason ?? 'FAULT').toUpperCase().replaceAll('-', '_') : job.code
+  const reason = (job.reason ?? 'FAULT').toUpperCase().replaceAll('-', '_')
+  // Paid, and without an exit code: the work ended by the reason that the result gives.
+  const code = job.code === '' || job.code === 'PAID' ? reason : job.code
+  const known = [code, reason].find((one) => Object.hasOwn(meanings, one))
+  const [exit, why, cure] = known === undefined ? (job.stage === 'expired' ? expired : refused) : meanings[known]!
   const detail = job.detail === '' ? '' : `: ${safe(job.detail, 300)}`
   return {
     exit,

@@ -82,7 +82,9 @@ async function follow(
     timeline.flush()
     throw new Failure(withJob(problem, ended, held))
   }
-  const receipt = (await client.receipts()).find(({ lease }) => lease === ended.lease)
+  // The job is over; that the peer should go away just now takes nothing from its result.
+  const receipts = await client.receipts().catch(() => [])
+  const receipt = receipts.find(({ lease }) => lease === ended.lease)
   timeline.finish(ended, receipt)
   if (terminal.json) await terminal.printJson({ v: 1, job: ended, exitCode: exit, ...held, receipt: receipt ?? null })
   return exit

@@ -70,8 +70,9 @@ export class Terminal {
     if (lines.length > 0) await this.data(`${lines.join('\n')}\n`)
   }
 
-  async printJson(value: unknown): Promise<void> {
-    await this.data(`${jsonText(value)}\n`)
+  /** On one line; `indent` lays it out for reading. */
+  async printJson(value: unknown, indent = 0): Promise<void> {
+    await this.data(`${jsonText(value, indent)}\n`)
   }
 
   /** Something about what is going on, for a person. */
@@ -134,8 +135,8 @@ async function flushed(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 /** JSON in which nothing can act on a terminal. */
-function jsonText(value: unknown): string {
-  return JSON.stringify(value).replaceAll(
+function jsonText(value: unknown, indent: number): string {
+  return JSON.stringify(value, undefined, indent).replaceAll(
     /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )

@@ -64,7 +64,7 @@ async function serve(
 ): Promise<number> {
   const startedMs = performance.now()
   const stop = listenForStop()
-  const log = createLog(terminal, 'info')
+  const log = createLog(terminal, terminal.quiet ? 'error' : 'info')
   const { createPeer } = await import('../node.ts')
   const peer: ForegroundPeer = await createPeer(options, { clock: realClock, random: realRandom, log })
   try {

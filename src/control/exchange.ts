@@ -44,8 +44,9 @@ export function sendError(response: ServerResponse, thrown: unknown): void {
     response.end(`${JSON.stringify(view)}\n`)
     return
   }
-  // What is left of a refused body is not read; the connection cannot serve another request.
-  response.setHeader('connection', 'close')
+  // Closing on somebody who still writes would lose the answer: they see a broken pipe. So what is left of the body is
+  // thrown away as it comes, until they have read why and close, or the time for a request is over.
+  if (!response.req.complete) response.setHeader('connection', 'keep-alive')
   sendJson(response, view, statusOf(view))
 }
 

@@ -16,6 +16,8 @@ import { findRoute, type Household } from './routes.ts'
 
 /** Requests of one owner at once: more is a program gone wild. */
 const connectionsMax = 256
+/** A request comes from this machine and has at most a mebibyte. */
+const requestWithinMs = 30_000
 /** How long an answer that is under way may take to end when the server closes. */
 const closeWithinMs = 1_000
 
@@ -40,6 +42,7 @@ export async function serveControl(
     void exchange(request, response, house, closing.signal, log)
   })
   server.maxConnections = connectionsMax
+  server.requestTimeout = requestWithinMs
   await listen(server, socket)
   chmodSync(socket, 0o600)
   return {

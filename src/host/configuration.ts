@@ -14,7 +14,7 @@ import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Libp2pOptions } from 'libp2p'
 
-import { isWithin } from './address.ts'
+import { isWithin, withoutPeer } from './address.ts'
 import type { Gater } from './gater.ts'
 import { gossipService, type GossipSub } from './gossip.ts'
 import type { Identity } from './identity.ts'
@@ -48,7 +48,7 @@ export interface NodeSettings {
 
 export function configurationOf(settings: NodeSettings): Libp2pOptions<Services> {
   const { network, reach, listen, announce, identity, datastore, judge, gater, limits } = settings
-  const announced = new Set(announce.map(String))
+  const announced = new Set(announce.map(withoutPeer))
   return {
     start: false,
     privateKey: identity.privateKey,
@@ -60,9 +60,7 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
       listen: listen.map(String),
       appendAnnounce: [...announced],
       announceFilter: (addresses) =>
-        addresses.filter(
-          (address) => announced.has(address.decapsulate('/p2p').toString()) || isWithin(reach, address),
-        ),
+        addresses.filter((address) => announced.has(withoutPeer(address)) || isWithin(reach, address)),
     },
     transports: [tcp({ maxConnections: limits.connectionsMax + limits.inboundPendingMax })],
     connectionEncrypters: [noise()],

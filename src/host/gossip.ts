@@ -69,10 +69,17 @@ export function gossipService(
   }
 }
 
-/** Whether a connection carries gossip from us to the peer. */
+/**
+ * Whether a connection carries gossip from us to the peer. A stream that either side has closed for writing does not: that
+ * is what is left of one when gossipsub, here or there, has forgotten the peer.
+ */
 export function hasGossipStream(connection: Connection): boolean {
   return connection.streams.some(
-    ({ protocol, direction }) => direction === 'outbound' && protocol.startsWith(gossipProtocolPrefix),
+    ({ protocol, direction, writeStatus, remoteWriteStatus }) =>
+      direction === 'outbound' &&
+      protocol.startsWith(gossipProtocolPrefix) &&
+      writeStatus === 'writable' &&
+      remoteWriteStatus === 'writable',
   )
 }
 

@@ -2,6 +2,7 @@
 import type { Libp2p, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
+import type { PeerName } from '../../protocols/wire/peer.ts'
 import type { Random } from '../environment.ts'
 import { peerAt, withoutPeer } from './address.ts'
 import { speaksGossip } from './gossip.ts'
@@ -9,6 +10,8 @@ import { speaksGossip } from './gossip.ts'
 export interface Candidate {
   /** Names the candidate over several looks. */
   readonly key: string
+  /** Who should be there; undefined when the address does not say. */
+  readonly peer: PeerName | undefined
   readonly target: PeerId | Multiaddr
 }
 
@@ -25,7 +28,7 @@ export function unconnectedBootstrap(node: KnowingNode, bootstrap: readonly Mult
       if (peer === node.peerId.toString()) return false
       return peer === undefined ? !addresses.has(withoutPeer(address)) : !peers.has(peer)
     })
-    .map((address) => ({ key: withoutPeer(address), target: address }))
+    .map((address) => ({ key: withoutPeer(address), peer: peerAt(address), target: address }))
 }
 
 /** Some peers of our kind that were met before, and to which there is no connection; which ones is left to chance. */
@@ -39,7 +42,7 @@ export async function unconnectedPeers(node: KnowingNode, random: Random, countM
     // A reservoir: after any number of peers each has had the same chance to be among those kept.
     seen += 1
     const place = candidates.length < countMax ? candidates.length : Math.floor(random.float() * seen)
-    if (place < countMax) candidates[place] = { key, target: peer.id }
+    if (place < countMax) candidates[place] = { key, peer: key, target: peer.id }
   })
   return candidates
 }

@@ -39,7 +39,8 @@ const attemptsKeptMax = 1024
 export function createRedial({ node, bootstrap, dialler, limits, clock, random, log }: RedialInit): Redial {
   const attempts = new Map<string, Attempts>()
   const stopping = new AbortController()
-  let cancelLook = (): void => {}
+  /** When the next look is, and how to call it off. */
+  let next: { readonly atMs: number; readonly cancel: () => void } | undefined
   let looking = false
   let again = false
 
@@ -84,7 +85,8 @@ export function createRedial({ node, bootstrap, dialler, limits, clock, random, 
     const missing = limits.connectionsMin - node.getConnections().length
     if (missing <= 0) return limits.lookEveryMs
     const typed = unconnectedBootstrap(node, bootstrap)
-    const met = await unconnectedPeers(node, random, missing)
+    const named = new Set(typed.map(({ peer }) => peer))
+    const met = (await unconnectedPeers(node, random, missing)).filter(({ peer }) => !named.has(peer))
     const nowMs = clock.monotonicMs()
     const known = [...typed, ...met].map((candidate) => ({ candidate, attempt: attemptsAt(candidate.key) }))
     const idle = known.filter(({ attempt }) => !attempt.running)
@@ -94,7 +96,8 @@ export function createRedial({ node, bootstrap, dialler, limits, clock, random, 
   }
 
   const lookNow = (): void => {
-    cancelLook()
+    next?.cancel()
+    next = undefined
     if (stopping.signal.aborted) return
     if (looking) {
       again = true
@@ -115,21 +118,27 @@ export function createRedial({ node, bootstrap, dialler, limits, clock, random, 
       })
   }
 
+  /** A look that comes sooner anyway stays, so that a stream of losses does not put it off for ever. */
   const lookSoon = (delayMs: number): void => {
-    cancelLook()
-    if (!stopping.signal.aborted) cancelLook = clock.after(delayMs, lookNow)
+    const atMs = clock.monotonicMs() + delayMs
+    if (stopping.signal.aborted || (next !== undefined && next.atMs <= atMs)) return
+    next?.cancel()
+    next = { atMs, cancel: clock.after(delayMs, lookNow) }
   }
+
+  // Not at once: gossipsub hears of the loss late, and would take a new connection for the lost one and forget the peer.
+  const onLoss = (): void => lookSoon(limits.redialAfterMs)
 
   return {
     start() {
-      node.addEventListener('peer:disconnect', lookNow)
+      node.addEventListener('peer:disconnect', onLoss)
       lookNow()
     },
 
     stop() {
       stopping.abort(new Error('the host stops'))
-      node.removeEventListener('peer:disconnect', lookNow)
-      cancelLook()
+      node.removeEventListener('peer:disconnect', onLoss)
+      next?.cancel()
     },
   }
 }

@@ -17,7 +17,7 @@ const forgetMs = 3_600_000
 export interface WatchdogInit {
   readonly node: Pick<Libp2p, 'getConnections' | 'peerStore' | 'hangUp'>
   readonly dialler: Dialler
-  readonly limits: Pick<HostLimits, 'gossipStreamMissingMs' | 'lookEveryMs' | 'stopMs'>
+  readonly limits: Pick<HostLimits, 'gossipStreamMissingMs' | 'lookEveryMs' | 'redialAfterMs' | 'stopMs'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -43,6 +43,8 @@ export function createWatchdog({ node, dialler, limits, clock, log }: WatchdogIn
     log('info', 'redialling a peer that has no gossip stream', { peer: peer.toString() })
     using deadline = clock.deadline(limits.stopMs, stopping.signal)
     await node.hangUp(peer, { signal: deadline.signal })
+    // Both sides' gossipsub must have dealt with the loss first, or they take the new connection for the lost one.
+    await clock.sleep(limits.redialAfterMs, stopping.signal)
     await dialler.dial(peer, stopping.signal)
   }
 

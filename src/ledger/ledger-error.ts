@@ -39,6 +39,7 @@ const sqliteLocked = 6
 const sqliteIoError = 10
 const sqliteCorrupt = 11
 const sqliteFull = 13
+const sqliteCannotOpen = 14
 const sqliteNotADatabase = 26
 
 /** An error of SQLite as a LedgerError; any other as it is. `holder` finds the process that has the file. */
@@ -59,7 +60,8 @@ export function explain(error: unknown, path: string, holder: () => number | und
     case sqliteFull:
       return new LedgerError('LEDGER_FULL', `there is no room to write to ${path}`, error)
     case sqliteIoError:
-      return new LedgerError('LEDGER_BROKEN', `${path} cannot be written: ${said}`, error)
+    case sqliteCannotOpen:
+      return new LedgerError('LEDGER_BROKEN', `${path} cannot be read or written: ${said}`, error)
     default:
       return error
   }

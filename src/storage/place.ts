@@ -18,7 +18,11 @@ export class PlacementError extends Error {
   readonly missing: readonly number[]
   readonly reasons: readonly { readonly peer: PeerName; readonly reason: string }[]
 
-  constructor(placed: readonly Placed[], missing: readonly number[], reasons: readonly { peer: PeerName; reason: string }[]) {
+  constructor(
+    placed: readonly Placed[],
+    missing: readonly number[],
+    reasons: readonly { peer: PeerName; reason: string }[],
+  ) {
     const why =
       reasons.length === 0
         ? 'there are no keepers'

@@ -5,11 +5,10 @@
 import { mkdir, open, readFile, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import { concat } from 'uint8arrays'
+import { concat, equals } from 'uint8arrays'
 
-import { hashLeaf, leafBytes, leafCount, leafLength, proofOf, rootOf } from '../../protocols/erasure/index.ts'
+import { MerkleTree, hashLeaf, leafBytes, leafLength, rootOf } from '../../protocols/erasure/index.ts'
 import type { ShardSource } from '../../protocols/transfer/index.ts'
-import { hashBytes } from '../../protocols/wire/index.ts'
 
 /** Stored bytes are not what they were when they were written: our disk's fault, nobody else's. */
 export class DamagedShardError extends Error {
@@ -63,10 +62,7 @@ export class ShardFiles {
     try {
       const { size } = await file.stat()
       const flat = new Uint8Array(await readFile(`${path}.leaves`))
-      const leaves = Array.from({ length: leafCount(size) }, (_, leaf) =>
-        flat.subarray(leaf * hashBytes, (leaf + 1) * hashBytes),
-      )
-      return sourceOf(root, file, size, leaves)
+      return sourceOf(root, file, size, new MerkleTree(flat))
     } catch (error) {
       await file.close()
       throw error
@@ -157,15 +153,15 @@ export class ShardWriter {
 }
 
 /** Proofs are made from the kept hashes; a leaf that no longer has its hash is not given out. */
-function sourceOf(root: string, file: FileHandle, shardBytes: number, leaves: readonly Uint8Array[]): ShardSource {
+function sourceOf(root: string, file: FileHandle, shardBytes: number, tree: MerkleTree): ShardSource {
   return {
     shardBytes,
     async leaf(leaf) {
       const bytes = new Uint8Array(leafLength(shardBytes, leaf))
       await file.read(bytes, 0, bytes.byteLength, leaf * leafBytes)
       const hash = hashLeaf(bytes)
-      if (!hash.every((byte, index) => byte === leaves[leaf]![index])) throw new DamagedShardError(root, leaf)
-      return { bytes, proof: proofOf(leaves, leaf) }
+      if (!equals(hash, tree.leafHash(leaf))) throw new DamagedShardError(root, leaf)
+      return { bytes, proof: tree.proof(leaf) }
     },
     close: async () => file.close(),
   }

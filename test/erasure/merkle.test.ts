@@ -1,10 +1,23 @@
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
 import { test } from 'node:test'
 
 import fc from 'fast-check'
-import { fromString, toString } from 'uint8arrays'
+import { concat, fromString, toString } from 'uint8arrays'
 
-import { hashLeaf, proofOf, rootOf, verifyProof } from '../../protocols/erasure/index.ts'
+import { MerkleBuilder, MerkleTree, hashLeaf, hashLeaves, rootOf, verifyProof } from '../../protocols/erasure/index.ts'
+
+const leavesOf = (count: number) =>
+  Array.from({ length: count }, (_, index) => hashLeaf(Uint8Array.of(index, index >> 8)))
+
+/** The definition of RFC 6962, section 2.1, word for word. */
+function headOf(leaves: readonly Uint8Array[]): Uint8Array {
+  if (leaves.length === 1) return leaves[0]!
+  let split = 1
+  while (split * 2 < leaves.length) split *= 2
+  const node = concat([Uint8Array.of(1), headOf(leaves.slice(0, split)), headOf(leaves.slice(split))])
+  return fromString(hash('sha256', node, 'hex'), 'hex')
+}
 
 test('roots are those of RFC 6962 (the test vectors of certificate-transparency)', () => {
   const inputs = ['', '00', '10', '2021', '3031', '40414243', '5051525354555657', '606162636465666768696a6b6c6d6e6f']
@@ -21,27 +34,70 @@ test('roots are those of RFC 6962 (the test vectors of certificate-transparency)
   assert.equal(toString(rootOf(leaves), 'hex'), '5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328')
 })
 
-test('every leaf has a proof, and no other leaf, place or size passes with it', () => {
+test('builder and tree agree with the definition for every size, and at every moment', () => {
+  const builder = new MerkleBuilder()
+  for (let count = 1; count <= 130; count++) {
+    const leaves = leavesOf(count)
+    builder.add(leaves.at(-1)!)
+    const expected = headOf(leaves)
+    assert.deepEqual(builder.root(), expected, `${count} leaves, one after the other`)
+    assert.equal(builder.leaves, count)
+    const tree = new MerkleTree(concat(leaves))
+    assert.deepEqual(tree.root, expected, `${count} leaves at once`)
+    assert.equal(tree.leaves, count)
+    for (const [leaf, hash] of leaves.entries()) {
+      assert.equal(verifyProof(expected, leaf, count, hash, tree.proof(leaf)), true, `leaf ${leaf} of ${count}`)
+    }
+  }
+})
+
+test('no other leaf, place or proof passes for one', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 70 }), fc.nat(), fc.nat(), (count, pick, other) => {
-      const leaves = Array.from({ length: count }, (_, index) => hashLeaf(Uint8Array.of(index)))
-      const root = rootOf(leaves)
+      const leaves = leavesOf(count)
+      const tree = new MerkleTree(concat(leaves))
       const leaf = pick % count
-      const proof = proofOf(leaves, leaf)
-      assert.equal(verifyProof(root, leaf, count, leaves[leaf]!, proof), true)
+      const proof = tree.proof(leaf)
+      const passes = (at: number, hash: Uint8Array, steps: readonly Uint8Array[]) =>
+        verifyProof(tree.root, at, count, hash, steps)
+      assert.equal(passes(leaf, leaves[leaf]!, proof), true)
       const wrong = other % count
       if (wrong !== leaf) {
-        assert.equal(verifyProof(root, leaf, count, leaves[wrong]!, proof), false)
-        assert.equal(verifyProof(root, wrong, count, leaves[leaf]!, proof), false)
+        assert.equal(passes(leaf, leaves[wrong]!, proof), false)
+        assert.equal(passes(wrong, leaves[leaf]!, proof), false)
       }
-      assert.equal(verifyProof(root, leaf, count, leaves[leaf]!, [...proof, leaves[0]!]), false)
+      assert.equal(passes(leaf, leaves[leaf]!, [...proof, leaves[0]!]), false)
+      assert.equal(passes(count, leaves[leaf]!, proof), false)
+      assert.equal(passes(-1, leaves[leaf]!, proof), false)
       if (proof.length > 0) {
-        assert.equal(verifyProof(root, leaf, count, leaves[leaf]!, proof.slice(1)), false)
+        assert.equal(passes(leaf, leaves[leaf]!, proof.slice(1)), false)
+        assert.equal(passes(leaf, leaves[leaf]!, proof.slice(0, -1)), false)
+        assert.equal(passes(leaf, leaves[leaf]!, [proof[0]!.subarray(1), ...proof.slice(1)]), false)
         const bent = proof.map((step) => step.slice())
         bent[other % bent.length]![other % 32]! ^= 1
-        assert.equal(verifyProof(root, leaf, count, leaves[leaf]!, bent), false)
+        assert.equal(passes(leaf, leaves[leaf]!, bent), false)
       }
-      assert.equal(verifyProof(root, count, count, leaves[leaf]!, proof), false)
     }),
   )
+})
+
+test('a proof binds a leaf only for a known number of leaves', () => {
+  // The two leaves of this tree pass for the last of three: the number must come from the manifest, not from who proves.
+  const [left, right] = [leavesOf(2)[0]!, leavesOf(2)[1]!]
+  const { root } = new MerkleTree(concat([left, right]))
+  assert.equal(verifyProof(root, 2, 3, right, [left]), true)
+  assert.equal(verifyProof(root, 2, 2, right, [left]), false)
+})
+
+test('a leaf cannot pass for a node, nor a node for a leaf', () => {
+  const [left, right] = [leavesOf(2)[0]!, leavesOf(2)[1]!]
+  assert.notDeepEqual(hashLeaf(concat([left, right])), rootOf([left, right]))
+})
+
+test('bytes fall into leaves of 64 KiB, the last shorter', () => {
+  const bytes = Uint8Array.from({ length: 65_536 + 3 }, (_, index) => index)
+  assert.deepEqual(hashLeaves(bytes), [hashLeaf(bytes.subarray(0, 65_536)), hashLeaf(bytes.subarray(65_536))])
+  assert.deepEqual(hashLeaves(new Uint8Array()), [])
+  assert.throws(() => new MerkleTree(new Uint8Array()), RangeError)
+  assert.throws(() => new MerkleTree(new Uint8Array(33)), RangeError)
 })

@@ -5,9 +5,12 @@ import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
+import type { PeerId } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 
 import { realClock } from '../../src/environment.ts'
+import type { Host } from '../../src/host/index.ts'
 import { stopWithin } from '../../src/host/stop-within.ts'
 import {
   addressOf,
@@ -21,7 +24,7 @@ import {
   startedHost,
   topic,
 } from './network.ts'
-import { stranger } from './stranger.ts'
+import { stranger, type Stranger } from './stranger.ts'
 
 describe('a host that is stopped', { timeout: 2 * deadlineMs }, () => {
   test('leaves nothing open: the process ends by itself', async () => {
@@ -114,32 +117,43 @@ describe('a stop that libp2p does not bring to an end', { timeout: deadlineMs },
   })
 })
 
-describe('a peer that is connected and has no gossip', { timeout: 2 * deadlineMs }, () => {
-  test('is redialled, and then has', async () => {
-    const evil = await stranger()
-    const host = await hostOf({ limits: { gossipStreamMissingMs: 200, lookEveryMs: 50 } })
-    const hearing = listener()
-    host.gossip.subscribe(topic, hearing)
-    await host.start()
-    try {
-      await host.dial(evil.getMultiaddrs()[0]!.toString(), inTime())
-      const knows = (): boolean => evil.services.gossip.getSubscribers(topic).length > 0
-      await eventually('the stranger hears gossip', knows)
-      const [before] = host.connections()
-      let redialled = false
-      const quiet = host.onPeer(({ kind }) => (redialled ||= kind === 'gone'))
+describe('a peer that is connected and has no gossip is redialled, and then has', { timeout: 3 * deadlineMs }, () => {
+  const losses: Record<string, (evil: Stranger, host: Host) => void> = {
+    'when its streams were aborted': (evil) => {
       for (const stream of evil.getConnections().flatMap(({ streams }) => streams)) {
         if (stream.protocol.startsWith('/meshsub/')) stream.abort(new Error('as when it is too slow'))
       }
-      await eventually('it is redialled', () => redialled && host.connections().length > 0)
-      quiet()
-      assert.notEqual(host.connections()[0]?.openedMs, before?.openedMs)
-      await eventually('the stranger hears gossip again', knows)
-      await evil.services.gossip.publish(topic, bytes('hello'))
-      await eventually('and is heard', () => hearing.heard.length > 0)
-    } finally {
-      await host.stop()
-      await evil.stop()
-    }
-  })
+    },
+    'when its gossipsub has forgotten us': (evil, host) => {
+      const internals = evil.services.gossip as unknown as { removePeer(peer: PeerId): void }
+      internals.removePeer(peerIdFromString(host.peer))
+    },
+  }
+  for (const [name, lose] of Object.entries(losses)) {
+    test(name, async () => {
+      const evil = await stranger()
+      const host = await hostOf({ limits: { gossipStreamMissingMs: 200, lookEveryMs: 50 } })
+      const hearing = listener()
+      host.gossip.subscribe(topic, hearing)
+      await host.start()
+      try {
+        await host.dial(evil.getMultiaddrs()[0]!.toString(), inTime())
+        const knows = (): boolean => evil.services.gossip.getSubscribers(topic).length > 0
+        await eventually('the stranger hears gossip', knows)
+        let redialled = false
+        host.onPeer(({ kind }) => (redialled ||= kind === 'gone'))
+        lose(evil, host)
+        await eventually('it is redialled', () => redialled && host.connections().length > 0)
+        await eventually('the stranger hears gossip again', knows)
+        // More than once: on a busy machine it may be redialled a second time, under the first.
+        await eventually('and is heard', () => {
+          void evil.services.gossip.publish(topic, bytes('hello'))
+          return hearing.heard.length > 0
+        })
+      } finally {
+        await host.stop()
+        await evil.stop()
+      }
+    })
+  }
 })

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 
 import fc from 'fast-check'
+import { concat } from 'uint8arrays'
 
-import { hashLeaf, leafLength, proofOf, rootOf } from '../../protocols/erasure/index.ts'
+import { MerkleTree, hashLeaf, leafLength } from '../../protocols/erasure/index.ts'
 import {
   creditLeavesMax,
   createTransfer,
@@ -22,14 +23,14 @@ const [client, keeper] = [signer(1).peer, signer(2).peer]
 const never = new AbortController().signal
 const shardBytes = 70 * 65_536 + 100
 const leaves = Array.from({ length: 71 }, (_, leaf) => new Uint8Array(leafLength(shardBytes, leaf)).fill(leaf))
-const hashes = leaves.map(hashLeaf)
-const root = rootOf(hashes)
+const tree = new MerkleTree(concat(leaves.map(hashLeaf)))
+const { root } = tree
 const all = leaves.map((_, leaf) => leaf)
 const block = (leaf: number, bytes = leaves[leaf]!): Transfer => ({
   say: 'block',
   leaf,
   bytes,
-  proof: proofOf(hashes, leaf),
+  proof: tree.proof(leaf),
 })
 const emptyShelf: Shelf = {
   open: async () => undefined,
@@ -104,7 +105,7 @@ async function serve(shelf: Partial<Shelf>) {
 const isFault = (code: string) => (error: unknown) => error instanceof Fault && error.code === code
 const shardSource = {
   shardBytes,
-  leaf: async (leaf: number) => ({ bytes: leaves[leaf]!, proof: proofOf(hashes, leaf) }),
+  leaf: async (leaf: number) => ({ bytes: leaves[leaf]!, proof: tree.proof(leaf) }),
   close: async () => {},
 }
 
@@ -154,7 +155,7 @@ const lies: [string, string, (other: Other) => Promise<void>][] = [
   [
     'a proof of another leaf',
     'PROOF_INVALID',
-    async (other) => other.say({ ...block(0), proof: proofOf(hashes, 1) } as Transfer),
+    async (other) => other.say({ ...block(0), proof: tree.proof(1) } as Transfer),
   ],
   ['a block out of turn', 'OUT_OF_TURN', async (other) => other.say(block(1))],
   ['a frame of no kind', 'FRAME_MALFORMED', async (other) => other.raw(Uint8Array.of(7, 1, 2))],

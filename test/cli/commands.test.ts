@@ -1,0 +1,259 @@
+// Every command against a real control server in this process; the peer behind it is test/control/fake-control.ts.
+
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+
+import type { ControlServer } from '../../src/control/server.ts'
+import { FakeControl, lease, mallory, object, reed, self, twill } from '../control/fake-control.ts'
+import { Home, lastJson } from './command-line.ts'
+
+const home = new Home()
+const control = new FakeControl()
+let server: ControlServer
+let stops = 0
+before(async () => {
+  server = await home.serve(control, () => stops++)
+  await control.submit({ module: 'hello.wasm' }, AbortSignal.timeout(1))
+})
+after(async () => {
+  await server.close()
+  home.remove()
+})
+
+/** Nothing that a terminal would act on, and nothing that cannot be seen. */
+const assertSafe = (text: string): void => {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  assert.doesNotMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/)
+}
+
+const ok = async (...args: string[]) => {
+  const result = await home.run(args)
+  assert.equal(result.code, 0, result.err)
+  assertSafe(result.out)
+  assertSafe(result.err)
+  return result
+}
+
+describe('for a person', () => {
+  test('status', async () => {
+    const { out, err } = await ok('status')
+    assert.equal(err, '')
+    assert.equal(
+      out,
+      `cedar-heddle  up 3 h  12D3KooW…h9Zt  network main  profile default  pid 812            1 warning
+! inbound only by relay\\u{1b}[2J (+38 ms)
+network  5 connections, mesh 4, 17 records known
+  /ip4/192.0.2.1/tcp/4117
+offering 6 cpu, 16 GiB, 100 GB, 1.0/cpu-h, wasm
+market   214 bids seen - 61 answered - 9 won
+  not answered 153: needs gpu 96, price below floor 41, over memory 16
+jobs     9 done 0 failed 1 running      earned 3.42 spent 0 credit (9 receipts signed by both)
+keeping  12 shards, 1.2 GB of 100 GB
+`,
+    )
+  })
+
+  test('peers: petnames beside ids, and no tricks of theirs', async () => {
+    const { out } = await ok('peers')
+    const [heading, first, second, ...rest] = out.trimEnd().split('\n')
+    assert.match(heading ?? '', /^NAME +PEER +DIRECTION +OPEN +STANDING +ADDRESS$/)
+    assert.match(first ?? '', /^brisk-reed +12D3KooW…Reed +outbound +41 s +0\.62 +\/ip4\/203\.0\.113\.7\/tcp\/4117$/)
+    assert.match(second ?? '', /^evil\\u\{1b\}\[2J\\u\{202e\}own\\u\{a\} +12D3KooWMallory /)
+    assert.deepEqual(rest, [])
+  })
+
+  test('offers: cheapest first, filtered, sorted otherwise', async () => {
+    const names = (out: string): string[] =>
+      out
+        .trimEnd()
+        .split('\n')
+        .slice(1)
+        .map((line) => line.slice(0, 4))
+    const { out } = await ok('offers')
+    assert.deepEqual(names(out), ['bris', 'calm', 'evil'])
+    assert.match(out, /brisk-reed +12D3KooW…Reed +2 cpu +4 GiB +20 GB +1\.0\/cpu-h +wasi-preview1 +wasm +claimed/)
+    assert.deepEqual(names((await ok('offers', '--cpu', '4')).out), ['calm'])
+    assert.deepEqual(names((await ok('offers', '--memory', '5Gi', '--sort', 'name', '--known')).out), ['calm'])
+    assert.deepEqual(names((await ok('offers', '--sort', 'cpu')).out)[0], 'calm')
+    assert.deepEqual(control.calls.slice(-4), [
+      'offers asked for',
+      'offers asked for',
+      'offers known',
+      'offers asked for',
+    ])
+    const { err } = await ok('offers', '--cpu', '64')
+    assert.equal(err, '3 known, and none has that much\n')
+  })
+
+  test('jobs', async () => {
+    const { out } = await ok('jobs')
+    assert.match(
+      out,
+      /^JOB +NAME +ROLE +STAGE +WITH +EXIT +COST +AGE\n[0-9a-f]{4} +hello\.wasm +requester +bidding +- +- +0 +\d+ d\n$/,
+    )
+  })
+
+  test('put: the id alone on stdout', async () => {
+    writeFileSync(join(home.path, 'backup.tar'), 'x')
+    const { out, err } = await ok('put', '--code', '4+8', 'backup.tar')
+    assert.equal(out, `${object}\n`)
+    assert.match(
+      err,
+      /^backup\.tar +48\.2 MB\n12 shards, any 4 enough -> 2 peers: brisk-reed 12D3KooW…Reed, calm-twill/,
+    )
+    assert.match(err, /any 8 shards may vanish/)
+    assert.equal(control.calls.at(-1), `put ${join(home.path, 'backup.tar')} 4+8 `)
+  })
+
+  test('get: names whom it came from', async () => {
+    const { out, err } = await ok('get', object, '-o', 'out.tar')
+    assert.equal(out, `${join(home.path, 'out.tar')}\n`)
+    assert.match(err, /^48\.2 MB +verified +from brisk-reed 12D3KooW…Reed 48\.2 MB; 2 segments made whole/)
+    assert.equal(control.calls.at(-1), `get ${object} ${join(home.path, 'out.tar')}`)
+  })
+
+  test('receipts', async () => {
+    const { out } = await ok('receipts')
+    assert.match(out, /ab12ab12 +91c0 +requester +brisk-reed 12D3KooW…Reed +3 +3 +0\.71 +credit +final/)
+  })
+
+  test('receipt show prints the file', async () => {
+    const { out } = await ok('receipt', 'show', 'ab12')
+    assert.equal((JSON.parse(out) as { kind: string }).kind, 'pleach-receipts')
+  })
+
+  test('join', async () => {
+    const { out, err } = await ok('join', '/ip4/203.0.113.7/tcp/4117')
+    assert.equal(err, 'joined: connected to 2 peers\n')
+    assert.match(out, /brisk-reed/)
+    assert.equal(control.calls.at(-1), 'join /ip4/203.0.113.7/tcp/4117')
+  })
+
+  test('cancel', async () => {
+    const [job] = await control.jobs()
+    const { out } = await ok('cancel', job!.id.slice(-4))
+    assert.equal(out, `job ${job!.id.slice(-4)} hello.wasm: refused CANCELLED\n`)
+  })
+
+  test('stop', async () => {
+    assert.equal((await ok('stop')).err, 'stopping\n')
+    assert.equal(stops, 1)
+  })
+})
+
+describe('for a program: one object on stdout, nothing on stderr', () => {
+  const cases: [args: string[], has: (json: Record<string, unknown>) => unknown, equals: () => unknown][] = [
+    [['status'], (json) => json, () => control.status()],
+    [['peers'], (json) => json, () => control.peers()],
+    [['offers'], (json) => (json['offers'] as unknown[]).length, () => 3],
+    [['jobs'], (json) => json['jobs'], () => control.jobs()],
+    [['put', 'x'], (json) => json['object'], () => object],
+    [['get', 'x', '-o', 'y'], (json) => json['object'], () => object],
+    [['receipts'], (json) => json['receipts'], () => control.receipts()],
+    [['receipt', 'show', 'ab'], (json) => json['kind'], () => 'pleach-receipts'],
+    [['join', '/ip4/1.2.3.4/tcp/1'], (json) => (json['peers'] as unknown[]).length, () => 2],
+    [['stop'], (json) => json, () => ({ v: 1 })],
+    [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => 12],
+    [['help'], (json) => (json['commands'] as unknown[]).length > 10, () => true],
+    [['--version'], (json) => json['version'], () => '0.1.0'],
+  ]
+  for (const [args, has, equals] of cases) {
+    test(args.join(' '), async () => {
+      const result = await ok(...args, '--json')
+      assert.equal(result.err, '')
+      const json = args[1] === 'show' && args[0] === 'receipt' ? JSON.parse(result.out) : lastJson(result)
+      assert.equal(json['v'], 1)
+      assert.deepEqual(has(json), await equals())
+    })
+  }
+})
+
+describe('-q prints ids only', () => {
+  const cases: [args: string[], lines: () => string[] | Promise<string[]>][] = [
+    [['status'], () => [self.peer]],
+    [['peers'], () => [reed.peer, mallory.peer]],
+    [['offers'], () => [reed.peer, twill.peer, mallory.peer]],
+    [['jobs'], async () => (await control.jobs()).map(({ id }) => id)],
+    [['put', 'x'], () => [object]],
+    [['get', 'x', '-o', 'y'], () => [object]],
+    [['receipts'], () => [lease]],
+  ]
+  for (const [args, lines] of cases) {
+    test(args.join(' '), async () => {
+      const { out, err } = await ok(...args, '-q')
+      assert.deepEqual([out.trimEnd().split('\n'), err], [await lines(), ''])
+    })
+  }
+})
+
+describe('receipt verify needs no peer', () => {
+  const elsewhere = { XDG_RUNTIME_DIR: '/nonexistent' }
+
+  test('what is no receipt file is told, exit 3', async () => {
+    writeFileSync(join(home.path, 'no.json'), '{"v":1,"kind":"diary"}')
+    const result = await home.run(['receipt', 'verify', 'no.json'], { env: elsewhere })
+    assert.equal(result.code, 3)
+    assert.match(result.err, /^error: the receipts do not hold \(exit 3\)\n {2}why: at kind: /)
+    writeFileSync(join(home.path, 'broken.json'), '{')
+    const broken = await home.run(['receipt', 'verify', 'broken.json'], { env: elsewhere })
+    assert.equal(broken.code, 3)
+    assert.match(broken.err, /broken\.json is not a receipt file/)
+  })
+
+  test('from stdin, as JSON', async () => {
+    const result = await home.run(['receipt', 'verify', '-', '--json'], { env: elsewhere, input: '{"v":2}' })
+    assert.equal(result.code, 3)
+    const json = lastJson(result)
+    assert.deepEqual(
+      [(json['error'] as { code: string }).code, (json['verdict'] as { ok: boolean }).ok],
+      ['NOT_VERIFIED', false],
+    )
+  })
+
+  test('a lease is asked of the peer, and judged here', async () => {
+    const result = await home.run(['receipt', 'verify', 'ab12'])
+    assert.equal(result.code, 3)
+    assert.match(result.err, /at lease\.award: /)
+  })
+
+  test('a file that is not there, exit 2', async () => {
+    const { code, err } = await home.run(['receipt', 'verify', 'none.json'])
+    assert.equal(code, 2)
+    assert.match(err, /none\.json cannot be read/)
+  })
+})
+
+describe('config show', () => {
+  test('says where each value comes from', async () => {
+    const { out, err } = await ok('config', 'show', '--origin')
+    assert.match(out, /^SETTING +VALUE +ORIGIN\n/)
+    assert.match(out, /^port +4117 +default$/m)
+    assert.match(err, /config\.yaml \(no such file\)/)
+    const other = await home.run(['config', 'show', '--origin'], { env: { PLEACH_PRICE: '1.5' } })
+    assert.match(other.out, /^price +1\.5 +PLEACH_PRICE$/m)
+  })
+})
+
+test('the modules of a thin command are few: none of libp2p, zod, yaml', async () => {
+  const hook =
+    `import { registerHooks } from 'node:module'; ` +
+    `registerHooks({ load: (url, context, next) => (process.stderr.write('loaded ' + url + '\\n'), next(url, context)) })`
+  const { err, code } = await home.run(['jobs', '-q'], { node: ['--import', `data:text/javascript,${hook}`] })
+  assert.equal(code, 0, err)
+  const loaded = err.split('\n').filter((line) => line.startsWith('loaded '))
+  assert.ok(loaded.length > 10, err)
+  assert.deepEqual(
+    loaded.filter((line) => line.includes('node_modules')),
+    [],
+  )
+})
+
+test('help names every command', async () => {
+  const { out } = await ok('help')
+  const table = readFileSync(join(import.meta.dirname, '..', '..', 'src', 'cli', 'commands.ts'), 'utf8')
+  for (const [, name] of table.matchAll(/import\('\.\/([a-z-]+)\.ts'\)/g))
+    assert.match(out, new RegExp(`^ {2}${name} `, 'm'))
+  assert.match(out, /No account, no telemetry/)
+})

@@ -1,0 +1,344 @@
+/**
+ * A peer behind the control interface that does no work: it answers what it was given, and tells of each job what the name
+ * of its module asks for. The socket, the server, the client and the command line around it are the real ones.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+
+import {
+  ControlError,
+  type JobSpec,
+  type JobStreamEvent,
+  type JobView,
+  type OfferView,
+  type PeerControl,
+  type PeerView,
+} from '../../src/control/api.ts'
+
+export const self: PeerView = { peer: '12D3KooWSelfSelfSelfSelfSelfSelfSelfSelfSelfSelfh9Zt', petname: 'cedar-heddle' }
+export const reed: PeerView = { peer: '12D3KooWReedReedReedReedReedReedReedReedReedReedReed', petname: 'brisk-reed' }
+export const twill: PeerView = { peer: '12D3KooWTwilTwilTwilTwilTwilTwilTwilTwilTwilTwilTwil', petname: 'calm-twill' }
+/** Somebody who would like to own the terminal. */
+export const mallory: PeerView = { peer: '12D3KooWMallory', petname: 'evil\u001b[2J\u202eown\n' }
+export const lease = 'ab12'.repeat(16)
+export const object = 'bafyreiobject2222222222222222222222222222222222222222222222'
+
+const startMs = 1_700_000_000_000
+
+export const bytesOfBigJob: Buffer = (() => {
+  // Every byte value, and no text: what a careless conversion would break.
+  const block = Buffer.from(Array.from({ length: 256 }, (_, index) => index))
+  const bytes = Buffer.alloc(5 * 1024 * 1024)
+  for (let at = 0; at < bytes.length; at += block.length) block.copy(bytes, at)
+  bytes.writeUInt32LE(0xdeadbeef, 1_234_567)
+  return bytes
+})()
+
+const offer = (by: PeerView, change: Partial<OfferView>): OfferView => ({
+  v: 1,
+  ...by,
+  self: false,
+  arch: 'x86_64',
+  cpuMilli: 2_000,
+  memoryBytes: 4 * 2 ** 30,
+  keepBytes: 20e9,
+  runtimes: ['wasi-preview1'],
+  isolation: 'wasm',
+  pricePerCpuHour: '1',
+  unit: 'credit',
+  evidence: 'claimed',
+  expiresMs: startMs + 600_000,
+  ...change,
+})
+
+/** One job's events, its log, and how it ends. */
+interface Script {
+  readonly events: readonly JobStreamEvent[]
+  readonly ending: Partial<JobView>
+  /** Goes on until it is cancelled, or the caller goes. */
+  readonly endless?: boolean
+}
+
+const log = (channel: 'stdout' | 'stderr', bytes: Uint8Array | string): JobStreamEvent => ({
+  type: 'log',
+  channel,
+  base64: Buffer.from(bytes).toString('base64'),
+})
+const at = (ms: number): number => startMs + ms
+
+const course = (...logs: readonly JobStreamEvent[]): JobStreamEvent[] => [
+  { type: 'bid', atMs: at(0), bid: 'b1d', cpuMilli: 2_000, memoryBytes: 512 * 2 ** 20, wallMs: 600_000 },
+  { type: 'offer', atMs: at(20), peer: twill, price: '1.4', estimate: '0.0008' },
+  { type: 'offer', atMs: at(30), peer: reed, price: '1', estimate: '0.0006' },
+  { type: 'offer', atMs: at(30), peer: mallory, price: '9', estimate: '0.0090' },
+  { type: 'matched', atMs: at(50), peer: reed, price: '1', offers: 3 },
+  { type: 'staged', atMs: at(80), bytes: 100, shards: 6, keepers: [twill], code: '4+2' },
+  { type: 'running', atMs: at(310), peer: reed },
+  ...logs,
+  { type: 'result', atMs: at(320), reason: 'exited', exitCode: 0, detail: '' },
+  { type: 'collected', atMs: at(330), files: 0, bytes: 0, out: null, sources: [], decodedSegments: 0 },
+  { type: 'receipt', atMs: at(340), sequence: 1, final: true, amount: '0.0006' },
+]
+
+const pieces = (bytes: Buffer, piece: number): JobStreamEvent[] =>
+  Array.from({ length: Math.ceil(bytes.length / piece) }, (_, index) =>
+    log('stdout', bytes.subarray(index * piece, (index + 1) * piece)),
+  )
+
+const scripts: Readonly<Record<string, (spec: JobSpec, stdin: Buffer) => Script>> = {
+  'hello.wasm': () => ({ events: course(log('stdout', '42\n'), log('stderr', 'a word\n')), ending: {} }),
+  'echo.wasm': (_, stdin) => ({ events: course(log('stdout', stdin)), ending: {} }),
+  'big.wasm': () => ({ events: course(...pieces(bytesOfBigJob, 64 * 1024 - 1)), ending: {} }),
+  'exit7.wasm': () => ({ events: course(), ending: { exitCode: 7 } }),
+  'exit256.wasm': () => ({ events: course(), ending: { exitCode: 256 } }),
+  'files.wasm': (spec) => ({
+    events: course(),
+    ending: { out: spec.out!, outputFiles: 48, outputBytes: 12_400_000, cost: '0.71' },
+  }),
+  'replaced.wasm': () => ({
+    events: [
+      ...course().slice(0, 7),
+      { type: 'replacing', atMs: at(400), peer: reed, code: 'PROVIDER_SILENT', facts: { silentMs: 20_000 } },
+      ...course(),
+    ],
+    ending: {},
+  }),
+  'endless.wasm': () => ({ events: course(log('stdout', 'begun\n')).slice(0, 8), ending: {}, endless: true }),
+  'nomatch.wasm': () => ({
+    events: course().slice(0, 1),
+    ending: { stage: 'expired', code: 'NO_MATCH', exitCode: null, lease: null, provider: null },
+  }),
+  'vanish.wasm': () => ({ events: course().slice(0, 4), ending: { code: 'VANISH' } }),
+}
+
+const endings: Readonly<Record<string, Partial<JobView>>> = {
+  'trapped.wasm': { stage: 'paid', code: 'PAID', reason: 'trapped', exitCode: null, detail: 'unreachable\u001b[31m' },
+  'slow.wasm': { stage: 'paid', code: 'PAID', reason: 'wall-limit', exitCode: null },
+  'silent.wasm': { stage: 'expired', code: 'PROVIDER_SILENT', exitCode: null },
+  'liar.wasm': { stage: 'refused', code: 'RESULT_DIFFERS', exitCode: 0 },
+  'dear.wasm': { stage: 'refused', code: 'OVER_BUDGET', exitCode: null },
+  'cancelled.wasm': { stage: 'refused', code: 'CANCELLED', exitCode: null },
+  'ledger.wasm': { stage: 'refused', code: 'LEDGER_FAILED', exitCode: null },
+  'garbage.wasm': { stage: 'refused', code: 'MODULE_INVALID', reason: 'module-invalid', exitCode: null },
+}
+
+export class FakeControl implements PeerControl {
+  /** What was asked for, in words. */
+  readonly calls: string[] = []
+  readonly specs: JobSpec[] = []
+  /** Streams of events that are open now. */
+  streams = 0
+  readonly #jobs: JobView[] = []
+  #stdin = Buffer.alloc(0)
+  readonly #ended = new Map<string, () => void>()
+
+  status: PeerControl['status'] = async () => ({
+    v: 1,
+    ...self,
+    network: 'main',
+    profile: 'default',
+    pid: 812,
+    upMs: 3 * 3_600_000,
+    addresses: ['/ip4/192.0.2.1/tcp/4117'],
+    connections: 5,
+    meshDegree: 4,
+    recordsKnown: 17,
+    offering: offer(self, { self: true, cpuMilli: 6_000, memoryBytes: 16 * 2 ** 30, keepBytes: 100e9 }),
+    market: {
+      bidsSeen: 214,
+      answered: 61,
+      won: 9,
+      notAnswered: { 'over memory': 16, 'needs gpu': 96, 'price below floor': 41 },
+    },
+    jobs: { done: 9, failed: 0, running: 1 },
+    receipts: { bothSigned: 9, earned: '3.42', spent: '0', unit: 'credit' },
+    keeping: { shards: 12, bytes: 1_200_000_000, quotaBytes: 100_000_000_000 },
+    warnings: ['inbound only by relay\u001b[2J (+38 ms)'],
+  })
+
+  peers: PeerControl['peers'] = async () => ({
+    v: 1,
+    peers: [
+      { ...reed, address: '/ip4/203.0.113.7/tcp/4117', direction: 'outbound', openMs: 41_000, standing: '0.62' },
+      { ...mallory, address: '/ip4/203.0.113.8/tcp/1', direction: 'inbound', openMs: 100, standing: 'unknown' },
+    ],
+  })
+
+  offers: PeerControl['offers'] = async (refresh) => {
+    this.calls.push(`offers ${refresh ? 'asked for' : 'known'}`)
+    return [
+      offer(twill, { pricePerCpuHour: '1.4', cpuMilli: 4_000, memoryBytes: 8 * 2 ** 30 }),
+      offer(reed, {}),
+      offer(mallory, { pricePerCpuHour: '10', runtimes: ['\u0007bell'] }),
+    ]
+  }
+
+  submit: PeerControl['submit'] = async (spec) => {
+    this.specs.push(spec)
+    // Like a peer: what the spec names has been read when the answer comes.
+    if (spec.stdin !== undefined && spec.stdin.includes('pleach-stdin-')) this.#stdin = readFileSync(spec.stdin)
+    const id = `bafy${createHash('sha256').update(String(this.specs.length)).digest('hex').slice(0, 20)}`
+    const name = spec.name ?? basename(spec.module)
+    if (name === 'nofile.wasm') {
+      const cure = 'ls -l'
+      throw new ControlError({
+        code: 'NO_SUCH_FILE',
+        what: `${spec.module} cannot be read`,
+        why: 'none',
+        cure,
+        exit: 2,
+      })
+    }
+    const job: JobView = {
+      v: 1,
+      id,
+      name,
+      role: 'requester',
+      stage: 'bidding',
+      code: '',
+      provider: null,
+      requester: self,
+      lease: null,
+      reason: null,
+      exitCode: null,
+      detail: '',
+      cost: '0',
+      unit: 'credit',
+      createdMs: startMs,
+      updatedMs: startMs,
+      out: null,
+      outputFiles: 0,
+      outputBytes: 0,
+      attempts: 0,
+    }
+    this.#jobs.unshift(job)
+    return job
+  }
+
+  jobs: PeerControl['jobs'] = async () => this.#jobs
+  job: PeerControl['job'] = async (prefix) => this.#find(prefix)
+
+  async *jobEvents(
+    prefix: string,
+    { logs, follow }: { logs: boolean; follow: boolean },
+    signal: AbortSignal,
+  ): AsyncGenerator<JobStreamEvent> {
+    const job = this.#find(prefix)
+    this.streams++
+    try {
+      yield { type: 'job', job }
+      const module = this.specs.find((spec) => (spec.name ?? basename(spec.module)) === job.name)!
+      const script = scripts[basename(module.module)]?.(module, this.#stdin) ?? {
+        events: course().slice(0, 7),
+        ending: endings[basename(module.module)] ?? {},
+      }
+      for (const event of script.events) {
+        if (signal.aborted) return
+        if (event.type !== 'log' || logs) yield event
+      }
+      if (script.endless === true && follow) await this.#untilCancelled(job.id, signal)
+      if (signal.aborted || script.ending.code === 'VANISH') return
+      const ended = this.#change(job.id, {
+        stage: 'paid',
+        code: 'PAID',
+        provider: reed,
+        lease,
+        reason: 'exited',
+        exitCode: 0,
+        cost: '0.0006',
+        attempts: 1,
+        ...script.ending,
+      })
+      yield { type: 'end', atMs: at(350), job: ended, explanation: ended.code === 'NO_MATCH' ? explanation : null }
+    } finally {
+      this.streams--
+    }
+  }
+
+  cancel: PeerControl['cancel'] = async (prefix) => {
+    const { id } = this.#find(prefix)
+    this.calls.push(`cancel ${prefix}`)
+    this.#ended.get(id)?.()
+    return this.#change(id, { stage: 'refused', code: 'CANCELLED' })
+  }
+
+  put: PeerControl['put'] = async ({ path, code, name }) => {
+    this.calls.push(`put ${path} ${code ?? 'keep'} ${name ?? ''}`)
+    return {
+      v: 1,
+      object,
+      read: `pleach:read:${object}:k3y`,
+      bytes: 48_200_000,
+      k: 4,
+      n: 12,
+      keepers: [reed, twill],
+      name: name ?? basename(path),
+    }
+  }
+
+  get: PeerControl['get'] = async ({ object: wanted, path }) => {
+    this.calls.push(`get ${wanted} ${path}`)
+    return { v: 1, object, bytes: 48_200_000, path, sources: [{ peer: reed, bytes: 48_200_000 }], decodedSegments: 2 }
+  }
+
+  receipts: PeerControl['receipts'] = async () => [
+    {
+      v: 1,
+      lease,
+      job: 'bafyjobjobjob91c0',
+      role: 'requester',
+      other: reed,
+      receipts: 3,
+      bothSigned: 3,
+      final: true,
+      amount: '0.71',
+      unit: 'credit',
+      updatedMs: startMs,
+    },
+  ]
+
+  receiptFile: PeerControl['receiptFile'] = async (prefix) => {
+    if (lease.startsWith(prefix)) return { v: 1, kind: 'pleach-receipts', network: 'main', lease: {}, receipts: [] }
+    throw notFound(`no lease begins with ${prefix}`, 'pleach receipts')
+  }
+
+  join: PeerControl['join'] = async (address) => {
+    this.calls.push(`join ${address}`)
+    if (address.includes('198.51.100.')) throw new Error('a bug of the peer')
+    return this.peers()
+  }
+
+  #find(prefix: string): JobView {
+    const found = this.#jobs.find(({ id }) => id.startsWith(prefix) || id.endsWith(prefix))
+    if (found === undefined) throw notFound(`no job begins with ${prefix}`, 'pleach jobs')
+    return found
+  }
+
+  #change(id: string, change: Partial<JobView>): JobView {
+    const index = this.#jobs.findIndex((job) => job.id === id)
+    return (this.#jobs[index] = { ...this.#jobs[index]!, ...change })
+  }
+
+  async #untilCancelled(id: string, signal: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#ended.set(id, resolve)
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+  }
+}
+
+const explanation = {
+  known: 17,
+  reachable: 15,
+  answered: 0,
+  excluded: [
+    { requirement: 'memory >= 24576Mi', count: 11, onlyThis: 2, relax: '--memory 16384Mi' },
+    { requirement: 'cpu >= 8', count: 2, onlyThis: 0, relax: null },
+    { requirement: 'price <= 1/h', count: 1, onlyThis: 1, relax: '--max-price 1.15' },
+  ],
+}
+
+function notFound(what: string, cure: string): ControlError {
+  return new ControlError({ code: 'NOT_FOUND', what, why: 'it was never here, or its record is gone', cure, exit: 2 })
+}
