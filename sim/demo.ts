@@ -7,6 +7,7 @@ import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 import type { JobStreamEvent, JobView } from '../src/control/api.ts'
@@ -20,6 +21,7 @@ const args = ['/in/quakes.py', '/in/earthquakes.json']
 const keepersWanted = 6
 const killedWanted = 2
 const withinMs = 120_000
+const lookAgainMs = 200
 const run = promisify(execFile)
 
 const asJson = process.argv.includes('--json')
@@ -157,7 +159,7 @@ async function untilFound(requester: PeerProcess, count: number, signal: AbortSi
     const offers = await requester.control.offers(true, signal)
     if (offers.filter(({ self, keepBytes }) => !self && keepBytes > 0).length >= count) return
     signal.throwIfAborted()
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    await sleep(lookAgainMs, undefined, { signal })
   }
 }
 
@@ -248,8 +250,9 @@ class Story {
 
   async until<Type extends JobStreamEvent['type']>(type: Type): Promise<Extract<JobStreamEvent, { type: Type }>> {
     for (;;) {
-      const { value: event, done } = await this.#events.next()
-      if (done === true) throw new Error(`the job's story ended before ${type}`)
+      const next = await this.#events.next()
+      if (next.done === true) throw new Error(`the job's story ended before ${type}`)
+      const event = next.value
       if (event.type === 'log' && event.channel === 'stdout') this.#chunks.push(Buffer.from(event.base64, 'base64'))
       if (event.type === 'replacing')
         say(`replacing  ${event.peer.petname}: ${event.code} ${JSON.stringify(event.facts)}`)

@@ -1,5 +1,6 @@
 /** A peer as an operating-system process of its own, started as a person would: `pleach up …`. */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 
@@ -48,9 +49,9 @@ export class PeerProcess {
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     )
-    child.stderr!.pipe(createWriteStream(join(home, `${profile}.log`)))
+    child.stderr.pipe(createWriteStream(join(home, `${profile}.log`)))
     const tail: string[] = []
-    child.stderr!.on('data', (chunk: Buffer) => {
+    child.stderr.on('data', (chunk: Buffer) => {
       tail.push(chunk.toString())
       if (tail.length > 20) tail.shift()
     })
@@ -84,7 +85,7 @@ export class PeerProcess {
 
   async #gone(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    await new Promise<void>((resolve) => this.#child.once('exit', () => resolve()))
+    await once(this.#child, 'exit')
   }
 }
 
@@ -100,7 +101,7 @@ export function environmentOf(home: string): NodeJS.ProcessEnv {
   }
 }
 
-async function firstLine(child: ChildProcess, signal: AbortSignal): Promise<string> {
+async function firstLine(child: ChildProcess & { readonly stdout: NodeJS.ReadableStream }, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
     const settle = (act: () => void): void => {
@@ -108,7 +109,7 @@ async function firstLine(child: ChildProcess, signal: AbortSignal): Promise<stri
       act()
     }
     const timer = setTimeout(() => reject(new Error(`not within ${readyWithinMs} ms`)), readyWithinMs)
-    child.stdout!.on('data', (chunk: Buffer) => {
+    child.stdout.on('data', (chunk: Buffer) => {
       text += chunk.toString()
       const end = text.indexOf('\n')
       if (end !== -1) settle(() => resolve(text.slice(0, end)))

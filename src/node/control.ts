@@ -51,9 +51,9 @@ export interface ControlDeps {
   readonly errands: OwnErrands
   /** Our own record, when we lend. */
   ownRecord(): KnownCapability | undefined
-  standingOf(peer: PeerName): number
+  readonly standingOf: (peer: PeerName) => number
   packFolder(path: string): Promise<string>
-  meshDegree(): number
+  readonly meshDegree: () => number
 }
 
 const paymentIntervalMs = 5_000

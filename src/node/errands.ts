@@ -64,7 +64,7 @@ export interface ErrandDeps {
   onStaged(job: string, report: StageReport): void
   onCollected(job: string, report: CollectReport): void
   onLog(job: string): void
-  onFault(peer: PeerName, fault: Fault): void
+  readonly onFault: (peer: PeerName, fault: Fault) => void
 }
 
 export class OwnErrands implements JobErrands {

@@ -26,7 +26,7 @@ export interface ObjectDeps {
   readonly store: ShardStore
   readonly transfer: TransferService
   keepers(signal: AbortSignal): Promise<readonly PeerName[]>
-  onFault(peer: PeerName, fault: Fault): void
+  readonly onFault: (peer: PeerName, fault: Fault) => void
 }
 
 /** How long inputs of jobs are kept, and objects that were put: keepers take no longer terms by default. */

@@ -37,7 +37,7 @@ export interface WorkshopDeps {
   readonly store: ShardStore
   readonly transfer: TransferService
   send(to: PeerName, carry: Carry): void
-  onFault(peer: PeerName, fault: Fault): void
+  readonly onFault: (peer: PeerName, fault: Fault) => void
 }
 
 /** How long outputs are kept after the program has ended: the requester may come back late. */

@@ -14,7 +14,7 @@ import {
   sealSegment,
   segmentBytesOf,
 } from '../../protocols/erasure/index.ts'
-import { Fault } from '../../protocols/wire/index.ts'
+import type { Fault } from '../../protocols/wire/index.ts'
 import {
   fetchObject,
   InconsistentObjectError,

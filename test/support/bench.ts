@@ -96,7 +96,9 @@ export class World {
 
 /** Promises that are ready have run when the event loop comes round. */
 async function settle(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 }
 
 export interface PeerOptions {

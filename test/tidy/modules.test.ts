@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url'
 
 const longestLines = 400
 /** These do something when they are loaded. */
-const programs = ['src/main.ts', 'sim/main.ts', 'sim/demo.ts', 'src/execution/child/**']
+const programs = ['src/main.ts', 'sim/main.ts', 'sim/demo.ts', 'sim/demo/direct.ts', 'src/execution/child/**']
 
 const root = join(import.meta.dirname, '..', '..')
 const sources = globSync('{src,protocols,sim}/**/*.ts', { cwd: root }).toSorted()
