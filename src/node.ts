@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 
 import { bidTopic, emptyBidFilter, bidBytesMax, judgeBid } from '../protocols/bid/index.ts'
-import { capabilityRules, keeperAdvert, type Capability } from '../protocols/capability/index.ts'
+import { capabilityRules, keeperAdvert, runtimeAdvert, type Capability } from '../protocols/capability/index.ts'
 import type { Notary } from '../protocols/negotiate/index.ts'
 import { createTransfer } from '../protocols/transfer/index.ts'
 import { describeFacts, formatMicro, type Fault, type PeerName } from '../protocols/wire/index.ts'
@@ -46,6 +46,7 @@ import { factsOf, keepTermMsMax, lendingOf } from './node/lending.ts'
 import { withOwnShelf } from './node/local-transfer.ts'
 import { OwnObjects } from './node/objects.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
+import { idle } from './node/idle.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
 import { standingOf } from './reputation/standing.ts'
 import { ShardFiles } from './storage/shard-files.ts'
@@ -89,7 +90,8 @@ const unitDefault = 'credit'
 const tarLimits = { entriesMax: 100_000, bytesMax: 2 ** 36 }
 /** How long `ready` waits for company. */
 const aloneMs = 5_000
-const pollMs = 50
+/** How long the first look at the capability records of others may take. */
+const lookWithinMs = 1_000
 const runningMsMax = 3_000
 
 export async function createPeer(
@@ -356,6 +358,7 @@ export async function createPeer(
       const waitMs = options.bootstrap.length === 0 && host.readiness().connections === 0 ? 0 : aloneMs
       await idle(clock, isInCompany, waitMs, signal)
       const { connections } = host.readiness()
+      if (connections > 0) await lookAround(directory, network, clock, signal)
       return {
         connections,
         meshDegree: host.gossip.meshDegree(topic),
@@ -384,9 +387,8 @@ export async function createPeer(
 /** What was judged lawful, until it is delivered: gossip hands the same bytes to both. */
 const accepted = new WeakMap<Uint8Array, Parameters<ProviderDesk['onBid']>[0]>()
 
-/** Waits until something is true, at most so long. */
-async function idle(clock: Clock, isTrue: () => boolean, withinMs: number, signal?: AbortSignal): Promise<void> {
-  const untilMs = clock.monotonicMs() + withinMs
-  const never = signal ?? new AbortController().signal
-  while (!isTrue() && clock.monotonicMs() < untilMs) await clock.sleep(pollMs, never)
+/** A first look at who lends what. */
+async function lookAround(directory: Directory, network: string, clock: Clock, signal: AbortSignal): Promise<void> {
+  using deadline = clock.deadline(lookWithinMs, signal)
+  await directory.find(runtimeAdvert(network, 'wasi-preview1'), keepersMax, deadline.signal).catch(() => [])
 }

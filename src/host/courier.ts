@@ -70,9 +70,19 @@ export function createCourier(streams: Streams, { onFault, clock, log, ...init }
   const outboxes = new Map<string, Outbox>()
   const stopping = new AbortController()
 
+  /** The next frame, or undefined once there will be none: the stream was closed, or we stop. */
+  const nextFrame = async (channel: Channel): Promise<Uint8Array | undefined> => {
+    try {
+      return await channel.read(stopping.signal)
+    } catch (error) {
+      if (stopping.signal.aborted) return undefined
+      throw error
+    }
+  }
+
   const hear = async (channel: Channel, { onFrame }: Protocol): Promise<void> => {
     for (;;) {
-      const frame = await channel.read(stopping.signal)
+      const frame = await nextFrame(channel)
       if (frame === undefined) return
       onFrame(channel.remote, frame)
     }

@@ -45,9 +45,10 @@ export class Shards {
       .map(entryOf)
   }
 
-  total(): { readonly bytes: number; readonly shards: number } {
+  /** What is kept for anybody but `owner`. */
+  totalBut(owner: string): { readonly bytes: number; readonly shards: number } {
     const row = this.#store.read((db) =>
-      db.prepare('SELECT coalesce(sum(bytes), 0) AS bytes, count(*) AS shards FROM shards').get(),
+      db.prepare('SELECT coalesce(sum(bytes), 0) AS bytes, count(*) AS shards FROM shards WHERE owner <> ?').get(owner),
     )
     return { bytes: row!.bytes as number, shards: row!.shards as number }
   }

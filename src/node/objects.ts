@@ -32,6 +32,8 @@ export interface ObjectDeps {
 /** How long inputs of jobs are kept, and objects that were put: keepers take no longer terms by default. */
 export const inputsKeptMs = 2 * 60 * 60_000
 const objectsKeptMs = 30 * 24 * 60 * 60_000 - 60 * 60_000
+/** Once placed, an object is with its keepers; here its shards stay only until that is done. */
+const ownCopyKeptMs = 60 * 60_000
 
 export class OwnObjects {
   readonly #deps: ObjectDeps
@@ -88,7 +90,7 @@ export class OwnObjects {
     }
     const { store, transfer, clock, objects } = this.#deps
     const name = input.name ?? input.path.split('/').at(-1)!
-    const object = await this.seal(input.path, code, objectsKeptMs, name, signal)
+    const object = await this.seal(input.path, code, ownCopyKeptMs, name, signal)
     try {
       const placed = await placeObject(
         transfer,

@@ -15,6 +15,6 @@ export interface ShardIndex {
   get(root: string): ShardEntry | undefined
   delete(root: string): Promise<void>
   expired(nowMs: number): ShardEntry[]
-  /** Of all entries, in bytes and number. */
-  total(): { readonly bytes: number; readonly shards: number }
+  /** Of all entries but the owner's, in bytes and number: what is kept for others. */
+  totalBut(owner: string): { readonly bytes: number; readonly shards: number }
 }

@@ -84,8 +84,9 @@ export class ShardStore implements Shelf {
     return this.#deps.index.get(name) === undefined ? undefined : this.#deps.files.open(name)
   }
 
+  /** What is kept for others. */
   total(): { readonly bytes: number; readonly shards: number } {
-    return this.#deps.index.total()
+    return this.#deps.index.totalBut(this.#deps.self)
   }
 
   async admit({ root, shardBytes, keepUntilMs, from }: Parameters<Shelf['admit']>[0]): Promise<Admission> {
@@ -100,7 +101,7 @@ export class ShardStore implements Shelf {
         return { admit: 'no', refusal: refusal('TOO_LARGE', { shardBytes, shardBytesMax }) }
       if (keepUntilMs - nowMs > termMsMax)
         return { admit: 'no', refusal: refusal('TERM_TOO_LONG', { termMs: keepUntilMs - nowMs, termMsMax }) }
-      const freeBytes = quotaBytes - index.total().bytes - this.#reservedBytes
+      const freeBytes = quotaBytes - index.totalBut(self).bytes - this.#reservedBytes
       if (known === undefined && shardBytes > freeBytes)
         return { admit: 'no', refusal: refusal('NO_SPACE', { shardBytes, freeBytes: Math.max(0, freeBytes) }) }
     }

@@ -30,8 +30,9 @@ export class MemoryIndex implements ShardIndex {
     return [...this.entries.values()].filter((entry) => entry.keepUntilMs <= nowMs)
   }
 
-  total(): { bytes: number; shards: number } {
-    return { bytes: [...this.entries.values()].reduce((sum, entry) => sum + entry.bytes, 0), shards: this.entries.size }
+  totalBut(owner: string): { bytes: number; shards: number } {
+    const others = [...this.entries.values()].filter((entry) => entry.owner !== owner)
+    return { bytes: others.reduce((sum, entry) => sum + entry.bytes, 0), shards: others.length }
   }
 }
 
