@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 
 import { bidTopic, emptyBidFilter, bidBytesMax, judgeBid } from '../protocols/bid/index.ts'
-import { capabilityRules, keeperAdvert, runtimeAdvert, type Capability } from '../protocols/capability/index.ts'
+import { capabilityRules, runtimeAdvert } from '../protocols/capability/index.ts'
 import type { Notary } from '../protocols/negotiate/index.ts'
 import { createTransfer } from '../protocols/transfer/index.ts'
 import { describeFacts, formatMicro, type Fault, type PeerName } from '../protocols/wire/index.ts'
@@ -47,6 +47,7 @@ import { withOwnShelf } from './node/local-transfer.ts'
 import { OwnObjects } from './node/objects.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
+import { createKeeperFinder, keepersMax } from './node/keepers.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
 import { standingOf } from './reputation/standing.ts'
 import { ShardFiles } from './storage/shard-files.ts'
@@ -82,9 +83,6 @@ export interface Peer {
 
 /** Class of jobs of WASI programs: names the topic of their bids. */
 const computeClass = 'compute'
-/** How long a look for keepers may take, and how many are looked for. */
-const keepersWithinMs = 3_000
-const keepersMax = 64
 const unitDefault = 'credit'
 /** Files and bytes of a folder that travels as one input, and of outputs. */
 const tarLimits = { entriesMax: 100_000, bytesMax: 2 ** 36 }
@@ -167,17 +165,7 @@ export async function createPeer(
     { files: new ShardFiles(dataDir), index: new Shards(ledger), clock, random, log, self },
   )
   const transfer = withOwnShelf(createTransfer({ streams: host.streams, timekeeper: clock, shelf: store }), self, store)
-  const keepers = async (signal: AbortSignal): Promise<PeerName[]> => {
-    using deadline = clock.deadline(keepersWithinMs, signal)
-    const isKeeper = ({ capability }: { capability: Capability }): boolean =>
-      (capability.storage?.keepBytes.value ?? 0) > 0
-    await directory.find(keeperAdvert(network), keepersMax, deadline.signal)
-    signal.throwIfAborted()
-    return directory
-      .known()
-      .filter(isKeeper)
-      .map(({ peer }) => peer)
-  }
+  const keepers = createKeeperFinder(directory, network, clock)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
   const objects = new OwnObjects({

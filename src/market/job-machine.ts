@@ -4,11 +4,11 @@
  *
  * Pure: the caller brings the time and carries out the effects and errands.
  */
-import type { StartOrder } from '../../protocols/execute/index.ts'
+import { start, type StartOrder } from '../../protocols/execute/index.ts'
 import { acceptWithinMs, award, stepAward, type AwardEvent, type Offer } from '../../protocols/negotiate/index.ts'
 import { openAccount } from '../../protocols/receipt/index.ts'
 import { sha256, type PeerName, type Signed } from '../../protocols/wire/index.ts'
-import { inNegotiate, lift } from './carry.ts'
+import { inExecute, inNegotiate, lift } from './carry.ts'
 import {
   announceAgainMs,
   offerWindowMs,
@@ -20,9 +20,9 @@ import {
   type JobState,
   type JobStep,
 } from './job-state.ts'
-import { end, releases } from './job-turns-machine.ts'
-import { begin, fromCollecting, fromEnded, fromLeased } from './job-work-machine.ts'
-import { billedLease, type JobTerms } from './terms.ts'
+import { bidFrom, end, releases } from './job-turns-machine.ts'
+import { fromCollecting, fromEnded, fromLeased } from './job-work-machine.ts'
+import { billedLease, watchedLease, type JobTerms } from './terms.ts'
 
 type At<Where extends JobPhase['at']> = Extract<JobPhase, { at: Where }>
 
@@ -69,11 +69,16 @@ export function stepJob(context: JobContext, state: JobState, input: JobInput, n
   }
 }
 
+/**
+ * Nobody is awarded before the inputs are with their keepers: a lease would bind a provider that has nothing to do. The wait for
+ * a provider is counted from here.
+ */
 function onStaged(state: JobState, order: StartOrder, nowMs: number): JobStep {
-  const next: JobState = { ...state, order }
-  const { phase } = next
-  if (phase.at !== 'leased' || phase.watch !== null) return [next, [{ do: 'save' }]]
-  return begin(next, phase, nowMs)
+  const { phase } = state
+  if (phase.at !== 'bidding' || state.order !== null) return [state, []]
+  const announceNextMs = state.offers.length > 0 ? nowMs + announceAgainMs : nowMs
+  const next: JobPhase = { ...phase, announceAgainMs: announceNextMs }
+  return [{ ...state, order, terms: bidFrom(state.terms, nowMs), phase: next }, [{ do: 'save' }]]
 }
 
 function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, nowMs: number): JobStep {
@@ -112,6 +117,7 @@ function fromBidding(
         ],
       ]
     case 'wake':
+      if (state.order === null) return [state, []]
       if (phase.decideAtMs !== null && nowMs >= phase.decideAtMs) return decide(context, state, nowMs)
       if (nowMs >= state.terms.bidUntilMs) return end(state, { outcome: 'expired', code: 'NO_MATCH' }, releases(state))
       if (nowMs < phase.announceAgainMs) return [state, []]
@@ -209,20 +215,23 @@ function onAwardEvents(
         offers: state.offers.length + 1,
       },
     }
+    const [watch, raw] = start(watchedLease(lease), state.order!, nowMs)
+    const began: JobEffect[] = [
+      ...lift(inExecute, raw).effects,
+      { do: 'tell', event: { stage: 'starting', peer: lease.provider } },
+    ]
     const phase: At<'leased'> = {
       at: 'leased',
       award: { at: 'leased', lease },
       lease,
       leasedMs: nowMs,
-      watch: null,
+      watch,
       pay: openAccount(billedLease(lease)),
     }
     // The others need not hold their capacity any longer.
     const next: JobState = { ...state, offers: [], phase }
     const done: JobEffect[] = [...effects, told, ...releases(state)]
-    if (state.order === null) return [next, [...done, { do: 'save' }]]
-    const [begun, more] = begin(next, phase, nowMs)
-    return [begun, [...done, ...more]]
+    return [next, [...done, ...began]]
   }
   if (cancelled) return end(state, { outcome: 'refused', code: 'CANCELLED' }, [...effects, ...releases(state)])
   const failed = [...state.failed.filter((peer) => peer !== event.provider), event.provider]

@@ -30,7 +30,7 @@ export type JobPhase =
       readonly award: AwardState
       readonly lease: Lease
       readonly leasedMs: number
-      readonly watch: WatchState | null
+      readonly watch: WatchState
       readonly pay: PayState
     }
   | {
@@ -77,14 +77,17 @@ export type JobInput =
 export type JobEffect = CarryEffect<JobEvent> | ({ readonly do: 'errand' } & JobErrand)
 export type JobStep = readonly [JobState, readonly JobEffect[]]
 export function jobWakeAtMs(state: JobState): number | undefined {
-  const { phase, terms } = state
+  const { phase, terms, order } = state
   switch (phase.at) {
     case 'bidding':
-      return Math.min(phase.announceAgainMs, phase.decideAtMs ?? Infinity, terms.bidUntilMs)
+      // Until the inputs are staged there is nothing to wait for but that.
+      return order === null
+        ? undefined
+        : Math.min(phase.announceAgainMs, phase.decideAtMs ?? Infinity, terms.bidUntilMs)
     case 'awarding':
       return awardWakeAtMs(phase.award)
     case 'leased':
-      return phase.watch === null ? phase.leasedMs + terms.reclaimMs : watchWakeAtMs(phase.watch)
+      return watchWakeAtMs(phase.watch)
     case 'collecting':
       return phase.settleByMs
     case 'ended':

@@ -3,6 +3,7 @@ import type { WatchState } from '../../protocols/execute/index.ts'
 import type { Lease } from '../../protocols/negotiate/index.ts'
 import type { Ending, PeerName, Refusal } from '../../protocols/wire/index.ts'
 import { inExecute, inNegotiate } from './carry.ts'
+import type { JobTerms } from './terms.ts'
 import { announceAgainMs, type JobEffect, type JobState, type JobStep } from './job-state.ts'
 
 /** Gives the provider up and bids again under a higher epoch, or ends when it was the last try. */
@@ -16,11 +17,7 @@ export function replace(
   const told: JobEffect = { do: 'tell', event: { stage: 'replacing', peer, because } }
   if (state.attempts > state.terms.retriesMax) return end(state, { outcome: 'expired', code: because.code }, effects)
   const failed = [...state.failed.filter((name) => name !== peer), peer]
-  const terms = {
-    ...state.terms,
-    bidUntilMs: nowMs + (state.terms.bidUntilMs - state.terms.bidFromMs),
-    bidFromMs: nowMs,
-  }
+  const terms = bidFrom(state.terms, nowMs)
   const next: JobState = {
     ...state,
     terms,
@@ -32,6 +29,11 @@ export function replace(
     next,
     [...effects, { do: 'save' }, told, { do: 'errand', errand: 'stage' }, { do: 'errand', errand: 'announce' }],
   ]
+}
+
+/** The same call, made anew at this moment, with as long to wait. */
+export function bidFrom(terms: JobTerms, nowMs: number): JobTerms {
+  return { ...terms, bidFromMs: nowMs, bidUntilMs: nowMs + (terms.bidUntilMs - terms.bidFromMs) }
 }
 
 export function end(state: JobState, ending: Ending, effects: JobEffect[]): JobStep {

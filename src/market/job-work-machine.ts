@@ -2,7 +2,6 @@
 import {
   isWorkDone,
   isWorthRetrying,
-  start,
   stepWatch,
   type WatchEvent,
   type WatchState,
@@ -20,7 +19,6 @@ import {
   type JobStep,
 } from './job-state.ts'
 import { codeOf, end, follow, replace, resultOf } from './job-turns-machine.ts'
-import { watchedLease } from './terms.ts'
 
 type At<Where extends JobPhase['at']> = Extract<JobPhase, { at: Where }>
 
@@ -35,8 +33,6 @@ export function fromLeased(
     return onBilling(context, state, phase, input, null, nowMs)
   if (input.is === 'message' && input.protocol === 'negotiate')
     return onLateNegotiation(context, state, phase, input, nowMs)
-  if (input.is === 'staging-failed') return end(state, { outcome: 'refused', code: input.because.code }, [])
-  if (phase.watch === null) return whileStaging(state, phase, input, nowMs)
   const inner = executionInput(input)
   if (inner === undefined) return [state, []]
   const [watch, raw] = stepWatch(context.notary, phase.watch, inner, nowMs)
@@ -49,22 +45,6 @@ export function fromLeased(
     [...effects, ...again],
     nowMs,
   )
-}
-
-/** There is a lease, but the inputs are still on their way to the keepers. */
-function whileStaging(state: JobState, phase: At<'leased'>, input: JobInput, nowMs: number): JobStep {
-  if (input.is === 'cancel') return end(state, { outcome: 'refused', code: 'CANCELLED' }, [])
-  if (input.is === 'restarted') return [state, [{ do: 'errand', errand: 'stage' }]]
-  if (input.is === 'wake' && nowMs >= phase.leasedMs + state.terms.reclaimMs) {
-    return replace(
-      state,
-      phase.lease.provider,
-      { code: 'STAGING_SLOW', facts: { waitedMs: state.terms.reclaimMs } },
-      [],
-      nowMs,
-    )
-  }
-  return [state, []]
 }
 
 /** A provider that says COMMIT_LATE has no lease: the place is awarded again, unless it has already begun. */
@@ -80,7 +60,7 @@ function onLateNegotiation(
     input.message.say === 'refuse' &&
     input.from === lease.provider &&
     input.message.place.epoch === lease.award.body.epoch
-  if (refused && (watch === null || watch.at === 'starting') && input.message.say === 'refuse') {
+  if (refused && watch.at === 'starting' && input.message.say === 'refuse') {
     return replace(state, lease.provider, input.message.refusal, [], nowMs)
   }
   const [award, raw] = stepAward(context.notary, phase.award, input, nowMs)
@@ -281,12 +261,4 @@ function answer(
 function executionInput(input: JobInput) {
   if (input.is === 'message') return input.protocol === 'execute' ? input : undefined
   return input.is === 'wake' || input.is === 'restarted' || input.is === 'cancel' ? input : undefined
-}
-
-export function begin(state: JobState, phase: At<'leased'>, nowMs: number): JobStep {
-  const [watch, raw] = start(watchedLease(phase.lease), state.order!, nowMs)
-  return [
-    { ...state, phase: { ...phase, watch } },
-    [...lift(inExecute, raw).effects, { do: 'tell', event: { stage: 'starting', peer: phase.lease.provider } }],
-  ]
 }

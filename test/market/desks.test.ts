@@ -204,3 +204,17 @@ test('START may overtake its COMMIT', async () => {
   assert.deepEqual([ending(asker)?.outcome, leaseEnding(worker)?.outcome], ['paid', 'paid'], world.story())
   assert.equal(world.frames.filter((frame) => frame.say === 'START').length, 1, 'and is not sent twice for it')
 })
+
+test('inputs that take long to stage bind nobody meanwhile, and the wait for a provider begins after them', async () => {
+  const world = new World()
+  const [asker, worker] = [world.peer(1, { lends: false, stageMs: 60_000 }), world.peer(2)]
+  await asker.requester.submit(asker.terms())
+  await world.idle(59_000)
+  assert.equal(worker.provider.inUse().cpuMilli, 0)
+  assert.equal(
+    asker.jobEvents.some((event) => event.stage === 'matched'),
+    false,
+  )
+  await world.until(() => ending(asker) !== undefined && leaseEnding(worker) !== undefined)
+  assert.deepEqual([ending(asker)?.outcome, leaseEnding(worker)?.outcome], ['paid', 'paid'], world.story())
+})

@@ -105,10 +105,11 @@ export interface PeerOptions {
   readonly cpuHourMicro: number
   readonly lends: boolean
   readonly workMs: number
+  readonly stageMs: number
   readonly exit: Partial<Exit>
 }
 
-const defaults: PeerOptions = { cpuHourMicro: 1_000_000, lends: true, workMs: 3_000, exit: {} }
+const defaults: PeerOptions = { cpuHourMicro: 1_000_000, lends: true, workMs: 3_000, stageMs: 0, exit: {} }
 
 export class Peer {
   readonly notary: Notary
@@ -161,7 +162,7 @@ export class Peer {
     this.requester = new RequesterDesk({
       ...shared,
       standing: { of: () => 0.5 },
-      errands: this.#errands(),
+      errands: this.#errands(options),
       onEvent: (_job, event) => void this.jobEvents.push(event),
       refusalOf: (error) =>
         error instanceof RefusedError ? { code: error.code, facts: error.facts } : { code: 'FAILED', facts: {} },
@@ -273,10 +274,13 @@ export class Peer {
     this.#world.send({ from: this.name, to, protocol: carry.protocol, bytes: encode(carry), say })
   }
 
-  #errands(): JobErrands {
+  #errands({ stageMs }: PeerOptions): JobErrands {
     return {
       announce: (_topic, bid) => this.#world.gossip(this.name, bid),
-      stage: async () => order,
+      stage: async (_job, signal) => {
+        if (stageMs > 0) await this.#world.clock.sleep(stageMs, signal)
+        return order
+      },
       openLog: () => ({ stdout: 0, stderr: 0 }),
       appendLog: () => {},
       collect: async () => {},
