@@ -176,7 +176,10 @@ describe('the courier', { timeout: deadlineMs }, () => {
     say(courier, 'one')
     await eventually('a stream is there', () => lines.far.length === 1)
     assert.equal(await read(lines.far[0]), 'one')
+    const { far } = await streamPair()
+    const answering = lines.handler!(createChannel(far, 'them', queue))
     courier.stop()
+    await answering
     assert.equal(await read(lines.far[0]).catch(() => undefined), undefined)
     say(courier, 'two')
     assert.equal(lines.attempts, 1)
