@@ -1,16 +1,16 @@
 /** A clock that stands still until it is told to jump to the next thing that waits. The `Clock` port on virtual time. */
 import { DeadlineError, type Clock } from '../src/environment.ts'
+import { Heap, type Due } from './heap.ts'
 
-interface Timer {
-  readonly atMs: number
-  readonly order: number
+interface Timer extends Due {
   readonly run: () => void
+  isCancelled: boolean
 }
 
 export class VirtualClock implements Clock {
   #nowMs: number
   #order = 0
-  readonly #timers = new Set<Timer>()
+  readonly #timers = new Heap<Timer>()
 
   constructor(startMs: number) {
     this.#nowMs = startMs
@@ -25,9 +25,11 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): () => void {
-    const timer: Timer = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, run }
-    this.#timers.add(timer)
-    return () => this.#timers.delete(timer)
+    const timer: Timer = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, run, isCancelled: false }
+    this.#timers.push(timer)
+    return () => {
+      timer.isCancelled = true
+    }
   }
 
   async sleep(delayMs: number, signal: AbortSignal): Promise<void> {
@@ -69,18 +71,18 @@ export class VirtualClock implements Clock {
   jump(): boolean {
     const timer = this.#soonest()
     if (timer === undefined) return false
-    this.#timers.delete(timer)
+    this.#timers.pop()
     this.#nowMs = Math.max(this.#nowMs, timer.atMs)
     timer.run()
     return true
   }
 
+  /** What was cancelled is thrown away when it comes to the top. */
   #soonest(): Timer | undefined {
-    let best: Timer | undefined
-    for (const timer of this.#timers) {
-      if (best === undefined || timer.atMs < best.atMs || (timer.atMs === best.atMs && timer.order < best.order))
-        best = timer
+    for (let timer = this.#timers.peek(); timer !== undefined; timer = this.#timers.peek()) {
+      if (!timer.isCancelled) return timer
+      this.#timers.pop()
     }
-    return best
+    return undefined
   }
 }

@@ -101,7 +101,10 @@ export function environmentOf(home: string): NodeJS.ProcessEnv {
   }
 }
 
-async function firstLine(child: ChildProcess & { readonly stdout: NodeJS.ReadableStream }, signal: AbortSignal): Promise<string> {
+async function firstLine(
+  child: ChildProcess & { readonly stdout: NodeJS.ReadableStream },
+  signal: AbortSignal,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
     const settle = (act: () => void): void => {
