@@ -34,7 +34,7 @@ import { Store } from './ledger/store.ts'
 import type { JobState } from './market/job-state.ts'
 import type { LeaseState } from './market/lease-machine.ts'
 import { ProviderDesk } from './market/provider-desk.ts'
-import { decodeState, type Journal } from './market/reactor.ts'
+import { decodeState, encodeState, type Journal } from './market/reactor.ts'
 import { RequesterDesk } from './market/requester-desk.ts'
 import { OwnControl } from './node/control.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
@@ -116,7 +116,10 @@ export async function createPeer(
   const seen = new PeersSeen(ledger)
   const receipts = new Receipts(ledger)
   const jobs = new Jobs(ledger)
-  const journal: Journal = { commit: async (entry) => machines.commit(entry, clock.nowMs()) }
+  const journal: Journal = {
+    commit: async (entry) =>
+      machines.commit({ ...entry, state: entry.state === null ? null : encodeState(entry.state) }, clock.nowMs()),
+  }
   const later = (work: Promise<unknown>): void =>
     void work.catch((error: unknown) => log('warn', 'not written down', { error }))
   const onFault = (peer: PeerName, fault: Fault): void => {
@@ -226,7 +229,10 @@ export async function createPeer(
     standing: { of: (peer) => standingOf(seen.get(peer)) },
     errands,
     refusalOf,
-    onEvent: (job, event) => reporter.onJob(job, event),
+    onEvent: (job, event) => {
+      if (event.stage === 'ended') files.closeLog(job)
+      reporter.onJob(job, event)
+    },
   })
   const workshop = new LeaseWorkshop({
     self,
@@ -291,7 +297,8 @@ export async function createPeer(
   await transfer.serve()
   await openRoutes(courier, notary, { provider, requester })
   let filter = emptyBidFilter
-  const leaveTopic = host.gossip.subscribe(topic, {
+  // The topic is never left: whoever leaves one is kept out of its mesh for a while, and we may be back in a second.
+  host.gossip.subscribe(topic, {
     messageBytesMax: bidBytesMax,
     judge: (author, envelope) => {
       const [next, judgement] = judgeBid(filter, { author, envelope, class: computeClass }, clock.nowMs(), notary)
@@ -304,7 +311,6 @@ export async function createPeer(
       if (bid !== undefined) provider.onBid(bid)
     },
   })
-  starting.defer(() => leaveTopic())
   await host.start()
   const [machine, probe] = await Promise.all([detectMachine(dataDir), executor.probe()])
   for (const { state } of machines.open('job')) requester.resume(decodeState<JobState>(state))

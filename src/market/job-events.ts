@@ -32,6 +32,8 @@ export type JobEvent =
       readonly amountMicro: number
     }
   | { readonly stage: 'replacing'; readonly peer: PeerName; readonly because: Refusal }
+  /** The job stands still until the peer is started again: what it does next cannot be written down. */
+  | { readonly stage: 'stalled'; readonly code: string }
   | {
       readonly stage: 'ended'
       readonly ending: Ending

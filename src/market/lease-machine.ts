@@ -169,7 +169,15 @@ function stepNegotiation(notary: Notary, state: LeaseState, input: HoldSide, now
   ]
 }
 
+/** Work that we end ourselves has failed, and is not billed: the requester may have it done by another. */
+const stopped: TaskSide = { is: 'failed', reason: 'provider-failed', detail: 'stopped by its owner' }
+
 function stepExecution(notary: Notary, state: LeaseState, input: TaskSide, nowMs: number): LeaseStep {
+  const at = state.task!.at
+  if (input.is === 'stop' && (at === 'staging' || at === 'running')) {
+    const [next, effects] = stepExecution(notary, state, stopped, nowMs)
+    return [next, [{ do: 'errand', errand: 'kill' }, ...effects]]
+  }
   const [task, raw] = stepTask(notary, state.task!, input, nowMs)
   const { effects, events } = lift(inExecute, raw)
   let next: LeaseState = { ...state, task }

@@ -159,11 +159,11 @@ export class ProviderDesk {
 
   /** Takes up again what a restart interrupted. */
   resume(state: LeaseState): void {
-    if (state.task === null) return
+    // An offer that was not accepted was never written down; what was accepted binds us, lease or not.
     const key = keyOf(state.hold.requester, state.hold.offer.body.job)
     const bench = this.#bench(key, state)
     this.#byBid.set(key, bench)
-    this.#byLease.set(state.task.lease.id, bench)
+    if (state.task !== null) this.#byLease.set(state.task.lease.id, bench)
     bench.push({ is: 'restarted' })
   }
 

@@ -16,8 +16,8 @@ export interface Journal {
 export interface JournalEntry {
   readonly kind: 'job' | 'lease'
   readonly id: string
-  /** Null when only statements are to be kept. */
-  readonly state: Uint8Array | null
+  /** Plain data, for `encodeState`; null when only statements are to be kept. */
+  readonly state: unknown
   readonly final: boolean
   readonly statements: readonly Statement[]
 }
@@ -120,7 +120,7 @@ export class Reactor<State, Input, Effect extends { readonly do: string }> {
       else if (effect.do === 'save') saves = true
     }
     if (saves || statements.length > 0) {
-      const state = saves ? encodeState(next) : null
+      const state = saves ? next : null
       await journal.commit({ kind, id, state, final: machine.isFinal(next), statements })
     }
     this.#state = next

@@ -180,13 +180,7 @@ export class RequesterDesk {
             wake: { is: 'wake' },
           },
           perform: (effect) => this.#perform(job, folder, effect),
-          onStuck: () =>
-            this.#deps.onEvent(job, {
-              stage: 'ended',
-              ending: { outcome: 'refused', code: 'LEDGER_FAILED' },
-              document: null,
-              amountMicro: 0,
-            }),
+          onStuck: () => this.#deps.onEvent(job, { stage: 'stalled', code: 'LEDGER_FAILED' }),
         },
         state,
       ),

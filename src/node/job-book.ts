@@ -7,6 +7,7 @@ import { toString } from 'uint8arrays'
 import type { LogChannel } from '../../protocols/execute/index.ts'
 import { ControlError, type JobStreamEvent, type JobView, type MatchExplanation } from '../control/api.ts'
 import type { JobFiles } from './job-files.ts'
+import { isOver } from './views.ts'
 
 /** Events kept of one job. Progress is not kept, only its last. */
 const eventsMax = 512
@@ -35,10 +36,12 @@ export class JobBook {
   constructor(store: ViewStore, files: JobFiles) {
     this.#store = store
     this.#files = files
+    // What a stop interrupted goes on, and is followed as before.
+    for (const view of store.list()) if (!isOver(view.stage)) this.#pages.set(view.id, pageOf(view))
   }
 
   open(view: JobView): void {
-    this.#pages.set(view.id, { view, events: [], progress: undefined, explanation: null, listeners: new Set() })
+    this.#pages.set(view.id, pageOf(view))
     this.#store.put(view)
     if (this.#pages.size > pagesMax) this.#forgetOne()
   }
@@ -123,9 +126,10 @@ export class JobBook {
         yield lastProgress
       }
       if (options.logs) yield* this.#logs(id, shown)
-      const isOver = view.stage === 'paid' || view.stage === 'refused' || view.stage === 'expired'
-      if (isOver || !options.follow) {
-        if (isOver) yield { type: 'end', atMs: view.updatedMs, job: view, explanation: page?.explanation ?? null }
+      // Without a page nothing more will be told.
+      if (isOver(view.stage) || page === undefined || !options.follow) {
+        if (isOver(view.stage))
+          yield { type: 'end', atMs: view.updatedMs, job: view, explanation: page?.explanation ?? null }
         return
       }
       await wake
@@ -147,21 +151,26 @@ export class JobBook {
   async #nextChange(page: Page | undefined, signal: AbortSignal): Promise<void> {
     if (page === undefined) return
     const { promise, resolve } = Promise.withResolvers<void>()
+    const onAbort = (): void => resolve()
     page.listeners.add(resolve)
-    signal.addEventListener('abort', () => resolve(), { once: true })
+    signal.addEventListener('abort', onAbort, { once: true })
     await promise
     page.listeners.delete(resolve)
+    signal.removeEventListener('abort', onAbort)
   }
 
   #forgetOne(): void {
     for (const [id, { view, listeners }] of this.#pages) {
-      const isOver = view.stage === 'paid' || view.stage === 'refused' || view.stage === 'expired'
-      if (isOver && listeners.size === 0) {
+      if (isOver(view.stage) && listeners.size === 0) {
         this.#pages.delete(id)
         return
       }
     }
   }
+}
+
+function pageOf(view: JobView): Page {
+  return { view, events: [], progress: undefined, explanation: null, listeners: new Set() }
 }
 
 /** The part of a job's id that differs: a CID begins alike for all. */

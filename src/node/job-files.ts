@@ -88,6 +88,12 @@ export class JobFiles {
     }
   }
 
+  /** Nothing more is written to it; what is there can still be read. */
+  closeLog(job: string): void {
+    const log = this.#open.get(job)
+    if (log !== undefined) this.#close(job, log)
+  }
+
   async sha256(job: string, channel: LogChannel): Promise<string> {
     const path = join(this.#folder, job, channel)
     const hash = createHash('sha256')

@@ -111,6 +111,9 @@ export class JobReporter {
           code: event.because.code,
           facts: event.because.facts,
         })
+      case 'stalled':
+        book.update(job, { code: event.code, detail: 'the ledger of this peer cannot be written' }, atMs)
+        return
       case 'ended': {
         const { outcome, code } = event.ending
         const provider = book.get(job)?.provider

@@ -51,7 +51,7 @@ test('a seed and a name always give the same stream, and other names others', ()
 
 test('numbers are spread evenly', () => {
   const random = SeededRandom.of(7, 'even')
-  const counts = new Array<number>(10).fill(0)
+  const counts = Array.from({ length: 10 }, () => 0)
   for (let index = 0; index < 100_000; index++) counts[Math.floor(random.float() * 10)]!++
   // 10,000 expected; the standard deviation is 95.
   for (const count of counts) assert.ok(Math.abs(count - 10_000) < 500, counts.join(' '))

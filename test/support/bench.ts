@@ -22,7 +22,7 @@ import type { JobEvent } from '../../src/market/job-events.ts'
 import type { JobState } from '../../src/market/job-state.ts'
 import type { LeaseEvent, LeaseState } from '../../src/market/lease-machine.ts'
 import { ProviderDesk, type Workshop } from '../../src/market/provider-desk.ts'
-import { decodeState, type JournalEntry } from '../../src/market/reactor.ts'
+import { decodeState, encodeState, type JournalEntry } from '../../src/market/reactor.ts'
 import { RequesterDesk, type JobErrands } from '../../src/market/requester-desk.ts'
 import type { JobTerms } from '../../src/market/terms.ts'
 
@@ -179,8 +179,8 @@ export class Peer {
     for (const entry of this.journal) if (entry.state !== null) last.set(`${entry.kind}/${entry.id}`, entry)
     next.journal.push(...this.journal)
     for (const { kind, state } of last.values()) {
-      if (kind === 'job') next.requester.resume(decodeState<JobState>(state!))
-      else next.provider.resume(decodeState<LeaseState>(state!))
+      if (kind === 'job') next.requester.resume(decodeState<JobState>(encodeState(state)))
+      else next.provider.resume(decodeState<LeaseState>(encodeState(state)))
     }
     return next
   }

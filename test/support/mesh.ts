@@ -171,9 +171,14 @@ export class Story {
 }
 
 /** Hears a job's story to its end, or until an event of a kind. */
-export async function storyOf(peer: Peer, job: string, until: JobStreamEvent['type'] = 'end'): Promise<Story> {
+export async function storyOf(
+  peer: Peer,
+  job: string,
+  until: JobStreamEvent['type'] = 'end',
+  withinMs = deadlineMs,
+): Promise<Story> {
   const story = new Story([])
-  const signal = inTime()
+  const signal = AbortSignal.timeout(withinMs)
   for await (const event of peer.control.jobEvents(job, { logs: true, follow: true }, signal)) {
     story.events.push(event)
     if (event.type === until) return story

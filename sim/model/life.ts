@@ -1,0 +1,45 @@
+/** The clock of one life of a peer: skewed against the world's, and dead with the peer: what was set then never fires. */
+import type { Clock, Deadline } from '../../src/environment.ts'
+import type { VirtualClock } from '../clock.ts'
+
+export class LifeClock implements Clock {
+  readonly #world: VirtualClock
+  /** How far this peer's clock is ahead of the world's, in milliseconds. */
+  skewMs: number
+  isOver = false
+  /** Until then nothing happens at this peer: it hangs, and goes on as if nothing had been. */
+  frozenUntilMs = 0
+
+  constructor(world: VirtualClock, skewMs: number) {
+    this.#world = world
+    this.skewMs = skewMs
+  }
+
+  nowMs(): number {
+    return this.#world.nowMs() + this.skewMs
+  }
+
+  monotonicMs(): number {
+    return this.#world.nowMs()
+  }
+
+  after(delayMs: number, run: () => void): () => void {
+    return this.#world.after(delayMs, () => this.live(run))
+  }
+
+  /** Runs this now, later when the peer hangs, and not at all when this life is over. */
+  live(run: () => void): void {
+    if (this.isOver) return
+    const restMs = this.frozenUntilMs - this.#world.nowMs()
+    if (restMs > 0) this.#world.after(restMs, () => this.live(run))
+    else run()
+  }
+
+  async sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+    return this.#world.sleep(delayMs, signal)
+  }
+
+  deadline(delayMs: number, parent?: AbortSignal): Deadline {
+    return this.#world.deadline(delayMs, parent)
+  }
+}
