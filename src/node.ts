@@ -295,7 +295,8 @@ export async function createPeer(
   starting.defer(() => store.stop())
   await workshop.start()
   await transfer.serve()
-  await openRoutes(courier, notary, { provider, requester })
+  let haveResumed = false
+  await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   let filter = emptyBidFilter
   // The topic is never left: whoever leaves one is kept out of its mesh for a while, and we may be back in a second.
   host.gossip.subscribe(topic, {
@@ -315,6 +316,7 @@ export async function createPeer(
   const [machine, probe] = await Promise.all([detectMachine(dataDir), executor.probe()])
   for (const { state } of machines.open('job')) requester.resume(decodeState<JobState>(state))
   for (const { state } of machines.open('lease')) provider.resume(decodeState<LeaseState>(state))
+  haveResumed = true
   if (offer !== null) {
     const facts = factsOf(offer, unit, machine, probe)
     lending = { facts, probe, machine }

@@ -167,7 +167,7 @@ function fromRunning(notary: Notary, state: At<'running'>, input: WatchInput, no
         case 'progress':
           return [heard, [{ do: 'tell', event: { happened: 'progress', progress: input.message.progress } }]]
         case 'result':
-          return onResult(notary, heard, input.message.result)
+          return onResult(notary, state, input.message.result)
         case 'unknown':
           return lose(state, { code: 'LEASE_UNKNOWN', facts: {} })
         default:

@@ -76,6 +76,10 @@ export interface Place {
   readonly epoch: number
 }
 
+export function isPlaceOf(award: Place, place: Place): boolean {
+  return place.job === award.job && place.slot === award.slot && place.epoch === award.epoch
+}
+
 export type Negotiation =
   | { readonly say: 'offer'; readonly offer: Signed<Offer> }
   | { readonly say: 'award'; readonly award: Signed<Award> }

@@ -21,6 +21,7 @@ import {
 import { leaseIdOf, sealAccept, sealOffer, type Notary } from './codec.ts'
 import {
   commitWithinMs,
+  isPlaceOf,
   retransmitMs,
   type Accept,
   type Award,
@@ -123,6 +124,9 @@ function fromOffered(notary: Notary, state: At<'offered'>, input: HoldInput, now
 }
 
 function onAward(notary: Notary, state: At<'offered'>, award: Signed<Award>, nowMs: number): HoldStep {
+  if (isOfAnEarlierOffer(state, award, notary.signer.peer)) {
+    return [state, [refuseEffect(state.requester, award, { code: 'NO_SUCH_OFFER', facts: {} })]]
+  }
   const wrong = whatIsWrong(state, award, notary.signer.peer)
   if (wrong !== undefined) return blame(state, wrong.code, wrong.message)
   const { body } = award
@@ -153,6 +157,13 @@ function onAward(notary: Notary, state: At<'offered'>, award: Signed<Award>, now
   ]
 }
 
+/** An offer of ours that ran out, or that a restart forgot, may be awarded late: lawful, and nothing to the one that stands. */
+function isOfAnEarlierOffer(state: At<'offered'>, award: Signed<Award>, me: PeerName): boolean {
+  const { provider, job, offer } = award.body
+  const isToUs = award.by === state.requester && provider === me && job === state.offer.body.job
+  return isToUs && !equals(offer, sha256(state.offer.envelope))
+}
+
 /** An award must be what was offered: no honest requester can send another. */
 function whatIsWrong(
   state: At<'offered'>,
@@ -164,8 +175,6 @@ function whatIsWrong(
   if (award.by !== state.requester) return { code: 'SIGNER_UNEXPECTED', message: 'the AWARD is signed by another peer' }
   if (body.provider !== me) return { code: 'FIELD_INVALID', message: 'the AWARD names another provider' }
   if (body.job !== offered.job) return { code: 'FIELD_INVALID', message: 'the AWARD names another job' }
-  if (!equals(body.offer, sha256(state.offer.envelope)))
-    return { code: 'FIELD_INVALID', message: 'the AWARD names another offer' }
   const same =
     body.unit === offered.unit &&
     body.cpuHourMicro === offered.cpuHourMicro &&
@@ -180,7 +189,7 @@ function fromAccepted(state: At<'accepted'>, input: HoldInput, nowMs: number): H
       const { message } = input
       if (message.say === 'commit') return onCommit(state, message.commit, nowMs)
       if (message.say === 'award') return onSecondAward(state, message.award, nowMs)
-      if (message.say === 'refuse' && isSamePlace(state, message.place)) return release(state, message.refusal)
+      if (message.say === 'refuse' && isPlaceOf(state.award.body, message.place)) return release(state, message.refusal)
       return unchanged(state)
     }
     case 'wake':
@@ -224,23 +233,22 @@ function onCommit(state: At<'accepted'>, commit: Signed<Commit>, nowMs: number):
 
 function onSecondAward(state: At<'accepted'>, award: Signed<Award>, nowMs: number): HoldStep {
   if (equals(award.envelope, state.award.envelope)) return sendAgain(state, nowMs)
-  const { slot, epoch } = award.body
-  if (award.body.job === state.award.body.job && slot === state.award.body.slot && epoch === state.award.body.epoch) {
-    return blame(state, 'EQUIVOCATION', 'two different AWARDs of one epoch')
-  }
-  return unchanged(state)
+  return onOtherAward(state, state.award, award)
+}
+
+/** Two AWARDs of one place under one epoch prove themselves, whoever they name; one that another peer signed proves nothing. */
+function onOtherAward(state: HoldState, ours: Signed<Award>, award: Signed<Award>): HoldStep {
+  if (!isPlaceOf(ours.body, award.body)) return unchanged(state)
+  if (award.by !== state.requester) return blame(state, 'SIGNER_UNEXPECTED', 'the AWARD is signed by another peer')
+  return blame(state, 'EQUIVOCATION', 'two different AWARDs of one epoch')
 }
 
 /** The requester may not know that we have its COMMIT: nothing to say, START will be answered by the execution protocol. */
 function fromLeased(state: At<'leased'>, input: HoldInput): HoldStep {
-  if (
-    input.is === 'message' &&
-    input.message.say === 'award' &&
-    equals(input.message.award.envelope, state.lease.award.envelope)
-  ) {
-    return [state, [{ do: 'send', to: state.requester, message: { say: 'accept', accept: state.lease.accept } }]]
-  }
-  return unchanged(state)
+  if (input.is !== 'message' || input.message.say !== 'award') return unchanged(state)
+  const { award, accept } = state.lease
+  if (!equals(input.message.award.envelope, award.envelope)) return onOtherAward(state, award, input.message.award)
+  return [state, [{ do: 'send', to: state.requester, message: { say: 'accept', accept } }]]
 }
 
 /** Final: late messages are lawful. An award of what is gone is refused, so that the requester need not wait. */
@@ -267,11 +275,6 @@ function refuse(state: At<'offered'> | At<'accepted'>, award: Signed<Award>, bec
 function refuseEffect(to: PeerName, award: Signed<Award>, refusal: Refusal): HoldEffect {
   const { job, slot, epoch } = award.body
   return { do: 'send', to, message: { say: 'refuse', place: { job, slot, epoch }, refusal } }
-}
-
-function isSamePlace(state: At<'accepted'>, place: { job: string; slot: number; epoch: number }): boolean {
-  const { job, slot, epoch } = state.award.body
-  return place.job === job && place.slot === slot && place.epoch === epoch
 }
 
 function sendAgain(state: At<'accepted'>, nowMs: number): HoldStep {

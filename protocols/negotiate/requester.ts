@@ -8,7 +8,7 @@ import { equals, fromString } from 'uint8arrays'
 
 import { Fault, sha256, type Effect, type PeerName, type Refusal, type Signed, type Step } from '../wire/index.ts'
 import { leaseIdOf, sealAward, sealCommit, type Notary } from './codec.ts'
-import { retransmitMs, type Accept, type Award, type Lease, type Negotiation } from './messages.ts'
+import { isPlaceOf, retransmitMs, type Accept, type Award, type Lease, type Negotiation } from './messages.ts'
 
 export type AwardState =
   | { readonly at: 'awarded'; readonly award: Signed<Award>; readonly sendAgainMs: number }
@@ -66,7 +66,8 @@ function fromAwarded(notary: Notary, state: At<'awarded'>, input: AwardInput, no
     case 'message':
       if (input.from !== provider) return unchanged(state)
       if (input.message.say === 'accept') return onAccept(notary, state, input.message.accept, nowMs)
-      if (input.message.say === 'refuse') return close(state, input.message.refusal)
+      if (input.message.say === 'refuse' && isPlaceOf(state.award.body, input.message.place))
+        return close(state, input.message.refusal)
       return unchanged(state)
     case 'wake':
       if (nowMs >= state.award.body.acceptByMs)
@@ -122,6 +123,8 @@ function fromLeased(state: At<'leased'>, input: AwardInput): AwardStep {
     return [state, [{ do: 'send', to: lease.provider, message: { say: 'commit', commit: lease.commit } }]]
   }
   if (!equals(input.message.accept.body.lease, fromString(lease.id, 'hex'))) return unchanged(state)
+  if (input.message.accept.by !== lease.provider)
+    return blame(state, lease.provider, 'SIGNER_UNEXPECTED', 'the ACCEPT is signed by another peer')
   return blame(state, lease.provider, 'EQUIVOCATION', 'two different ACCEPTs of one award')
 }
 

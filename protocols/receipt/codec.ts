@@ -126,6 +126,7 @@ export function openReceipt(notary: Notary, envelope: Uint8Array): Signed<Receip
     result: wire.final ? checkedCid(wire.result, 'result') : checkedText(wire.result, 'result', 0),
     issuedMs: checkedInteger(wire.issuedMs, 'issued_ms'),
   }
+  if (receipt.sequence === 0) throw new Fault('FIELD_INVALID', 'receipts are counted from 1', { field: 'sequence' })
   return { by, envelope, body: receipt }
 }
 

@@ -87,6 +87,6 @@ export function amountOwed(
   lease: Pick<BilledLease, 'cpuHourMicro' | 'cpuMilli' | 'ceilingMicro'>,
   usage: Usage,
 ): Micro {
-  const exact = costOf(BigInt(usage.wallMs) * BigInt(lease.cpuMilli), lease.cpuHourMicro, cpuMilliPerCpu * msPerHour)
-  return Math.min(exact, lease.ceilingMicro)
+  const quantity = BigInt(usage.wallMs) * BigInt(lease.cpuMilli)
+  return costOf(quantity, lease.cpuHourMicro, cpuMilliPerCpu * msPerHour, lease.ceilingMicro)
 }

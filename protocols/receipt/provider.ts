@@ -168,7 +168,7 @@ function fromAsking(notary: Notary, state: At<'asking'>, input: BillInput, nowMs
     case 'message':
       if (input.message.say === 'countersignature')
         return onCountersignature(notary, state, input.message.countersignature, nowMs)
-      if (input.message.say === 'dispute' && input.message.sequence === state.receipt.body.sequence)
+      if (input.message.say === 'dispute' && isOf(state.receipt.body, input.message))
         return giveUp(state, input.message.refusal)
       return [state, []]
     case 'wake':
@@ -233,6 +233,10 @@ function sendAgain(state: At<'asking'>, nowMs: number): BillStep {
     { ...state, sendAgainMs: nowMs + receiptRetransmitMs },
     [{ do: 'send', to: state.lease.requester, message: { say: 'receipt', receipt: state.receipt } }],
   ]
+}
+
+function isOf(receipt: Receipt, dispute: { readonly lease: string; readonly sequence: number }): boolean {
+  return dispute.lease === receipt.lease && dispute.sequence === receipt.sequence
 }
 
 /** A meter that restarted must not make the chain go down. */

@@ -80,6 +80,7 @@ function check(file: ReceiptFile, enter: (where: string) => void): ReceiptVerdic
   enter('lease.commit')
   const commit = openCommit(notary, bytesOf(file.lease.commit))
   if (commit.by !== requester) wrong('the COMMIT is not signed by the requester')
+  if (toString(commit.body.lease, 'hex') !== lease) wrong('the COMMIT is of another lease')
   if (!equals(commit.body.accept, sha256(accept.envelope))) wrong('the COMMIT is of another ACCEPT')
   enter('result')
   const result = file.result === null ? null : openResult(notary, bytesOf(file.result))
@@ -148,12 +149,15 @@ function check(file: ReceiptFile, enter: (where: string) => void): ReceiptVerdic
   }
 }
 
+/** The decoder takes padding in the middle and other spellings: a file has one. */
 function bytesOf(base64: string): Uint8Array {
   try {
-    return fromString(base64, 'base64pad')
+    const bytes = fromString(base64, 'base64pad')
+    if (toString(bytes, 'base64pad') === base64) return bytes
   } catch {
-    throw new Fault('FRAME_MALFORMED', 'not base64')
+    // Falls through: every way of being wrong is the same fault.
   }
+  throw new Fault('FRAME_MALFORMED', 'not base64')
 }
 
 /** Opens envelopes and signs nothing. */

@@ -2,14 +2,31 @@
 import type { ProtocolLimits, Refusal } from '../wire/index.ts'
 
 export const transferProtocol = '/pleach/transfer/1'
+/** A block with 32 proof hashes has 66,566 bytes. */
 export const transferLimits: ProtocolLimits = { frameBytesMax: 66 * 1024, streamsPerPeerMax: 16 }
+/** Exchanges that one peer serves at once, for all others together: 64 × (4 MiB under way + a tree). */
+export const exchangesServedMax = 64
 
 /** Blocks asked for and not yet here: 4 MiB. */
 export const creditLeavesMax = 64
+/** 16 GiB: 2^18 leaves, whose tree takes 16 MiB while the shard is served. */
 export const shardBytesMax = 2 ** 34
 export const proofHashesMax = 32
-/** A peer that says nothing for this long has ended the exchange. */
+/** A peer that owes a block, an answer or room for a frame, and does nothing for this long, has ended the exchange. */
 export const idleMsMax = 10_000
+/**
+ * A receiver that grants no credit for this long has ended the exchange. Longer than `idleMsMax`: whoever reads an object has
+ * to wait for the slowest of k keepers, and the others are not to hang up meanwhile.
+ */
+export const creditIdleMsMax = 60_000
+/** Slower than this, a transfer is only a place that is occupied. */
+const bytesPerSecondMin = 16 * 1024
+const exchangeBaseMs = 120_000
+
+/** Longest duration of one exchange over so many bytes: who feeds us crumbs within the idle limit ends here. */
+export function exchangeMsMax(bytes: number): number {
+  return exchangeBaseMs + Math.ceil((bytes / bytesPerSecondMin) * 1000)
+}
 
 export interface Block {
   readonly leaf: number

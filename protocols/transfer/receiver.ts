@@ -69,5 +69,5 @@ function askMore(state: ReceiverState): ReceiverStep {
     effects.push({ do: 'send', message: { say: 'want', firstLeaf, count } })
     at += count
   }
-  return [{ ...state, asked: Math.max(state.asked, until) }, effects]
+  return [{ ...state, asked: until }, effects]
 }

@@ -1,27 +1,35 @@
 /** Carries out transfers on streams: one exchange a stream, every wait with a deadline. */
-import { leafCount } from '../erasure/index.ts'
 import { Fault, RefusedError, refusal, type Channel, type PeerName, type Refusal, type Streams } from '../wire/index.ts'
-import { decodeTransfer, encodeTransfer } from './codec.ts'
-import { idleMsMax, transferLimits, transferProtocol, type Transfer } from './messages.ts'
-import { receive, stepReceiver, type ReceiverEffect, type ReceiverState } from './receiver.ts'
-import { offerShard, stepSender } from './sender.ts'
+import {
+  creditIdleMsMax,
+  creditLeavesMax,
+  exchangeMsMax,
+  exchangesServedMax,
+  idleMsMax,
+  transferLimits,
+  transferProtocol,
+  type Transfer,
+} from './messages.ts'
+import { leafBytes } from '../erasure/index.ts'
+import { receive, stepReceiver, type ReceiverStep } from './receiver.ts'
+import { offerShard, stepSender, type SenderState } from './sender.ts'
+import { Talk, type Timekeeper } from './talk.ts'
 
-/** What a transfer needs of a clock. */
-export interface Timekeeper {
-  deadline(delayMs: number, parent?: AbortSignal): { readonly signal: AbortSignal; [Symbol.dispose](): void }
-}
-
-/** A shard that can be read, leaf by leaf. `leaf` rejects when the stored bytes are damaged. */
+/**
+ * A shard that can be read, leaf by leaf. What is wrong with the shard itself, such as bytes that are no longer what they were,
+ * is a RefusedError, which is what the other side is told.
+ */
 export interface ShardSource {
   readonly shardBytes: number
   leaf(leaf: number): Promise<{ readonly bytes: Uint8Array; readonly proof: readonly Uint8Array[] }>
   close(): Promise<void>
 }
 
-/** A shard that is being taken in. */
+/** A shard that is being taken in. What goes wrong here is a RefusedError too, such as a disk that is full. */
 export interface ShardSink {
   /** Leaves that are not here yet. */
   readonly needed: readonly number[]
+  /** The bytes are verified, and valid until it resolves. */
   write(leaf: number, bytes: Uint8Array, hash: Uint8Array): Promise<void>
   /** Durable when it resolves. */
   finish(): Promise<void>
@@ -51,20 +59,19 @@ export interface TransferService {
   put(peer: PeerName, root: Uint8Array, source: ShardSource, keepUntilMs: number, signal: AbortSignal): Promise<number>
   /**
    * Fetches these leaves in order. `onLeaf` is awaited before more is asked for: its pace is the transfer's. The bytes are a view
-   * that is valid until `onLeaf` resolves.
+   * that is valid until `onLeaf` resolves. A Fault is the keeper's: it sent what is not of the shard.
    */
   get(
     peer: PeerName,
     root: Uint8Array,
     shardBytes: number,
     leaves: readonly number[],
-    onLeaf: (leaf: number, bytes: Uint8Array, hash: Uint8Array) => Promise<void>,
+    onLeaf: OnLeaf,
     signal: AbortSignal,
   ): Promise<void>
 }
 
-/** Exchanges that one peer serves at once, for all others together. */
-export const exchangesServedMax = 64
+type OnLeaf = (leaf: number, bytes: Uint8Array, hash: Uint8Array) => Promise<void>
 
 export function createTransfer(deps: {
   readonly streams: Streams
@@ -72,127 +79,133 @@ export function createTransfer(deps: {
   readonly shelf: Shelf
 }): TransferService {
   const { streams, timekeeper, shelf } = deps
-  let served = 0
+  const places = new Places()
   return {
     serve: async () =>
-      streams.handle(transferProtocol, transferLimits, async (channel) => {
-        served++
-        try {
-          await serveOne(new Talk(channel, timekeeper, undefined), shelf, served > exchangesServedMax)
-        } finally {
-          served--
-        }
-      }),
+      streams.handle(transferProtocol, transferLimits, async (channel) =>
+        answer(new Talk(channel, timekeeper, undefined), shelf, places),
+      ),
     put: async (peer, root, source, keepUntilMs, signal) =>
-      withTalk(streams, timekeeper, peer, signal, async (talk) => {
-        await talk.say({ say: 'put', root, shardBytes: source.shardBytes, keepUntilMs })
-        return sendUntilStored(talk, source)
-      }),
+      exchange(streams, timekeeper, peer, signal, async (opened) =>
+        opened.within(exchangeMsMax(source.shardBytes), async (talk) => {
+          await talk.say({ say: 'put', root, shardBytes: source.shardBytes, keepUntilMs })
+          return sendUntilStored(talk, source, keepUntilMs)
+        }),
+      ),
     get: async (peer, root, shardBytes, leaves, onLeaf, signal) =>
-      withTalk(streams, timekeeper, peer, signal, async (talk) => {
-        await talk.say({ say: 'get', root })
-        const answer = await talk.hear()
-        if (answer?.say === 'refused') throw new RefusedError(answer.refusal)
-        if (answer?.say !== 'have')
-          throw new Fault('OUT_OF_TURN', 'GET was not answered with HAVE', { said: answer?.say ?? 'nothing' })
-        if (answer.shardBytes !== shardBytes)
-          throw new Fault('FIELD_INVALID', 'the shard has another size', { shardBytes: answer.shardBytes })
-        await receiveAll(talk, receive(root, shardBytes, leaves), onLeaf)
-      }),
+      exchange(streams, timekeeper, peer, signal, async (opened) =>
+        opened.within(exchangeMsMax(leaves.length * leafBytes), async (talk) => {
+          await talk.say({ say: 'get', root })
+          const answer = await talk.hear()
+          if (answer?.say === 'refused') return answer
+          if (answer?.say !== 'have') throw outOfTurn('HAVE', answer)
+          if (answer.shardBytes !== shardBytes)
+            throw new Fault('FIELD_INVALID', 'the shard has another size', { shardBytes: answer.shardBytes })
+          return receiveAll(talk, receive(root, shardBytes, leaves), onLeaf)
+        }),
+      ),
   }
 }
 
-async function withTalk<Result>(
+/** How an exchange ended that nobody broke off. */
+type Ended<Result> = { readonly say: 'done'; readonly result: Result } | Extract<Transfer, { say: 'refused' }>
+
+async function exchange<Result>(
   streams: Streams,
   timekeeper: Timekeeper,
   peer: PeerName,
   signal: AbortSignal,
-  exchange: (talk: Talk) => Promise<Result>,
+  carryOut: (talk: Talk) => Promise<Ended<Result>>,
 ): Promise<Result> {
   using opening = timekeeper.deadline(idleMsMax, signal)
-  const channel = await streams.open(peer, transferProtocol, transferLimits, opening.signal)
+  const channel: Channel = await streams.open(peer, transferProtocol, transferLimits, opening.signal)
   const talk = new Talk(channel, timekeeper, signal)
+  let ended: Ended<Result>
   try {
-    const result = await exchange(talk)
+    ended = await carryOut(talk)
     await talk.close()
-    return result
   } catch (error) {
     channel.abort(error as Error)
     throw error
   }
+  if (ended.say === 'refused') throw new RefusedError(ended.refusal)
+  return ended.result
 }
 
-async function serveOne(talk: Talk, shelf: Shelf, isBusy: boolean): Promise<void> {
+/** A RefusedError is our own here, from the shelf: a client has nothing to refuse. */
+async function answer(talk: Talk, shelf: Shelf, places: Places): Promise<void> {
   const request = await talk.hear()
   if (request === undefined) return
-  if (isBusy) return talk.refuse(refusal('BUSY', { exchangesServedMax }))
-  switch (request.say) {
-    case 'get':
-      return serveGet(talk, shelf, request.root)
-    case 'put':
-      return servePut(talk, shelf, request)
-    default:
-      throw new Fault('OUT_OF_TURN', 'a transfer begins with GET or PUT', { said: request.say })
+  if (request.say !== 'get' && request.say !== 'put') throw outOfTurn('GET or PUT', request)
+  try {
+    using _place = places.take()
+    await (request.say === 'get' ? serveGet(talk, shelf, request.root) : servePut(talk, shelf, request))
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error
+    // Blocks of a PUT, or WANTs of a GET: no more can be on its way than there is credit for.
+    await talk.refuse({ code: error.code, facts: error.facts }, creditLeavesMax)
   }
 }
 
-async function serveGet(talk: Talk, shelf: Shelf, root: Uint8Array): Promise<void> {
+async function serveGet(opened: Talk, shelf: Shelf, root: Uint8Array): Promise<void> {
   const source = await shelf.open(root)
-  if (source === undefined) return talk.refuse(refusal('NOT_FOUND'))
+  if (source === undefined) throw new RefusedError(refusal('NOT_FOUND'))
+  const { shardBytes } = source
   try {
-    await talk.say({ say: 'have', shardBytes: source.shardBytes })
-    for (let state = offerShard(source.shardBytes); ;) {
-      const message = await talk.hear()
-      if (message === undefined) return await talk.close()
-      if (message.say !== 'want') throw new Fault('OUT_OF_TURN', 'only WANT may follow HAVE', { said: message.say })
-      state = await sendLeaves(talk, source, state, message)
-    }
+    await opened.within(exchangeMsMax(shardBytes), async (talk) => {
+      await talk.say({ say: 'have', shardBytes })
+      for (let state = offerShard(shardBytes); ;) {
+        const message = await talk.hear(creditIdleMsMax)
+        if (message === undefined) return talk.close()
+        if (message.say !== 'want') throw outOfTurn('WANT', message)
+        state = await sendLeaves(talk, source, state, message)
+      }
+    })
   } finally {
     await source.close()
   }
 }
 
-async function servePut(talk: Talk, shelf: Shelf, request: Extract<Transfer, { say: 'put' }>): Promise<void> {
+async function servePut(opened: Talk, shelf: Shelf, request: Extract<Transfer, { say: 'put' }>): Promise<void> {
   const { root, shardBytes, keepUntilMs } = request
-  const admission = await shelf.admit({ root, shardBytes, keepUntilMs, from: talk.remote })
-  switch (admission.admit) {
-    case 'no':
-      return talk.refuse(admission.refusal)
-    case 'have':
-      break
-    case 'all': {
-      const { sink } = admission
-      try {
-        await receiveAll(talk, receive(root, shardBytes, sink.needed), async (leaf, bytes, hash) =>
+  const admission = await shelf.admit({ root, shardBytes, keepUntilMs, from: opened.remote })
+  if (admission.admit === 'no') throw new RefusedError(admission.refusal)
+  if (admission.admit === 'all') {
+    const { sink } = admission
+    try {
+      const ended = await opened.within(exchangeMsMax(shardBytes), async (talk) =>
+        receiveAll(talk, receive(root, shardBytes, sink.needed), async (leaf, bytes, hash) =>
           sink.write(leaf, bytes, hash),
-        )
-        await sink.finish()
-      } catch (error) {
-        await sink.abandon()
-        throw error
-      }
-      break
+        ),
+      )
+      if (ended.say === 'refused') throw outOfTurn('a block', ended)
+      await sink.finish()
+    } catch (error) {
+      await sink.abandon()
+      throw error
     }
-    default:
-      admission satisfies never
   }
-  await talk.say({ say: 'stored', keepUntilMs: admission.keepUntilMs })
-  await talk.close()
+  await opened.say({ say: 'stored', keepUntilMs: admission.keepUntilMs })
+  await opened.close()
 }
 
-async function sendUntilStored(talk: Talk, source: ShardSource): Promise<number> {
+async function sendUntilStored(talk: Talk, source: ShardSource, keepUntilMs: number): Promise<Ended<number>> {
   for (let state = offerShard(source.shardBytes); ;) {
-    const message = await talk.hear()
+    const message = await talk.hear(creditIdleMsMax)
     switch (message?.say) {
       case 'want':
         state = await sendLeaves(talk, source, state, message)
         break
       case 'stored':
-        return message.keepUntilMs
+        if (message.keepUntilMs >= keepUntilMs) return { say: 'done', result: message.keepUntilMs }
+        throw new Fault('FIELD_INVALID', 'STORED for less than was asked for', {
+          keepUntilMs,
+          storedUntilMs: message.keepUntilMs,
+        })
       case 'refused':
-        throw new RefusedError(message.refusal)
+        return message
       default:
-        throw new Fault('OUT_OF_TURN', 'PUT was not answered with WANT or STORED', { said: message?.say ?? 'nothing' })
+        throw outOfTurn('WANT or STORED', message)
     }
   }
 }
@@ -200,9 +213,9 @@ async function sendUntilStored(talk: Talk, source: ShardSource): Promise<number>
 async function sendLeaves(
   talk: Talk,
   source: ShardSource,
-  state: ReturnType<typeof offerShard>,
+  state: SenderState,
   want: Extract<Transfer, { say: 'want' }>,
-): Promise<ReturnType<typeof offerShard>> {
+): Promise<SenderState> {
   const [asked, effects] = stepSender(state, { is: 'want', firstLeaf: want.firstLeaf, count: want.count })
   let next = asked
   for (const { leaf } of effects) {
@@ -212,24 +225,16 @@ async function sendLeaves(
   return next
 }
 
-async function receiveAll(
-  talk: Talk,
-  first: readonly [ReceiverState, readonly ReceiverEffect[]],
-  onLeaf: (leaf: number, bytes: Uint8Array, hash: Uint8Array) => Promise<void>,
-): Promise<void> {
+async function receiveAll(talk: Talk, first: ReceiverStep, onLeaf: OnLeaf): Promise<Ended<void>> {
   let [state, effects] = first
   for (;;) {
     for (const effect of effects) {
-      if (effect.do === 'finish') return
+      if (effect.do === 'finish') return { say: 'done', result: undefined }
       if (effect.do === 'send') await talk.say(effect.message)
     }
     const message = await talk.hear()
-    if (message?.say === 'refused') throw new RefusedError(message.refusal)
-    if (message?.say !== 'block')
-      throw new Fault('OUT_OF_TURN', 'a block was due', {
-        said: message?.say ?? 'nothing',
-        leaves: leafCount(state.shardBytes),
-      })
+    if (message?.say === 'refused') return message
+    if (message?.say !== 'block') throw outOfTurn('a block', message)
     const { leaf, proof, bytes } = message
     const [taken, writes] = stepReceiver(state, { is: 'block', leaf, proof, bytes })
     for (const effect of writes) if (effect.do === 'write') await onLeaf(effect.leaf, effect.bytes, effect.hash)
@@ -237,41 +242,17 @@ async function receiveAll(
   }
 }
 
-/** Messages instead of frames, each wait with the idle deadline. */
-class Talk {
-  readonly #channel: Channel
-  readonly #timekeeper: Timekeeper
-  readonly #signal: AbortSignal | undefined
+function outOfTurn(due: string, message: Transfer | undefined): Fault {
+  return new Fault('OUT_OF_TURN', `${due} was due`, { said: message?.say ?? 'nothing' })
+}
 
-  constructor(channel: Channel, timekeeper: Timekeeper, signal: AbortSignal | undefined) {
-    this.#channel = channel
-    this.#timekeeper = timekeeper
-    this.#signal = signal
-  }
+/** The exchanges that are served. Who is only being refused, or has not yet asked, takes no place. */
+class Places {
+  #taken = 0
 
-  get remote(): PeerName {
-    return this.#channel.remote
-  }
-
-  async say(message: Transfer): Promise<void> {
-    using deadline = this.#timekeeper.deadline(idleMsMax, this.#signal)
-    await this.#channel.write(encodeTransfer(message), deadline.signal)
-  }
-
-  /** The next message, or undefined once the other side has closed. */
-  async hear(): Promise<Transfer | undefined> {
-    using deadline = this.#timekeeper.deadline(idleMsMax, this.#signal)
-    const frame = await this.#channel.read(deadline.signal)
-    return frame === undefined ? undefined : decodeTransfer(frame)
-  }
-
-  async refuse(because: Refusal): Promise<void> {
-    await this.say({ say: 'refused', refusal: because })
-    await this.close()
-  }
-
-  async close(): Promise<void> {
-    using deadline = this.#timekeeper.deadline(idleMsMax, this.#signal)
-    await this.#channel.close(deadline.signal)
+  take(): Disposable {
+    if (this.#taken === exchangesServedMax) throw new RefusedError(refusal('BUSY', { exchangesServedMax }))
+    this.#taken++
+    return { [Symbol.dispose]: () => void this.#taken-- }
   }
 }

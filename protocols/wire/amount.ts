@@ -18,10 +18,14 @@ export function checkedInteger(value: bigint | number, name: string, max: number
   return Number(wide)
 }
 
-/** What `quantity` costs at `price` per `per`, rounded up: the provider is never short by a fraction. */
-export function costOf(quantity: bigint, price: Micro, per: bigint): Micro {
+/**
+ * What `quantity` costs at `price` per `per`, rounded up: the provider is never short by a fraction. At most `ceiling`, which
+ * must be given where the quantity is what a peer says: it may be beyond any amount.
+ */
+export function costOf(quantity: bigint, price: Micro, per: bigint, ceiling?: Micro): Micro {
   const exact = quantity * BigInt(price)
   const rounded = (exact + per - 1n) / per
+  if (ceiling !== undefined && rounded > BigInt(ceiling)) return ceiling
   if (rounded > BigInt(microMax)) throw new RangeError('the amount does not fit')
   return Number(rounded)
 }

@@ -18,10 +18,10 @@ export const command = defineCommand({
     const job = await client.cancel(positionals[0]!)
     if (terminal.json) await terminal.printJson(job)
     else if (terminal.quiet) await terminal.print(safe(job.id))
-    else
-      await terminal.print(
-        `job ${shortJob(job.id)} ${safe(job.name, 40)}: ${job.stage} ${safe(job.code, 40)}`.trimEnd(),
-      )
+    else {
+      const now = job.code === '' ? 'asked to stop' : `${job.stage} ${safe(job.code, 40)}`
+      await terminal.print(`job ${shortJob(job.id)} ${safe(job.name, 40)}: ${now}`)
+    }
     return exits.ok
   },
 })

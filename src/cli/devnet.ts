@@ -90,18 +90,20 @@ async function serve(
     const house = { control: requester.control, isReady: () => isReady, stop: () => stop.ask() }
     const server = await serveControl(socket, house, environment)
     try {
-      const [facts] = await Promise.all(peers.map(async (peer) => peer.ready(stop.signal)))
+      // Those that lend first, so that there is something to be found when the one that asks looks around.
+      await Promise.all(peers.slice(1).map(async (peer) => peer.ready(stop.signal)))
+      const facts = await requester.ready(stop.signal)
       isReady = true
       writeContext(contextFile, { name: 'devnet', pid: process.pid, peers: wanted, socket })
       const readyMs = performance.now() - startedMs
       terminal.note(...peerLines(peers.map(({ petname }) => petname)))
       terminal.note(
-        `ready in ${(readyMs / 1_000).toFixed(1)} s - mesh ${facts!.meshDegree}/${wanted - 1}, dht ${count(facts!.records, 'record')}`,
+        `ready in ${(readyMs / 1_000).toFixed(1)} s - mesh ${facts.meshDegree}/${wanted - 1}, dht ${count(facts.records, 'record')}`,
         'Ctrl-C stops and deletes everything',
       )
       if (terminal.json) {
         const listed = peers.map((peer) => ({ peer: peer.name, petname: peer.petname, addresses: peer.addresses() }))
-        const { meshDegree, records } = facts!
+        const { meshDegree, records } = facts
         await terminal.printJson({
           v: 1,
           ready: true,

@@ -69,8 +69,8 @@ export const command = defineCommand({
 
 async function receiptFile(what: string, connecting: Connecting): Promise<unknown> {
   if (what !== '-' && !existsSync(what)) {
-    // A lease is hex; anything else was meant as a file.
-    if (/^[0-9a-f]{2,64}$/.test(what)) return (await connect(connecting)).receiptFile(what)
+    // An id of a lease or of a job is a word of letters and digits; anything else was meant as a file.
+    if (/^[0-9a-z]{2,80}$/.test(what)) return (await connect(connecting)).receiptFile(what)
     throw usage(`${what} cannot be read`, 'there is no such file', 'pleach receipts')
   }
   try {

@@ -36,6 +36,8 @@ export class Publisher {
   #running: Promise<void> | undefined
   #stop = new AbortController()
   #published = 0
+  /** Whether any record of ours may be out there: a refresh that failed does not take back the one before. */
+  #isOut = false
 
   constructor(deps: PublisherDeps) {
     this.#deps = deps
@@ -58,7 +60,7 @@ export class Publisher {
     this.#cancelNext()
     this.#stop.abort(new Error('the record is withdrawn'))
     await this.#running
-    if (facts === undefined || this.#published === 0) return
+    if (facts === undefined || !this.#isOut) return
     this.#facts = undefined
     using deadline = this.#deps.clock.deadline(withdrawWithinMs)
     try {
@@ -103,6 +105,7 @@ export class Publisher {
     }
     const envelope = sealCapability(signer, network, capability)
     this.#published = await bulletin.put(capabilityNamespace, publicKeyOf(signer.peer), envelope, signal)
+    this.#isOut ||= this.#published > 0
     return capability
   }
 }

@@ -28,15 +28,25 @@ export interface Desks {
   readonly requester: RequesterDesk
 }
 
-/** A Fault that a handler throws ends the stream and is held against the peer: that is the courier's business. */
-export async function openRoutes(courier: Courier, notary: Notary, desks: Desks): Promise<void> {
+/**
+ * A Fault that a handler throws ends the stream and is held against the peer: that is the courier's business. Until the desks
+ * have taken up again what a restart interrupted, what comes is dropped: they would not know their own leases.
+ */
+export async function openRoutes(
+  courier: Courier,
+  notary: Notary,
+  desks: Desks,
+  haveResumed: () => boolean,
+): Promise<void> {
   await courier.register(negotiateProtocol, negotiateLimits, (from, frame) => {
     const message = decodeNegotiation(notary, frame)
+    if (!haveResumed()) return
     desks.provider.onNegotiation(from, message)
     desks.requester.onNegotiation(from, message)
   })
   await courier.register(executeProtocol, executeLimits, (from, frame) => {
     const message = decodeExecution(frame)
+    if (!haveResumed()) return
     const isKnown = desks.provider.onExecution(from, message) || desks.requester.onExecution(from, message)
     // Two peers that know nothing of a lease must not tell each other so for ever.
     if (!isKnown && message.say !== 'unknown')
@@ -44,6 +54,7 @@ export async function openRoutes(courier: Courier, notary: Notary, desks: Desks)
   })
   await courier.register(receiptProtocol, receiptLimits, (from, frame) => {
     const message = decodeBilling(notary, frame)
+    if (!haveResumed()) return
     desks.provider.onBilling(from, message)
     desks.requester.onBilling(from, message)
   })

@@ -1,21 +1,23 @@
-/** From a file to the shards of an object, in bounded memory: read → encrypt and code → write and hash. */
-import { open } from 'node:fs/promises'
+/** From plaintext to the shards of an object, in bounded memory: read → cut → encrypt and code → write and hash. */
+import { open, type FileHandle } from 'node:fs/promises'
 
 import { pipe } from 'it-pipe'
 
 import {
+  codeSegments,
   createCoder,
+  cutSegments,
+  describeObject,
   encodeObjectManifest,
-  leafBytes,
-  sealSegment,
-  segmentBytesOf,
-  segmentCount,
-  shardLength,
+  formatCode,
+  leavesPerStrip,
   stripBytesMax,
   type Code,
+  type CodedSegment,
 } from '../../protocols/erasure/index.ts'
-import type { ShardWriter } from './shard-files.ts'
+import { shardBytesMax } from '../../protocols/transfer/index.ts'
 import type { ShardStore } from './shard-store.ts'
+import type { ShardWriter } from './shard-writer.ts'
 
 export interface SealedObject {
   readonly cid: string
@@ -27,23 +29,60 @@ export interface SealedObject {
   readonly roots: readonly Uint8Array[]
 }
 
-interface Segment {
-  readonly number: number
-  readonly isLast: boolean
-  readonly plain: Uint8Array
-}
-
-interface CodedSegment {
-  readonly number: number
-  readonly strips: readonly Uint8Array[]
-}
-
 /** A file that changed while it was read would be sealed as something that never was. */
 export class SourceChangedError extends Error {
   override readonly name = 'SourceChangedError'
 }
 
-/** Seals a file under `key`, which is used for nothing else. All shards are kept here until `keepUntilMs`. */
+/** Nobody could take the shards: they would be over `shardBytesMax`. A wider code has shorter shards. */
+export class ObjectTooLargeError extends Error {
+  override readonly name = 'ObjectTooLargeError'
+}
+
+/** What is read of a file at once, in bytes. */
+const readBytes = 1024 * 1024
+
+/**
+ * Seals plaintext under `key`, which is used for nothing else, ever: the nonces are the numbers of the segments. All shards are
+ * kept here until `keepUntilMs`, and are durable when it resolves. Holds about (2k + m) MiB.
+ */
+export async function sealChunks(
+  store: ShardStore,
+  chunks: AsyncIterable<Uint8Array>,
+  code: Code,
+  key: Uint8Array,
+  keepUntilMs: number,
+  signal: AbortSignal,
+): Promise<SealedObject> {
+  const writers: ShardWriter[] = []
+  const total = { bytes: 0, shardBytes: 0 }
+  const write = async (segments: AsyncIterable<CodedSegment>): Promise<void> => {
+    for await (const { number, plainBytes, strips } of segments) {
+      signal.throwIfAborted()
+      total.bytes += plainBytes
+      total.shardBytes += strips[0]!.byteLength
+      if (total.shardBytes + stripBytesMax > shardBytesMax) {
+        throw new ObjectTooLargeError(`with the code ${formatCode(code)} a shard would be over ${shardBytesMax} bytes`)
+      }
+      await Promise.all(strips.map(async (strip, shard) => writers[shard]!.writeStrip(number * leavesPerStrip, strip)))
+    }
+  }
+  try {
+    for (let shard = 0; shard < code.k + code.m; shard++) writers.push(await store.begin())
+    await pipe(chunks, cutSegments(code), codeSegments(createCoder(code.k, code.m), key), write)
+    // All are synced before the first is adopted: a full disk shows before anything has a name.
+    await Promise.all(writers.map(async (writer) => writer.sync()))
+    const roots: Uint8Array[] = []
+    for (const writer of writers) roots.push(await store.adopt(writer, total.shardBytes, keepUntilMs))
+    const { cid, bytes: manifest } = encodeObjectManifest(describeObject(code, total.bytes, roots))
+    return { cid, manifest, key, bytes: total.bytes, shardBytes: total.shardBytes, code, roots }
+  } catch (error) {
+    await Promise.all(writers.map(async (writer) => writer.discard()))
+    throw error
+  }
+}
+
+/** Seals a file; see sealChunks. */
 export async function sealFile(
   store: ShardStore,
   path: string,
@@ -53,56 +92,24 @@ export async function sealFile(
   signal: AbortSignal,
 ): Promise<SealedObject> {
   const file = await open(path, 'r')
-  const writers: ShardWriter[] = []
   try {
-    const { size } = await file.stat()
-    for (let shard = 0; shard < code.k + code.m; shard++) writers.push(await store.begin())
-    const coder = createCoder(code.k, code.m)
-
-    const read = async function* (): AsyncGenerator<Segment> {
-      const count = segmentCount(code, size)
-      const full = segmentBytesOf(code)
-      for (let number = 0; number < count; number++) {
-        signal.throwIfAborted()
-        const plain = new Uint8Array(Math.min(full, size - number * full))
-        const { bytesRead } = await file.read(plain, 0, plain.byteLength, number * full)
-        if (bytesRead !== plain.byteLength) throw new SourceChangedError(`${path} became shorter while it was read`)
-        yield { number, isLast: number === count - 1, plain }
-      }
-    }
-    const encryptAndCode = async function* (segments: AsyncIterable<Segment>): AsyncGenerator<CodedSegment> {
-      for await (const { number, isLast, plain } of segments) {
-        const data = sealSegment(code, key, number, isLast, plain)
-        yield { number, strips: [...data, ...coder.encode(data)] }
-      }
-    }
-    const write = async (segments: AsyncIterable<CodedSegment>): Promise<void> => {
-      for await (const { number, strips } of segments) {
-        const firstLeaf = number * (stripBytesMax / leafBytes)
-        await Promise.all(strips.map(async (strip, shard) => writers[shard]!.writeStrip(firstLeaf, strip)))
-      }
-    }
-    await pipe(read, encryptAndCode, write)
-
-    const shardBytes = shardLength(code, size)
-    const roots: Uint8Array[] = []
-    for (const writer of writers) roots.push(await store.adopt(writer, shardBytes, keepUntilMs))
-    const { cid, bytes: manifest } = encodeObjectManifest({
-      v: 1,
-      kind: 'object',
-      code: { matrix: 'cauchy', k: code.k, m: code.m },
-      cipher: 'aes-256-gcm',
-      bytes: size,
-      shardBytes,
-      stripBytes: stripBytesMax,
-      leafBytes,
-      shards: roots.map((root) => Uint8Array.from(root)),
-    })
-    return { cid, manifest, key, bytes: size, shardBytes, code, roots }
-  } catch (error) {
-    await Promise.all(writers.map(async (writer) => writer.discard()))
-    throw error
+    return await sealChunks(store, unchanged(file, path), code, key, keepUntilMs, signal)
   } finally {
     await file.close()
+  }
+}
+
+/** A file's bytes; rejects at the end when it was written to meanwhile. */
+async function* unchanged(file: FileHandle, path: string): AsyncGenerator<Uint8Array> {
+  const before = await file.stat({ bigint: true })
+  for (let at = 0n; ;) {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(readBytes), 0, readBytes, at)
+    if (bytesRead === 0) break
+    yield buffer.subarray(0, bytesRead)
+    at += BigInt(bytesRead)
+  }
+  const after = await file.stat({ bigint: true })
+  if (after.size !== before.size || after.mtimeNs !== before.mtimeNs) {
+    throw new SourceChangedError(`${path} changed while it was read`)
   }
 }

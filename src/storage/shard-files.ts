@@ -1,23 +1,30 @@
 /**
  * Shards as files. Written under a temporary name, synced, renamed, the folder synced, and only then entered in the index: so an
  * entry always has its file, and a file without an entry is rubbish.
+ *
+ *     <folder>/shards/ab/ab12…           the shard, under its root in hex
+ *     <folder>/shards/ab/ab12….leaves    the hashes of its leaves, 32 bytes each
+ *     <folder>/incoming/<name>           what is not finished: thrown away at the next start
  */
-import { mkdir, open, readFile, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, readFile, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
-import { concat, equals } from 'uint8arrays'
+import { equals, fromString } from 'uint8arrays'
 
-import { MerkleTree, hashLeaf, leafBytes, leafLength, rootOf } from '../../protocols/erasure/index.ts'
+import { MerkleTree, hashLeaf, leafBytes, leafCount, leafLength } from '../../protocols/erasure/index.ts'
 import type { ShardSource } from '../../protocols/transfer/index.ts'
+import { readAll, syncFolder, systemCode } from './file-io.ts'
+import { ShardWriter } from './shard-writer.ts'
 
 /** Stored bytes are not what they were when they were written: our disk's fault, nobody else's. */
 export class DamagedShardError extends Error {
   override readonly name = 'DamagedShardError'
   readonly root: string
+  /** -1: the hashes of the leaves are damaged, or the shard has another length. */
   readonly leaf: number
 
   constructor(root: string, leaf: number) {
-    super(`shard ${root.slice(0, 12)} is damaged at leaf ${leaf}`)
+    super(`shard ${root.slice(0, 12)} is damaged ${leaf === -1 ? 'in its hashes or its length' : `at leaf ${leaf}`}`)
     this.root = root
     this.leaf = leaf
   }
@@ -35,6 +42,7 @@ export class ShardFiles {
     await mkdir(join(this.#folder, 'shards'), { recursive: true, mode: 0o700 })
     await rm(this.#incoming(), { recursive: true, force: true })
     await mkdir(this.#incoming(), { recursive: true, mode: 0o700 })
+    await syncFolder(this.#folder)
   }
 
   async begin(name: string): Promise<ShardWriter> {
@@ -42,27 +50,27 @@ export class ShardFiles {
     return new ShardWriter(path, await open(path, 'wx', 0o600))
   }
 
+  /** Gives what was written its name. Durable when it resolves. */
   async adopt(writer: ShardWriter, root: string): Promise<void> {
     const path = this.#pathOf(root)
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    // A folder that is new is a name in the folder above, to be made durable too.
+    if ((await mkdir(dirname(path), { recursive: true, mode: 0o700 })) !== undefined) {
+      await syncFolder(dirname(dirname(path)))
+    }
     await writer.sync()
     await rename(`${writer.path}.leaves`, `${path}.leaves`)
     await rename(writer.path, path)
     await syncFolder(dirname(path))
   }
 
+  /** Undefined when there is no such file. Rejects with DamagedShardError when it cannot be proved from. */
   async open(root: string): Promise<ShardSource | undefined> {
     const path = this.#pathOf(root)
-    let file: FileHandle
-    try {
-      file = await open(path, 'r')
-    } catch {
-      return undefined
-    }
+    const file = await openIfThere(path)
+    if (file === undefined) return undefined
     try {
       const { size } = await file.stat()
-      const flat = new Uint8Array(await readFile(`${path}.leaves`))
-      return sourceOf(root, file, size, new MerkleTree(flat))
+      return sourceOf(root, file, size, await readTree(root, path, size))
     } catch (error) {
       await file.close()
       throw error
@@ -74,20 +82,22 @@ export class ShardFiles {
     await rm(`${this.#pathOf(root)}.leaves`, { force: true })
   }
 
-  /** Roots of all files that look like shards. */
+  /** Roots of all files that look like shards, or like what belongs to one. Other files are not ours and are left alone. */
   async *roots(): AsyncGenerator<string> {
     for (const folder of await readdir(join(this.#folder, 'shards'))) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue
-      for (const name of await readdir(join(this.#folder, 'shards', folder)))
-        if (/^[0-9a-f]{64}$/.test(name)) yield name
+      const names = await readdir(join(this.#folder, 'shards', folder))
+      yield* new Set(names.flatMap((name) => /^([0-9a-f]{64})(?:\.leaves)?$/.exec(name)?.[1] ?? []))
     }
   }
 
+  /** Bytes of a shard's file; undefined when there is none. */
   async size(root: string): Promise<number | undefined> {
+    const file = await openIfThere(this.#pathOf(root))
     try {
-      return (await stat(this.#pathOf(root))).size
-    } catch {
-      return undefined
+      return (await file?.stat())?.size
+    } finally {
+      await file?.close()
     }
   }
 
@@ -100,78 +110,36 @@ export class ShardFiles {
   }
 }
 
-/** A shard on its way to the disk. Leaves may be written in any order, by place; hashes are kept beside. */
-export class ShardWriter {
-  readonly path: string
-  readonly #file: FileHandle
-  readonly #hashes: Uint8Array[] = []
-  #isOpen = true
-
-  constructor(path: string, file: FileHandle) {
-    this.path = path
-    this.#file = file
-  }
-
-  get root(): Uint8Array {
-    return rootOf(this.#hashes)
-  }
-
-  async write(leaf: number, bytes: Uint8Array, hash: Uint8Array): Promise<void> {
-    await this.#file.write(bytes, 0, bytes.byteLength, leaf * leafBytes)
-    this.#hashes[leaf] = hash.slice()
-  }
-
-  /** Cuts a strip that begins at a leaf into leaves. */
-  async writeStrip(firstLeaf: number, strip: Uint8Array): Promise<void> {
-    for (let at = 0, leaf = firstLeaf; at < strip.byteLength; at += leafBytes, leaf++) {
-      const bytes = strip.subarray(at, at + leafBytes)
-      this.#hashes[leaf] = hashLeaf(bytes)
-    }
-    await this.#file.write(strip, 0, strip.byteLength, firstLeaf * leafBytes)
-  }
-
-  async sync(): Promise<void> {
-    const beside = await open(`${this.path}.leaves`, 'w', 0o600)
-    await beside.write(concat(this.#hashes))
-    await beside.datasync()
-    await beside.close()
-    await this.#file.datasync()
-    await this.#close()
-  }
-
-  async discard(): Promise<void> {
-    await this.#close()
-    await rm(this.path, { force: true })
-    await rm(`${this.path}.leaves`, { force: true })
-  }
-
-  async #close(): Promise<void> {
-    if (!this.#isOpen) return
-    this.#isOpen = false
-    await this.#file.close()
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
   }
 }
 
-/** Proofs are made from the kept hashes; a leaf that no longer has its hash is not given out. */
+/** The tree that proofs are made from. It must have the root, or we would send proofs that are our fault. */
+async function readTree(root: string, path: string, shardBytes: number): Promise<MerkleTree> {
+  try {
+    const tree = new MerkleTree(new Uint8Array(await readFile(`${path}.leaves`)))
+    if (tree.leaves === leafCount(shardBytes) && equals(tree.root, fromString(root, 'hex'))) return tree
+  } catch (error) {
+    if (!(error instanceof RangeError) && systemCode(error) !== 'ENOENT') throw error
+  }
+  throw new DamagedShardError(root, -1)
+}
+
+/** A leaf that no longer has its hash is not given out. */
 function sourceOf(root: string, file: FileHandle, shardBytes: number, tree: MerkleTree): ShardSource {
   return {
     shardBytes,
     async leaf(leaf) {
       const bytes = new Uint8Array(leafLength(shardBytes, leaf))
-      await file.read(bytes, 0, bytes.byteLength, leaf * leafBytes)
-      const hash = hashLeaf(bytes)
-      if (!equals(hash, tree.leafHash(leaf))) throw new DamagedShardError(root, leaf)
+      await readAll(file, bytes, leaf * leafBytes)
+      if (!equals(hashLeaf(bytes), tree.leafHash(leaf))) throw new DamagedShardError(root, leaf)
       return { bytes, proof: tree.proof(leaf) }
     },
     close: async () => file.close(),
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
   }
 }

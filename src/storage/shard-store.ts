@@ -1,18 +1,18 @@
 /** The shards that this peer keeps: for others within a quota, and its own. What others may put and get is the `Shelf` port. */
-import { toString } from 'uint8arrays'
+import assert from 'node:assert/strict'
+
+import { equals, fromString, toString } from 'uint8arrays'
 
 import { leafCount } from '../../protocols/erasure/index.ts'
-import {
-  shardBytesMax,
-  type Admission,
-  type Shelf,
-  type ShardSink,
-  type ShardSource,
-} from '../../protocols/transfer/index.ts'
-import { refusal } from '../../protocols/wire/index.ts'
+import type { Admission, Shelf, ShardSink, ShardSource } from '../../protocols/transfer/index.ts'
+import { RefusedError, refusal, type Refusal } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
-import type { ShardFiles, ShardWriter } from './shard-files.ts'
+import { systemCode } from './file-io.ts'
+import { Intake } from './intake.ts'
+import { DamagedShardError, type ShardFiles } from './shard-files.ts'
 import type { ShardIndex } from './shard-index.ts'
+import type { ShardWriter } from './shard-writer.ts'
+import { Turns } from './turns.ts'
 
 export interface ShardStoreOptions {
   /** Most that is kept for others, in bytes; 0 keeps nothing. */
@@ -31,20 +31,25 @@ export interface ShardStoreDeps {
   readonly self: string
 }
 
+type Request = Parameters<Shelf['admit']>[0]
+
 /** How often expired shards are swept. */
 const sweepMs = 60_000
 
 export class ShardStore implements Shelf {
   readonly #deps: ShardStoreDeps
   readonly #options: ShardStoreOptions
-  /** Bytes that are promised to transfers under way. */
-  #reservedBytes = 0
-  readonly #incoming = new Set<string>()
+  readonly #intake: Intake
+  /** Whatever looks at an entry and then acts on it has the shard's turn: sweeping and prolonging must not cross. */
+  readonly #turns = new Turns()
+  /** Shards of which stored bytes were found changed since the start: to be taken in again when somebody puts them. */
+  readonly #damaged = new Set<string>()
   #cancelSweep: () => void = () => {}
 
   constructor(options: ShardStoreOptions, deps: ShardStoreDeps) {
     this.#options = options
     this.#deps = deps
+    this.#intake = new Intake(deps.clock, async () => this.begin())
   }
 
   /** Sweeps what a crash or the time left behind, and goes on sweeping. */
@@ -63,25 +68,31 @@ export class ShardStore implements Shelf {
 
   stop(): void {
     this.#cancelSweep()
+    void this.#intake
+      .clear()
+      .catch((error: unknown) => this.#deps.log('warn', 'what broke off was not removed', { error }))
   }
 
   async sweep(): Promise<void> {
-    const { files, index, clock } = this.#deps
+    const { index, clock } = this.#deps
     this.#cancelSweep()
-    for (const { root } of index.expired(clock.nowMs())) {
-      // The entry goes first: a file without an entry is rubbish, an entry without a file would be a lie.
-      await index.delete(root)
-      await files.remove(root)
-    }
+    await this.#intake.sweep()
+    for (const { root } of index.expired(clock.nowMs())) await this.#turns.take(root, async () => this.#expire(root))
     this.#cancelSweep = clock.after(
       sweepMs,
       () => void this.sweep().catch((error: unknown) => this.#deps.log('warn', 'sweep failed', { error })),
     )
   }
 
+  /** A shard to be read. What is wrong with it is logged, and is a RefusedError for whoever reads. */
   async open(root: Uint8Array): Promise<ShardSource | undefined> {
     const name = toString(root, 'hex')
-    return this.#deps.index.get(name) === undefined ? undefined : this.#deps.files.open(name)
+    if (this.#deps.index.get(name) === undefined) return undefined
+    return this.#carefully(name, async () => {
+      const source = await this.#deps.files.open(name)
+      if (source === undefined) throw new DamagedShardError(name, -1)
+      return { ...source, leaf: async (leaf) => this.#carefully(name, async () => source.leaf(leaf)) }
+    })
   }
 
   /** What is kept for others. */
@@ -89,29 +100,21 @@ export class ShardStore implements Shelf {
     return this.#deps.index.totalBut(this.#deps.self)
   }
 
-  async admit({ root, shardBytes, keepUntilMs, from }: Parameters<Shelf['admit']>[0]): Promise<Admission> {
-    const { index, clock, self } = this.#deps
-    const name = toString(root, 'hex')
-    const known = index.get(name)
-    const nowMs = clock.nowMs()
-    if (from !== self) {
-      const { quotaBytes, termMsMax } = this.#options
-      if (quotaBytes === 0) return { admit: 'no', refusal: refusal('NOT_KEEPING') }
-      if (shardBytes > shardBytesMax)
-        return { admit: 'no', refusal: refusal('TOO_LARGE', { shardBytes, shardBytesMax }) }
-      if (keepUntilMs - nowMs > termMsMax)
-        return { admit: 'no', refusal: refusal('TERM_TOO_LONG', { termMs: keepUntilMs - nowMs, termMsMax }) }
-      const freeBytes = quotaBytes - index.totalBut(self).bytes - this.#reservedBytes
-      if (known === undefined && shardBytes > freeBytes)
-        return { admit: 'no', refusal: refusal('NO_SPACE', { shardBytes, freeBytes: Math.max(0, freeBytes) }) }
-    }
-    if (known !== undefined) {
-      const until = Math.max(known.keepUntilMs, keepUntilMs)
-      if (until > known.keepUntilMs) await index.put({ ...known, keepUntilMs: until })
-      return { admit: 'have', keepUntilMs: until }
-    }
-    if (this.#incoming.has(name)) return { admit: 'no', refusal: refusal('BUSY') }
-    return { admit: 'all', keepUntilMs, sink: await this.#sink(name, shardBytes, keepUntilMs, from) }
+  async admit(request: Request): Promise<Admission> {
+    const name = toString(request.root, 'hex')
+    return this.#turns.take(name, async () => {
+      const known = this.#damaged.has(name) ? undefined : this.#deps.index.get(name)
+      const no = await this.#objection(name, request, known !== undefined)
+      if (no !== undefined) return { admit: 'no', refusal: no }
+      if (known !== undefined) {
+        const keepUntilMs = Math.max(known.keepUntilMs, request.keepUntilMs)
+        if (keepUntilMs > known.keepUntilMs)
+          await this.#carefully(name, async () => this.#deps.index.put({ ...known, keepUntilMs }))
+        return { admit: 'have', keepUntilMs }
+      }
+      const sink = await this.#carefully(name, async () => this.#sink(name, request))
+      return { admit: 'all', keepUntilMs: request.keepUntilMs, sink }
+    })
   }
 
   /** A writer for a shard of our own, whose root is known only at the end. */
@@ -121,35 +124,95 @@ export class ShardStore implements Shelf {
 
   /** Takes a shard of our own in. Durable when it resolves with its root. */
   async adopt(writer: ShardWriter, shardBytes: number, keepUntilMs: number): Promise<Uint8Array> {
-    const root = writer.root
-    await this.#enter(writer, toString(root, 'hex'), shardBytes, keepUntilMs, this.#deps.self)
+    const { root } = writer
+    const name = toString(root, 'hex')
+    await this.#turns.take(name, async () => this.#enter(writer, name, shardBytes, keepUntilMs, this.#deps.self))
     return root
   }
 
-  async #sink(name: string, shardBytes: number, keepUntilMs: number, owner: string): Promise<ShardSink> {
-    this.#reservedBytes += shardBytes
-    this.#incoming.add(name)
-    const writer = await this.begin()
-    const release = (): void => {
-      if (this.#incoming.delete(name)) this.#reservedBytes -= shardBytes
+  /** Why we do not take it; undefined: we do, and room is promised. Shards that broke off give way to one that needs their room. */
+  async #objection(name: string, request: Request, isKnown: boolean): Promise<Refusal | undefined> {
+    const { clock, self } = this.#deps
+    const { quotaBytes, termMsMax } = this.#options
+    const { shardBytes, keepUntilMs, from } = request
+    const nowMs = clock.nowMs()
+    const termMs = keepUntilMs - nowMs
+    if (from !== self) {
+      if (quotaBytes === 0) return refusal('NOT_KEEPING')
+      if (termMs <= 0) return refusal('TERM_OVER', { nowMs })
+      if (termMs > termMsMax) return refusal('TERM_TOO_LONG', { termMs, termMsMax })
     }
-    return {
-      needed: Array.from({ length: leafCount(shardBytes) }, (_, leaf) => leaf),
-      write: async (leaf, bytes, hash) => writer.write(leaf, bytes, hash),
-      finish: async () => {
-        await this.#enter(writer, name, shardBytes, keepUntilMs, owner)
-        release()
-      },
-      abandon: async () => {
-        release()
-        await writer.discard()
-      },
+    if (isKnown) return undefined
+    if (this.#intake.isUnderWay(name)) return refusal('BUSY')
+    for (;;) {
+      const freeBytes = quotaBytes - this.total().bytes - this.#intake.underWayBytes
+      // Looked at and promised in one go: no other shard can be promised the same room.
+      if (from === self || shardBytes <= freeBytes - this.#intake.brokenBytes(name)) {
+        this.#intake.promise(name, shardBytes)
+        return undefined
+      }
+      if (shardBytes > freeBytes || !(await this.#intake.dropOldest())) {
+        return refusal('NO_SPACE', { shardBytes, freeBytes: Math.max(0, freeBytes), quotaBytes })
+      }
     }
   }
 
+  async #sink(name: string, { shardBytes, keepUntilMs, from }: Request): Promise<ShardSink> {
+    const writer = await this.#intake.begin(name)
+    const first = writer.leaves
+    return {
+      needed: Array.from({ length: leafCount(shardBytes) - first }, (_, index) => first + index),
+      write: async (leaf, bytes, hash) => this.#carefully(name, async () => writer.write(leaf, bytes, hash)),
+      finish: async () => {
+        assert.ok(equals(writer.root, fromString(name, 'hex')), 'every leaf was proved, so the root must be right')
+        try {
+          await this.#turns.take(name, async () =>
+            this.#carefully(name, async () => this.#enter(writer, name, shardBytes, keepUntilMs, from)),
+          )
+        } finally {
+          // Whatever failed here would fail again: there is nothing to be kept for another try.
+          this.#intake.end(name)
+        }
+      },
+      abandon: async () => this.#intake.breakOff(name, writer),
+    }
+  }
+
+  /** File first, entry last: what has an entry is durable. */
   async #enter(writer: ShardWriter, root: string, bytes: number, keepUntilMs: number, owner: string): Promise<void> {
     const { files, index, clock } = this.#deps
+    const known = index.get(root)
     await files.adopt(writer, root)
-    await index.put({ root, bytes, keepUntilMs, owner, createdMs: clock.nowMs() })
+    const entry = known ?? { root, bytes, owner, createdMs: clock.nowMs(), keepUntilMs }
+    await index.put({ ...entry, keepUntilMs: Math.max(entry.keepUntilMs, keepUntilMs) })
+    this.#damaged.delete(root)
+  }
+
+  async #expire(root: string): Promise<void> {
+    const { files, index, clock } = this.#deps
+    const entry = index.get(root)
+    // It may have been prolonged while it waited for its turn.
+    if (entry === undefined || entry.keepUntilMs > clock.nowMs()) return
+    // The entry goes first: a file without an entry is rubbish, an entry without a file would be a lie.
+    await index.delete(root)
+    await files.remove(root)
+    this.#damaged.delete(root)
+  }
+
+  /** What goes wrong with our disk is logged here with all that is known, and the other side is told as much as concerns it. */
+  async #carefully<Result>(root: string, act: () => Promise<Result>): Promise<Result> {
+    try {
+      return await act()
+    } catch (error) {
+      if (error instanceof RefusedError) throw error
+      if (error instanceof DamagedShardError) {
+        this.#damaged.add(root)
+        this.#deps.log('error', 'a shard is damaged', { root, leaf: error.leaf })
+        throw new RefusedError(refusal('DAMAGED', { leaf: error.leaf }))
+      }
+      this.#deps.log('error', 'the disk failed under a shard', { root, error })
+      const code = systemCode(error)
+      throw new RefusedError(refusal(code === 'ENOSPC' || code === 'EDQUOT' ? 'NO_SPACE' : 'STORAGE_FAILED'))
+    }
   }
 }

@@ -147,6 +147,25 @@ describe('the two streams', () => {
     assert.equal(await plain.read(), '42done\n')
   })
 
+  test('a writer waits for a reader that is slow, and not for one that has gone', async () => {
+    const out = new PassThrough({ highWaterMark: 10 })
+    const terminal = new Terminal(out as never, new PassThrough() as never, { quiet: false, json: false })
+    let written = false
+    const writing = terminal.data(Buffer.alloc(100)).then(() => (written = true))
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20)
+    })
+    assert.ok(!written)
+    out.resume()
+    await writing
+    out.pause()
+    const stuck = terminal.data(Buffer.alloc(100))
+    out.emit('error', Object.assign(new Error('gone'), { code: 'EPIPE' }))
+    await stuck
+    await terminal.data(Buffer.alloc(100))
+    assert.ok(terminal.gone.aborted)
+  })
+
   test('JSON holds nothing that acts on a terminal, and says the same', async () => {
     const { terminal, read } = screen(false, { json: true })
     const value = { name: '\u001b\u009b\u202e\u007f' }
@@ -221,6 +240,15 @@ describe('the course of a job on a terminal', () => {
         `  verified 41.00 s${erase}  verified 41.00 s  cost 0.71\n`,
       ].join(''),
     )
+  })
+
+  test('where there is no terminal, that it runs is said when it does', async () => {
+    const { terminal, read } = screen(false)
+    const timeline = new Timeline(terminal, { module: 'm' })
+    timeline.on(bid)
+    timeline.on({ type: 'running', atMs: 1_310, peer: twill })
+    timeline.on(progress(1, 1))
+    assert.match(await read(), /\n {2}running 0\.31 s\n$/)
   })
 
   test('an event of a newer peer is passed over', () => {

@@ -54,7 +54,7 @@ describe('every call of the peer, carried over the socket', () => {
     const bytes = events.flatMap((event) => (event.type === 'log' ? [Buffer.from(event.base64, 'base64')] : []))
     assert.ok(Buffer.concat(bytes).equals(bytesOfBigJob))
     assert.equal(events.at(-1)?.type, 'end')
-    assert.equal((await client.cancel(job.id)).code, 'CANCELLED')
+    assert.equal((await client.cancel(job.id)).id, job.id)
   })
 
   test('put, get, receipts, join, stop', async () => {
@@ -126,6 +126,16 @@ describe('what is wrong with the other side is told as what it means', () => {
       server.close()
     })
   }
+
+  test('it is silent, and one has waited enough', async () => {
+    const { server, path } = await rudely('silent.sock', () => {})
+    const reason = new Error('enough')
+    const controller = new AbortController()
+    const asked = createControlClient(path, never).offers(true, controller.signal)
+    setTimeout(() => controller.abort(reason), 20)
+    await assert.rejects(asked, reason)
+    server.close()
+  })
 
   test('lines may be cut anywhere, in the middle of a letter too', async () => {
     const event = { type: 'job', job: { ...self, name: 'käse\u{1f9c0}' } }

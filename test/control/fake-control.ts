@@ -257,10 +257,12 @@ export class FakeControl implements PeerControl {
   }
 
   cancel: PeerControl['cancel'] = async (prefix) => {
-    const { id } = this.#find(prefix)
+    const job = this.#find(prefix)
     this.calls.push(`cancel ${prefix}`)
-    this.#ended.get(id)?.()
-    return this.#change(id, { stage: 'refused', code: 'CANCELLED' })
+    this.#ended.get(job.id)?.()
+    if (job.code === '') this.#change(job.id, { stage: 'refused', code: 'CANCELLED' })
+    // As it was: stopping takes a while.
+    return job
   }
 
   put: PeerControl['put'] = async ({ path, code, name }) => {

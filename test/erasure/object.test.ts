@@ -98,7 +98,15 @@ const bad: [string, unknown][] = [
   ['too few shards', { ...manifest, shards: manifest.shards.slice(1) }],
   ['sizes that do not fit', { ...manifest, shardBytes: manifest.shardBytes + 1 }],
   ['a root that is no hash', { ...manifest, shards: [...manifest.shards.slice(1), new Uint8Array(31)] }],
-  ['a code that is none', { ...manifest, code: { matrix: 'cauchy', k: 200, m: 100 } }],
+  [
+    'a code that is none',
+    {
+      ...manifest,
+      code: { matrix: 'cauchy', k: 200, m: 100 },
+      shardBytes: shardLength({ k: 200, m: 100 }, 1000),
+      shards: Array.from({ length: 300 }, () => root),
+    },
+  ],
   ['another cipher', { ...manifest, cipher: 'none' }],
 ]
 for (const [name, value] of bad) {
@@ -142,7 +150,16 @@ test('capabilities and codes read back as text', () => {
   assert.deepEqual(parseObjectCapability(read), { can: 'read', object: cid, key })
   assert.deepEqual(parseObjectCapability(`pleach:verify:${cid}`), { can: 'verify', object: cid })
   const lastBits = `${read.slice(0, -1)}${read.endsWith('c') ? 'd' : 'c'}`
-  for (const text of ['', cid, 'pleach:read:' + cid, `${read}x`, lastBits, 'pleach:verify:bafy', 'pleach:write:x'])
+  for (const text of [
+    '',
+    cid,
+    'pleach:read:' + cid,
+    `${read}x`,
+    lastBits,
+    `pleach:read:${cid}:${'A'.repeat(42)}`,
+    'pleach:verify:bafy',
+    'pleach:write:x',
+  ])
     assert.equal(parseObjectCapability(text), undefined, text)
   assert.deepEqual(parseCode('4+8'), { k: 4, m: 8 })
   assert.deepEqual(parseCode('ship'), { k: 10, m: 4 })

@@ -1,146 +1,68 @@
 import assert from 'node:assert/strict'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 
 import fc from 'fast-check'
-import { concat } from 'uint8arrays'
 
-import { MerkleTree, hashLeaf, leafLength } from '../../protocols/erasure/index.ts'
+import { leafBytes } from '../../protocols/erasure/index.ts'
 import {
   creditLeavesMax,
-  createTransfer,
   decodeTransfer,
   encodeTransfer,
-  transferProtocol,
-  type Shelf,
+  exchangesServedMax,
+  transferLimits,
   type Transfer,
 } from '../../protocols/transfer/index.ts'
-import { Fault, RefusedError, type Channel } from '../../protocols/wire/index.ts'
-import { realClock } from '../../src/environment.ts'
-import { Switchboard } from '../support/channel-pair.ts'
-import { signer } from '../support/peers.ts'
-
-const [client, keeper] = [signer(1).peer, signer(2).peer]
-const never = new AbortController().signal
-const shardBytes = 70 * 65_536 + 100
-const leaves = Array.from({ length: 71 }, (_, leaf) => new Uint8Array(leafLength(shardBytes, leaf)).fill(leaf))
-const tree = new MerkleTree(concat(leaves.map(hashLeaf)))
-const { root } = tree
-const all = leaves.map((_, leaf) => leaf)
-const block = (leaf: number, bytes = leaves[leaf]!): Transfer => ({
-  say: 'block',
-  leaf,
-  bytes,
-  proof: tree.proof(leaf),
-})
-const emptyShelf: Shelf = {
-  open: async () => undefined,
-  admit: async () => ({ admit: 'no', refusal: { code: 'NOT_KEEPING', facts: {} } }),
-}
-
-const boards: Switchboard[] = []
-const opened = (): Switchboard => {
-  const board = new Switchboard()
-  boards.push(board)
-  return board
-}
-after(() => {
-  for (const board of boards) board.hangUp()
-})
-
-/** The test is the other peer: it speaks raw frames. */
-class Other {
-  readonly #channel: Channel
-  constructor(channel: Channel) {
-    this.#channel = channel
-  }
-  async say(message: Transfer): Promise<void> {
-    await this.#channel.write(encodeTransfer(message), never)
-  }
-  async raw(bytes: Uint8Array): Promise<void> {
-    await this.#channel.write(bytes, never)
-  }
-  async hear(): Promise<Transfer | undefined> {
-    const frame = await this.#channel.read(never)
-    return frame === undefined ? undefined : decodeTransfer(frame)
-  }
-}
-
-/** A client under test against a keeper that the test plays. */
-async function getFrom(play: (other: Other) => Promise<void>, wanted = all) {
-  const board = opened()
-  await board
-    .streamsOf(keeper)
-    .handle(transferProtocol, { frameBytesMax: 0, streamsPerPeerMax: 0 }, async (channel) => play(new Other(channel)))
-  const service = createTransfer({ streams: board.streamsOf(client), timekeeper: realClock, shelf: emptyShelf })
-  const got: number[] = []
-  await service.get(
-    keeper,
-    root,
-    shardBytes,
-    wanted,
-    async (leaf, bytes) => {
-      assert.deepEqual(bytes, leaves[leaf])
-      got.push(leaf)
-    },
-    never,
-  )
-  return got
-}
-
-/** A keeper under test against a client that the test plays. */
-async function serve(shelf: Partial<Shelf>) {
-  const board = opened()
-  const service = createTransfer({
-    streams: board.streamsOf(keeper),
-    timekeeper: realClock,
-    shelf: { ...emptyShelf, ...shelf },
-  })
-  await service.serve()
-  const channel = await board
-    .streamsOf(client)
-    .open(keeper, transferProtocol, { frameBytesMax: 0, streamsPerPeerMax: 0 }, never)
-  return { other: new Other(channel), board }
-}
-
-const isFault = (code: string) => (error: unknown) => error instanceof Fault && error.code === code
-const shardSource = {
+import { Fault, RefusedError } from '../../protocols/wire/index.ts'
+import {
+  Stage,
+  allLeaves,
+  block,
+  isFault,
+  keeper,
+  leaves,
+  never,
+  root,
   shardBytes,
-  leaf: async (leaf: number) => ({ bytes: leaves[leaf]!, proof: tree.proof(leaf) }),
-  close: async () => {},
+  shardSource,
+  tree,
+  type Other,
+} from './other-peer.ts'
+
+/** A keeper that behaves: answers every WANT until the client closes. */
+async function answerWants(other: Other, wants: [number, number][] = []): Promise<void> {
+  await other.hear()
+  await other.say({ say: 'have', shardBytes })
+  for (;;) {
+    const want = await other.hear()
+    if (want?.say !== 'want') return
+    wants.push([want.firstLeaf, want.count])
+    for (let index = 0; index < want.count; index++) await other.say(block(want.firstLeaf + index))
+  }
 }
 
-test('a shard comes leaf by leaf, never more than the credit under way', async () => {
-  let underWay = 0
-  const got = await getFrom(async (other) => {
+test('a shard comes leaf by leaf, in order, and never more than the credit is under way', async () => {
+  using stage = new Stage()
+  let [asked, sent, underWay] = [0, 0, 0]
+  const got = await stage.get(async (other) => {
     assert.deepEqual(await other.hear(), { say: 'get', root })
     await other.say({ say: 'have', shardBytes })
-    for (let sent = 0; sent < 71;) {
+    for (; sent < 71;) {
       const want = await other.hear()
       if (want?.say !== 'want') throw new Error(`heard ${want?.say}`)
-      underWay = Math.max(underWay, want.count)
-      assert.equal(want.firstLeaf, sent)
+      assert.equal(want.firstLeaf, asked)
+      asked += want.count
+      underWay = Math.max(underWay, asked - sent)
       for (let index = 0; index < want.count; index++) await other.say(block(sent++))
     }
   })
-  assert.deepEqual(got, all)
+  assert.deepEqual(got, allLeaves)
   assert.ok(underWay <= creditLeavesMax)
 })
 
 test('only the missing leaves are asked for: a broken transfer resumes', async () => {
+  using stage = new Stage()
   const wants: [number, number][] = []
-  const got = await getFrom(
-    async (other) => {
-      await other.hear()
-      await other.say({ say: 'have', shardBytes })
-      for (;;) {
-        const want = await other.hear()
-        if (want?.say !== 'want') return
-        wants.push([want.firstLeaf, want.count])
-        for (let index = 0; index < want.count; index++) await other.say(block(want.firstLeaf + index))
-      }
-    },
-    [3, 4, 5, 60, 70],
-  )
+  const got = await stage.get(async (other) => answerWants(other, wants), [3, 4, 5, 60, 70])
   assert.deepEqual(got, [3, 4, 5, 60, 70])
   assert.deepEqual(wants, [
     [3, 3],
@@ -149,68 +71,79 @@ test('only the missing leaves are asked for: a broken transfer resumes', async (
   ])
 })
 
+const wrongBlock = block(0, new Uint8Array(leafBytes).fill(9))
 const lies: [string, string, (other: Other) => Promise<void>][] = [
-  ['a block of other bytes', 'PROOF_INVALID', async (other) => other.say(block(0, new Uint8Array(65_536).fill(9)))],
+  ['a block of other bytes', 'PROOF_INVALID', async (other) => other.say(wrongBlock)],
   ['a block that is too short', 'PROOF_INVALID', async (other) => other.say(block(0, new Uint8Array(10)))],
-  [
-    'a proof of another leaf',
-    'PROOF_INVALID',
-    async (other) => other.say({ ...block(0), proof: tree.proof(1) } as Transfer),
-  ],
+  ['a proof of another leaf', 'PROOF_INVALID', async (other) => other.say({ ...block(0), proof: tree.proof(1) })],
+  ['a block without a proof', 'PROOF_INVALID', async (other) => other.say({ ...block(0), proof: [] })],
   ['a block out of turn', 'OUT_OF_TURN', async (other) => other.say(block(1))],
+  [
+    'a block twice',
+    'OUT_OF_TURN',
+    async (other) => [block(0), block(0)].reduce(async (p, b) => p.then(async () => other.say(b)), Promise.resolve()),
+  ],
   ['a frame of no kind', 'FRAME_MALFORMED', async (other) => other.raw(Uint8Array.of(7, 1, 2))],
   ['an empty frame', 'FRAME_MALFORMED', async (other) => other.raw(new Uint8Array())],
   ['a cut block', 'FRAME_MALFORMED', async (other) => other.raw(encodeTransfer(block(0)).subarray(0, 5))],
+  ['a block cut in its proof', 'FRAME_MALFORMED', async (other) => other.raw(encodeTransfer(block(0)).subarray(0, 50))],
+  ['a block that is too long', 'FRAME_MALFORMED', async (other) => other.say(block(0, new Uint8Array(leafBytes + 1)))],
   [
     'a control message that does not parse',
     'FRAME_MALFORMED',
     async (other) => other.raw(Uint8Array.of(0, 0xff, 0xff)),
   ],
+  ['a control message that says nothing', 'FIELD_INVALID', async (other) => other.raw(Uint8Array.of(0))],
   ['a message that is not its turn', 'OUT_OF_TURN', async (other) => other.say({ say: 'get', root })],
+  ['an early end', 'OUT_OF_TURN', async (other) => other.close()],
 ]
 for (const [name, code, lie] of lies) {
-  test(`${name} is the sender's fault`, async () => {
+  test(`${name} is the sender's fault, and nothing of it is handed on`, async () => {
+    using stage = new Stage()
+    const got: number[] = []
+    const service = await stage.client(async (other) => {
+      await other.hear()
+      await other.say({ say: 'have', shardBytes })
+      await other.hear()
+      await lie(other)
+      await other.hear()
+    })
     await assert.rejects(
-      getFrom(async (other) => {
-        await other.hear()
-        await other.say({ say: 'have', shardBytes })
-        await other.hear()
-        await lie(other)
-        await other.hear()
-      }),
+      service.get(
+        keeper,
+        root,
+        shardBytes,
+        allLeaves,
+        async (leaf, bytes) => {
+          assert.deepEqual(bytes, leaves[leaf])
+          got.push(leaf)
+        },
+        never,
+      ),
       isFault(code),
     )
+    assert.ok(got.length <= 1)
   })
 }
 
-test('a block more than was asked for is a fault', async () => {
+test('a refusal reaches the caller with its code, and the stream is closed in peace', async () => {
+  using stage = new Stage()
+  const ended = Promise.withResolvers<Transfer | undefined>()
   await assert.rejects(
-    getFrom(
-      async (other) => {
-        await other.hear()
-        await other.say({ say: 'have', shardBytes })
-        await other.say(block(0))
-        await other.say(block(1))
-      },
-      [0, 70],
-    ),
-    isFault('OUT_OF_TURN'),
-  )
-})
-
-test('a refusal reaches the caller with its code', async () => {
-  await assert.rejects(
-    getFrom(async (other) => {
+    stage.get(async (other) => {
       await other.hear()
       await other.say({ say: 'refused', refusal: { code: 'NOT_FOUND', facts: { asked: 1 } } })
+      ended.resolve(await other.hear())
     }),
     (error: unknown) => error instanceof RefusedError && error.code === 'NOT_FOUND' && error.facts.asked === 1,
   )
+  assert.equal(await ended.promise, undefined)
 })
 
 test('a shard of another size than the manifest says is a fault', async () => {
+  using stage = new Stage()
   await assert.rejects(
-    getFrom(async (other) => {
+    stage.get(async (other) => {
       await other.hear()
       await other.say({ say: 'have', shardBytes: shardBytes + 1 })
     }),
@@ -219,74 +152,111 @@ test('a shard of another size than the manifest says is a fault', async () => {
 })
 
 test('a keeper sends what it was asked for, and refuses what it does not have', async () => {
-  const { other } = await serve({ open: async (wanted) => (wanted[0] === root[0] ? shardSource : undefined) })
+  using stage = new Stage()
+  const other = await stage.keeper({ open: async (wanted) => (wanted[0] === root[0] ? shardSource : undefined) })
   await other.say({ say: 'get', root })
   assert.deepEqual(await other.hear(), { say: 'have', shardBytes })
   await other.say({ say: 'want', firstLeaf: 70, count: 1 })
   assert.deepEqual(await other.hear(), block(70))
-  const { other: another } = await serve({})
-  await another.say({ say: 'get', root })
-  const answer = await another.hear()
-  assert.equal(answer?.say === 'refused' && answer.refusal.code, 'NOT_FOUND')
+  await other.say({ say: 'want', firstLeaf: 2, count: 2 })
+  assert.deepEqual([await other.hear(), await other.hear()], [block(2), block(3)])
+  await other.close()
+  assert.equal(await other.hear(), undefined)
+  const another = await stage.open()
+  await another.say({ say: 'get', root: new Uint8Array(32) })
+  const refused = await another.hear()
+  assert.equal(refused?.say === 'refused' && refused.refusal.code, 'NOT_FOUND')
 })
 
 const greed: [string, string, Transfer][] = [
   ['more than the credit', 'CREDIT_EXCEEDED', { say: 'want', firstLeaf: 0, count: creditLeavesMax + 1 }],
   ['leaves that do not exist', 'FIELD_INVALID', { say: 'want', firstLeaf: 71, count: 1 }],
+  ['leaves beyond the number of all', 'FIELD_INVALID', { say: 'want', firstLeaf: 2 ** 32 - 1, count: 2 ** 32 - 1 }],
   ['no leaf at all', 'FIELD_INVALID', { say: 'want', firstLeaf: 0, count: 0 }],
 ]
 for (const [name, code, want] of greed) {
   test(`a client that asks for ${name} ends its stream`, async () => {
-    const { other, board } = await serve({ open: async () => shardSource })
+    using stage = new Stage()
+    let closed = false
+    const source = { ...shardSource, close: async () => void (closed = true) }
+    const other = await stage.keeper({ open: async () => source })
     await other.say({ say: 'get', root })
     await other.hear()
     await other.say(want)
     await assert.rejects(other.hear())
-    assert.ok(isFault(code)(board.faults[0]?.error), String(board.faults[0]?.error))
+    const [first] = stage.board.faults
+    assert.ok(isFault(code)(first?.error), String(first?.error))
+    assert.ok(closed, 'the shard is closed')
   })
 }
 
-test('a shard is acknowledged only after it was finished', async () => {
-  const story: string[] = []
-  const sink = {
-    needed: [69, 70],
-    write: async (leaf: number) => void story.push(`write ${leaf}`),
-    finish: async () => void story.push('finish'),
-    abandon: async () => void story.push('abandon'),
-  }
-  const { other } = await serve({ admit: async () => ({ admit: 'all', sink, keepUntilMs: 5 }) })
-  await other.say({ say: 'put', root, shardBytes, keepUntilMs: 5 })
-  assert.deepEqual(await other.hear(), { say: 'want', firstLeaf: 69, count: 2 })
-  await other.say(block(69))
-  await other.say(block(70))
-  assert.deepEqual(await other.hear(), { say: 'stored', keepUntilMs: 5 })
-  assert.deepEqual(story, ['write 69', 'write 70', 'finish'])
+test('a client begins with GET or PUT', async () => {
+  using stage = new Stage()
+  const other = await stage.keeper({})
+  await other.say({ say: 'want', firstLeaf: 0, count: 1 })
+  await assert.rejects(other.hear())
+  assert.ok(isFault('OUT_OF_TURN')(stage.board.faults[0]?.error))
 })
 
-test('a shard that breaks off is abandoned and never acknowledged', async () => {
-  const story: string[] = []
-  const sink = {
-    needed: [0, 1],
-    write: async () => {},
-    finish: async () => void story.push('finish'),
-    abandon: async () => void story.push('abandon'),
+test('a keeper serves a bounded number of exchanges', async () => {
+  using stage = new Stage()
+  const others = [await stage.keeper({ open: async () => shardSource })]
+  while (others.length < exchangesServedMax) others.push(await stage.open())
+  for (const other of others) {
+    await other.say({ say: 'get', root })
+    assert.equal((await other.hear())?.say, 'have')
   }
-  const { other } = await serve({ admit: async () => ({ admit: 'all', sink, keepUntilMs: 5 }) })
-  await other.say({ say: 'put', root, shardBytes, keepUntilMs: 5 })
-  await other.hear()
-  await other.say(block(0, new Uint8Array(65_536).fill(3)))
-  await assert.rejects(other.hear())
-  assert.deepEqual(story, ['abandon'])
+  const late = await stage.open()
+  await late.say({ say: 'get', root })
+  const refused = await late.hear()
+  assert.equal(refused?.say === 'refused' && refused.refusal.code, 'BUSY')
+  await others[0]!.close()
+  assert.equal(await others[0]!.hear(), undefined)
+  const next = await stage.open()
+  await next.say({ say: 'get', root })
+  assert.equal((await next.hear())?.say, 'have')
 })
 
 test('random frames are a fault of the sender, never an exception of another kind', () => {
+  const frames = fc.oneof(
+    fc.uint8Array({ maxLength: 300 }),
+    fc.uint8Array({ maxLength: 300 }).map((bytes) => Uint8Array.from([0, ...bytes])),
+    fc.uint8Array({ maxLength: 300 }).map((bytes) => Uint8Array.from([1, ...bytes])),
+  )
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+    fc.property(frames, (bytes) => {
       try {
         decodeTransfer(bytes)
       } catch (error) {
         assert.ok(error instanceof Fault, String(error))
       }
     }),
+    { numRuns: 500 },
   )
+})
+
+test('messages read back as they were written, and the longest block fits a frame', () => {
+  const longest: Transfer = {
+    say: 'block',
+    leaf: 2 ** 32 - 1,
+    bytes: new Uint8Array(leafBytes),
+    proof: Array.from({ length: 32 }, () => new Uint8Array(32)),
+  }
+  const messages: Transfer[] = [
+    longest,
+    { say: 'get', root },
+    { say: 'have', shardBytes: 1 },
+    { say: 'put', root, shardBytes: 2 ** 34, keepUntilMs: Number.MAX_SAFE_INTEGER },
+    { say: 'want', firstLeaf: 2 ** 32 - 1, count: 1 },
+    { say: 'stored', keepUntilMs: 0 },
+    { say: 'refused', refusal: { code: 'NO_SPACE', facts: { freeBytes: 3 } } },
+  ]
+  for (const message of messages) assert.deepEqual(decodeTransfer(encodeTransfer(message)), message)
+  assert.ok(encodeTransfer(longest).byteLength <= transferLimits.frameBytesMax)
+  for (const bad of [
+    { say: 'have', shardBytes: 0 },
+    { say: 'have', shardBytes: 2 ** 34 + 1 },
+    { say: 'get', root: root.subarray(1) },
+  ] as Transfer[])
+    assert.throws(() => decodeTransfer(encodeTransfer(bad)), isFault('FIELD_INVALID'))
 })

@@ -1,0 +1,60 @@
+/** Messages instead of frames, each wait with its deadline. */
+import type { Channel, PeerName, Refusal } from '../wire/index.ts'
+import { decodeTransfer, encodeTransfer } from './codec.ts'
+import { idleMsMax, type Transfer } from './messages.ts'
+
+/** What a transfer needs of a clock. */
+export interface Timekeeper {
+  /** A signal that fires `delayMs` from now, or when `parent` does. Disposing cancels its timer. */
+  deadline(delayMs: number, parent?: AbortSignal): { readonly signal: AbortSignal; [Symbol.dispose](): void }
+}
+
+export class Talk {
+  readonly #channel: Channel
+  readonly #timekeeper: Timekeeper
+  readonly #signal: AbortSignal | undefined
+
+  /** Every wait ends when `signal` fires. */
+  constructor(channel: Channel, timekeeper: Timekeeper, signal: AbortSignal | undefined) {
+    this.#channel = channel
+    this.#timekeeper = timekeeper
+    this.#signal = signal
+  }
+
+  get remote(): PeerName {
+    return this.#channel.remote
+  }
+
+  /** Carries on for at most `delayMs` more. */
+  async within<Result>(delayMs: number, go: (talk: Talk) => Promise<Result>): Promise<Result> {
+    using deadline = this.#timekeeper.deadline(delayMs, this.#signal)
+    return await go(new Talk(this.#channel, this.#timekeeper, deadline.signal))
+  }
+
+  async say(message: Transfer): Promise<void> {
+    using deadline = this.#timekeeper.deadline(idleMsMax, this.#signal)
+    await this.#channel.write(encodeTransfer(message), deadline.signal)
+  }
+
+  /** The next message, or undefined once the other side has closed. Rejects with a Fault, or when nothing came in time. */
+  async hear(idleMs: number = idleMsMax): Promise<Transfer | undefined> {
+    using deadline = this.#timekeeper.deadline(idleMs, this.#signal)
+    const frame = await this.#channel.read(deadline.signal)
+    return frame === undefined ? undefined : decodeTransfer(frame)
+  }
+
+  /**
+   * Says no, and reads what was on its way, at most `framesMax` frames: a stream that is closed over unread frames is reset, and
+   * the no would be lost with them.
+   */
+  async refuse(because: Refusal, framesMax: number): Promise<void> {
+    await this.say({ say: 'refused', refusal: because })
+    for (let frames = 0; frames <= framesMax; frames++) if ((await this.hear()) === undefined) break
+    await this.close()
+  }
+
+  async close(): Promise<void> {
+    using deadline = this.#timekeeper.deadline(idleMsMax, this.#signal)
+    await this.#channel.close(deadline.signal)
+  }
+}

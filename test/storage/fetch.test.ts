@@ -1,0 +1,290 @@
+// Which keepers are asked, and what becomes of it: the transfers are played by the test, the file is real.
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+
+import { pipe } from 'it-pipe'
+import { concat } from 'uint8arrays'
+
+import {
+  codeSegments,
+  createCoder,
+  cutSegments,
+  describeObject,
+  encodeObjectManifest,
+  hashLeaves,
+  leafBytes,
+  rootOf,
+  segmentBytesOf,
+  type Code,
+} from '../../protocols/erasure/index.ts'
+import type { TransferService } from '../../protocols/transfer/index.ts'
+import { Fault, RefusedError, refusal } from '../../protocols/wire/index.ts'
+import { VirtualClock } from '../../sim/clock.ts'
+import { NotEnoughShardsError, fetchObject, type FetchReport, type FetchSource } from '../../src/storage/fetch.ts'
+import { SegmentWindow } from '../../src/storage/segment-window.ts'
+
+const never = new AbortController().signal
+const key = new Uint8Array(32).fill(5)
+
+/** What a keeper does when it is asked for its `count`th leaf of one exchange: nothing, wait, or throw. */
+type Habit = (count: number, leaf: number) => Promise<void> | void
+
+class Keepers implements AsyncDisposable {
+  readonly plain: Uint8Array
+  readonly code: Code
+  readonly folder: string
+  readonly #shards: readonly Uint8Array[]
+  readonly #roots: readonly Uint8Array[]
+  readonly manifest: Uint8Array
+  /** By peer; the peer of shard 3 is called `peer3`, unless the sources say otherwise. */
+  readonly habits = new Map<string, Habit>()
+  /** Every exchange: peer, shard, first and number of leaves that were asked for. */
+  readonly asked: { peer: string; shard: number; first: number; leaves: number }[] = []
+  readonly faults: { peer: string; code: string }[] = []
+
+  private constructor(folder: string, plain: Uint8Array, code: Code, shards: readonly Uint8Array[]) {
+    this.folder = folder
+    this.plain = plain
+    this.code = code
+    this.#shards = shards
+    this.#roots = shards.map((shard) => rootOf(hashLeaves(shard)))
+    this.manifest = encodeObjectManifest(describeObject(code, plain.byteLength, this.#roots)).bytes
+  }
+
+  static async of(bytes: number, code: Code = { k: 2, m: 2 }): Promise<Keepers> {
+    const plain = new Uint8Array(randomBytes(bytes))
+    const chunks = async function* () {
+      yield plain
+    }
+    const shards: Uint8Array[][] = Array.from({ length: code.k + code.m }, () => [])
+    for await (const { strips } of pipe(chunks, cutSegments(code), codeSegments(createCoder(code.k, code.m), key)))
+      for (const [shard, strip] of strips.entries()) shards[shard]!.push(strip)
+    const folder = await mkdtemp(join(tmpdir(), 'pleach-fetch-'))
+    return new Keepers(
+      folder,
+      plain,
+      code,
+      shards.map((strips) => concat(strips)),
+    )
+  }
+
+  get sources(): FetchSource[] {
+    return this.#roots.map((_, shard) => ({ shard, peers: [`peer${shard}`] }))
+  }
+
+  readonly get: TransferService['get'] = async (peer, root, shardBytes, leaves, onLeaf, signal) => {
+    const shard = this.#roots.indexOf(this.#roots.find((other) => Buffer.compare(other, root) === 0)!)
+    this.asked.push({ peer, shard, first: leaves[0] ?? -1, leaves: leaves.length })
+    assert.equal(this.#shards[shard]!.byteLength, shardBytes)
+    for (const [count, leaf] of leaves.entries()) {
+      await setImmediate()
+      signal.throwIfAborted()
+      const abort = Promise.withResolvers<never>()
+      const onAbort = (): void => abort.reject(signal.reason as Error)
+      signal.addEventListener('abort', onAbort)
+      await Promise.race([this.habits.get(peer)?.(count, leaf), abort.promise]).finally(() =>
+        signal.removeEventListener('abort', onAbort),
+      )
+      const bytes = this.#shards[shard]!.subarray(leaf * leafBytes, (leaf + 1) * leafBytes)
+      await onLeaf(leaf, bytes, hashLeaves(bytes)[0]!)
+    }
+  }
+
+  async fetch(
+    sources: readonly FetchSource[] = this.sources,
+    more: { clock?: VirtualClock; costOf?: (peer: string) => number } = {},
+    signal = never,
+  ): Promise<FetchReport> {
+    const path = join(this.folder, 'out')
+    const onFault = (peer: string, { code }: Fault): void => void this.faults.push({ peer, code })
+    const deps = { transfer: { get: this.get }, onFault, ...more }
+    const report = await fetchObject(deps, { manifest: this.manifest, key, sources, path }, signal)
+    assert.equal(Buffer.compare(await readFile(path), this.plain), 0)
+    assert.equal(report.bytes, this.plain.byteLength)
+    return report
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true })
+  }
+}
+
+const dies = (): never => {
+  throw new Error('connection lost')
+}
+const leavesOf = (report: FetchReport): Record<string, number> =>
+  Object.fromEntries(report.sources.map(({ peer, bytes }) => [peer, Math.ceil(bytes / leafBytes)]))
+
+test('only k keepers are asked, data shards first, and nothing is decoded', async () => {
+  await using keepers = await Keepers.of(300_000)
+  const report = await keepers.fetch()
+  assert.deepEqual(
+    keepers.asked.map(({ peer }) => peer),
+    ['peer0', 'peer1'],
+  )
+  assert.equal(report.decodedSegments, 0)
+  assert.deepEqual(report.failed, [])
+})
+
+test('the cheapest peers are asked first, even for parity', async () => {
+  await using keepers = await Keepers.of(300_000)
+  const report = await keepers.fetch(keepers.sources, { costOf: (peer) => (peer === 'peer1' ? 9 : 1) })
+  assert.deepEqual(
+    keepers.asked.map(({ peer }) => peer),
+    ['peer0', 'peer2'],
+  )
+  assert.equal(report.decodedSegments, 1)
+})
+
+test('what came before a keeper failed is kept, and another keeper of the shard goes on with the rest', async () => {
+  await using keepers = await Keepers.of(segmentBytesOf({ k: 2, m: 2 }) + 300_000)
+  keepers.habits.set('peer0', (count) => (count === 5 ? dies() : undefined))
+  const report = await keepers.fetch([
+    { shard: 0, peers: ['peer0', 'second'] },
+    { shard: 1, peers: ['peer1'] },
+  ])
+  assert.deepEqual(keepers.asked[2], { peer: 'second', shard: 0, first: 5, leaves: 16 + 3 - 5 })
+  assert.deepEqual(leavesOf(report), { peer0: 5, peer1: 19, second: 14 })
+  assert.equal(report.decodedSegments, 0)
+  assert.deepEqual(report.failed, [{ peer: 'peer0', shard: 0, reason: 'connection lost' }])
+})
+
+test('a shard that takes over begins with the segment that is missing, not with the object', async () => {
+  const code = { k: 2, m: 2 }
+  await using keepers = await Keepers.of(6 * segmentBytesOf(code))
+  keepers.habits.set('peer0', (_count, leaf) => (leaf === 5 * 16 + 3 ? dies() : undefined))
+  const report = await keepers.fetch()
+  const takeOver = keepers.asked[2]!
+  assert.equal(takeOver.peer, 'peer2')
+  assert.ok(takeOver.first >= 16, `it begins at leaf ${takeOver.first}`)
+  assert.ok(report.decodedSegments >= 1 && report.decodedSegments < 6)
+})
+
+test('a transfer that only broke off is taken up again with the same keeper when there is no other', async () => {
+  await using keepers = await Keepers.of(900_000, { k: 2, m: 0 })
+  keepers.habits.set('peer1', (count) => (count === 3 ? dies() : undefined))
+  const report = await keepers.fetch()
+  assert.deepEqual(
+    keepers.asked.map(({ peer, first }) => [peer, first]),
+    [
+      ['peer0', 0],
+      ['peer1', 0],
+      ['peer1', 3],
+      ['peer1', 6],
+    ],
+  )
+  assert.deepEqual(leavesOf(report), { peer0: 7, peer1: 7 }, 'nothing came twice')
+})
+
+test('who gives nothing is asked once, and then named', async () => {
+  await using keepers = await Keepers.of(100_000)
+  for (const peer of ['peer0', 'peer2']) keepers.habits.set(peer, dies)
+  keepers.habits.set('peer3', () => {
+    throw new RefusedError(refusal('NOT_FOUND'))
+  })
+  await assert.rejects(keepers.fetch(), (error: unknown) => {
+    assert.ok(error instanceof NotEnoughShardsError)
+    assert.deepEqual([error.need, error.have, error.missing], [2, 1, [0, 2, 3]])
+    assert.deepEqual(
+      error.failed.map(({ peer, reason }) => [peer, reason]),
+      [
+        ['peer0', 'connection lost'],
+        ['peer2', 'connection lost'],
+        ['peer3', 'NOT_FOUND'],
+      ],
+    )
+    return true
+  })
+  assert.equal(keepers.asked.length, 4)
+  assert.deepEqual(await readdir(keepers.folder), [])
+})
+
+test('who lies about one shard is not believed in another, and is reported once', async () => {
+  await using keepers = await Keepers.of(2_000_000, { k: 3, m: 3 })
+  const sources = [0, 1, 2, 3, 4, 5].map((shard) => ({
+    shard,
+    peers: [shard < 2 || shard === 5 ? 'liar' : `peer${shard}`],
+  }))
+  keepers.habits.set('liar', (count) => {
+    if (count === 2) throw new Fault('PROOF_INVALID', 'a block that is not of this shard')
+  })
+  const report = await keepers.fetch(sources)
+  assert.deepEqual(keepers.faults, [{ peer: 'liar', code: 'PROOF_INVALID' }])
+  assert.deepEqual(
+    keepers.asked.map(({ peer }) => peer),
+    ['liar', 'liar', 'peer2', 'peer3', 'peer4'],
+  )
+  assert.deepEqual(new Set(report.failed.map(({ shard }) => shard)), new Set([0, 1]))
+})
+
+test('a keeper that keeps the reader waiting gets another shard beside it, and retires', async () => {
+  const clock = new VirtualClock(0)
+  await using keepers = await Keepers.of(3 * segmentBytesOf({ k: 2, m: 2 }))
+  const stuck = Promise.withResolvers<void>()
+  keepers.habits.set('peer1', async (count) => (count === 1 ? stuck.promise : undefined))
+  const fetch = keepers.fetch(keepers.sources, { clock })
+  while (keepers.asked.length < 2) await setImmediate()
+  assert.equal(clock.nextMs, 3_000)
+  clock.jump()
+  const report = await fetch
+  assert.deepEqual(
+    keepers.asked.map(({ peer }) => peer),
+    ['peer0', 'peer1', 'peer2'],
+  )
+  assert.equal(leavesOf(report).peer2, 48)
+  assert.deepEqual(report.failed, [], 'to be slow is not to fail')
+})
+
+test('sources that name no shard of the object are passed over', async () => {
+  await using keepers = await Keepers.of(1000)
+  const strange = [-1, 4, 99, 0.5].map((shard) => ({ shard, peers: ['peer9'] }))
+  await keepers.fetch([...strange, ...keepers.sources])
+  assert.ok(keepers.asked.every(({ peer }) => peer !== 'peer9'))
+})
+
+test('whoever gives up is free at once: no lane goes on, no file stays', async () => {
+  await using keepers = await Keepers.of(3_000_000)
+  const controller = new AbortController()
+  const stuck = Promise.withResolvers<void>()
+  keepers.habits.set('peer1', async () => stuck.promise)
+  const fetch = keepers.fetch(keepers.sources, {}, controller.signal)
+  while (keepers.asked.length < 2) await setImmediate()
+  controller.abort(new Error('enough'))
+  await assert.rejects(fetch, /enough/)
+  assert.deepEqual(await readdir(keepers.folder), [])
+  await assert.rejects(keepers.fetch(keepers.sources, {}, controller.signal), /enough/)
+})
+
+test('however fast a keeper is, it runs ahead of the reader by a bounded number of segments', async () => {
+  const code = { k: 2, m: 1 }
+  const window = new SegmentWindow(code, 100 * segmentBytesOf(code))
+  const strip = new Uint8Array(leafBytes)
+  let came = 0
+  const fast = (async () => {
+    for (const leaf of window.missing(0)) {
+      await window.room(leaf)
+      window.accept(0, leaf, strip, strip)
+      came++
+    }
+  })()
+  for (let turns = 0; turns < 2_000; turns++) await Promise.resolve()
+  assert.equal(came, 4 * 16)
+  for (let leaf = 0; leaf < 16; leaf++) window.accept(1, leaf, strip, strip)
+  assert.deepEqual([...(await window.take()).keys()], [0, 1])
+  for (let turns = 0; turns < 2_000; turns++) await Promise.resolve()
+  assert.equal(came, 5 * 16)
+  assert.equal(window.accept(2, 15, strip, strip), false, 'a leaf that comes too late is not kept')
+  assert.deepEqual(window.missing(1).slice(0, 2), [16, 17])
+  window.fail(new Error('over'))
+  await assert.rejects(fast, /over/)
+})
+
+test('a code so wide that one segment fills the memory still has a window of one', async () => {
+  const window = new SegmentWindow({ k: 200, m: 1 }, 1)
+  await window.room(0)
+})

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import type { ShardSource, TransferService } from '../../protocols/transfer/index.ts'
+import { Fault, RefusedError, refusal } from '../../protocols/wire/index.ts'
+import { OwnShardError, PlacementError, placeObject } from '../../src/storage/place.ts'
+import type { SealedObject } from '../../src/storage/seal.ts'
+
+const never = new AbortController().signal
+const untilMs = 1_000
+
+function objectOf(k: number, m: number): SealedObject {
+  const roots = Array.from({ length: k + m }, (_, shard) => Uint8Array.of(shard))
+  return { cid: '', manifest: new Uint8Array(), key: new Uint8Array(), bytes: 1, shardBytes: 1, code: { k, m }, roots }
+}
+
+/** Keepers that all take everything, unless `habits` says what one does. */
+function stage(habits: Record<string, (shard: number) => Promise<void> | void> = {}) {
+  const puts: { peer: string; shard: number }[] = []
+  let [underWay, mostUnderWay] = [0, 0]
+  const transfer: Pick<TransferService, 'put'> = {
+    put: async (peer, root, _source, keepUntilMs) => {
+      underWay++
+      mostUnderWay = Math.max(mostUnderWay, underWay)
+      try {
+        puts.push({ peer, shard: root[0]! })
+        await Promise.resolve()
+        await habits[peer]?.(root[0]!)
+        return keepUntilMs
+      } finally {
+        underWay--
+      }
+    },
+  }
+  const source: ShardSource = {
+    shardBytes: 1,
+    leaf: async () => ({ bytes: new Uint8Array(1), proof: [] }),
+    close: async () => {},
+  }
+  return { puts, transfer, store: { open: async () => source }, most: () => mostUnderWay }
+}
+
+const refuses = (code: string) => () => {
+  throw new RefusedError(refusal(code))
+}
+
+test('each shard goes to a keeper of its own while there are enough, a few at a time', async () => {
+  const { transfer, store, most } = stage()
+  const keepers = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
+  const placed = await placeObject(transfer, store, objectOf(4, 2), keepers, untilMs, never)
+  assert.deepEqual(
+    placed.map(({ shard }) => shard),
+    [0, 1, 2, 3, 4, 5],
+  )
+  assert.equal(new Set(placed.map(({ peer }) => peer)).size, 6)
+  assert.equal(most(), 4)
+})
+
+test('with fewer keepers they share evenly, but none gets so much that its loss is the loss of the object', async () => {
+  const { transfer, store } = stage()
+  const placed = await placeObject(transfer, store, objectOf(4, 2), ['a', 'b', 'c'], untilMs, never)
+  const shares = Object.groupBy(placed, ({ peer }) => peer)
+  assert.deepEqual(
+    Object.values(shares).map((share) => share?.length),
+    [2, 2, 2],
+  )
+  await assert.rejects(placeObject(transfer, store, objectOf(4, 2), ['a', 'b'], untilMs, never), (error: unknown) => {
+    assert.ok(error instanceof PlacementError)
+    assert.equal(error.placed.length, 4)
+    assert.equal(error.missing.length, 2)
+    assert.match(error.message, /2 keepers have up to 2 each/)
+    return true
+  })
+})
+
+test('who refuses or fails is not tried again, and its share goes to others', async () => {
+  const { transfer, store, puts } = stage({
+    full: refuses('NO_SPACE'),
+    dead: () => {
+      throw new Error('unreachable')
+    },
+  })
+  const keepers = ['full', 'a', 'dead', 'b', 'c', 'd', 'e', 'f']
+  const placed = await placeObject(transfer, store, objectOf(4, 2), keepers, untilMs, never)
+  assert.equal(new Set(placed.map(({ peer }) => peer)).size, 6)
+  assert.equal(puts.filter(({ peer }) => peer === 'full' || peer === 'dead').length, 2)
+})
+
+test('who is only busy is asked again for another shard', async () => {
+  let busy = true
+  const { transfer, store } = stage({
+    a: () => {
+      if (!busy) return
+      busy = false
+      throw new RefusedError(refusal('BUSY'))
+    },
+  })
+  const placed = await placeObject(transfer, store, objectOf(1, 5), ['a', 'b', 'c'], untilMs, never)
+  assert.equal(placed.length, 6)
+  assert.ok(placed.some(({ peer }) => peer === 'a'))
+})
+
+test('what could not be placed is named, with the reason of each keeper', async () => {
+  const { transfer, store } = stage({ a: refuses('NO_SPACE'), b: refuses('TERM_TOO_LONG') })
+  await assert.rejects(placeObject(transfer, store, objectOf(1, 1), ['a', 'b'], untilMs, never), (error: unknown) => {
+    assert.ok(error instanceof PlacementError)
+    assert.deepEqual(error.missing, [0, 1])
+    assert.deepEqual(error.reasons, [
+      { peer: 'a', reason: 'NO_SPACE' },
+      { peer: 'b', reason: 'TERM_TOO_LONG' },
+    ])
+    return true
+  })
+  await assert.rejects(placeObject(transfer, store, objectOf(1, 1), [], untilMs, never), /there are no keepers/)
+})
+
+test('a keeper that breaks the protocol is reported', async () => {
+  const { transfer, store } = stage({
+    a: () => {
+      throw new Fault('CREDIT_EXCEEDED', 'too much')
+    },
+  })
+  const faults: string[] = []
+  const placed = await placeObject(
+    transfer,
+    store,
+    objectOf(1, 1),
+    ['a', 'b', 'c'],
+    untilMs,
+    never,
+    (peer, { code }) => void faults.push(`${peer} ${code}`),
+  )
+  assert.equal(placed.length, 2)
+  assert.deepEqual(faults, ['a CREDIT_EXCEEDED'])
+})
+
+test('our own shard that cannot be read is nobody else’s refusal', async () => {
+  const { transfer } = stage()
+  const gone = { open: async () => undefined }
+  await assert.rejects(placeObject(transfer, gone, objectOf(1, 1), ['a', 'b'], untilMs, never), OwnShardError)
+  const closed: string[] = []
+  const damaged: ShardSource = {
+    shardBytes: 1,
+    leaf: async () => refuses('DAMAGED')(),
+    close: async () => void closed.push('closed'),
+  }
+  const reading: Pick<TransferService, 'put'> = {
+    put: async (_peer, _root, source) => {
+      await source.leaf(0)
+      return untilMs
+    },
+  }
+  const store = { open: async () => damaged }
+  await assert.rejects(placeObject(reading, store, objectOf(1, 0), ['a', 'b'], untilMs, never), OwnShardError)
+  assert.deepEqual(closed, ['closed'])
+})
+
+test('whoever gives up is told nothing of keepers', async () => {
+  const controller = new AbortController()
+  const { transfer, store } = stage({
+    a: () => {
+      controller.abort(new Error('enough'))
+      throw new Error('reset')
+    },
+  })
+  await assert.rejects(placeObject(transfer, store, objectOf(1, 1), ['a', 'b'], untilMs, controller.signal), /enough/)
+})

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { appendFile, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import { decodeObjectManifest, segmentBytesOf } from '../../protocols/erasure/index.ts'
+import { SourceChangedError, sealChunks, sealFile } from '../../src/storage/seal.ts'
+import { Warehouse } from '../support/shards.ts'
+
+const code = { k: 2, m: 1 }
+const key = new Uint8Array(32).fill(1)
+const never = new AbortController().signal
+const soon = () => Date.now() + 600_000
+
+test('a file and a stream of the same bytes are the same object, durable here', async () => {
+  await using warehouse = await Warehouse.of(1)
+  const { store, index, folder } = warehouse.keepers[0]!
+  const plain = new Uint8Array(segmentBytesOf(code) + 70_000).fill(3)
+  const path = join(warehouse.folder, 'plain')
+  await writeFile(path, plain)
+  const keptUntilMs = soon()
+  const sealed = await sealFile(store, path, code, key, keptUntilMs, never)
+  const stream = async function* () {
+    for (let at = 0; at < plain.byteLength; at += 333_333) yield plain.subarray(at, at + 333_333)
+  }
+  assert.deepEqual(await sealChunks(store, stream(), code, key, keptUntilMs, never), sealed)
+  const manifest = decodeObjectManifest(sealed.manifest)
+  assert.deepEqual([manifest.bytes, manifest.shardBytes], [plain.byteLength, sealed.shardBytes])
+  assert.deepEqual(manifest.shards, sealed.roots)
+  assert.deepEqual(
+    [...index.entries.values()].map(({ bytes, owner, keepUntilMs }) => [bytes, owner, keepUntilMs]),
+    Array.from({ length: 3 }, () => [sealed.shardBytes, warehouse.keepers[0]!.name, keptUntilMs]),
+  )
+  assert.deepEqual(await readdir(join(folder, 'incoming')), [])
+  for (const root of sealed.roots) {
+    const source = await store.open(root)
+    assert.equal(source?.shardBytes, sealed.shardBytes)
+    await source?.close()
+  }
+})
+
+test('a file that is written to while it is sealed is not sealed, and leaves nothing', async () => {
+  await using warehouse = await Warehouse.of(1)
+  const { store, index, folder } = warehouse.keepers[0]!
+  const path = join(warehouse.folder, 'plain')
+  await writeFile(path, new Uint8Array(3 * segmentBytesOf(code)))
+  const begin = store.begin.bind(store)
+  let begun = 0
+  store.begin = async () => {
+    const writer = await begin()
+    const writeStrip = writer.writeStrip.bind(writer)
+    writer.writeStrip = async (firstLeaf, strip) => {
+      if (begun++ === 0) await appendFile(path, 'more')
+      return writeStrip(firstLeaf, strip)
+    }
+    return writer
+  }
+  await assert.rejects(sealFile(store, path, code, key, soon(), never), SourceChangedError)
+  assert.deepEqual(await readdir(join(folder, 'incoming')), [])
+  assert.equal(index.entries.size, 0)
+})
+
+test('sealing that is given up leaves nothing', async () => {
+  await using warehouse = await Warehouse.of(1)
+  const { store, index, folder } = warehouse.keepers[0]!
+  const controller = new AbortController()
+  const endless = async function* () {
+    for (let count = 0; ; count++) {
+      if (count === 5) controller.abort(new Error('enough'))
+      yield new Uint8Array(segmentBytesOf(code))
+    }
+  }
+  await assert.rejects(sealChunks(store, endless(), code, key, soon(), controller.signal), /enough/)
+  assert.deepEqual(await readdir(join(folder, 'incoming')), [])
+  assert.equal(index.entries.size, 0)
+})
