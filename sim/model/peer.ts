@@ -3,7 +3,6 @@
  * the world controls. A crash takes its memory; what its disk has stays.
  */
 import { emptyBidFilter, judgeBid, type Bid } from '../../protocols/bid/index.ts'
-import type { Exit, Grant, StartOrder } from '../../protocols/execute/index.ts'
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import type { Fault, PeerName, Signed, Statement } from '../../protocols/wire/index.ts'
 import { silentLog } from '../../src/environment.ts'
@@ -16,6 +15,7 @@ import type { JournalEntry } from '../../src/market/reactor.ts'
 import { RequesterDesk, type JobErrands } from '../../src/market/requester-desk.ts'
 import type { SeededRandom } from '../random.ts'
 import { LifeClock } from './life.ts'
+import { emptyOrder, plainExit } from './stand-ins.ts'
 import type { World } from './world.ts'
 
 /** How a peer may be dishonest. Each is tried against honest others. */
@@ -207,7 +207,7 @@ export class ModelPeer {
       },
       stage: async () => {
         await life.sleep(this.#random.between(5, 800), never)
-        return order
+        return emptyOrder
       },
       openLog: () => ({ stdout: 0, stderr: 0 }),
       appendLog: () => {},
@@ -228,7 +228,7 @@ export class ModelPeer {
         )
         const wallMs = Math.round((life.monotonicMs() - beganMs) * (this.vice === 'over-meter' ? 3 : 1))
         onMeter({ wallMs, cpuMs: wallMs, memoryBytes: 0 })
-        return { exit: exitOf(wallMs, isCancelled), hasOutputs: false }
+        return { exit: plainExit(wallMs, isCancelled), hasOutputs: false }
       },
       seal: async () => {
         throw new Error('the model has no outputs')
@@ -242,27 +242,3 @@ export class ModelPeer {
 /** Frames that a replaying peer remembers, and how often it sends one of them again. */
 const heardMax = 64
 const replayProbability = 0.1
-
-const empty: Grant = {
-  guestPath: '',
-  kind: 'module',
-  manifest: new Uint8Array(),
-  key: new Uint8Array(),
-  sources: [],
-  inline: Uint8Array.of(0),
-}
-const order: StartOrder = { module: empty, inputs: [], outputKey: new Uint8Array(32), outputKeepers: [] }
-const nothing = { bytes: 0, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }
-
-function exitOf(wallMs: number, isCancelled: boolean): Exit {
-  return {
-    reason: isCancelled ? 'cancelled' : 'exited',
-    exitCode: isCancelled ? null : 0,
-    detail: '',
-    stdout: nothing,
-    stderr: nothing,
-    usage: { wallMs, cpuMs: wallMs, memoryBytesPeak: 0, inBytes: 0, outBytes: 0 },
-    outputBytes: 0,
-    outputFiles: 0,
-  }
-}

@@ -1,7 +1,6 @@
 /** The world of the model: peers, network, faults and workload from one seed, run until everything is over or time is. */
 import { createHash, type Hash } from 'node:crypto'
 
-import { encodeJobManifest } from '../../protocols/execute/index.ts'
 import type { Bid } from '../../protocols/bid/index.ts'
 import type { PeerName, Signed } from '../../protocols/wire/index.ts'
 import type { Carry } from '../../src/market/carry.ts'
@@ -14,10 +13,10 @@ import { planFaults } from './faults.ts'
 import { ModelNetwork } from './network.ts'
 import { ModelPeer, type Vice } from './peer.ts'
 import { modelSigner } from './signer.ts'
+import { plainLending, plainTerms } from './stand-ins.ts'
 
 const network = 'model'
 const startMs = 1_800_000_000_000
-const unit = 'credit'
 /** Turns of the microtask queue after each event: enough for what an event sets off; what is left runs after the next. */
 const turnsPerEvent = 12
 
@@ -119,15 +118,7 @@ export class World {
   /** Two peers in three lend; prices differ, so that there is something to choose from. */
   lendingOf(number: number): Lending | null {
     if (number % 3 === 0) return null
-    return {
-      cpuMilli: 2_000,
-      memoryBytes: 2 ** 30,
-      diskBytes: 2 ** 30,
-      runtimes: ['wasi-preview1'],
-      unit,
-      cpuHourMicro: 500_000 + 100_000 * (number % 7),
-      wallMsMax: 3_600_000,
-    }
+    return plainLending(500_000 + 100_000 * (number % 7))
   }
 
   #planJobs(): void {
@@ -136,7 +127,7 @@ export class World {
       const requester = random.pick(this.peers)
       const atMs = random.between(0, this.scenario.jobsWithinMs)
       this.clock.after(atMs, () => {
-        const terms = this.#terms(index)
+        const terms = plainTerms(`${this.seed}/${index}`, this.clock.nowMs())
         const job = { requester, terms, submitted: false }
         this.jobs.push(job)
         if (!requester.isUp) return
@@ -148,48 +139,6 @@ export class World {
           () => {},
         )
       })
-    }
-  }
-
-  #terms(index: number): JobTerms {
-    const nowMs = this.clock.nowMs()
-    const { job, bytes } = encodeJobManifest({
-      apiVersion: 'pleach/v1',
-      kind: 'job',
-      name: `job ${index}`,
-      engine: 'wasi-preview1',
-      module: { bytes: 1, sha256: '0'.repeat(64), object: null },
-      args: [],
-      env: {},
-      inputs: [],
-      stdin: null,
-      resources: {
-        cpuMilli: 1_000,
-        memoryBytes: 65_536,
-        diskBytes: 0,
-        wallMs: 60_000,
-        logBytes: 1_000,
-        outputBytes: 0,
-      },
-      code: { k: 4, m: 2 },
-      price: { unit, cpuHourMicroMax: 5_000_000, ceilingMicro: 1_000_000 },
-      nonce: `${this.seed}/${index}`,
-    })
-    return {
-      job,
-      manifest: bytes,
-      unit,
-      cpuHourMicroMax: 5_000_000,
-      ceilingMicro: 1_000_000,
-      class: 'compute',
-      requirements: { runtime: 'wasi-preview1', cpuMilli: 1_000, memoryBytes: 65_536, diskBytes: 0, wallMsMax: 60_000 },
-      paymentIntervalMs: 2_000,
-      paymentIntervalMsMax: 8_000,
-      reclaimMs: 15_000,
-      collectWithinMs: 15_000,
-      retriesMax: 2,
-      bidFromMs: nowMs,
-      bidUntilMs: nowMs + 15_000,
     }
   }
 }

@@ -3,19 +3,14 @@
  * storage and execution. The machines, desks, codecs and signatures are the real ones.
  */
 import { judgeBid, emptyBidFilter } from '../../protocols/bid/index.ts'
-import {
-  decodeExecution,
-  encodeExecution,
-  encodeJobManifest,
-  type Exit,
-  type Grant,
-  type StartOrder,
-} from '../../protocols/execute/index.ts'
+import { decodeExecution, encodeExecution, type Exit } from '../../protocols/execute/index.ts'
 import { decodeNegotiation, encodeNegotiation, type Notary } from '../../protocols/negotiate/index.ts'
 import { decodeBilling, encodeBilling } from '../../protocols/receipt/index.ts'
 import { RefusedError, sha256, type Fault, type PeerName } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
-import { silentLog, type Random } from '../../src/environment.ts'
+import { emptyOrder, plainExit, plainLending, plainTerms } from '../../sim/model/stand-ins.ts'
+import { SeededRandom } from '../../sim/random.ts'
+import { silentLog } from '../../src/environment.ts'
 import { createSigner } from '../../src/host/signer.ts'
 import type { Carry } from '../../src/market/carry.ts'
 import type { JobEvent } from '../../src/market/job-events.ts'
@@ -132,7 +127,7 @@ export class Peer {
     const shared = {
       notary: this.notary,
       clock: world.clock,
-      random: seeded(seed),
+      random: SeededRandom.of(seed, 'bench'),
       log: silentLog,
       journal: {
         commit: async (entry: JournalEntry) => {
@@ -149,15 +144,7 @@ export class Peer {
       onEvent: (event) => void this.leaseEvents.push(event),
     })
     if (options.lends) {
-      this.provider.lend({
-        cpuMilli: 2_000,
-        memoryBytes: 2 ** 30,
-        diskBytes: 2 ** 30,
-        runtimes: ['wasi-preview1'],
-        unit: 'credit',
-        cpuHourMicro: options.cpuHourMicro,
-        wallMsMax: 3_600_000,
-      })
+      this.provider.lend(plainLending(options.cpuHourMicro))
     }
     this.requester = new RequesterDesk({
       ...shared,
@@ -226,44 +213,11 @@ export class Peer {
   }
 
   terms(overrides: Partial<JobTerms> = {}): JobTerms {
-    const nowMs = this.#world.clock.nowMs()
-    const { job, bytes } = encodeJobManifest({
-      apiVersion: 'pleach/v1',
-      kind: 'job',
-      name: 'test',
-      engine: 'wasi-preview1',
-      module: { bytes: 1, sha256: '0'.repeat(64), object: null },
-      args: [],
-      env: {},
-      inputs: [],
-      stdin: null,
-      resources: {
-        cpuMilli: 1_000,
-        memoryBytes: 65_536,
-        diskBytes: 0,
-        wallMs: 60_000,
-        logBytes: 1_000,
-        outputBytes: 0,
-      },
-      code: { k: 4, m: 2 },
-      price: { unit: 'credit', cpuHourMicroMax: 5_000_000, ceilingMicro: 1_000_000 },
-      nonce: String(this.jobEvents.length),
-    })
     return {
-      job,
-      manifest: bytes,
-      unit: 'credit',
-      cpuHourMicroMax: 5_000_000,
-      ceilingMicro: 1_000_000,
-      class: 'compute',
-      requirements: { runtime: 'wasi-preview1', cpuMilli: 1_000, memoryBytes: 65_536, diskBytes: 0, wallMsMax: 60_000 },
+      ...plainTerms(String(this.jobEvents.length), this.#world.clock.nowMs()),
       paymentIntervalMs: 1_000,
       paymentIntervalMsMax: 4_000,
       reclaimMs: 10_000,
-      collectWithinMs: 10_000,
-      retriesMax: 2,
-      bidFromMs: nowMs,
-      bidUntilMs: nowMs + 10_000,
       ...overrides,
     }
   }
@@ -279,7 +233,7 @@ export class Peer {
       announce: (_topic, bid) => this.#world.gossip(this.name, bid),
       stage: async (_job, signal) => {
         if (stageMs > 0) await this.#world.clock.sleep(stageMs, signal)
-        return order
+        return emptyOrder
       },
       openLog: () => ({ stdout: 0, stderr: 0 }),
       appendLog: () => {},
@@ -299,7 +253,7 @@ export class Peer {
         )
         const wallMs = clock.nowMs() - beganMs
         onMeter({ wallMs, cpuMs: wallMs, memoryBytes: 0 })
-        return { hasOutputs: false, exit: { ...exitOf(wallMs, cancelled), ...exit } }
+        return { hasOutputs: false, exit: { ...plainExit(wallMs, cancelled), ...exit } }
       },
       seal: async () => {
         throw new Error('there are no outputs')
@@ -307,29 +261,6 @@ export class Peer {
       follow: () => {},
       clear: () => {},
     }
-  }
-}
-
-const empty: Grant = {
-  guestPath: '',
-  kind: 'module',
-  manifest: new Uint8Array(),
-  key: new Uint8Array(),
-  sources: [],
-  inline: Uint8Array.of(0),
-}
-const order: StartOrder = { module: empty, inputs: [], outputKey: new Uint8Array(32), outputKeepers: [] }
-
-function exitOf(wallMs: number, cancelled: boolean): Exit {
-  return {
-    reason: cancelled ? 'cancelled' : 'exited',
-    exitCode: cancelled ? null : 0,
-    detail: '',
-    stdout: { bytes: 0, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' },
-    stderr: { bytes: 0, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' },
-    usage: { wallMs, cpuMs: wallMs, memoryBytesPeak: 0, inBytes: 0, outBytes: 0 },
-    outputBytes: 0,
-    outputFiles: 0,
   }
 }
 
@@ -344,18 +275,4 @@ function encode(carry: Carry): Uint8Array {
     default:
       return carry satisfies never
   }
-}
-
-/** SplitMix32: small, seedable, good enough to spread offers. */
-function seeded(seed: number): Random {
-  let state = seed >>> 0
-  const next = (): number => {
-    state = (state + 0x9e3779b9) >>> 0
-    let z = state ^ (state >>> 16)
-    z = Math.imul(z, 0x21f0aaad)
-    z ^= z >>> 15
-    z = Math.imul(z, 0x735a2d97)
-    return ((z ^ (z >>> 15)) >>> 0) / 2 ** 32
-  }
-  return { float: next, bytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(next() * 256)) }
 }

@@ -1,0 +1,86 @@
+/** What stands in for storage and execution where they are not modelled: a job that is described, an order, and how it ended. */
+import { encodeJobManifest, type Exit, type Grant, type StartOrder } from '../../protocols/execute/index.ts'
+import type { Lending } from '../../src/market/offer-policy.ts'
+import type { JobTerms } from '../../src/market/terms.ts'
+
+const unit = 'credit'
+const resources = { cpuMilli: 1_000, memoryBytes: 65_536, diskBytes: 0 }
+const price = { unit, cpuHourMicroMax: 5_000_000, ceilingMicro: 1_000_000 }
+const wallMs = 60_000
+const emptyHash = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+const nothing = { bytes: 0, sha256: emptyHash }
+
+const emptyModule: Grant = {
+  guestPath: '',
+  kind: 'module',
+  manifest: new Uint8Array(),
+  key: new Uint8Array(),
+  sources: [],
+  inline: Uint8Array.of(0),
+}
+
+export const emptyOrder: StartOrder = {
+  module: emptyModule,
+  inputs: [],
+  outputKey: new Uint8Array(32),
+  outputKeepers: [],
+}
+
+/** A job of one processor for at most a minute. Another nonce makes another job. */
+export function plainTerms(nonce: string, nowMs: number): JobTerms {
+  const { job, bytes } = encodeJobManifest({
+    apiVersion: 'pleach/v1',
+    kind: 'job',
+    name: 'plain',
+    engine: 'wasi-preview1',
+    module: { bytes: 1, sha256: '0'.repeat(64), object: null },
+    args: [],
+    env: {},
+    inputs: [],
+    stdin: null,
+    resources: { ...resources, wallMs, logBytes: 1_000, outputBytes: 0 },
+    code: { k: 4, m: 2 },
+    price,
+    nonce,
+  })
+  return {
+    job,
+    manifest: bytes,
+    ...price,
+    class: 'compute',
+    requirements: { runtime: 'wasi-preview1', ...resources, wallMsMax: wallMs },
+    paymentIntervalMs: 2_000,
+    paymentIntervalMsMax: 8_000,
+    reclaimMs: 15_000,
+    collectWithinMs: 15_000,
+    retriesMax: 2,
+    bidFromMs: nowMs,
+    bidUntilMs: nowMs + 15_000,
+  }
+}
+
+export function plainLending(cpuHourMicro: number): Lending {
+  return {
+    cpuMilli: 2_000,
+    memoryBytes: 2 ** 30,
+    diskBytes: 2 ** 30,
+    runtimes: ['wasi-preview1'],
+    unit,
+    cpuHourMicro,
+    wallMsMax: 3_600_000,
+  }
+}
+
+/** The end of a program that said nothing and wrote nothing. */
+export function plainExit(ranMs: number, isCancelled: boolean): Exit {
+  return {
+    reason: isCancelled ? 'cancelled' : 'exited',
+    exitCode: isCancelled ? null : 0,
+    detail: '',
+    stdout: nothing,
+    stderr: nothing,
+    usage: { wallMs: ranMs, cpuMs: ranMs, memoryBytesPeak: 0, inBytes: 0, outBytes: 0 },
+    outputBytes: 0,
+    outputFiles: 0,
+  }
+}
