@@ -316,6 +316,7 @@ export async function createPeer(
   const [machine, probe] = await Promise.all([detectMachine(dataDir), executor.probe()])
   for (const { state } of machines.open('job')) requester.resume(decodeState<JobState>(state))
   for (const { state } of machines.open('lease')) provider.resume(decodeState<LeaseState>(state))
+  reporter.settleLost((view) => isAtWork(view, requester, provider))
   haveResumed = true
   if (offer !== null) {
     const facts = factsOf(offer, unit, machine, probe)
@@ -382,6 +383,13 @@ export async function createPeer(
 
 /** What was judged lawful, until it is delivered: gossip hands the same bytes to both. */
 const accepted = new WeakMap<Uint8Array, Parameters<ProviderDesk['onBid']>[0]>()
+
+/** Whether a machine still works at what is shown as under way. */
+function isAtWork({ id, role, lease }: JobView, requester: RequesterDesk, provider: ProviderDesk): boolean {
+  return role === 'requester'
+    ? requester.state(id) !== undefined
+    : provider.leases().some(({ task }) => task !== null && task.lease.id === lease)
+}
 
 /** A first look at who lends what. */
 async function lookAround(directory: Directory, network: string, clock: Clock, signal: AbortSignal): Promise<void> {

@@ -44,6 +44,7 @@ export function encodeCapability(capability: Capability): Uint8Array {
               arch: compute.arch,
               cpuMilli: encodeQuantity(compute.cpuMilli),
               memoryBytes: encodeQuantity(compute.memoryBytes),
+              wallMsMax: BigInt(compute.wallMsMax),
             },
           }),
       ...(storage === null
@@ -84,6 +85,7 @@ export function decodeCapability(bytes: Uint8Array): Capability {
             arch: checkedText(compute.arch, 'arch', textCharsMax),
             cpuMilli: decodeQuantity(compute.cpuMilli, 'cpu_milli'),
             memoryBytes: decodeQuantity(compute.memoryBytes, 'memory_bytes'),
+            wallMsMax: checkedInteger(compute.wallMsMax, 'wall_ms_max'),
           },
     storage:
       storage === undefined

@@ -33,7 +33,12 @@ export interface Capability {
   readonly expiresMs: number
   readonly withdrawn: boolean
   readonly software: string
-  readonly compute: { readonly arch: string; readonly cpuMilli: Quantity; readonly memoryBytes: Quantity } | null
+  readonly compute: {
+    readonly arch: string
+    readonly cpuMilli: Quantity
+    readonly memoryBytes: Quantity
+    readonly wallMsMax: number
+  } | null
   readonly storage: { readonly keepBytes: Quantity; readonly termMsMax: number } | null
   readonly runtimes: readonly Runtime[]
   readonly price: { readonly unit: string; readonly cpuHourMicro: Micro; readonly gbMonthMicro: Micro } | null

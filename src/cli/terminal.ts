@@ -7,6 +7,8 @@ import { styleText } from 'node:util'
 export type Style = Parameters<typeof styleText>[0]
 
 const newline = 0x0a
+/** Of a terminal that does not say, or says 0. */
+const columnsDefault = 80
 
 export class Terminal {
   /** Nothing is said but errors. */
@@ -47,11 +49,6 @@ export class Terminal {
 
   get isErrTerminal(): boolean {
     return this.#err.isTTY
-  }
-
-  /** Columns of the terminal on stderr. */
-  get columns(): number {
-    return this.#err.columns ?? 80
   }
 
   style(style: Style, text: string): string {
@@ -100,7 +97,7 @@ export class Terminal {
   live(text: string): void {
     if (!this.isLive) return
     this.#clearLive()
-    this.#live = text.slice(0, this.columns - 1)
+    this.#live = text.slice(0, (this.#err.columns || columnsDefault) - 1)
     this.#err.write(this.#live)
   }
 

@@ -45,7 +45,7 @@ export async function readJobFile(path: string): Promise<JobSpecInput> {
 }
 
 /** The spec with its paths taken from `folder`. */
-export function fromFolder(spec: JobSpecInput, folder: string): JobSpecInput {
+function fromFolder(spec: JobSpecInput, folder: string): JobSpecInput {
   return {
     ...spec,
     module: resolve(folder, spec.module),

@@ -31,7 +31,7 @@ export function explainNoMatch(
 }
 
 function requirementsOf({ requirements, cpuHourMicroMax, unit }: JobTerms): Requirement[] {
-  const { runtime, cpuMilli, memoryBytes } = requirements
+  const { runtime, cpuMilli, memoryBytes, wallMsMax } = requirements
   const mib = 1024 * 1024
   return [
     {
@@ -49,6 +49,11 @@ function requirementsOf({ requirements, cpuHourMicroMax, unit }: JobTerms): Requ
       fits: ({ capability }) => (capability.compute?.memoryBytes.value ?? 0) >= memoryBytes,
       relax: ({ capability }) =>
         flagOf('--memory', Math.floor((capability.compute?.memoryBytes.value ?? 0) / mib), 'Mi'),
+    },
+    {
+      name: `time >= ${Math.ceil(wallMsMax / 1000)}s`,
+      fits: ({ capability }) => (capability.compute?.wallMsMax ?? 0) >= wallMsMax,
+      relax: ({ capability }) => flagOf('--timeout', Math.floor((capability.compute?.wallMsMax ?? 0) / 1000), 's'),
     },
     {
       name: `price <= ${formatMicro(cpuHourMicroMax)}/h`,

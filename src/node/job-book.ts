@@ -37,7 +37,7 @@ export class JobBook {
     this.#store = store
     this.#files = files
     // What a stop interrupted goes on, and is followed as before.
-    for (const view of store.list()) if (!isOver(view.stage)) this.#pages.set(view.id, pageOf(view))
+    for (const view of store.list()) if (!isOver(view.stage)) this.#pages.set(view.id, pageOf({ ...view, code: '' }))
   }
 
   open(view: JobView): void {
@@ -127,9 +127,10 @@ export class JobBook {
       }
       if (options.logs) yield* this.#logs(id, shown)
       // Without a page nothing more will be told.
-      if (isOver(view.stage) || page === undefined || !options.follow) {
-        if (isOver(view.stage))
-          yield { type: 'end', atMs: view.updatedMs, job: view, explanation: page?.explanation ?? null }
+      // A job that stands still for want of a ledger has its reason, and tells no more until the peer is started again.
+      const isSaid = isOver(view.stage) || view.code !== ''
+      if (isSaid || page === undefined || !options.follow) {
+        if (isSaid) yield { type: 'end', atMs: view.updatedMs, job: view, explanation: page?.explanation ?? null }
         return
       }
       await wake

@@ -3,13 +3,13 @@ import { formatCode } from '../../protocols/erasure/index.ts'
 import { decodeJobManifest } from '../../protocols/execute/index.ts'
 import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
 import type { Clock } from '../environment.ts'
-import type { MatchExplanation } from '../control/api.ts'
+import type { JobView, MatchExplanation } from '../control/api.ts'
 import type { JobEvent } from '../market/job-events.ts'
 import type { LeaseEvent, LeaseState } from '../market/lease-machine.ts'
 import type { JobTerms } from '../market/terms.ts'
 import type { CollectReport, StageReport } from './errands.ts'
 import type { JobBook } from './job-book.ts'
-import { estimateOf, newJobView, peerView } from './views.ts'
+import { estimateOf, isOver, newJobView, peerView } from './views.ts'
 
 export interface ReporterDeps {
   readonly clock: Clock
@@ -47,6 +47,14 @@ export class JobReporter {
     book.update(job, { out, outputFiles: files, outputBytes: bytes }, this.#nowMs)
     const from = sources.map(({ peer, bytes: sent }) => ({ peer: peerView(peer), bytes: sent }))
     book.push(job, { type: 'collected', atMs: this.#nowMs, files, bytes, out, sources: from, decodedSegments })
+  }
+
+  /** A crash may come between showing a job and taking it in: what nobody works at is over. Called once, at start. */
+  settleLost(isAtWork: (view: JobView) => boolean): void {
+    const { book } = this.#deps
+    for (const view of book.list()) {
+      if (!isOver(view.stage) && !isAtWork(view)) book.update(view.id, { stage: 'expired', code: 'LOST' }, this.#nowMs)
+    }
   }
 
   /** Of a job of our own. */

@@ -28,6 +28,7 @@ export function factsOf(offer: OfferOptions, unit: string, machine: Machine, pro
           arch: machine.arch,
           cpuMilli: quantity(offer.cpuMilli, machine.cores * 1_000),
           memoryBytes: quantity(offer.memoryBytes, machine.memoryBytes),
+          wallMsMax: offer.wallMsMax,
         }
       : null,
     storage:

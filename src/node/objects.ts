@@ -18,6 +18,9 @@ import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import { peerView } from './views.ts'
 
+/** Placement of an object that is with us alone. */
+const nowhere = '[]'
+
 export interface ObjectDeps {
   readonly self: PeerName
   readonly clock: Clock
@@ -50,7 +53,7 @@ export class OwnObjects {
       cid: object.cid,
       key: object.key,
       manifest: object.manifest,
-      placement: '[]',
+      placement: nowhere,
       bytes: object.bytes,
       name,
       createdMs: clock.nowMs(),
@@ -146,8 +149,11 @@ export class OwnObjects {
   #find(text: string): ObjectEntry {
     const { objects } = this.#deps
     const cid = parseObjectCapability(text)?.object ?? text
-    const found = objects.get(cid) ?? (objects.find(cid).length === 1 ? objects.get(objects.find(cid)[0]!) : undefined)
-    if (found !== undefined) return found
+    const found = (objects.get(cid) === undefined ? objects.find(cid) : [cid])
+      .map((name) => objects.get(name))
+      // What was sealed for a job, or found no keepers, was never put.
+      .filter((entry) => entry !== undefined && entry.placement !== nowhere)
+    if (found.length === 1) return found[0]!
     throw new ControlError({
       code: 'NOT_FOUND',
       what: `${text} is no object of this peer`,

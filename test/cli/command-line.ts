@@ -49,6 +49,8 @@ export class Home {
       XDG_DATA_HOME: join(this.path, 'data'),
       XDG_RUNTIME_DIR: join(this.path, 'run'),
       XDG_CACHE_HOME: join(this.path, 'cache'),
+      // Of the first file too, which a command cannot arrange for itself; it is most of what a short one takes.
+      NODE_COMPILE_CACHE: join(this.path, 'cache', 'node'),
       TMPDIR: join(this.path, 'run'),
       NO_COLOR: '1',
     }

@@ -16,10 +16,10 @@ import type { JobStreamEvent, JobView } from '../../src/control/api.ts'
 import { mallory, reed, twill } from '../control/fake-control.ts'
 
 /** Both streams as one text, in the order in which they were written. */
-const screen = (isTTY: boolean, options: { quiet?: boolean; json?: boolean } = {}) => {
+const screen = (isTTY: boolean, options: { quiet?: boolean; json?: boolean; columns?: number } = {}) => {
   let shown = ''
   const stream = (): NodeJS.WriteStream => {
-    const made = Object.assign(new PassThrough(), { isTTY, columns: 100 })
+    const made = Object.assign(new PassThrough(), { isTTY, columns: options.columns ?? 100 })
     made.on('data', (chunk: Buffer) => (shown += chunk.toString()))
     return made as unknown as NodeJS.WriteStream
   }
@@ -130,6 +130,9 @@ describe('the two streams', () => {
     terminal.live('99 %')
     terminal.note('done')
     assert.equal(await read(), `50 %\r\u001b[K${'x'.repeat(99)}\r\u001b[Kout\n99 %\r\u001b[Kdone\n`)
+    const unsized = screen(true, { columns: 0 })
+    unsized.terminal.live('x'.repeat(500))
+    assert.equal(await unsized.read(), 'x'.repeat(79))
     const plain = screen(false)
     plain.terminal.live('50 %')
     plain.terminal.note('done')

@@ -135,10 +135,9 @@ describe('pleach up', () => {
     await up.says(/ready \d/)
     up.child.kill('SIGTERM')
     await up.says(/stopping/)
-    const startedMs = performance.now()
     up.child.kill('SIGTERM')
+    // Had it waited, it would have ended with 1 and a warning.
     assert.equal((await up.result).code, 143)
-    assert.ok(performance.now() - startedMs < 2_000)
   })
 
   test('a failure after the start stops the peer all the same', async () => {
