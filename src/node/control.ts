@@ -20,7 +20,7 @@ import {
 import type { Clock, Random } from '../environment.ts'
 import type { Directory } from '../discovery/directory.ts'
 import type { Host } from '../host/index.ts'
-import { petnameOf } from '../host/index.ts'
+import { HostError, petnameOf } from '../host/index.ts'
 import type { Receipts } from '../ledger/receipts.ts'
 import type { ProviderDesk } from '../market/provider-desk.ts'
 import { jobsOpenMax, type RequesterDesk } from '../market/requester-desk.ts'
@@ -295,7 +295,11 @@ export class OwnControl implements PeerControl {
   }
 
   async join(address: string, signal: AbortSignal): Promise<PeersView> {
-    await this.#deps.host.dial(address, signal)
+    try {
+      await this.#deps.host.dial(address, signal)
+    } catch (error) {
+      throw notJoined(address, error as Error)
+    }
     return this.peers()
   }
 }
@@ -322,5 +326,18 @@ async function checkOut(out: string): Promise<void> {
     why: `it holds ${names.length} files or folders, which outputs must not mix with`,
     cure: '--out NEW-FOLDER',
     exit: 2,
+  })
+}
+
+function notJoined(address: string, error: Error): ControlError {
+  const isWrong = error instanceof HostError && error.code === 'ADDRESS_INVALID'
+  return new ControlError({
+    code: isWrong ? 'ADDRESS_INVALID' : 'UNREACHABLE',
+    what: isWrong ? `${address} is not an address` : `nobody answers at ${address}`,
+    why: error.message,
+    cure: isWrong
+      ? 'pleach join /ip4/203.0.113.7/tcp/4117/p2p/12D3KooW…'
+      : 'ask its owner whether it is up: pleach status',
+    exit: isWrong ? 2 : 5,
   })
 }

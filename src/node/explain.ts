@@ -7,8 +7,10 @@ import type { JobTerms } from '../market/terms.ts'
 interface Requirement {
   readonly name: string
   fits(record: KnownCapability): boolean
-  /** The flag with which the nearest provider that fails only this would pass. */
+  /** The flag with which this provider would pass. */
   relax(record: KnownCapability): string | null
+  /** How far this provider is from passing: the least is the nearest. */
+  distance(record: KnownCapability): number
 }
 
 export function explainNoMatch(
@@ -24,8 +26,9 @@ export function explainNoMatch(
       (record) =>
         !requirement.fits(record) && requirements.every((other) => other === requirement || other.fits(record)),
     )
-    const relaxed = only.map((record) => requirement.relax(record)).find((flag) => flag !== null)
-    return { requirement: requirement.name, count: first.length, onlyThis: only.length, relax: relaxed ?? null }
+    const nearest = only.toSorted((left, right) => requirement.distance(left) - requirement.distance(right))[0]
+    const relax = nearest === undefined ? null : requirement.relax(nearest)
+    return { requirement: requirement.name, count: first.length, onlyThis: only.length, relax }
   })
   return { known: known.length, reachable, excluded: rows.filter((row) => row.count > 0), answered }
 }
@@ -38,22 +41,26 @@ function requirementsOf({ requirements, cpuHourMicroMax, unit }: JobTerms): Requ
       name: `runtime ${runtime}`,
       fits: ({ capability }) => capability.runtimes.some((has) => has.name === runtime),
       relax: () => null,
+      distance: () => 0,
     },
     {
       name: `cpu >= ${cpuMilli / 1000}`,
       fits: ({ capability }) => (capability.compute?.cpuMilli.value ?? 0) >= cpuMilli,
       relax: ({ capability }) => flagOf('--cpu', (capability.compute?.cpuMilli.value ?? 0) / 1000),
+      distance: ({ capability }) => cpuMilli - (capability.compute?.cpuMilli.value ?? 0),
     },
     {
       name: `memory >= ${Math.ceil(memoryBytes / mib)}Mi`,
       fits: ({ capability }) => (capability.compute?.memoryBytes.value ?? 0) >= memoryBytes,
       relax: ({ capability }) =>
         flagOf('--memory', Math.floor((capability.compute?.memoryBytes.value ?? 0) / mib), 'Mi'),
+      distance: ({ capability }) => memoryBytes - (capability.compute?.memoryBytes.value ?? 0),
     },
     {
       name: `time >= ${Math.ceil(wallMsMax / 1000)}s`,
       fits: ({ capability }) => (capability.compute?.wallMsMax ?? 0) >= wallMsMax,
       relax: ({ capability }) => flagOf('--timeout', Math.floor((capability.compute?.wallMsMax ?? 0) / 1000), 's'),
+      distance: ({ capability }) => wallMsMax - (capability.compute?.wallMsMax ?? 0),
     },
     {
       name: `price <= ${formatMicro(cpuHourMicroMax)}/h`,
@@ -61,6 +68,7 @@ function requirementsOf({ requirements, cpuHourMicroMax, unit }: JobTerms): Requ
         capability.price !== null && capability.price.unit === unit && capability.price.cpuHourMicro <= cpuHourMicroMax,
       relax: ({ capability }) =>
         capability.price === null ? null : `--max-price ${formatMicro(capability.price.cpuHourMicro)}`,
+      distance: ({ capability }) => (capability.price?.cpuHourMicro ?? 0) - cpuHourMicroMax,
     },
   ]
 }

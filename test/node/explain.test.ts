@@ -37,17 +37,18 @@ test('each provider counts under the first requirement that it fails, with what 
     { compute: { ...compute, cpuMilli: { value: 500, evidence: 'measured' } } },
     { compute: { ...compute, cpuMilli: { value: 500, evidence: 'measured' }, wallMsMax: 1_000 } },
     { compute: { ...compute, wallMsMax: 30_000 } },
+    { price: { unit: 'credit', cpuHourMicro: 9_000_000, gbMonthMicro: 0 } },
     { price: { unit: 'credit', cpuHourMicro: 7_500_000, gbMonthMicro: 0 } },
   )
   assert.deepEqual(explainNoMatch(terms, records, 4, 0), {
-    known: 5,
+    known: 6,
     reachable: 4,
     answered: 0,
     excluded: [
       { requirement: 'runtime wasi-preview1', count: 1, onlyThis: 1, relax: null },
       { requirement: 'cpu >= 1', count: 2, onlyThis: 1, relax: '--cpu 0.5' },
       { requirement: 'time >= 60s', count: 1, onlyThis: 1, relax: '--timeout 30s' },
-      { requirement: 'price <= 5/h', count: 1, onlyThis: 1, relax: '--max-price 7.5' },
+      { requirement: 'price <= 5/h', count: 2, onlyThis: 2, relax: '--max-price 7.5' },
     ],
   })
 })
