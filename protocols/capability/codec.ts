@@ -114,7 +114,7 @@ export function sealCapability(signer: Signer, network: string, capability: Capa
   return sealEnvelope(signer, network, capabilityType, encodeCapability(capability))
 }
 
-/** Opens a record that must be lawful now. Size and dates are checked before the signature. Throws a Fault otherwise. */
+/** Opens a record that must be lawful now. The size is checked before the signature, the dates after it. Throws a Fault otherwise. */
 export function openCapability(
   signer: Pick<Signer, 'verify'>,
   network: string,

@@ -13,6 +13,8 @@ export interface LogReaderState {
   /** Ends of both logs, once the RESULT has named them. */
   readonly ends: Readonly<Record<LogChannel, number>> | null
   readonly askAgainMs: number
+  /** Something was lost on the way: other bytes that come do not put the next question off. */
+  readonly hasGap: boolean
 }
 
 export type LogReaderInput =
@@ -28,7 +30,7 @@ export interface LogReaderStep {
 }
 
 export function openLog(offsets: Readonly<Record<LogChannel, number>>, nowMs: number): LogReaderStep {
-  const state: LogReaderState = { offsets, asked: offsets, ends: null, askAgainMs: nowMs }
+  const state: LogReaderState = { offsets, asked: offsets, ends: null, askAgainMs: nowMs, hasGap: false }
   return ask(state, nowMs, null)
 }
 
@@ -67,12 +69,13 @@ function onChunk(
 ): LogReaderStep {
   const have = state.offsets[channel]
   // A gap means that something was lost on the way: the next FOLLOW asks for it. An overlap is cut off.
-  if (offset > have || offset + bytes.byteLength <= have) return { state, say: null, fresh: null }
+  if (offset > have) return { state: { ...state, hasGap: true }, say: null, fresh: null }
+  if (offset + bytes.byteLength <= have) return { state, say: null, fresh: null }
   const fresh = { channel, bytes: bytes.subarray(have - offset) }
   const next = {
     ...state,
     offsets: { ...state.offsets, [channel]: offset + bytes.byteLength },
-    askAgainMs: nowMs + executeRetransmitMs,
+    askAgainMs: state.hasGap ? state.askAgainMs : nowMs + executeRetransmitMs,
   }
   const used = next.offsets[channel] - state.asked[channel]
   return used * 2 >= logCreditBytes ? ask(next, nowMs, fresh) : { state: next, say: null, fresh }
@@ -81,7 +84,7 @@ function onChunk(
 function ask(state: LogReaderState, nowMs: number, fresh: LogReaderStep['fresh']): LogReaderStep {
   const { stdout, stderr } = state.offsets
   return {
-    state: { ...state, asked: state.offsets, askAgainMs: nowMs + executeRetransmitMs },
+    state: { ...state, asked: state.offsets, askAgainMs: nowMs + executeRetransmitMs, hasGap: false },
     say: { say: 'follow', stdoutOffset: stdout, stderrOffset: stderr, creditBytes: logCreditBytes },
     fresh,
   }

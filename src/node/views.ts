@@ -71,9 +71,7 @@ export function newJobView(
 /** The whole job at a provider's price, if it ran to its limit. */
 export function estimateOf(terms: JobTerms, cpuHourMicro: number): string {
   const { cpuMilli, wallMsMax } = terms.requirements
-  return formatMicro(
-    Math.min(terms.ceilingMicro, costOf(BigInt(cpuMilli) * BigInt(wallMsMax), cpuHourMicro, 3_600_000_000n)),
-  )
+  return formatMicro(costOf(BigInt(cpuMilli) * BigInt(wallMsMax), cpuHourMicro, 3_600_000_000n, terms.ceilingMicro))
 }
 
 export const isOver = (stage: JobStage): boolean => stage === 'paid' || stage === 'refused' || stage === 'expired'

@@ -159,7 +159,8 @@ test('only what follows is shown: a gap waits, an overlap is cut off, what is kn
   for (const [what, offset, bytes, expected] of rows) {
     const step = stepLog(opened, chunk(offset, bytes), 1_500)
     if (expected === null) {
-      assert.deepEqual(step, { state: opened, say: null, fresh: null }, what)
+      const state = { ...opened, hasGap: what === 'a gap' }
+      assert.deepEqual(step, { state, say: null, fresh: null }, what)
       continue
     }
     assert.equal(step.state.offsets.stdout, expected[0], what)
@@ -177,6 +178,16 @@ test('it asks again after a second without anything new, also to say that somebo
     stderrOffset: 0,
     creditBytes: logCreditBytes,
   })
+})
+
+test('a trickle on one channel does not put off the question for what was lost on the other', () => {
+  let { state } = stepLog(opened, chunk(20, 5), 1_100)
+  const dueMs = logWakeAtMs(opened)!
+  for (let at = 0, nowMs = 1_200; nowMs < dueMs; at++, nowMs += 100) {
+    state = stepLog(state, { is: 'chunk', channel: 'stderr', offset: at, bytes: Uint8Array.of(1) }, nowMs).state
+  }
+  assert.equal(logWakeAtMs(state), dueMs)
+  assert.equal(stepLog(state, { is: 'wake' }, dueMs).say?.say, 'follow')
 })
 
 test('when the ends are known it asks for the rest at once, and is over when it has it', () => {
