@@ -17,8 +17,19 @@ export interface Books {
   readonly countersignatures: ReadonlyMap<string, readonly Signed<Countersignature>[]>
 }
 
-/** The statements on a peer's disk, as requester (`job`) or as provider (`lease`). */
+/** Opened once a disk: several checkers look into the same books, and opening them costs more than looking. */
+const opened = new WeakMap<ModelPeer['disk'], Map<string, Books>>()
+
+/** The statements on a peer's disk, as requester (`job`) or as provider (`lease`). Asked for when the life is over. */
 export function booksOf(peer: ModelPeer, side: 'job' | 'lease'): Books {
+  const known = opened.get(peer.disk) ?? new Map<string, Books>()
+  opened.set(peer.disk, known)
+  const books = known.get(side) ?? read(peer, side)
+  known.set(side, books)
+  return books
+}
+
+function read(peer: ModelPeer, side: 'job' | 'lease'): Books {
   const awards = new Map<string, Signed<Award>>()
   const commits = new Set<string>()
   const receipts = new Map<string, Signed<Receipt>[]>()
