@@ -117,8 +117,7 @@ async function exchange<Result>(
   signal: AbortSignal,
   carryOut: (talk: Talk) => Promise<Ended<Result>>,
 ): Promise<Result> {
-  using opening = timekeeper.deadline(idleMsMax, signal)
-  const channel: Channel = await streams.open(peer, transferProtocol, transferLimits, opening.signal)
+  const channel = await openChannel(streams, timekeeper, peer, signal)
   const talk = new Talk(channel, timekeeper, signal)
   let ended: Ended<Result>
   try {
@@ -130,6 +129,16 @@ async function exchange<Result>(
   }
   if (ended.say === 'refused') throw new RefusedError(ended.refusal)
   return ended.result
+}
+
+async function openChannel(
+  streams: Streams,
+  timekeeper: Timekeeper,
+  peer: PeerName,
+  signal: AbortSignal,
+): Promise<Channel> {
+  using opening = timekeeper.deadline(idleMsMax, signal)
+  return await streams.open(peer, transferProtocol, transferLimits, opening.signal)
 }
 
 /** A RefusedError is our own here, from the shelf: a client has nothing to refuse. */

@@ -140,7 +140,7 @@ export class OwnErrands implements JobErrands {
     const path = files.outputsTar(job)
     const { manifest, sources } = outputs
     const report = await fetchObject(
-      { transfer, onFault: this.#deps.onFault },
+      { transfer, clock: this.#deps.clock, onFault: this.#deps.onFault },
       { manifest, key: request.outputKey, sources, path },
       signal,
     )

@@ -123,9 +123,13 @@ export class OwnObjects {
     const entry = this.#find(input.object)
     const sources = JSON.parse(entry.placement) as { shard: number; peers: string[] }[]
     try {
-      const { transfer, onFault } = this.#deps
+      const { transfer, clock, onFault } = this.#deps
       const { manifest, key } = entry
-      const report = await fetchObject({ transfer, onFault }, { manifest, key, sources, path: input.path }, signal)
+      const report = await fetchObject(
+        { transfer, clock, onFault },
+        { manifest, key, sources, path: input.path },
+        signal,
+      )
       return {
         v: 1,
         object: entry.cid,

@@ -172,7 +172,7 @@ export class LeaseWorkshop implements Workshop {
     else {
       const { manifest, key, sources } = grant
       const report = await fetchObject(
-        { transfer: this.#deps.transfer, onFault: this.#deps.onFault },
+        { transfer: this.#deps.transfer, clock: this.#deps.clock, onFault: this.#deps.onFault },
         { manifest, key, sources, path },
         signal,
       )

@@ -14,22 +14,21 @@ import type { Candidate, Sources } from './sources.ts'
 const patienceMs = 3_000
 /** Lanes beside the k that are needed. */
 const extraLanesMax = 2
+/** How long a lane waits before it asks a busy keeper again, and how often it asks. */
+const busyWaitMs = 1_000
+const busyTriesMax = 5
 
 export interface LaneDeps {
   readonly transfer: Pick<TransferService, 'get'>
   onFault(peer: PeerName, fault: Fault): void
-  /** Without one nobody is replaced for being slow. */
-  readonly clock?: Pick<Clock, 'after'>
-}
-
-/** The lane is no longer needed: others give what it gives too late. */
-class RetiredError extends Error {
-  override readonly name = 'RetiredError'
+  /** Without one nobody is waited for: slow keepers are not replaced, and busy ones not asked again. */
+  readonly clock?: Pick<Clock, 'after' | 'sleep'>
 }
 
 interface Lane {
   readonly candidate: Candidate
   readonly abort: AbortController
+  gaveSomething: boolean
 }
 
 export class Lanes {
@@ -85,7 +84,7 @@ export class Lanes {
       if (had.has(shard)) continue
       this.#lanes.delete(shard)
       this.#sources.giveBack(candidate)
-      abort.abort(new RetiredError())
+      abort.abort(new Error('others were faster'))
     }
     this.#beginPatience()
   }
@@ -103,7 +102,7 @@ export class Lanes {
   #open(): boolean {
     const candidate = this.#sources.take((shard) => this.#lanes.has(shard))
     if (candidate === undefined) return false
-    const lane: Lane = { candidate, abort: new AbortController() }
+    const lane: Lane = { candidate, abort: new AbortController(), gaveSomething: false }
     this.#lanes.set(candidate.shard, lane)
     const task = this.#work(lane).finally(() => this.#tasks.delete(task))
     this.#tasks.add(task)
@@ -111,31 +110,48 @@ export class Lanes {
   }
 
   async #work(lane: Lane): Promise<void> {
-    const { shard, peer } = lane.candidate
-    const { shardBytes, shards } = this.#manifest
-    let gaveSomething = false
-    try {
-      await this.#deps.transfer.get(
-        peer,
-        shards[shard]!,
-        shardBytes,
-        this.#window.missing(shard),
-        async (leaf, bytes, hash) => {
-          await this.#window.room(leaf)
-          lane.abort.signal.throwIfAborted()
-          this.received.set(peer, (this.received.get(peer) ?? 0) + bytes.byteLength)
-          if (this.#window.accept(shard, leaf, bytes, hash)) gaveSomething = true
-        },
-        lane.abort.signal,
-      )
-    } catch (error) {
-      if (this.#ended === undefined) this.#fell(lane, error as Error, gaveSomething)
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#receive(lane)
+      } catch (error) {
+        if (this.#ended !== undefined) return
+        const isBusy = error instanceof RefusedError && error.code === 'BUSY' && tries < busyTriesMax
+        if (!isBusy || !(await this.#rest(lane))) return this.#fell(lane, error as Error)
+      }
     }
   }
 
-  #fell(lane: Lane, error: Error, gaveSomething: boolean): void {
-    if (error instanceof RetiredError) return
+  async #receive(lane: Lane): Promise<void> {
     const { shard, peer } = lane.candidate
+    const { shardBytes, shards } = this.#manifest
+    await this.#deps.transfer.get(
+      peer,
+      shards[shard]!,
+      shardBytes,
+      this.#window.missing(shard),
+      async (leaf, bytes, hash) => {
+        await this.#window.room(leaf)
+        this.received.set(peer, (this.received.get(peer) ?? 0) + bytes.byteLength)
+        if (this.#window.accept(shard, leaf, bytes, hash)) lane.gaveSomething = true
+      },
+      lane.abort.signal,
+    )
+  }
+
+  /** Waits before a busy keeper is asked again. False when there is no clock to wait by, or no need any more. */
+  async #rest(lane: Lane): Promise<boolean> {
+    try {
+      await this.#deps.clock?.sleep(busyWaitMs, lane.abort.signal)
+      return this.#deps.clock !== undefined
+    } catch {
+      return false
+    }
+  }
+
+  #fell(lane: Lane, error: Error): void {
+    const { shard, peer } = lane.candidate
+    // It retired, and another may be at work for the shard by now.
+    if (this.#ended !== undefined || this.#lanes.get(shard) !== lane) return
     this.#lanes.delete(shard)
     this.#failed.set(`${shard} ${peer}`, {
       peer,
@@ -144,7 +160,7 @@ export class Lanes {
     })
     if (error instanceof Fault) this.#drop(peer, error)
     // What only broke off may go on. Who gave nothing, or refused, would do so again.
-    else if (gaveSomething && !(error instanceof RefusedError)) this.#sources.giveBack(lane.candidate)
+    else if (lane.gaveSomething && !(error instanceof RefusedError)) this.#sources.giveBack(lane.candidate)
     this.#fillUp()
   }
 

@@ -13,6 +13,7 @@ import { equals, fromString } from 'uint8arrays'
 
 import { MerkleTree, hashLeaf, leafBytes, leafCount, leafLength } from '../../protocols/erasure/index.ts'
 import type { ShardSource } from '../../protocols/transfer/index.ts'
+import { hashBytes } from '../../protocols/wire/index.ts'
 import { readAll, syncFolder, systemCode } from './file-io.ts'
 import { ShardWriter } from './shard-writer.ts'
 
@@ -30,11 +31,20 @@ export class DamagedShardError extends Error {
   }
 }
 
+/** Memory for the trees of shards that are read again and again: building one costs 1 µs a leaf, and a GET may ask for one. */
+const treeCacheBytesMax = 64 * 1024 * 1024
+/** A tree holds its leaves' hashes and as many again above them. */
+const treeBytesPerLeaf = 2 * hashBytes
+
 export class ShardFiles {
   readonly #folder: string
+  readonly #treesBytesMax: number
+  /** By root; the one that was used last comes last. */
+  readonly #trees = new Map<string, MerkleTree>()
 
-  constructor(folder: string) {
+  constructor(folder: string, treesBytesMax: number = treeCacheBytesMax) {
     this.#folder = folder
+    this.#treesBytesMax = treesBytesMax
   }
 
   /** Makes the folders and throws away what a crash left half written. */
@@ -70,7 +80,7 @@ export class ShardFiles {
     if (file === undefined) return undefined
     try {
       const { size } = await file.stat()
-      return sourceOf(root, file, size, await readTree(root, path, size))
+      return sourceOf(root, file, size, await this.#treeOf(root, size))
     } catch (error) {
       await file.close()
       throw error
@@ -101,6 +111,21 @@ export class ShardFiles {
     }
   }
 
+  async #treeOf(root: string, shardBytes: number): Promise<MerkleTree> {
+    const tree = this.#trees.get(root) ?? (await readTree(root, `${this.#pathOf(root)}.leaves`))
+    if (tree.leaves !== leafCount(shardBytes)) throw new DamagedShardError(root, -1)
+    this.#trees.delete(root)
+    this.#trees.set(root, tree)
+    let bytes = 0
+    for (const { leaves } of this.#trees.values()) bytes += leaves * treeBytesPerLeaf
+    for (const [oldest, { leaves }] of this.#trees) {
+      if (bytes <= this.#treesBytesMax) break
+      this.#trees.delete(oldest)
+      bytes -= leaves * treeBytesPerLeaf
+    }
+    return tree
+  }
+
   #incoming(): string {
     return join(this.#folder, 'incoming')
   }
@@ -120,10 +145,10 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
 }
 
 /** The tree that proofs are made from. It must have the root, or we would send proofs that are our fault. */
-async function readTree(root: string, path: string, shardBytes: number): Promise<MerkleTree> {
+async function readTree(root: string, path: string): Promise<MerkleTree> {
   try {
-    const tree = new MerkleTree(new Uint8Array(await readFile(`${path}.leaves`)))
-    if (tree.leaves === leafCount(shardBytes) && equals(tree.root, fromString(root, 'hex'))) return tree
+    const tree = new MerkleTree(new Uint8Array(await readFile(path)))
+    if (equals(tree.root, fromString(root, 'hex'))) return tree
   } catch (error) {
     if (!(error instanceof RangeError) && systemCode(error) !== 'ENOENT') throw error
   }

@@ -19,14 +19,14 @@ export class Sources {
   readonly #dropped = new Set<PeerName>()
 
   /**
-   * In order of preference: the first peer of each shard before any second; among these the cheapest peer first; among
-   * equals data shards first, because when all of them come nothing has to be decoded.
+   * In order of preference: the cheapest peer first; among equals the first peer of each shard before any second, and then
+   * data shards first, because when all of them come nothing has to be decoded.
    */
   constructor(sources: readonly FetchSource[], shards: number, costOf: (peer: PeerName) => number) {
     this.#untried = sources
       .filter(({ shard }) => Number.isInteger(shard) && shard >= 0 && shard < shards)
       .flatMap(({ shard, peers }) =>
-        peers.map((peer, round) => ({ candidate: { shard, peer }, order: [round, costOf(peer), shard] })),
+        peers.map((peer, round) => ({ candidate: { shard, peer }, order: [costOf(peer), round, shard] })),
       )
       .sort((left, right) => compare(left.order, right.order))
       .map(({ candidate }) => candidate)

@@ -45,6 +45,8 @@ class Keepers implements AsyncDisposable {
   readonly habits = new Map<string, Habit>()
   /** Every exchange: peer, shard, first and number of leaves that were asked for. */
   readonly asked: { peer: string; shard: number; first: number; leaves: number }[] = []
+  /** Every exchange that did not come to its end. */
+  readonly ended: { peer: string; because: string }[] = []
   readonly faults: { peer: string; code: string }[] = []
 
   private constructor(folder: string, plain: Uint8Array, code: Code, shards: readonly Uint8Array[]) {
@@ -87,9 +89,14 @@ class Keepers implements AsyncDisposable {
       const abort = Promise.withResolvers<never>()
       const onAbort = (): void => abort.reject(signal.reason as Error)
       signal.addEventListener('abort', onAbort)
-      await Promise.race([this.habits.get(peer)?.(count, leaf), abort.promise]).finally(() =>
-        signal.removeEventListener('abort', onAbort),
-      )
+      try {
+        await Promise.race([this.habits.get(peer)?.(count, leaf), abort.promise])
+      } catch (error) {
+        this.ended.push({ peer, because: (error as Error).message })
+        throw error
+      } finally {
+        signal.removeEventListener('abort', onAbort)
+      }
       const bytes = this.#shards[shard]!.subarray(leaf * leafBytes, (leaf + 1) * leafBytes)
       await onLeaf(leaf, bytes, hashLeaves(bytes)[0]!)
     }
@@ -204,22 +211,61 @@ test('who gives nothing is asked once, and then named', async () => {
   assert.deepEqual(await readdir(keepers.folder), [])
 })
 
-test('who lies about one shard is not believed in another, and is reported once', async () => {
+test('who lies about one shard is not believed in another', async () => {
   await using keepers = await Keepers.of(2_000_000, { k: 3, m: 3 })
   const sources = [0, 1, 2, 3, 4, 5].map((shard) => ({
     shard,
-    peers: [shard < 2 || shard === 5 ? 'liar' : `peer${shard}`],
+    peers: [[0, 1, 3].includes(shard) ? 'liar' : `peer${shard}`],
   }))
-  keepers.habits.set('liar', (count) => {
+  const stuck = Promise.withResolvers<void>().promise
+  let exchanges = 0
+  keepers.habits.set('liar', async (count) => {
+    if (count === 0 && exchanges++ > 0) return stuck
     if (count === 2) throw new Fault('PROOF_INVALID', 'a block that is not of this shard')
   })
   const report = await keepers.fetch(sources)
   assert.deepEqual(keepers.faults, [{ peer: 'liar', code: 'PROOF_INVALID' }])
   assert.deepEqual(
     keepers.asked.map(({ peer }) => peer),
-    ['liar', 'liar', 'peer2', 'peer3', 'peer4'],
+    ['liar', 'liar', 'peer2', 'peer4', 'peer5'],
   )
+  assert.equal(keepers.ended[1]?.because, 'the peer sent what is not of another shard')
   assert.deepEqual(new Set(report.failed.map(({ shard }) => shard)), new Set([0, 1]))
+})
+
+test('who lies about two shards at once is reported once', async () => {
+  await using keepers = await Keepers.of(2_000_000, { k: 2, m: 2 })
+  const sources = [0, 1, 2, 3].map((shard) => ({ shard, peers: [shard < 2 ? 'liar' : `peer${shard}`] }))
+  const [both, atOnce] = [Promise.withResolvers<void>(), { waiting: 0 }]
+  keepers.habits.set('liar', async () => {
+    if (++atOnce.waiting === 2) both.resolve()
+    await both.promise
+    throw new Fault('PROOF_INVALID', 'a block that is not of this shard')
+  })
+  await keepers.fetch(sources)
+  assert.deepEqual(keepers.faults, [{ peer: 'liar', code: 'PROOF_INVALID' }])
+})
+
+test('who is busy is asked again after a while, a few times', async () => {
+  for (const busyTimes of [4, 5]) {
+    const clock = new VirtualClock(0)
+    await using keepers = await Keepers.of(1_000, { k: 1, m: 0 })
+    let times = 0
+    keepers.habits.set('peer0', () => {
+      if (times++ < busyTimes) throw new RefusedError(refusal('BUSY'))
+    })
+    const fetch = keepers.fetch(keepers.sources, { clock })
+    let settled = false
+    const done = fetch.catch(() => {}).finally(() => (settled = true))
+    while (!settled) {
+      await setImmediate()
+      if (keepers.ended.length === keepers.asked.length) clock.jump()
+    }
+    await done
+    assert.equal(keepers.asked.length, 5)
+    if (busyTimes === 4) await fetch
+    else await assert.rejects(fetch, NotEnoughShardsError)
+  }
 })
 
 test('a keeper that keeps the reader waiting gets another shard beside it, and retires', async () => {
@@ -232,6 +278,7 @@ test('a keeper that keeps the reader waiting gets another shard beside it, and r
   assert.equal(clock.nextMs, 3_000)
   clock.jump()
   const report = await fetch
+  assert.equal(keepers.ended[0]?.because, 'others were faster', 'it retires before the end')
   assert.deepEqual(
     keepers.asked.map(({ peer }) => peer),
     ['peer0', 'peer1', 'peer2'],
@@ -243,8 +290,9 @@ test('a keeper that keeps the reader waiting gets another shard beside it, and r
 test('sources that name no shard of the object are passed over', async () => {
   await using keepers = await Keepers.of(1000)
   const strange = [-1, 4, 99, 0.5].map((shard) => ({ shard, peers: ['peer9'] }))
-  await keepers.fetch([...strange, ...keepers.sources])
+  const report = await keepers.fetch([...strange, ...keepers.sources])
   assert.ok(keepers.asked.every(({ peer }) => peer !== 'peer9'))
+  assert.deepEqual(report.failed, [])
 })
 
 test('whoever gives up is free at once: no lane goes on, no file stays', async () => {
@@ -280,6 +328,8 @@ test('however fast a keeper is, it runs ahead of the reader by a bounded number 
   assert.equal(came, 5 * 16)
   assert.equal(window.accept(2, 15, strip, strip), false, 'a leaf that comes too late is not kept')
   assert.deepEqual(window.missing(1).slice(0, 2), [16, 17])
+  for (let leaf = 16; leaf < 32; leaf++) window.accept(1, leaf, strip, strip)
+  assert.equal(window.missing(2)[0], 32, 'a segment that needs no more strips is not asked for')
   window.fail(new Error('over'))
   await assert.rejects(fast, /over/)
 })

@@ -8,9 +8,11 @@ import { toString } from 'uint8arrays'
 
 import {
   createCoder,
+  describeObject,
   encodeObjectManifest,
   rootOf,
   hashLeaf,
+  hashLeaves,
   sealSegment,
   segmentBytesOf,
 } from '../../protocols/erasure/index.ts'
@@ -165,6 +167,26 @@ test('an uploader that coded inconsistently is caught, whichever shards are read
   const sourcesOf = (shards: number[]) => shards.map((shard) => ({ shard, peers: [keeper.name] }))
   await assert.rejects(fetched(warehouse, manifest, sourcesOf([2, 3, 4, 5])), InconsistentObjectError)
   await assert.rejects(fetched(warehouse, manifest, sourcesOf([0, 1, 2, 4])), InconsistentObjectError)
+})
+
+test('two plaintexts under one manifest: only one of them can ever be read', async () => {
+  await using warehouse = await Warehouse.of(2)
+  const keeper = warehouse.keepers[1]!
+  // With k = m all data shards can be replaced by parity, and both halves open under the key. Only the roots tell.
+  const twoOfTwo = { k: 2, m: 2 }
+  const [one, two] = [new Uint8Array(1000).fill(1), new Uint8Array(1000).fill(2)]
+  const data = sealSegment(twoOfTwo, key, 0, true, one)
+  const strips = [...data, ...createCoder(2, 2).encode(sealSegment(twoOfTwo, key, 0, true, two))]
+  for (const strip of strips) {
+    const writer = await keeper.store.begin()
+    await writer.writeStrip(0, strip)
+    await keeper.store.adopt(writer, strip.byteLength, soon())
+  }
+  const roots = strips.map((strip) => rootOf(hashLeaves(strip)))
+  const { bytes: manifest } = encodeObjectManifest(describeObject(twoOfTwo, 1000, roots))
+  const sourcesOf = (shards: number[]) => shards.map((shard) => ({ shard, peers: [keeper.name] }))
+  assert.deepEqual((await fetched(warehouse, manifest, sourcesOf([0, 1]))).bytes, one)
+  await assert.rejects(fetched(warehouse, manifest, sourcesOf([2, 3])), InconsistentObjectError)
 })
 
 test('the wrong key opens nothing', async () => {

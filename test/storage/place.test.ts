@@ -80,22 +80,20 @@ test('who refuses or fails is not tried again, and its share goes to others', as
       throw new Error('unreachable')
     },
   })
-  const keepers = ['full', 'a', 'dead', 'b', 'c', 'd', 'e', 'f']
+  const keepers = ['full', 'a', 'dead', 'b', 'c']
   const placed = await placeObject(transfer, store, objectOf(4, 2), keepers, untilMs, never)
-  assert.equal(new Set(placed.map(({ peer }) => peer)).size, 6)
+  assert.deepEqual([placed.length, new Set(placed.map(({ peer }) => peer)).size], [6, 3])
   assert.equal(puts.filter(({ peer }) => peer === 'full' || peer === 'dead').length, 2)
 })
 
 test('who is only busy is asked again for another shard', async () => {
-  let busy = true
+  let calls = 0
   const { transfer, store } = stage({
     a: () => {
-      if (!busy) return
-      busy = false
-      throw new RefusedError(refusal('BUSY'))
+      if (calls++ < 2) throw new RefusedError(refusal('BUSY'))
     },
   })
-  const placed = await placeObject(transfer, store, objectOf(1, 5), ['a', 'b', 'c'], untilMs, never)
+  const placed = await placeObject(transfer, store, objectOf(1, 5), ['a', 'b'], untilMs, never)
   assert.equal(placed.length, 6)
   assert.ok(placed.some(({ peer }) => peer === 'a'))
 })

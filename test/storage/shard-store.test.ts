@@ -8,13 +8,13 @@ import { setImmediate, setTimeout } from 'node:timers/promises'
 
 import { concat, toString } from 'uint8arrays'
 
-import { MerkleTree, hashLeaves, leafBytes } from '../../protocols/erasure/index.ts'
+import { MerkleTree, hashLeaf, hashLeaves, leafBytes, rootOf } from '../../protocols/erasure/index.ts'
 import type { Admission, ShardSink } from '../../protocols/transfer/index.ts'
 import { RefusedError } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { realRandom, type LogLevel } from '../../src/environment.ts'
 import { brokenKeptMs, brokenMax } from '../../src/storage/intake.ts'
-import { ShardFiles } from '../../src/storage/shard-files.ts'
+import { DamagedShardError, ShardFiles } from '../../src/storage/shard-files.ts'
 import { ShardStore } from '../../src/storage/shard-store.ts'
 import { signer } from '../support/peers.ts'
 import { MemoryIndex } from '../support/shards.ts'
@@ -247,6 +247,23 @@ test('what broke off gives way when its room is needed, and is given up after a 
   assert.equal((await bench.sink(another, late)).needed.length, 2)
 })
 
+test('nothing is kept of an upload of which nothing came', async () => {
+  await using bench = await Bench.open()
+  const sink = await bench.sink(shardOf(leafBytes))
+  await sink.abandon()
+  assert.deepEqual(await readdir(join(bench.folder, 'incoming')), [])
+})
+
+test('a shard may have more leaves than its writer has room for at first', async () => {
+  await using bench = await Bench.open()
+  const writer = await bench.files.begin('long')
+  const hashes = Array.from({ length: 1_000 }, (_, leaf) => hashLeaf(Uint8Array.of(leaf, leaf >> 8)))
+  for (const [leaf, hash] of hashes.entries()) await writer.write(leaf, new Uint8Array(1), hash)
+  assert.deepEqual(writer.root, rootOf(hashes))
+  await assert.rejects(writer.write(1_001, new Uint8Array(1), hashes[0]!), RangeError)
+  await writer.discard()
+})
+
 test('of those that broke off only so many wait', async () => {
   await using bench = await Bench.open(1000 * leafBytes)
   for (let count = 0; count < brokenMax + 3; count++) {
@@ -343,11 +360,24 @@ test('hashes that have rotted, a file that is cut, a file that is gone: nothing 
     await using bench = await Bench.open()
     const shard = shardOf(3 * leafBytes)
     await bench.put(shard)
+    await bench.restart()
     await damage(bench.path(shard))
     await assert.rejects(bench.store.open(shard.root), isRefused('DAMAGED'))
     await bench.put(shard)
     assert.deepEqual(await bench.read(shard), shard.bytes)
   }
+})
+
+test('trees are kept in memory for a while, the ones used last, within a limit', async () => {
+  await using bench = await Bench.open()
+  const shards = [shardOf(3 * leafBytes), shardOf(3 * leafBytes), shardOf(3 * leafBytes)]
+  for (const shard of shards) await bench.put(shard)
+  const files = new ShardFiles(bench.folder, 2 * 3 * 64)
+  for (const shard of [shards[0]!, shards[1]!, shards[0]!, shards[2]!]) await (await files.open(shard.name))!.close()
+  for (const shard of shards) await rm(`${bench.path(shard)}.leaves`)
+  await (await files.open(shards[0]!.name))!.close()
+  await (await files.open(shards[2]!.name))!.close()
+  await assert.rejects(files.open(shards[1]!.name), DamagedShardError)
 })
 
 test('an expired shard is swept; one that is prolonged while the sweep is under way is not', async () => {

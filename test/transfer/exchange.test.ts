@@ -87,6 +87,11 @@ const lies: [string, string, (other: Other) => Promise<void>][] = [
   ['an empty frame', 'FRAME_MALFORMED', async (other) => other.raw(new Uint8Array())],
   ['a cut block', 'FRAME_MALFORMED', async (other) => other.raw(encodeTransfer(block(0)).subarray(0, 5))],
   ['a block cut in its proof', 'FRAME_MALFORMED', async (other) => other.raw(encodeTransfer(block(0)).subarray(0, 50))],
+  [
+    'a proof that is too long',
+    'FRAME_MALFORMED',
+    async (other) => other.say({ ...block(0), proof: Array.from({ length: 33 }, () => root) }),
+  ],
   ['a block that is too long', 'FRAME_MALFORMED', async (other) => other.say(block(0, new Uint8Array(leafBytes + 1)))],
   [
     'a control message that does not parse',

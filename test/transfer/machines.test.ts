@@ -17,7 +17,7 @@ import { allLeaves, block, isFault, leaves, root, shardBytes } from './other-pee
 
 test('however blocks and writes fall in time, every leaf comes once and the credit is never passed', () => {
   // Some twice, so that there are several credits' worth.
-  const needed = fc.array(fc.nat(70), { minLength: 1, maxLength: 400 })
+  const needed = fc.array(fc.nat(70), { minLength: 1, maxLength: 400, size: 'max' })
   fc.assert(
     fc.property(needed, fc.array(fc.boolean(), { minLength: 300, maxLength: 300 }), (wanted, writesFirst) => {
       let receiver: ReceiverState
