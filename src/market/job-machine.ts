@@ -22,6 +22,7 @@ import {
 } from './job-state.ts'
 import { bidFrom, end, releases } from './job-turns-machine.ts'
 import { fromCollecting, fromEnded, fromLeased } from './job-work-machine.ts'
+import { outputKeyOf } from './output-key.ts'
 import { billedLease, watchedLease, type JobTerms } from './terms.ts'
 
 type At<Where extends JobPhase['at']> = Extract<JobPhase, { at: Where }>
@@ -215,7 +216,8 @@ function onAwardEvents(
         offers: state.offers.length + 1,
       },
     }
-    const [watch, raw] = start(watchedLease(lease), state.order!, nowMs)
+    const order: StartOrder = { ...state.order!, outputKey: outputKeyOf(state.order!.outputKey, lease.id) }
+    const [watch, raw] = start(watchedLease(lease), order, nowMs)
     const began: JobEffect[] = [
       ...lift(inExecute, raw).effects,
       { do: 'tell', event: { stage: 'starting', peer: lease.provider } },

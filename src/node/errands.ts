@@ -16,6 +16,7 @@ import {
   type Refusal,
 } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
+import { outputKeyOf } from '../market/output-key.ts'
 import type { JobErrands } from '../market/requester-desk.ts'
 import { fetchObject, InconsistentObjectError, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
 import type { SealedObject } from '../storage/seal.ts'
@@ -141,7 +142,7 @@ export class OwnErrands implements JobErrands {
     const { manifest, sources } = outputs
     const report = await fetchObject(
       { transfer, clock: this.#deps.clock, onFault: this.#deps.onFault },
-      { manifest, key: request.outputKey, sources, path },
+      { manifest, key: outputKeyOf(request.outputKey, document.lease), sources, path },
       signal,
     )
     const out = request.out

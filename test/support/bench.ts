@@ -41,6 +41,8 @@ export class World {
   fate: (frame: Frame) => number = () => 1
 
   delayMs: (frame: Frame) => number = () => messageMs
+  /** Sees the output key of every START. */
+  onStart: (to: PeerName, outputKey: Uint8Array) => void = () => {}
 
   peer(seed: number, options: Partial<PeerOptions> = {}): Peer {
     const peer = new Peer(this, seed, { ...defaults, ...options })
@@ -225,6 +227,8 @@ export class Peer {
   #send(to: PeerName, carry: Carry): void {
     if (this.#down) return
     const say = carry.message.say.toUpperCase()
+    if (carry.protocol === 'execute' && carry.message.say === 'start')
+      this.#world.onStart(to, carry.message.order.outputKey)
     this.#world.send({ from: this.name, to, protocol: carry.protocol, bytes: encode(carry), say })
   }
 
