@@ -1,14 +1,7 @@
 /** The model's network: every frame may be late, lost, doubled or overtaken; peers may be cut off, one way or both. */
 import type { PeerName } from '../../protocols/wire/index.ts'
-import type { Carry } from '../../src/market/carry.ts'
 import type { VirtualClock } from '../clock.ts'
 import type { SeededRandom } from '../random.ts'
-
-export interface Frame {
-  readonly from: PeerName
-  readonly to: PeerName
-  readonly carry: Carry
-}
 
 export interface NetworkFaults {
   readonly delayMs: readonly [number, number]

@@ -5,6 +5,7 @@ import { toString } from 'uint8arrays'
 
 import { keeperAdvert, runtimeAdvert, type KnownCapability } from '../../protocols/capability/index.ts'
 import { parseCode } from '../../protocols/erasure/index.ts'
+import { reclaimMsDefault } from '../../protocols/execute/index.ts'
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
 import {
@@ -58,7 +59,6 @@ export interface ControlDeps {
 
 const paymentIntervalMs = 5_000
 const paymentIntervalMsMax = 60_000
-const reclaimMs = 20_000
 const collectWithinMs = 10 * 60_000
 const bidWaitMsDefault = 15_000
 const retriesDefault = 2
@@ -200,7 +200,7 @@ export class OwnControl implements PeerControl {
       },
       paymentIntervalMs,
       paymentIntervalMsMax,
-      reclaimMs,
+      reclaimMs: reclaimMsDefault,
       collectWithinMs,
       retriesMax: spec.retries ?? retriesDefault,
       bidFromMs: nowMs,
