@@ -96,7 +96,7 @@ const labels = new WeakMap<StatementType, Map<string, Labels>>()
 
 function labelsOf(type: StatementType, network: string): Labels {
   let ofType = labels.get(type)
-  if (ofType === undefined) labels.set(type, (ofType = new Map()))
+  if (ofType === undefined) labels.set(type, (ofType = new Map<string, Labels>()))
   let made = ofType.get(network)
   if (made === undefined) {
     made = { payloadType: fromString(payloadTypeOf(type)), domain: fromString(domainOf(type, network)) }

@@ -32,7 +32,12 @@ export function checkedCid(text: string, field: string): string {
   try {
     if (text.length > cidCharsMax) throw new RangeError('too long')
     const cid = CID.parse(text)
-    if (cid.version === 1 && cid.code === dagCbor.code && cid.multihash.code === sha256Code && cid.toString() === text) {
+    if (
+      cid.version === 1 &&
+      cid.code === dagCbor.code &&
+      cid.multihash.code === sha256Code &&
+      cid.toString() === text
+    ) {
       lawfulCids.set(text, true)
       return text
     }

@@ -36,7 +36,18 @@ export class LifeClock implements Clock {
   }
 
   async sleep(delayMs: number, signal: AbortSignal): Promise<void> {
-    return this.#world.sleep(delayMs, signal)
+    signal.throwIfAborted()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onAbort = (): void => {
+      cancel()
+      reject(signal.reason as Error)
+    }
+    const cancel = this.after(delayMs, () => {
+      signal.removeEventListener('abort', onAbort)
+      resolve()
+    })
+    signal.addEventListener('abort', onAbort, { once: true })
+    return promise
   }
 
   deadline(delayMs: number, parent?: AbortSignal): Deadline {

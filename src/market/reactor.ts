@@ -52,6 +52,21 @@ export interface ReactorOptions<State, Input, Effect extends { readonly do: stri
   onStuck(error: Error): void
 }
 
+export interface Queued {
+  readonly now: number
+  readonly most: number
+}
+
+/** Of several reactors together. */
+export function queuedOf(reactors: Iterable<{ readonly queued: Queued }>): Queued {
+  let [now, most] = [0, 0]
+  for (const { queued } of reactors) {
+    now += queued.now
+    most = Math.max(most, queued.most)
+  }
+  return { now, most }
+}
+
 export class Reactor<State, Input, Effect extends { readonly do: string }> {
   readonly #options: ReactorOptions<State, Input, Effect>
   readonly #queue: Input[] = []
@@ -61,6 +76,7 @@ export class Reactor<State, Input, Effect extends { readonly do: string }> {
   #onIdle: (() => void)[] = []
   #timer: { readonly atMs: number; readonly stepsMs: number; readonly cancel: () => void } | undefined
   #stopped = false
+  #queuedMost = 0
 
   constructor(options: ReactorOptions<State, Input, Effect>, state: State) {
     this.#options = options
@@ -71,9 +87,9 @@ export class Reactor<State, Input, Effect extends { readonly do: string }> {
     return this.#state
   }
 
-  /** Inputs that wait. */
-  get queued(): number {
-    return this.#queue.length
+  /** Inputs that wait, and the most that ever did. */
+  get queued(): Queued {
+    return { now: this.#queue.length, most: this.#queuedMost }
   }
 
   /** Carries out the effects with which the machine was made. */
@@ -96,6 +112,7 @@ export class Reactor<State, Input, Effect extends { readonly do: string }> {
       return
     }
     this.#queue.push(input)
+    if (this.#queue.length > this.#queuedMost) this.#queuedMost = this.#queue.length
     if (this.#isRunning) return
     this.#isRunning = true
     // Leave the caller's stack first: push() must not run a step inside somebody else's.
@@ -121,17 +138,7 @@ export class Reactor<State, Input, Effect extends { readonly do: string }> {
         const [next, effects] = machine.step(this.#state, input, clock.nowMs())
         const written = this.#write(next, effects)
         if (written !== undefined) {
-          written.then(
-            () => {
-              try {
-                this.#take(next, effects)
-              } catch (error) {
-                return this.#stick(error as Error)
-              }
-              this.#run()
-            },
-            (error: unknown) => this.#stick(error as Error),
-          )
+          void this.#afterwards(written, next, effects)
           return
         }
         this.#take(next, effects)
@@ -141,6 +148,16 @@ export class Reactor<State, Input, Effect extends { readonly do: string }> {
     } catch (error) {
       this.#stick(error as Error)
     }
+  }
+
+  async #afterwards(written: Promise<void>, next: State, effects: readonly (Effect | Durable)[]): Promise<void> {
+    try {
+      await written
+      this.#take(next, effects)
+    } catch (error) {
+      return this.#stick(error as Error)
+    }
+    this.#run()
   }
 
   /** What must be durable before the step has happened; undefined when nothing must. */
@@ -170,12 +187,12 @@ export class Reactor<State, Input, Effect extends { readonly do: string }> {
   }
 
   #stick(error: Error): void {
-    const { log, id, onStuck } = this.#options
+    const { log, id } = this.#options
     this.#stopped = true
     this.#queue.length = 0
     this.#cancelTimer()
     log('error', 'a machine stands still', { id, error })
-    onStuck(error)
+    this.#options.onStuck(error)
     this.#rest()
   }
 

@@ -25,7 +25,7 @@ import type { JobEvent } from './job-events.ts'
 import { openJob, stepJob } from './job-machine.ts'
 import { jobWakeAtMs, type JobEffect, type JobInput, type JobState } from './job-state.ts'
 import { rankOffers, type Standing } from './rank.ts'
-import { Reactor, type Journal } from './reactor.ts'
+import { Reactor, queuedOf, type Journal, type Queued } from './reactor.ts'
 import { bidOf, type JobTerms } from './terms.ts'
 
 /** I/O for jobs of our own. Each call ends in an answer or a rejection; a `RefusedError` carries a code of its own. */
@@ -81,6 +81,11 @@ export class RequesterDesk {
 
   get openJobs(): number {
     return this.#folders.size - this.#ended.length
+  }
+
+  /** Inputs that wait for a machine. */
+  get queued(): Queued {
+    return queuedOf(this.#folders.values().map(({ reactor }) => reactor))
   }
 
   state(job: string): JobState | undefined {

@@ -1,0 +1,3 @@
+export async function exhaust(_: unknown): Promise<number> {
+  return 0
+}
