@@ -2,7 +2,7 @@
  * `npm run -s sim -- …`: the simulator from the command line.
  *
  *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--json] [--stop] [--signatures model|real]
- *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N]
+ *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
  *   exhaust [--scenario X] [--seed S] [--pairs N] [--triples N] [--json]
  *   mutants [--only NAME] [--seeds N] [--json]
  *   list | show X
@@ -15,6 +15,7 @@ import { exhaust } from './commands/exhaust.ts'
 import { model } from './commands/model.ts'
 import { mutants } from './commands/mutants.ts'
 import { replay } from './commands/replay.ts'
+import { parseFault, type InjectedFault } from './model/injected.ts'
 import { scenarioDefault, scenarioNamed, scenarios } from './scenarios/index.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
@@ -36,6 +37,7 @@ async function main(args: string[]): Promise<number> {
       focus: { type: 'string' },
       'mischief-until': { type: 'string' },
       jobs: { type: 'string' },
+      fault: { type: 'string', multiple: true, default: [] },
       pairs: { type: 'string', default: '500' },
       triples: { type: 'string', default: '500' },
       only: { type: 'string' },
@@ -78,6 +80,7 @@ async function main(args: string[]): Promise<number> {
         untilMs: optional(values.until, virtualMs),
         focus: optional(values.focus, (text) => whole(text.replace(/^peer-/, ''), 'focus')),
         signatures,
+        faults: values.fault.map(faultOf),
         ...(mischiefUntilMs === undefined ? {} : { mischiefUntilMs }),
         ...(jobsMax === undefined ? {} : { jobsMax }),
       })
@@ -107,6 +110,12 @@ function found(name: string): Scenario {
   const scenario = scenarioNamed(name)
   if (scenario !== undefined) return scenario
   throw new UsageError(`${name} is no scenario; there are ${Object.keys(scenarios).join(', ')}`)
+}
+
+function faultOf(text: string): InjectedFault {
+  const fault = parseFault(text)
+  if (fault !== undefined) return fault
+  throw new UsageError(`${text} is no fault: drop:12, double:12, delay:12, crash:2:before:40`)
 }
 
 function whole(text: string, what: string): number {

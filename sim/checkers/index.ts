@@ -10,6 +10,7 @@ import { finalInTime } from './final-in-time.ts'
 import { honestAreNotBanned } from './honest-are-not-banned.ts'
 import { noReceiptLost } from './no-receipt-lost.ts'
 import { noneCountedTwice } from './none-counted-twice.ts'
+import { nobodyOverpays } from './nobody-overpays.ts'
 import { nothingLeaks } from './nothing-leaks.ts'
 import { oldEpochsAreFenced } from './old-epochs-are-fenced.ts'
 import { oneLeaseAPlace } from './one-lease-a-place.ts'
@@ -18,7 +19,7 @@ import { statementsHold } from './statements-hold.ts'
 
 export type { Violation } from './checker.ts'
 
-/** `sequence-never-falls` is judged by the world itself, at every record that a peer takes for true. */
+/** Three more are judged by the world itself as it goes: `sequence-never-falls`, `bids-are-filtered`, `capacity-is-kept`. */
 export const checkers: readonly Checker[] = [
   durableBeforeSaid,
   everyJobEndsOnce,
@@ -28,6 +29,7 @@ export const checkers: readonly Checker[] = [
   noneCountedTwice,
   creditsEqualDebits,
   exposureCapped,
+  nobodyOverpays,
   statementsHold,
   recordsAreTrue,
   nothingLeaks,

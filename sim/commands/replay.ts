@@ -1,5 +1,6 @@
 /** `sim replay`: one life told, or one peer's part of it. */
 import { check } from '../checkers/index.ts'
+import { inject, type InjectedFault } from '../model/injected.ts'
 import { World, type WorldOptions } from '../model/world.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 
@@ -9,10 +10,12 @@ export interface ReplayArgs extends WorldOptions {
   /** Virtual milliseconds; undefined: to the end. */
   readonly untilMs: number | undefined
   readonly focus: number | undefined
+  readonly faults: readonly InjectedFault[]
 }
 
-export async function replay({ scenario, seed, untilMs, focus, ...options }: ReplayArgs): Promise<number> {
+export async function replay({ scenario, seed, untilMs, focus, faults, ...options }: ReplayArgs): Promise<number> {
   const world = new World(seed, scenario, { ...options, keepTrace: true })
+  inject(world, faults)
   await world.run(untilMs)
   for (const { atMs, peer, what } of world.trace.lines ?? []) {
     if (focus !== undefined && peer !== focus && peer !== -1) continue

@@ -10,6 +10,7 @@ import { equals } from 'uint8arrays'
 import type { Bulletin, PeerName, RecordRules } from '../../protocols/wire/index.ts'
 import type { Clock } from '../../src/environment.ts'
 import type { SequenceFloors } from '../../src/host/sequence-floors.ts'
+import type { VirtualClock } from '../clock.ts'
 import { SeededRandom } from '../random.ts'
 import type { ModelNetwork } from './network.ts'
 
@@ -20,6 +21,9 @@ const providersMax = 20
 /** How long an advert lives, as in kad-dht. */
 const advertTermMs = 48 * 60 * 60_000
 const hopsMax = 4
+const answersWanted = 3
+/** Whoever looks somebody up goes through the answers one by one, several promises each. */
+const turnsAfterQuery = 150
 /** A holder that does not answer is waited for, once for all of them. */
 const silentMs = 2_000
 
@@ -54,6 +58,7 @@ interface Verdict {
 const verdictKeptMs = 1_000
 
 export class ModelDht {
+  readonly #clock: VirtualClock
   readonly #network: ModelNetwork
   readonly #random: SeededRandom
   readonly #rules: RecordRules
@@ -64,7 +69,8 @@ export class ModelDht {
   readonly #verdicts = new WeakMap<Uint8Array, Verdict>()
   readonly counts = { puts: 0, gets: 0, finds: 0, refused: 0 }
 
-  constructor(network: ModelNetwork, random: SeededRandom, rules: RecordRules) {
+  constructor(clock: VirtualClock, network: ModelNetwork, random: SeededRandom, rules: RecordRules) {
+    this.#clock = clock
     this.#network = network
     this.#random = random
     this.#rules = rules
@@ -77,8 +83,10 @@ export class ModelDht {
   }
 
   portOf(self: Member, clock: Clock): Bulletin {
-    const wait = async (holders: readonly Member[], signal: AbortSignal): Promise<void> =>
-      clock.sleep(this.#queryMs(self, holders), signal)
+    const wait = async (holders: readonly Member[], signal: AbortSignal): Promise<void> => {
+      await clock.sleep(this.#queryMs(self, holders), signal)
+      this.#clock.stir(turnsAfterQuery)
+    }
     const reached = (holders: readonly Member[]): Member[] =>
       holders.filter(
         (holder) => holder === self || (holder.isUp && this.#network.isConnected(self.number, holder.number)),
@@ -96,7 +104,7 @@ export class ModelDht {
         const holders = this.#nearest(name)
         await wait(holders, signal)
         const answers = new Set<Uint8Array>()
-        for (const holder of reached(holders)) {
+        for (const holder of this.#few(reached(holders))) {
           const value = holder.answerGet(name, holder.shelf.values.get(name))
           if (value !== undefined) answers.add(value)
         }
@@ -137,6 +145,15 @@ export class ModelDht {
       if (found.size >= providersMax) break
     }
     yield* [...found].slice(0, limit)
+  }
+
+  /** A look-up ends when the nearest few that it came by have answered: not everybody who holds something is asked. */
+  #few(holders: readonly Member[]): Member[] {
+    const first = holders.length === 0 ? 0 : this.#random.between(0, holders.length - 1)
+    return Array.from(
+      { length: Math.min(answersWanted, holders.length) },
+      (_, step) => holders[(first + step) % holders.length]!,
+    )
   }
 
   /** What an honest node does with a record that it is asked to store. */

@@ -1,4 +1,5 @@
 /** What stands in for staging and running where they are not modelled: waits, in the place of work. */
+import type { Lease } from '../../protocols/negotiate/index.ts'
 import type { Clock } from '../../src/environment.ts'
 import type { Workshop } from '../../src/market/provider-desk.ts'
 import type { JobErrands } from '../../src/market/requester-desk.ts'
@@ -22,17 +23,27 @@ export function modelErrands(
   }
 }
 
-/** A dishonest meter says so many times the time that a program ran. */
-export function modelWorkshop(clock: Clock, random: SeededRandom, meterFactor: number): Workshop {
+export interface WorkshopHooks {
+  /** A dishonest meter says so many times the time that a program ran. */
+  readonly meterFactor: number
+  /** Leases of which a program is running, whenever one more is. */
+  onRunning(leases: ReadonlySet<Lease>): void
+}
+
+export function modelWorkshop(clock: Clock, random: SeededRandom, hooks: WorkshopHooks): Workshop {
+  const running = new Set<Lease>()
   return {
     stage: async (_lease, _order, signal) => clock.sleep(random.between(10, 500), signal),
-    run: async (_lease, _order, onMeter, signal) => {
+    run: async (lease, _order, onMeter, signal) => {
       const beganMs = clock.monotonicMs()
+      running.add(lease)
+      hooks.onRunning(running)
       const isCancelled = await clock.sleep(random.between(200, 12_000), signal).then(
         () => false,
         () => true,
       )
-      const wallMs = Math.round((clock.monotonicMs() - beganMs) * meterFactor)
+      running.delete(lease)
+      const wallMs = Math.round((clock.monotonicMs() - beganMs) * hooks.meterFactor)
       onMeter({ wallMs, cpuMs: wallMs, memoryBytes: 0 })
       return { exit: plainExit(wallMs, isCancelled), hasOutputs: false }
     },

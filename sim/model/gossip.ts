@@ -73,7 +73,7 @@ export class GossipNet {
   #hop(spread: Spread, from: number, to: number): void {
     if (spread.seen.has(to)) return
     this.counts.hops++
-    const tripMs = this.#network.tripMs(from, to)
+    const tripMs = this.#network.hopMs(from, to)
     if (tripMs === undefined) return
     const atMs = this.#clock.nowMs() + tripMs
     const soonestMs = spread.soonestMs.get(to)

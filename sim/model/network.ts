@@ -63,6 +63,14 @@ export class ModelNetwork {
     this.#clock.after(waitMs + this.#delayMs() + this.#random.between(0, doubleWithinMs), deliver)
   }
 
+  /** How long a frame of gossip takes from here to there now; undefined when it does not arrive. */
+  hopMs(from: number, to: number): number | undefined {
+    const fate = this.fateOf(this.counts.sent++)
+    if (fate === 'drop') return undefined
+    const tripMs = this.tripMs(from, to)
+    return tripMs !== undefined && fate === 'delay' ? tripMs + fatedDelayMs : tripMs
+  }
+
   /** How long something small takes from here to there now; undefined when it does not arrive. For what is modelled as a whole. */
   tripMs(from: number, to: number): number | undefined {
     return this.#goesThrough(from, to) ? this.#waitMs(from, to, 0) + this.#delayMs() : undefined

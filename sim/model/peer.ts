@@ -65,6 +65,8 @@ export class ModelPeer implements Member {
   #gossip!: Gossip
   readonly #world: World
   readonly #poison: PoisonedAnswers | null
+  /** A bid of another that was heard. */
+  #cried: Uint8Array | undefined
 
   constructor(world: World, plan: PeerPlan) {
     this.#world = world
@@ -198,7 +200,10 @@ export class ModelPeer implements Member {
     }
     this.provider = new ProviderDesk({
       ...shared,
-      workshop: modelWorkshop(life, random, this.dishonesty?.meterFactor ?? 1),
+      workshop: modelWorkshop(life, random, {
+        meterFactor: this.dishonesty?.meterFactor ?? 1,
+        onRunning: (leases) => world.onRunning(this, leases),
+      }),
       onEvent: (event, state) => {
         if (life.isOver) return
         this.leaseEvents.push({ atMs: world.elapsedMs, event })
@@ -248,9 +253,12 @@ export class ModelPeer implements Member {
         if (bid !== undefined) accepted.set(envelope, bid)
         return verdict
       },
-      deliver: (_author, envelope) => {
+      deliver: (author, envelope) => {
         const bid = accepted.get(envelope)
-        if (bid !== undefined) this.provider.onBid(bid)
+        if (bid === undefined) return
+        this.#cried ??= envelope.slice()
+        this.#world.onBid(this, author, bid.by, bid.body.expiresMs)
+        this.provider.onBid(bid)
       },
     })
   }
@@ -259,6 +267,7 @@ export class ModelPeer implements Member {
     if (this.#life.isOver) return
     void this.#gossip.publish(topic, bid)
     if (this.vice !== 'flood') return
+    if (this.#cried !== undefined) void this.#gossip.publish(topic, this.#cried)
     for (const more of this.dishonesty!.bids(this.#world.openBid(bid).body)) void this.#gossip.publish(topic, more)
   }
 

@@ -6,7 +6,7 @@
 import { sealBid, type Bid } from '../../protocols/bid/index.ts'
 import { sealAward, type Award, type Notary } from '../../protocols/negotiate/index.ts'
 import { sealReceipt } from '../../protocols/receipt/index.ts'
-import { encodePublicKey, publicKeyOf, type PeerName } from '../../protocols/wire/index.ts'
+import { cidOfDocument, encodePublicKey, publicKeyOf, type PeerName } from '../../protocols/wire/index.ts'
 import type { Carry } from '../../src/market/carry.ts'
 import { encodeCarry } from '../../src/node/routes.ts'
 import type { SeededRandom } from '../random.ts'
@@ -16,6 +16,10 @@ export const vices = [
   'over-meter',
   /** Works, and never says what came of it. */
   'withhold-result',
+  /** Bills more than the lease gives. */
+  'over-charge',
+  /** Awards at another price than was offered. */
+  'cheapen',
   /** Has work done and signs for none of it. */
   'no-countersign',
   /** Has work done and disputes what it is billed. */
@@ -30,7 +34,7 @@ export const vices = [
   'forge',
   /** Signs two awards of one place, two receipts of one number. */
   'equivocate',
-  /** Sends everything many times, and cries hundreds of bids. */
+  /** Sends everything many times, and cries hundreds of bids, expired ones and others' among them. */
   'flood',
   /** Answers for the DHT with old, foreign and made-up things. */
   'poison',
@@ -99,14 +103,17 @@ export class Dishonesty {
     }
   }
 
-  /** Bids that are cried beside the first honest one. */
+  /** Bids that are cried beside the first honest one: of as many jobs, half of them too late. */
   bids(bid: Bid): Uint8Array[] {
     if (this.vice !== 'flood' || this.#hasCried) return []
     this.#hasCried = true
     const { signer, network } = this.#notary
-    return Array.from({ length: floodBids }, (_, index) =>
-      sealBid(signer, network, { ...bid, expiresMs: bid.expiresMs - index - 1 }),
-    )
+    const termMs = bid.expiresMs - bid.issuedMs
+    return Array.from({ length: floodBids }, (_, index) => {
+      const issuedMs = index % 8 === 0 ? bid.issuedMs - termMs - 1 : bid.issuedMs
+      const job = cidOfDocument(Uint8Array.of(index, this.#random.between(0, 255)))
+      return sealBid(signer, network, { ...bid, job, issuedMs, expiresMs: issuedMs + termMs })
+    })
   }
 
   #again(carry: Carry): Parcel {
@@ -122,6 +129,16 @@ export class Dishonesty {
         return message.say === 'countersignature' ? undefined : carry
       case 'no-show':
         return message.say === 'accept' ? undefined : carry
+      case 'over-charge': {
+        if (message.say !== 'receipt') return carry
+        const body = { ...message.receipt.body, amountMicro: message.receipt.body.amountMicro * 2 + 1 }
+        return { protocol: 'receipt', message: { say: 'receipt', receipt: sealReceipt(this.#notary, body) } }
+      }
+      case 'cheapen': {
+        if (message.say !== 'award') return carry
+        const terms: Award = { ...message.award.body, cpuHourMicro: 1 }
+        return { protocol: 'negotiate', message: { say: 'award', award: sealAward(this.#notary, terms) } }
+      }
       case 'under-pay': {
         if (message.say !== 'countersignature') return carry
         const { lease, sequence } = message.countersignature.body

@@ -1,6 +1,7 @@
 /** The world of the model: peers, network, faults and workload from one seed, run until everything is over or time is. */
-import { openBid, type Bid } from '../../protocols/bid/index.ts'
+import { bidWindowMs, bidsPerAuthorMax, openBid, type Bid } from '../../protocols/bid/index.ts'
 import { capabilityRules } from '../../protocols/capability/index.ts'
+import type { Lease } from '../../protocols/negotiate/index.ts'
 import { Fault, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import type { Carry } from '../../src/market/carry.ts'
 import { checkSaid, type Violation } from '../checkers/index.ts'
@@ -20,11 +21,8 @@ import { planJobs, type PlannedJob } from './workload.ts'
 
 const network = 'model'
 export const startMs = 1_800_000_000_000
-/**
- * Turns of the microtask queue after each event: enough for what an event sets off. What is left runs after the next, in the
- * same order in every run.
- */
-const turnsPerEvent = 5
+/** Whoever awaits it goes on one turn of the microtask queue later. */
+const oneTurn = Promise.resolve()
 /** How often it is looked whether everything is over, and how long is waited then for what is still under way. */
 const quietCheckMs = 1_000
 const quietForMs = 10_000
@@ -71,6 +69,8 @@ export class World {
   atEffect: ((peer: ModelPeer, effect: number, when: 'before' | 'after') => void) | undefined
   readonly openBid: (envelope: Uint8Array) => Signed<Bid>
   #crashes: PlannedCrash[] = []
+  /** By peer, author and minute. */
+  readonly #bids = new Map<string, number>()
   readonly #numbers = new Map<PeerName, number>()
 
   constructor(seed: number, scenario: Scenario, options: WorldOptions = {}) {
@@ -84,7 +84,7 @@ export class World {
     this.gossip = new GossipNet(this.clock, SeededRandom.of(seed, 'gossip'), this.network)
     const signerOf = options.signatures === 'real' ? realSigner : modelSigner
     const anybody = signerOf(0)
-    this.dht = new ModelDht(this.network, SeededRandom.of(seed, 'dht'), capabilityRules(anybody, network))
+    this.dht = new ModelDht(this.clock, this.network, SeededRandom.of(seed, 'dht'), capabilityRules(anybody, network))
     this.openBid = memoized((envelope) => openBid(anybody, network, envelope))
     const random = SeededRandom.of(seed, 'peers')
     for (let number = 0; number < scenario.peers; number++) {
@@ -130,7 +130,7 @@ export class World {
       }
       this.clock.jump()
       this.events++
-      for (let turn = 0; turn < turnsPerEvent; turn++) await Promise.resolve()
+      while (this.clock.turn()) await oneTurn
     }
   }
 
@@ -199,6 +199,27 @@ export class World {
     this.network.carry(from.number, receiver.number, parcel.frame.byteLength, () =>
       receiver.receiveBytes(from.name, parcel),
     )
+  }
+
+  /** A provider has so many programs running. */
+  onRunning({ number, plan, vice }: ModelPeer, leases: ReadonlySet<Lease>): void {
+    let cpuMilli = 0
+    for (const { award } of leases) cpuMilli += award.body.cpuMilli
+    if (vice === null && plan.lending !== null && cpuMilli > plan.lending.cpuMilli)
+      this.violate('capacity-is-kept', `peer ${number} runs ${cpuMilli} of ${plan.lending.cpuMilli} cpu-milli`)
+  }
+
+  /** A peer takes a bid to be answered. */
+  onBid(peer: ModelPeer, author: PeerName, by: PeerName, expiresMs: number): void {
+    if (peer.vice !== null) return
+    const wrong = (what: string): void => this.violate('bids-are-filtered', `peer ${peer.number} ${what}`)
+    if (author !== by) wrong(`took a bid of ${this.numberOf(by)} from ${this.numberOf(author)}`)
+    if (expiresMs <= peer.nowMs) wrong(`took an expired bid of ${this.numberOf(by)}`)
+    const minute = `${peer.number} ${author} ${Math.floor(this.elapsedMs / bidWindowMs)}`
+    const count = (this.#bids.get(minute) ?? 0) + 1
+    this.#bids.set(minute, count)
+    // Their minute need not begin with ours.
+    if (count === 2 * bidsPerAuthorMax + 1) wrong(`took ${count} bids of ${this.numberOf(by)} in a minute`)
   }
 
   /** A peer takes a record for true. */
