@@ -1,7 +1,7 @@
 /**
  * `npm run -s sim -- …`: the simulator from the command line.
  *
- *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--json] [--stop] [--signatures model|real]
+ *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--json] [--stop] [--no-shrink] [--signatures model|real]
  *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
  *   exhaust [--scenario X] [--seed S] [--pairs N] [--triples N] [--json]
  *   mutants [--only NAME] [--seeds N] [--json]
@@ -43,6 +43,7 @@ async function main(args: string[]): Promise<number> {
       only: { type: 'string' },
       signatures: { type: 'string', default: 'model' },
       stop: { type: 'boolean', default: false },
+      'no-shrink': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   })
@@ -66,6 +67,7 @@ async function main(args: string[]): Promise<number> {
         seeds,
         json,
         stopAtFirst: values.stop,
+        shrink: !values['no-shrink'],
         signatures,
       })
     }

@@ -20,6 +20,8 @@ export interface CampaignReport {
   readonly virtualSecondsPerSecond: number
   /** Of all jobs that were taken in by honest peers: how many were paid. */
   readonly paidShare: number
+  /** Whether that is what the scenario asserts. */
+  readonly promiseKept: boolean
   readonly failures: readonly Failure[]
 }
 
@@ -41,7 +43,9 @@ export async function runSeeds(scenario: Scenario, options: CampaignOptions): Pr
   const failures: Failure[] = []
   let [seeds, events, violations, virtualMs, jobs, paid] = [0, 0, 0, 0, 0, 0]
   for (let seed = options.from; seed < options.from + options.seeds; seed++) {
-    const world = await live(seed, scenario, options)
+    const world = await live(seed, scenario, options).catch((error: unknown) => {
+      throw new LifeError(seed, error)
+    })
     const found = check(world)
     if (seeds % again === again - 1 && (await live(seed, scenario, options)).traceHash !== world.traceHash)
       found.push({ checker: 'same-seed-same-trace', what: `seed ${seed} was lived in two ways`, atMs: 0 })
@@ -58,6 +62,7 @@ export async function runSeeds(scenario: Scenario, options: CampaignOptions): Pr
     if (found.length > 0 && failures.length < toldMax) failures.push({ seed, violations: found })
     if (found.length > 0 && options.stopAtFirst === true) break
   }
+  const paidShare = jobs === 0 ? 1 : Math.round((1_000 * paid) / jobs) / 1_000
   const seconds = (performance.now() - beganMs) / 1000
   return {
     seeds,
@@ -66,8 +71,18 @@ export async function runSeeds(scenario: Scenario, options: CampaignOptions): Pr
     events,
     traceHash: hash.digest('hex'),
     virtualSecondsPerSecond: Math.round(virtualMs / 1000 / seconds),
-    paidShare: jobs === 0 ? 1 : Math.round((1_000 * paid) / jobs) / 1_000,
+    paidShare,
+    promiseKept: paidShare >= scenario.assertions.paidShareMin,
     failures,
+  }
+}
+
+/** A life in which the program broke: a bug of ours, which an assertion found. */
+export class LifeError extends Error {
+  override readonly name = 'LifeError'
+
+  constructor(seed: number, cause: unknown) {
+    super(`seed ${seed} ended with ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
   }
 }
 

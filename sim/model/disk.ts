@@ -16,6 +16,8 @@ const landsProbability = 0.3
 export interface StoredState {
   readonly kind: JournalEntry['kind']
   readonly state: unknown
+  /** What is over is not taken up again after a restart. */
+  readonly final: boolean
 }
 
 export interface StoredStatement {
@@ -37,7 +39,7 @@ export class Disk {
 
   write(entry: JournalEntry): void {
     const machine = `${entry.kind}/${entry.id}`
-    if (entry.state !== null) this.states.set(machine, { kind: entry.kind, state: entry.state })
+    if (entry.state !== null) this.states.set(machine, { kind: entry.kind, state: entry.state, final: entry.final })
     for (const statement of entry.statements) {
       this.statements.push({ machine, statement })
       this.envelopes.add(statement.envelope)

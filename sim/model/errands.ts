@@ -23,6 +23,9 @@ export function modelErrands(
   }
 }
 
+/** How long a program runs: short ones, and ones of several payment intervals. */
+const runMs: readonly [number, number] = [100, 8_000]
+
 export interface WorkshopHooks {
   /** A dishonest meter says so many times the time that a program ran. */
   readonly meterFactor: number
@@ -38,7 +41,7 @@ export function modelWorkshop(clock: Clock, random: SeededRandom, hooks: Worksho
       const beganMs = clock.monotonicMs()
       running.add(lease)
       hooks.onRunning(running)
-      const isCancelled = await clock.sleep(random.between(200, 12_000), signal).then(
+      const isCancelled = await clock.sleep(random.between(...runMs), signal).then(
         () => false,
         () => true,
       )

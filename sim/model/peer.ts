@@ -114,7 +114,8 @@ export class ModelPeer implements Member {
     if (!this.#life.isOver) return
     this.#boot(this.#life.skewMs)
     this.#note('restart')
-    for (const { kind, state } of Array.from(this.disk.states.values())) {
+    for (const { kind, state, final } of Array.from(this.disk.states.values())) {
+      if (final) continue
       if (kind === 'job') this.requester.resume(state as JobState)
       else if (kind === 'lease') this.provider.resume(state as LeaseState)
     }

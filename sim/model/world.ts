@@ -123,7 +123,7 @@ export class World {
       const nextMs = this.clock.nextMs
       if (nextMs === undefined || nextMs > endMs) return
       if (!isQuiet && nextMs >= checkMs) {
-        isQuiet = this.#isOver()
+        isQuiet = nextMs - startMs >= this.lastFaultMs && this.#isOver()
         if (isQuiet) endMs = Math.min(endMs, this.clock.nowMs() + quietForMs)
         checkMs += quietCheckMs
         if (nextMs > endMs) return
@@ -239,12 +239,9 @@ export class World {
   }
 
   #isOver(): boolean {
-    return (
-      this.elapsedMs >= this.lastFaultMs &&
-      this.peers.every(
-        ({ isUp, requester, provider }) =>
-          isUp && requester.openJobs === 0 && provider.inUse().cpuMilli === 0 && provider.openLeases === 0,
-      )
+    return this.peers.every(
+      ({ isUp, requester, provider }) =>
+        isUp && requester.openJobs === 0 && provider.inUse().cpuMilli === 0 && provider.openLeases === 0,
     )
   }
 }
