@@ -5,7 +5,7 @@
  * Pure: the caller brings the time and carries out the effects and errands.
  */
 import { start, type StartOrder } from '../../protocols/execute/index.ts'
-import { acceptWithinMs, award, stepAward, type AwardEvent, type Offer } from '../../protocols/negotiate/index.ts'
+import { acceptWindowMs, openGang, stepGang, type GangEvent, type Offer } from '../../protocols/negotiate/index.ts'
 import { openAccount } from '../../protocols/receipt/index.ts'
 import { sha256, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import { inExecute, inNegotiate, lift } from './carry.ts'
@@ -140,28 +140,30 @@ function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
   }
   const { terms } = state
   const epoch = state.epoch + 1
-  const [awarded, effects] = award(
+  const [gang, effects] = openGang(
     context.notary,
-    {
-      job: terms.job,
-      slot: 0,
-      epoch,
-      provider: best.by,
-      offer: sha256(best.envelope),
-      unit: best.body.unit,
-      cpuHourMicro: best.body.cpuHourMicro,
-      cpuMilli: best.body.cpuMilli,
-      memoryBytes: best.body.memoryBytes,
-      diskBytes: terms.requirements.diskBytes,
-      wallMsMax: terms.requirements.wallMsMax,
-      ceilingMicro: terms.ceilingMicro,
-      paymentIntervalMs: terms.paymentIntervalMs,
-      paymentIntervalMsMax: terms.paymentIntervalMsMax,
-      reclaimMs: terms.reclaimMs,
-      issuedMs: nowMs,
-      acceptByMs: nowMs + acceptWithinMs,
-      manifest: terms.manifest,
-    },
+    [
+      {
+        job: terms.job,
+        slot: 0,
+        epoch,
+        provider: best.by,
+        offer: sha256(best.envelope),
+        unit: best.body.unit,
+        cpuHourMicro: best.body.cpuHourMicro,
+        cpuMilli: best.body.cpuMilli,
+        memoryBytes: best.body.memoryBytes,
+        diskBytes: terms.requirements.diskBytes,
+        wallMsMax: terms.requirements.wallMsMax,
+        ceilingMicro: terms.ceilingMicro,
+        paymentIntervalMs: terms.paymentIntervalMs,
+        paymentIntervalMsMax: terms.paymentIntervalMsMax,
+        reclaimMs: terms.reclaimMs,
+        issuedMs: nowMs,
+        acceptByMs: nowMs + acceptWindowMs(1),
+        manifest: terms.manifest,
+      },
+    ],
     nowMs,
   )
   return [
@@ -170,7 +172,7 @@ function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
       epoch,
       attempts: state.attempts + 1,
       offers: open.filter((offer) => offer !== best),
-      phase: { at: 'awarding', award: awarded },
+      phase: { at: 'awarding', gang },
     },
     lift(inNegotiate, effects).effects,
   ]
@@ -187,16 +189,16 @@ function fromAwarding(
     return end(state, { outcome: 'refused', code: input.because.code }, releases(state))
   const inner = negotiationInput(input)
   if (inner === undefined) return [state, []]
-  const [next, raw] = stepAward(context.notary, phase.award, inner, nowMs)
+  const [gang, raw] = stepGang(context.notary, phase.gang, inner, nowMs)
   const { effects, events } = lift(inNegotiate, raw)
-  const moved: JobState = { ...state, phase: { at: 'awarding', award: next } }
+  const moved: JobState = { ...state, phase: { at: 'awarding', gang } }
   return onAwardEvents(context, moved, events, effects, input.is === 'cancel', nowMs)
 }
 
 function onAwardEvents(
   context: JobContext,
   state: JobState,
-  events: readonly AwardEvent[],
+  events: readonly GangEvent[],
   effects: JobEffect[],
   cancelled: boolean,
   nowMs: number,
@@ -204,7 +206,7 @@ function onAwardEvents(
   const event = events[0]
   if (event === undefined) return [state, effects]
   if (event.happened === 'leased') {
-    const { lease } = event
+    const lease = event.leases[0]!
     const told: JobEffect = {
       do: 'tell',
       event: {
@@ -236,12 +238,10 @@ function onAwardEvents(
     return [next, [...done, ...began]]
   }
   if (cancelled) return end(state, { outcome: 'refused', code: 'CANCELLED' }, [...effects, ...releases(state)])
-  const failed = [...state.failed.filter((peer) => peer !== event.provider), event.provider]
+  const { provider, because } = event.failed[0]!
+  const failed = [...state.failed.filter((peer) => peer !== provider), provider]
   const [next, more] = decide(context, { ...state, failed }, nowMs)
-  return [
-    next,
-    [...effects, { do: 'tell', event: { stage: 'replacing', peer: event.provider, because: event.because } }, ...more],
-  ]
+  return [next, [...effects, { do: 'tell', event: { stage: 'replacing', peer: provider, because } }, ...more]]
 }
 
 function negotiationInput(input: JobInput) {

@@ -1,6 +1,13 @@
 /** What a requester knows of one of its jobs, and what may happen to it. The machine itself is job-machine.ts. */
 import { watchWakeAtMs, type StartOrder, type WatchState } from '../../protocols/execute/index.ts'
-import { awardWakeAtMs, type AwardState, type Lease, type Notary, type Offer } from '../../protocols/negotiate/index.ts'
+import {
+  gangWakeAtMs,
+  type AwardState,
+  type GangState,
+  type Lease,
+  type Notary,
+  type Offer,
+} from '../../protocols/negotiate/index.ts'
 import type { PayState, Receipt } from '../../protocols/receipt/index.ts'
 import type { Ending, PeerName, Refusal, Signed } from '../../protocols/wire/index.ts'
 import type { CarryEffect, CarryInput } from './carry.ts'
@@ -24,7 +31,7 @@ export interface JobContext {
 
 export type JobPhase =
   | { readonly at: 'bidding'; readonly announceAgainMs: number; readonly decideAtMs: number | null }
-  | { readonly at: 'awarding'; readonly award: AwardState }
+  | { readonly at: 'awarding'; readonly gang: GangState }
   | {
       readonly at: 'leased'
       readonly award: AwardState
@@ -85,7 +92,7 @@ export function jobWakeAtMs(state: JobState): number | undefined {
         ? undefined
         : Math.min(phase.announceAgainMs, phase.decideAtMs ?? Infinity, terms.bidUntilMs)
     case 'awarding':
-      return awardWakeAtMs(phase.award)
+      return gangWakeAtMs(phase.gang)
     case 'leased':
       return watchWakeAtMs(phase.watch)
     case 'collecting':

@@ -38,7 +38,7 @@ export function bidFrom(terms: JobTerms, nowMs: number): JobTerms {
 
 export function end(state: JobState, ending: Ending, effects: JobEffect[]): JobStep {
   const { phase } = state
-  const award = 'award' in phase ? phase.award : null
+  const award = 'gang' in phase ? phase.gang.slots[0]! : 'award' in phase ? phase.award : null
   const watch = 'watch' in phase ? phase.watch : null
   const pay = 'pay' in phase ? phase.pay : null
   const leasedMs = 'leasedMs' in phase ? phase.leasedMs : 0

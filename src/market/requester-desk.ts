@@ -318,7 +318,7 @@ function leaseOf({ phase }: JobState): string | undefined {
 }
 
 function awardedTo({ phase }: JobState): PeerName | undefined {
-  const award = 'award' in phase ? phase.award : null
+  const award = 'gang' in phase ? phase.gang.slots[0]! : 'award' in phase ? phase.award : null
   if (award === null) return undefined
   return award.at === 'leased' ? award.lease.provider : award.award.body.provider
 }
