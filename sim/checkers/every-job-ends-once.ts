@@ -1,5 +1,5 @@
 /** A job that was taken in ends in exactly one of paid, refused, expired; and so does every lease of an honest provider. */
-import type { JobState } from '../../src/market/job-state.ts'
+import { endingOf, type JobState } from '../../src/market/job-state.ts'
 import type { LeaseState } from '../../src/market/lease-machine.ts'
 import type { Checker } from './checker.ts'
 
@@ -10,8 +10,10 @@ export const everyJobEndsOnce: Checker = (world) => {
     const stored = requester.disk.states.get(`job/${terms.job}`)
     if (stored === undefined && !submitted) continue
     const state = stored?.state as JobState | undefined
-    if (state?.phase.at !== 'ended')
-      wrong.push(`job ${terms.job.slice(-4)} of peer ${requester.number} is ${state?.phase.at ?? 'lost'}`)
+    if (state === undefined || endingOf(state) === null)
+      wrong.push(
+        `job ${terms.job.slice(-4)} of peer ${requester.number} is ${state === undefined ? 'lost' : placesOf(state)}`,
+      )
     const outcomes = new Set(endings.map(({ event }) => (event.stage === 'ended' ? event.ending.outcome : '')))
     if (outcomes.size > 1)
       wrong.push(`job ${terms.job.slice(-4)} of peer ${requester.number} ended as ${[...outcomes].join(' and ')}`)
@@ -24,4 +26,8 @@ export const everyJobEndsOnce: Checker = (world) => {
     }
   }
   return wrong
+}
+
+function placesOf({ hunt, slots }: JobState): string {
+  return [hunt?.at ?? 'not hunting', ...slots.map(({ at }) => at)].join(' ')
 }

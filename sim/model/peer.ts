@@ -75,7 +75,9 @@ export class ModelPeer {
     this.#world.note(this.number, 'crash')
   }
 
+  /** Two faults may have crashed it, and each brings it back: it lives once. */
   restart(): void {
+    if (this.isUp) return
     const { skewMs } = this.#life
     this.#boot(skewMs)
     this.#world.note(this.number, 'restart')

@@ -48,6 +48,7 @@ export function plainTerms(nonce: string, nowMs: number): JobTerms {
     manifest: bytes,
     ...price,
     class: 'compute',
+    slots: 1,
     requirements: { runtime: 'wasi-preview1', ...resources, wallMsMax: wallMs },
     paymentIntervalMs: 2_000,
     paymentIntervalMsMax: 8_000,

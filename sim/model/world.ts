@@ -121,13 +121,19 @@ export class World {
     return plainLending(500_000 + 100_000 * (number % 7))
   }
 
+  #slotsOf(index: number): number {
+    const { gangShare, gangSlotsMax } = this.scenario
+    const random = SeededRandom.of(this.seed, 'gang', index)
+    return random.chance(gangShare) ? random.between(2, gangSlotsMax) : 1
+  }
+
   #planJobs(): void {
     const random = SeededRandom.of(this.seed, 'jobs')
     for (let index = 0; index < this.scenario.jobs; index++) {
       const requester = random.pick(this.peers)
       const atMs = random.between(0, this.scenario.jobsWithinMs)
       this.clock.after(atMs, () => {
-        const terms = plainTerms(`${this.seed}/${index}`, this.clock.nowMs())
+        const terms = { ...plainTerms(`${this.seed}/${index}`, this.clock.nowMs()), slots: this.#slotsOf(index) }
         const job = { requester, terms, submitted: false }
         this.jobs.push(job)
         if (!requester.isUp) return

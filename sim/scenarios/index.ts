@@ -5,6 +5,8 @@ const calm: Scenario = {
   about: 'nothing goes wrong',
   peers: 16,
   jobs: 10,
+  gangShare: 0,
+  gangSlotsMax: 1,
   jobsWithinMs: 10_000,
   network: { delayMs: [5, 60], lossProbability: 0, doubleProbability: 0, stragglerProbability: 0, stragglerMs: 0 },
   faults: { crashesMax: 0, freezesMax: 0, diskFullMax: 0, clockJumpsMax: 0, cutsMax: 0, lastsMsMax: 0 },
@@ -19,6 +21,8 @@ const storm: Scenario = {
   ...calm,
   name: 'storm',
   about: 'everything goes wrong at once: the network, the disks, the clocks, the peers, and some of them lie',
+  gangShare: 0.3,
+  gangSlotsMax: 4,
   network: {
     delayMs: [5, 200],
     lossProbability: 0.03,

@@ -7,6 +7,9 @@ export interface Scenario {
   readonly about: string
   readonly peers: number
   readonly jobs: number
+  /** Jobs that need several places at once, and how many at most. */
+  readonly gangShare: number
+  readonly gangSlotsMax: number
   /** Jobs are asked for within this. */
   readonly jobsWithinMs: number
   readonly network: NetworkFaults
