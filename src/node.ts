@@ -202,7 +202,8 @@ export async function createPeer(
       const connected = new Set(host.connections().map(({ peer }) => peer))
       const known = directory.known().filter(({ capability }) => capability.runtimes.length > 0)
       const reachable = known.filter(({ peer }) => connected.has(peer)).length
-      return terms === undefined ? null : explainNoMatch(terms, known, reachable, requester.state(job)?.attempts ?? 0)
+      const awards = requester.state(job)?.slots.reduce((sum, { epoch }) => sum + epoch, 0) ?? 0
+      return terms === undefined ? null : explainNoMatch(terms, known, reachable, awards)
     },
   })
   const errands = new OwnErrands({

@@ -2,7 +2,7 @@
  * A job that was taken in ends in exactly one of paid, refused, expired; so does every lease of an honest provider; and where both
  * are honest a lease that its provider calls paid is of a job whose requester paid for it.
  */
-import type { JobState } from '../../src/market/job-state.ts'
+import { endingOf, type JobState } from '../../src/market/job-state.ts'
 import type { LeaseState } from '../../src/market/lease-machine.ts'
 import { honest, tail, type Checker } from './checker.ts'
 import { booksOf } from './statements.ts'
@@ -17,7 +17,8 @@ export const everyJobEndsOnce: Checker = {
       if (stored === undefined && !submitted) continue
       const state = stored?.state as JobState | undefined
       const who = `job ${tail(terms.job)} of peer ${requester.number}`
-      if (state?.phase.at !== 'ended') wrong.push(`${who} is ${state?.phase.at ?? 'lost'}`)
+      if (state === undefined || endingOf(state) === null)
+        wrong.push(`${who} is ${state === undefined ? 'lost' : placesOf(state)}`)
       const outcomes = new Set<string>()
       for (const { event } of requester.jobEvents.get(terms.job) ?? [])
         if (event.stage === 'ended') outcomes.add(event.ending.outcome)
@@ -37,4 +38,8 @@ export const everyJobEndsOnce: Checker = {
     }
     return wrong
   },
+}
+
+function placesOf({ hunt, slots }: JobState): string {
+  return [hunt?.at ?? 'not hunting', ...slots.map(({ at }) => at)].join(' ')
 }

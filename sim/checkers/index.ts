@@ -7,6 +7,7 @@ import { durableBeforeSaid } from './durable-before-said.ts'
 import { everyJobEndsOnce } from './every-job-ends-once.ts'
 import { exposureCapped } from './exposure-capped.ts'
 import { finalInTime } from './final-in-time.ts'
+import { gangsAreWhole } from './gangs-are-whole.ts'
 import { honestAreNotBanned } from './honest-are-not-banned.ts'
 import { noReceiptLost } from './no-receipt-lost.ts'
 import { noneCountedTwice } from './none-counted-twice.ts'
@@ -24,6 +25,7 @@ export const checkers: readonly Checker[] = [
   durableBeforeSaid,
   everyJobEndsOnce,
   oneLeaseAPlace,
+  gangsAreWhole,
   oldEpochsAreFenced,
   noReceiptLost,
   noneCountedTwice,

@@ -1,4 +1,6 @@
 /** `sim replay`: one life told, or one peer's part of it. */
+import type { JobState } from '../../src/market/job-state.ts'
+import type { LeaseState } from '../../src/market/lease-machine.ts'
 import { check } from '../checkers/index.ts'
 import { inject, type InjectedFault } from '../model/injected.ts'
 import { World, type WorldOptions } from '../model/world.ts'
@@ -48,8 +50,10 @@ function tellPeer(world: World, number: number): void {
 }
 
 function summary(kind: string, state: unknown): unknown {
-  const { phase, hold, task, bill, ending } = state as Record<string, { at?: string; ending?: unknown } | null>
-  return kind === 'job'
-    ? { at: phase?.at, ending: phase?.ending }
-    : { hold: hold?.at, task: task?.at, bill: bill?.at, ending }
+  if (kind === 'job') {
+    const { hunt, slots, verdict } = state as JobState
+    return { hunt: hunt?.at, slots: slots.map(({ at, epoch }) => `${at} ${epoch}`), verdict }
+  }
+  const { hold, task, bill, ending } = state as LeaseState
+  return { hold: hold.at, task: task?.at, bill: bill?.at, ending }
 }

@@ -29,7 +29,7 @@ export const emptyOrder: StartOrder = {
 }
 
 /** A job of one processor for at most a minute. Another nonce makes another job. */
-export function plainTerms(nonce: string, nowMs: number, bidClass = 'compute'): JobTerms {
+export function plainTerms(nonce: string, nowMs: number, bidClass = 'compute', slots = 1): JobTerms {
   const { job, bytes } = encodeJobManifest({
     apiVersion: 'pleach/v1',
     kind: 'job',
@@ -50,6 +50,7 @@ export function plainTerms(nonce: string, nowMs: number, bidClass = 'compute'): 
     manifest: bytes,
     ...price,
     class: bidClass,
+    slots,
     requirements: { runtime: 'wasi-preview1', ...resources, wallMsMax: wallMs },
     paymentIntervalMs: 2_000,
     paymentIntervalMsMax: 8_000,

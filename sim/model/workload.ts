@@ -25,12 +25,13 @@ export function planJobs(world: World, random: SeededRandom): void {
     const requester = random.pick(world.peers)
     const atMs = random.between(0, workload.jobsWithinMs)
     const bidClass = classOf(random.between(0, workload.classes - 1))
+    const slots = random.chance(workload.gangShare) ? random.between(2, workload.gangSlotsMax) : 1
     const looksUp = random.chance(workload.lookUpShare)
     const cancelMs = random.chance(workload.cancelShare) ? random.between(0, cancelWithinMs) : null
     if (index >= world.jobsMax) continue
     world.clock.after(atMs, () => {
       if (!requester.isUp) return
-      const terms = plainTerms(`${world.seed}/${index}`, world.clock.nowMs(), bidClass)
+      const terms = plainTerms(`${world.seed}/${index}`, world.clock.nowMs(), bidClass, slots)
       const job: PlannedJob = { index, requester, terms, submittedMs: world.elapsedMs, submitted: false }
       world.jobs.push(job)
       world.note(requester.number, 'submit', index)

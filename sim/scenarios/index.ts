@@ -6,7 +6,15 @@ const calm: Scenario = {
   about: 'nothing goes wrong',
   peers: 16,
   lendShare: 0.4,
-  workload: { jobs: 10, jobsWithinMs: 10_000, cancelShare: 0, lookUpShare: 0.3, classes: 1 },
+  workload: {
+    jobs: 10,
+    jobsWithinMs: 10_000,
+    gangShare: 0,
+    gangSlotsMax: 1,
+    cancelShare: 0,
+    lookUpShare: 0.3,
+    classes: 1,
+  },
   network: {
     delayMs: [5, 60],
     lossProbability: 0,
@@ -81,7 +89,7 @@ const liars: Scenario = {
 const storm: Scenario = {
   ...compose('storm', calm, lossy, split, crashes, clocks, liars),
   about: 'everything goes wrong at once: the network, the disks, the clocks, the peers, and some of them lie',
-  workload: { ...calm.workload, cancelShare: 0.1 },
+  workload: { ...calm.workload, gangShare: 0.15, gangSlotsMax: 3, cancelShare: 0.1 },
   faults: {
     crashesMax: 4,
     freezesMax: 3,

@@ -6,6 +6,9 @@ export interface Workload {
   readonly jobs: number
   /** Jobs are asked for within this. */
   readonly jobsWithinMs: number
+  /** Share of the jobs that need several places at once, and how many at most. */
+  readonly gangShare: number
+  readonly gangSlotsMax: number
   /** Share of the jobs that are taken back at some moment. */
   readonly cancelShare: number
   /** Share of the jobs before which their requester looks for providers in the DHT. */

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 
 import { encodeJobManifest, type JobManifest } from '../../protocols/execute/index.ts'
 import {
-  award,
   offer,
+  openGang,
   sealAccept,
   sealAward,
   sealCommit,
   sealOffer,
-  stepAward,
+  stepGang,
   stepHold,
   type Award,
   type Lease,
@@ -84,7 +84,8 @@ export function leaseOf(over: Partial<Award> = {}, [from, to]: [Notary, Notary] 
   })
   const [offering] = offer(to, from.signer.peer, offered)
   assert.equal(offering.at, 'offered')
-  const [awarded, [, , sent]] = award(from, awardTerms({ provider: to.signer.peer, ...over }, offering.offer), startMs)
+  const terms = awardTerms({ provider: to.signer.peer, ...over }, offering.offer)
+  const [awarded, [, , sent]] = openGang(from, [terms], startMs)
   const [accepted] = stepHold(
     to,
     offering,
@@ -93,8 +94,9 @@ export function leaseOf(over: Partial<Award> = {}, [from, to]: [Notary, Notary] 
   )
   assert.equal(accepted.at, 'accepted')
   const answer = { is: 'message', from: to.signer.peer, message: { say: 'accept', accept: accepted.accept } } as const
-  const [leased] = stepAward(from, awarded, answer, startMs)
-  assert.equal(leased.at, 'leased')
+  const [{ slots }] = stepGang(from, awarded, answer, startMs)
+  const leased = slots[0]!
+  assert.ok(leased.at === 'leased')
   return leased.lease
 }
 
