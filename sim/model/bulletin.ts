@@ -22,8 +22,10 @@ const providersMax = 20
 const advertTermMs = 48 * 60 * 60_000
 const hopsMax = 4
 const answersWanted = 3
-/** Whoever looks somebody up goes through the answers one by one, several promises each. */
-const turnsAfterQuery = 150
+/** An answer goes through the promises of the directory or the publisher. */
+const turnsAfterQuery = 20
+/** Whoever looks up a name goes through the answers one by one, several promises each. */
+const turnsAfterFind = 100
 /** A holder that does not answer is waited for, once for all of them. */
 const silentMs = 2_000
 
@@ -136,6 +138,7 @@ export class ModelDht {
     this.counts.finds++
     const holders = this.#nearest(name)
     await wait(holders, signal)
+    this.#clock.stir(turnsAfterFind)
     const found = new Set<PeerName>()
     for (const holder of reached(holders)) {
       const live = [...(holder.shelf.adverts.get(name) ?? [])].filter(([, untilMs]) => untilMs > self.nowMs)
