@@ -1,5 +1,5 @@
 /** `sim model`: many lives of the mesh, every invariant checked. */
-import { runSeeds } from '../model/campaign.ts'
+import { runSeeds, type Failure } from '../model/campaign.ts'
 import { shortestPrefix } from '../model/shrink.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 
@@ -36,10 +36,18 @@ export async function model({ scenario, json, shrink, ...options }: ModelArgs): 
     process.stderr.write(
       `paid ${report.paidShare} of the jobs; ${scenario.name} promises ${scenario.assertions.paidShareMin}\n`,
     )
-  if (json) process.stdout.write(`${JSON.stringify({ v: 1, scenario: scenario.name, ...report })}\n`)
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({ v: 1, scenario: scenario.name, ...report, failed: failures.map(summary) })}\n`,
+    )
   else
     process.stdout.write(
       `${scenario.name}: ${report.seeds} seeds, ${report.violations} violations, ${report.seedsPerSecond} seeds/s\n`,
     )
   return report.violations === 0 && report.promiseKept ? 0 : 3
+}
+
+/** A failure in the report: what is told of it in full stands on stderr. */
+function summary({ seed, violations }: Failure): { readonly seed: number; readonly checkers: readonly string[] } {
+  return { seed, checkers: [...new Set(violations.map(({ checker }) => checker))] }
 }

@@ -7,7 +7,7 @@ import { hash } from 'node:crypto'
 
 import { fromString } from 'uint8arrays'
 
-import { peerNameOf, type Signer } from '../../protocols/wire/index.ts'
+import { peerNameOf, signatureBytes, type Signer } from '../../protocols/wire/index.ts'
 import { createSigner } from '../../src/host/signer.ts'
 
 /** By number: the same in every life, so that names are made once. */
@@ -41,26 +41,33 @@ export function realSigner(number: number): Signer {
   return createSigner(digest(fromString(`seed ${number}`)))
 }
 
-/** Lanes of the mac, and words of the signature: 64 bytes, as Ed25519 has. */
-const words = 16
-
 function mac([a0, b0, c0, d0]: Secret, message: Uint8Array): Uint8Array {
   let [a, b, c, d] = [a0, b0, c0, d0]
   const length = message.byteLength
-  for (let at = 0; at < length; at++) {
-    const byte = message[at]!
-    a = Math.imul(a ^ byte, 0x01000193)
-    b = Math.imul(b ^ byte ^ (b >>> 15), 0x85ebca6b)
+  // Four bytes at a time: half of what a life of the mesh would otherwise spend here.
+  const whole = length & ~3
+  for (let at = 0; at < whole; at += 4) {
+    const word = message[at]! | (message[at + 1]! << 8) | (message[at + 2]! << 16) | (message[at + 3]! << 24)
+    a = Math.imul(a ^ word ^ (a >>> 13), 0x5bd1e995)
+    b = Math.imul(b ^ word ^ (b >>> 15), 0x85ebca6b)
+  }
+  for (let at = whole; at < length; at++) {
+    a = Math.imul(a ^ message[at]!, 0x5bd1e995)
+    b = Math.imul(b ^ message[at]! ^ (b >>> 15), 0x85ebca6b)
   }
   c ^= a ^ length
   d ^= b
-  const signature = new Uint32Array(words)
-  for (let word = 0; word < words; word++) {
-    c = Math.imul(c ^ (c >>> 16) ^ a ^ word, 0x7feb352d)
+  const signature = new Uint8Array(signatureBytes)
+  for (let at = 0; at < signatureBytes; at += 4) {
+    c = Math.imul(c ^ (c >>> 16) ^ a ^ at, 0x7feb352d)
     d = Math.imul(d ^ (d >>> 15) ^ b ^ c, 0x846ca68b)
-    signature[word] = c ^ d
+    const word = c ^ d
+    signature[at] = word
+    signature[at + 1] = word >>> 8
+    signature[at + 2] = word >>> 16
+    signature[at + 3] = word >>> 24
   }
-  return new Uint8Array(signature.buffer)
+  return signature
 }
 
 function secretOf(bytes: Uint8Array): Secret {

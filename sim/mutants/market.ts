@@ -45,17 +45,35 @@ export const marketMutants: readonly Mutant[] = [
   {
     name: 'staging-forgotten',
     about: 'a requester that is restarted while it bids does not stage its inputs again',
-    edits: [],
+    edits: [
+      {
+        file: 'src/market/hunt-machine.ts',
+        find: "      [\n        { do: 'errand', errand: 'stage' },\n        { do: 'errand', errand: 'announce' },",
+        replace: "      [\n        { do: 'errand', errand: 'announce' },",
+      },
+    ],
   },
   {
     name: 'epoch-not-raised',
     about: 'a place is awarded again under the epoch it had',
-    edits: [],
+    edits: [
+      {
+        file: 'src/market/hunt-machine.ts',
+        find: 'epoch: slot.epoch + 1',
+        replace: 'epoch: Math.max(1, slot.epoch)',
+      },
+    ],
   },
   {
     name: 'end-unsaved',
     about: 'that a job has ended is not written down',
-    edits: [],
+    edits: [
+      {
+        file: 'src/market/job-turns.ts',
+        find: "return [state, [...effects, { do: 'save' }, { do: 'tell', event: { stage: 'ended',",
+        replace: "return [state, [...effects, { do: 'tell', event: { stage: 'ended',",
+      },
+    ],
   },
   {
     name: 'capacity-not-counted',
@@ -100,6 +118,40 @@ export const marketMutants: readonly Mutant[] = [
         replace: 'if (key.length === 0)',
       },
       { file: 'src/discovery/directory.ts', find: 'if (record.by !== peer)', replace: "if (peer === '')" },
+    ],
+  },
+  {
+    name: 'gang-commits-early',
+    about: 'a place of a gang is committed when the first of them is accepted',
+    edits: [
+      {
+        file: 'protocols/negotiate/gang.ts',
+        find: "if (slots.every(({ at }) => at === 'accepted')) return commitAll",
+        replace: "if (slots.some(({ at }) => at === 'accepted')) return commitAll",
+      },
+    ],
+  },
+  {
+    name: 'gang-of-one-provider',
+    about: 'whoever holds a place of a gang may be awarded another of it',
+    edits: [
+      {
+        file: 'src/market/hunt-machine.ts',
+        find: 'const chosen = context.rank(open, state.failed).slice(0, wanted.length)',
+        replace:
+          'const ranked = context.rank(open, state.failed); const chosen = ranked.length === 0 ? [] : wanted.map(() => ranked[0])',
+      },
+    ],
+  },
+  {
+    name: 'gang-keeps-who-accepted',
+    about: 'when a gang fails, those that have accepted are not told',
+    edits: [
+      {
+        file: 'protocols/negotiate/gang.ts',
+        find: "const [closed, said] = stepAll(notary, slots, { is: 'cancel' }, nowMs)",
+        replace: "const [closed] = stepAll(notary, slots, { is: 'cancel' }, nowMs); const said = []",
+      },
     ],
   },
 ]

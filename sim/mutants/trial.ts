@@ -55,9 +55,9 @@ export async function tryMutant(folder: string, mutant: Mutant, scenario: string
     seeds: number
     violations: number
     promiseKept: boolean
-    failures: { seed: number; violations: { checker: string }[] }[]
+    failed: { seed: number; checkers: string[] }[]
   }
-  const found = report.failures.flatMap(({ violations }) => violations.map(({ checker }) => checker))
+  const found = report.failed.flatMap(({ checkers }) => checkers)
   if (report.violations > 0) return verdict(report.seeds, [...new Set(found)])
   return report.promiseKept ? verdict(null, []) : verdict(report.seeds, ['promise of the scenario'])
 }
