@@ -16,7 +16,7 @@ import type { JobView, PeerControl } from './control/api.ts'
 import { detectMachine, type Machine } from './discovery/detect.ts'
 import { Directory } from './discovery/directory.ts'
 import { Publisher, type Facts } from './discovery/publisher.ts'
-import type { Clock, Log, Random } from './environment.ts'
+import { realFiles, type Clock, type Log, type Random } from './environment.ts'
 import type { ExecutorProbe } from './execution/executor.ts'
 import { unpackTar } from './execution/tar-read.ts'
 import { packFolder } from './execution/tar-write.ts'
@@ -165,7 +165,7 @@ export async function createPeer(
   const quotaBytes = offer?.keepBytes ?? 0
   const store = new ShardStore(
     { quotaBytes, termMsMax: keepTermMsMax },
-    { files: new ShardFiles(dataDir), index: new Shards(ledger), clock, random, log, self },
+    { files: new ShardFiles(realFiles, dataDir), index: new Shards(ledger), clock, random, log, self },
   )
   const transfer = withOwnShelf(createTransfer({ streams: host.streams, timekeeper: clock, shelf: store }), self, store)
   const keepers = createKeeperFinder(directory, network, clock)
@@ -173,6 +173,7 @@ export async function createPeer(
   starting.defer(() => files.close())
   const objects = new OwnObjects({
     self,
+    disk: realFiles,
     clock,
     random,
     objects: new Objects(ledger),
@@ -207,6 +208,7 @@ export async function createPeer(
   })
   const errands = new OwnErrands({
     self,
+    disk: realFiles,
     clock,
     random,
     log,
@@ -236,6 +238,7 @@ export async function createPeer(
   })
   const workshop = new LeaseWorkshop({
     self,
+    disk: realFiles,
     folder: join(dataDir, 'work'),
     clock,
     log,
