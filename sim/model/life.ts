@@ -1,5 +1,5 @@
 /** The clock of one life of a peer: skewed against the world's, and dead with the peer: what was set then never fires. */
-import type { Clock, Deadline } from '../../src/environment.ts'
+import { DeadlineError, type Clock, type Deadline } from '../../src/environment.ts'
 import type { VirtualClock } from '../clock.ts'
 
 export class LifeClock implements Clock {
@@ -36,10 +36,32 @@ export class LifeClock implements Clock {
   }
 
   async sleep(delayMs: number, signal: AbortSignal): Promise<void> {
-    return this.#world.sleep(delayMs, signal)
+    signal.throwIfAborted()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onAbort = (): void => reject(signal.reason as Error)
+    const cancel = this.after(delayMs, resolve)
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      await promise
+    } finally {
+      cancel()
+      signal.removeEventListener('abort', onAbort)
+    }
   }
 
+  /** Not the world's: a deadline of a peer that hangs passes when it wakes up, and one of a life that is over never. */
   deadline(delayMs: number, parent?: AbortSignal): Deadline {
-    return this.#world.deadline(delayMs, parent)
+    const controller = new AbortController()
+    const onParent = (): void => controller.abort(parent?.reason)
+    const cancel = this.after(delayMs, () => controller.abort(new DeadlineError(delayMs)))
+    if (parent?.aborted === true) onParent()
+    else parent?.addEventListener('abort', onParent, { once: true })
+    return {
+      signal: controller.signal,
+      [Symbol.dispose]() {
+        cancel()
+        parent?.removeEventListener('abort', onParent)
+      },
+    }
   }
 }
