@@ -11,14 +11,21 @@ const frameBytesMax = 66 * 1024
 const shardName = /\/([0-9a-f]{64})(\.leaves)?$/
 
 export function storageIsBounded(world: StorageWorld): string[] {
-  const wrong = world.leftOpen.flatMap(({ peer, streams, files }) => [
-    ...(streams > 0 ? [`peer ${peer} has ${streams} streams open`] : []),
-    ...(files > 0 ? [`peer ${peer} has ${files} files open`] : []),
-  ])
+  const wrong = world.leftOpen.flatMap(({ peer, streams, files }) =>
+    world.peers[peer]!.vice !== null
+      ? []
+      : [
+          ...(streams > 0 ? [`peer ${peer} has ${streams} streams open`] : []),
+          ...(files > 0 ? [`peer ${peer} has ${files} files open`] : []),
+        ],
+  )
   if (world.streams.heldBytesMax > windowBytes + frameBytesMax)
     wrong.push(`a stream held ${world.streams.heldBytesMax} bytes`)
   const { quotaBytes } = world.scenario
-  return [...wrong, ...world.peers.flatMap((peer) => problemsOf(peer, quotaBytes).map((what) => `peer ${peer.number} ${what}`))]
+  return [
+    ...wrong,
+    ...world.peers.flatMap((peer) => problemsOf(peer, quotaBytes).map((what) => `peer ${peer.number} ${what}`)),
+  ]
 }
 
 function problemsOf(peer: StoragePeer, quotaBytes: number): string[] {

@@ -22,7 +22,12 @@ export function isWhole(peer: StoragePeer, root: string): boolean {
   if (bytes === undefined || beside === undefined || bytes.byteLength === 0) return false
   const hashes: Uint8Array[] = []
   for (let at = 0; at < bytes.byteLength; at += leafBytes) {
-    hashes.push(createHash('sha256').update(leafPrefix).update(bytes.subarray(at, at + leafBytes)).digest())
+    hashes.push(
+      createHash('sha256')
+        .update(leafPrefix)
+        .update(bytes.subarray(at, at + leafBytes))
+        .digest(),
+    )
   }
   return Buffer.concat(hashes).equals(beside) && Buffer.from(rootOf(hashes)).toString('hex') === root
 }

@@ -15,7 +15,12 @@ export interface StorageReport {
   /** Over the traces of all seeds. */
   readonly traceHash: string
   /** Of objects: how many were placed; of reads: how many gave the object, and how many said why not. */
-  readonly counts: { readonly objects: number; readonly placed: number; readonly read: number; readonly notRead: number }
+  readonly counts: {
+    readonly objects: number
+    readonly placed: number
+    readonly read: number
+    readonly notRead: number
+  }
   readonly failures: readonly { readonly seed: number; readonly violations: readonly Violation[] }[]
 }
 

@@ -13,6 +13,8 @@ import { availableShards } from './shard-census.ts'
 import { settled } from './settled.ts'
 import { planStorageFaults } from './storage-faults.ts'
 import { StoragePeer } from './storage-peer.ts'
+import type { SealedObject } from '../../src/storage/seal.ts'
+import { OwnShardError } from '../../src/storage/place.ts'
 import type { ReadableObject } from './storage.ts'
 import { calmStreams, ModelStreams } from './streams.ts'
 
@@ -27,6 +29,7 @@ const finalReadsMs = 900_000
 const sweptMs = 12 * 60_000
 /** The last start of all peers. */
 const lastStartMs = 5_000
+const placedAgainProbability = 0.4
 /** A little over a segment of the code 1+m. */
 const longBytes = 1_100_000
 
@@ -36,7 +39,11 @@ export interface WorldObject {
   readonly plain: Uint8Array
   readonly code: Code
   readonly keptMs: number
+  /** In the order in which they are asked. */
+  readonly keepers: readonly PeerName[]
   tries: number
+  /** In the owner's ledger, so that it can be placed again. */
+  sealed: SealedObject | null
   /** Where it can be read, once all of it was acknowledged. */
   placed: ReadableObject | null
 }
@@ -131,7 +138,8 @@ export class StorageWorld {
 
   /** A life has begun: what its owner wanted put is put again. */
   onBoot(peer: StoragePeer): void {
-    for (const object of this.objects) if (object.owner === peer && object.tries > 0 && object.placed === null) this.#put(object)
+    for (const object of this.objects)
+      if (object.owner === peer && object.tries > 0 && object.placed === null) this.#put(object)
   }
 
   async #runUntil(untilMs: number): Promise<void> {
@@ -169,6 +177,10 @@ export class StorageWorld {
       this.objects.push(object)
       const putMs = this.#random.between(0, putsWithinMs)
       this.clock.after(putMs, () => this.#put(object))
+      // Once more, to prolong the terms: perhaps while the first put is under way, or when they are just over.
+      if (this.#random.chance(placedAgainProbability)) {
+        this.clock.after(this.#random.between(putMs, faultsUntilMs), () => this.#put(object))
+      }
       for (let reads = this.#random.between(0, readsMax); reads > 0; reads--) {
         this.clock.after(this.#random.between(putMs, faultsUntilMs), () => this.#read(object, false))
       }
@@ -180,13 +192,16 @@ export class StorageWorld {
     const { objectBytesMax, longProbability, codes, keptMs, shortKeptMs, shortProbability } = this.scenario
     const isLong = random.chance(longProbability)
     const bytes = isLong ? longBytes : Math.floor(objectBytesMax ** random.float()) - (random.chance(0.1) ? 1 : 0)
+    const owner = random.pick(this.peers)
     return {
       number,
-      owner: random.pick(this.peers),
+      owner,
       plain: plainOf(bytes, random.next()),
       code: isLong ? { k: 1, m: 2 } : random.pick(codes),
       keptMs: random.chance(shortProbability) ? shortKeptMs : keptMs,
+      keepers: shuffled(this.peers, random).flatMap(({ name }) => (name === owner.name ? [] : [name])),
       tries: 0,
+      sealed: null,
       placed: null,
     }
   }
@@ -196,19 +211,29 @@ export class StorageWorld {
     object.tries++
     // A peer that is down puts it when it comes back.
     if (!owner.isUp || owner.storage.store === undefined) return
-    const keepers = shuffled(this.peers, this.#random).flatMap(({ name }) => (name === owner.name ? [] : [name]))
     const { life } = owner
     this.note(owner.number, `put ${number}`)
-    owner.storage.put(object.plain, object.code, keepers, object.keptMs, never).then(
+    this.#sealAndPlace(object).then(
       (placed) => {
         object.placed = placed
         this.note(owner.number, `placed ${number} ${placed.cid}`)
       },
       (error: unknown) => {
         this.note(owner.number, `put ${number} failed ${(error as Error).name}`)
+        // A copy that cannot be read is of no use: it is sealed anew.
+        if (error instanceof OwnShardError) object.sealed = null
         if (object.tries < putTriesMax) life.after(putAgainMs, () => this.#put(object))
       },
     )
+  }
+
+  async #sealAndPlace(object: WorldObject): Promise<ReadableObject> {
+    const { owner, plain, code, keepers, keptMs } = object
+    if (object.sealed === null) {
+      const sealed = await owner.storage.seal(plain, code, never)
+      object.sealed ??= sealed
+    }
+    return owner.storage.place(object.sealed, keepers, keptMs, never)
   }
 
   #read(object: WorldObject, isFinal: boolean): void {

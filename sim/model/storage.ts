@@ -17,7 +17,7 @@ import { withOwnShelf } from '../../src/node/local-transfer.ts'
 import { sourcesOf } from '../../src/node/sources.ts'
 import { fetchObject, type FetchReport, type FetchSource } from '../../src/storage/fetch.ts'
 import { placeObject } from '../../src/storage/place.ts'
-import { sealFile } from '../../src/storage/seal.ts'
+import { sealFile, type SealedObject } from '../../src/storage/seal.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
 import { ShardStore, type ShardStoreOptions } from '../../src/storage/shard-store.ts'
 import type { SeededRandom } from '../random.ts'
@@ -130,7 +130,7 @@ export class ModelStorage {
     if (how === 'power') this.#deps.disk.losePower()
   }
 
-  /** Seals and places, as `pleach put` does. Rejects as sealFile and placeObject do. */
+  /** Seals and places, as `pleach put` does. Rejects as they do. */
   async put(
     plain: Uint8Array,
     code: Code,
@@ -138,21 +138,44 @@ export class ModelStorage {
     keptMs: number,
     signal: AbortSignal,
   ): Promise<ReadableObject> {
-    const { self, random, onFault } = this.#deps
-    const { life, files, store, transfer } = this.#alive()
+    return this.place(await this.seal(plain, code, signal), keepers, keptMs, signal)
+  }
+
+  /** Seals a file that holds this. Rejects as sealFile does. */
+  async seal(plain: Uint8Array, code: Code, signal: AbortSignal): Promise<SealedObject> {
+    const { random } = this.#deps
+    const { life, files, store } = this.#alive()
     const path = `${homeFolder}/in${this.#names++}`
     try {
       await this.#save(files, path, plain)
       const ownUntilMs = life.nowMs() + ownCopyKeptMs
       const object = await sealFile(files, store, path, code, random.bytes(keyBytes), ownUntilMs, signal)
-      const roots = object.roots.map((root) => Buffer.from(root).toString('hex'))
-      for (const root of roots) this.#deps.onStored?.(root, ownUntilMs)
-      const keepUntilMs = life.nowMs() + keptMs
-      const placed = await placeObject(transfer, store, object, keepers, keepUntilMs, signal, onFault)
-      const { cid, manifest, key } = object
-      return { cid, manifest, key, sources: sourcesOf(object, placed, self), roots, keepUntilMs }
+      for (const root of object.roots) this.#deps.onStored?.(nameOf(root), ownUntilMs)
+      return object
     } finally {
       await files.remove(path)
+    }
+  }
+
+  /** Places what was sealed, in this life or one before, perhaps not for the first time. Rejects as placeObject does. */
+  async place(
+    object: SealedObject,
+    keepers: readonly PeerName[],
+    keptMs: number,
+    signal: AbortSignal,
+  ): Promise<ReadableObject> {
+    const { self, onFault } = this.#deps
+    const { life, store, transfer } = this.#alive()
+    const keepUntilMs = life.nowMs() + keptMs
+    const placed = await placeObject(transfer, store, object, keepers, keepUntilMs, signal, onFault)
+    const { cid, manifest, key } = object
+    return {
+      cid,
+      manifest,
+      key,
+      sources: sourcesOf(object, placed, self),
+      roots: object.roots.map(nameOf),
+      keepUntilMs,
     }
   }
 
@@ -165,7 +188,11 @@ export class ModelStorage {
     const { life, files, transfer } = this.#alive()
     const { manifest, key, sources } = object
     const path = `${homeFolder}/out${this.#names++}`
-    const report = await fetchObject({ transfer, clock: life, disk: files, onFault }, { manifest, key, sources, path }, signal)
+    const report = await fetchObject(
+      { transfer, clock: life, disk: files, onFault },
+      { manifest, key, sources, path },
+      signal,
+    )
     const plain = disk.content(path)!.slice()
     await files.remove(path)
     return { plain, report }
@@ -192,7 +219,7 @@ export class ModelStorage {
     return {
       open: async (root) => shelf.open(root),
       async admit(request) {
-        const name = Buffer.from(request.root).toString('hex')
+        const name = nameOf(request.root)
         const admission = await shelf.admit(request)
         if (admission.admit === 'no') return admission
         if (admission.admit === 'have') {
@@ -208,4 +235,8 @@ export class ModelStorage {
       },
     }
   }
+}
+
+function nameOf(root: Uint8Array): string {
+  return Buffer.from(root).toString('hex')
 }

@@ -108,10 +108,8 @@ export class StreamEnd implements Channel {
   }
 
   abort(reason: Error): void {
-    if (this.isOver || this.site.life.isOver) {
-      this.#aborted ??= reason
-      return
-    }
+    // What both sides have closed is over well, though some of it may still be on its way.
+    if (this.isOver || this.site.life.isOver) return
     this.#aborted = reason
     this.#inbox.length = 0
     this.#settle()

@@ -133,7 +133,9 @@ export class ModelStreams {
         if (answering === undefined) return answered(() => reject(new Error(`${protocol} is not spoken`)))
         const [near, far] = joined(this, from, site, limits.frameBytesMax)
         this.#answer(site, far, protocol, answering)
-        clock.after(this.delayMs(), () => from.life.live(() => (signal.aborted ? near.abort(new Error('too late')) : resolve(near))))
+        clock.after(this.delayMs(), () =>
+          from.life.live(() => (signal.aborted ? near.abort(new Error('too late')) : resolve(near))),
+        )
       })
     }
     clock.after(this.delayMs(), knock)
