@@ -67,13 +67,13 @@ export class ModelDisk {
 
   /** What is in a file now, for whoever checks: a view. */
   content(path: string): Uint8Array | undefined {
-    const node = this.names.find(partsOf(path))
+    const node = this.names.find(path)
     return node instanceof StoredFile ? node.content : undefined
   }
 
   /** Paths of all files below a folder. */
   paths(below: string): string[] {
-    const folder = this.names.find(partsOf(below))
+    const folder = this.names.find(below)
     return folder instanceof StoredFolder ? [...this.names.files(below, folder)].map(([path]) => path) : []
   }
 
@@ -97,7 +97,7 @@ export class LifeFiles implements Files {
 
   async open(path: string): Promise<OpenFile> {
     return this.#act(false, () => {
-      const file = this.#disk.names.find(partsOf(path))
+      const file = this.#disk.names.find(path)
       if (!(file instanceof StoredFile)) throw new DiskError(file === undefined ? 'ENOENT' : 'EISDIR', path)
       return this.#handle(file, path)
     })
@@ -130,9 +130,7 @@ export class LifeFiles implements Files {
 
   async remove(path: string): Promise<void> {
     await this.#act(false, () => {
-      const parts = partsOf(path)
-      const folder = this.#disk.names.find(parts.slice(0, -1))
-      const name = parts.at(-1)!
+      const [folder, name] = this.#disk.names.place(path)
       if (!(folder instanceof StoredFolder) || !folder.names.has(name)) return
       this.#disk.names.change([{ folder, name, node: null }])
       this.#disk.onEffect()
@@ -142,7 +140,8 @@ export class LifeFiles implements Files {
   async makeFolder(path: string): Promise<void> {
     await this.#act(false, () => {
       let folder = this.#disk.names.root
-      for (const name of partsOf(path)) {
+      for (const name of path.split('/')) {
+        if (name === '') continue
         let node = folder.names.get(name)
         if (node === undefined) {
           if (this.#disk.isFull) throw new DiskError('ENOSPC', path)
@@ -201,31 +200,27 @@ export class LifeFiles implements Files {
     })
   }
 
+  /** A crash meanwhile takes the act with it; and one right after it leaves nobody to be told. */
   async #act<Result>(isSync: boolean, act: () => Result): Promise<Result> {
     const life = this.#life
-    if (life.isOver) return new Promise<never>(() => {})
-    const delayMs = this.#disk.delayMs(isSync)
+    const delayMs = life.isOver ? 0 : this.#disk.delayMs(isSync)
     if (delayMs > 0) await new Promise<void>((resolve) => void life.after(delayMs, resolve))
-    // A crash meanwhile takes the act with it; and one right after it leaves nobody to be told.
-    if (life.isOver) return new Promise<never>(() => {})
-    const result = act()
-    return life.isOver ? new Promise<never>(() => {}) : result
+    if (!life.isOver) {
+      const result = act()
+      if (!life.isOver) return result
+    }
+    return new Promise<never>(() => {})
   }
 
   #folder(path: string): StoredFolder {
-    const node = this.#disk.names.find(partsOf(path))
+    const node = this.#disk.names.find(path)
     if (node instanceof StoredFolder) return node
     throw new DiskError(node === undefined ? 'ENOENT' : 'ENOTDIR', path)
   }
 
   #place(path: string): [StoredFolder, string] {
-    const parts = partsOf(path)
-    const folder = this.#disk.names.find(parts.slice(0, -1))
-    if (folder instanceof StoredFolder) return [folder, parts.at(-1)!]
+    const [folder, name] = this.#disk.names.place(path)
+    if (folder instanceof StoredFolder) return [folder, name]
     throw new DiskError(folder === undefined ? 'ENOENT' : 'ENOTDIR', path)
   }
-}
-
-function partsOf(path: string): string[] {
-  return path.split('/').filter((part) => part !== '')
 }

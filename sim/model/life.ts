@@ -1,6 +1,7 @@
 /** The clock of one life of a peer: skewed against the world's, and dead with the peer: what was set then never fires. */
 import { DeadlineError, type Clock, type Deadline } from '../../src/environment.ts'
 import type { VirtualClock } from '../clock.ts'
+import { LightSignal } from './light-signal.ts'
 
 export class LifeClock implements Clock {
   readonly #world: VirtualClock
@@ -51,13 +52,13 @@ export class LifeClock implements Clock {
 
   /** Not the world's: a deadline of a peer that hangs passes when it wakes up, and one of a life that is over never. */
   deadline(delayMs: number, parent?: AbortSignal): Deadline {
-    const controller = new AbortController()
-    const onParent = (): void => controller.abort(parent?.reason)
-    const cancel = this.after(delayMs, () => controller.abort(new DeadlineError(delayMs)))
+    const signal = new LightSignal()
+    const onParent = (): void => signal.fire(parent?.reason)
+    const cancel = this.after(delayMs, () => signal.fire(new DeadlineError(delayMs)))
     if (parent?.aborted === true) onParent()
     else parent?.addEventListener('abort', onParent, { once: true })
     return {
-      signal: controller.signal,
+      signal: signal.asSignal,
       [Symbol.dispose]() {
         cancel()
         parent?.removeEventListener('abort', onParent)

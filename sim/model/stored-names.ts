@@ -32,13 +32,23 @@ export class StoredNames {
     return this.#unsynced.length
   }
 
-  find(path: readonly string[]): StoredNode | undefined {
+  /** What is at an absolute path. */
+  find(path: string): StoredNode | undefined {
     let node: StoredNode | undefined = this.root
-    for (const name of path) {
+    for (let at = 1; at < path.length;) {
+      const slash = path.indexOf('/', at)
+      const end = slash === -1 ? path.length : slash
       if (!(node instanceof StoredFolder)) return undefined
-      node = node.names.get(name)
+      node = node.names.get(path.slice(at, end))
+      at = end + 1
     }
     return node
+  }
+
+  /** What is at the folder of a path, and the name in it. */
+  place(path: string): [StoredNode | undefined, string] {
+    const slash = path.lastIndexOf('/')
+    return [this.find(path.slice(0, slash)), path.slice(slash + 1)]
   }
 
   change(changes: readonly Change[]): void {
