@@ -9,6 +9,7 @@ import type { PeerName } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../clock.ts'
 import { SeededRandom } from '../random.ts'
 import type { StorageScenario } from '../scenarios/storage.ts'
+import { LightSignal } from './light-signal.ts'
 import { availableShards } from './shard-census.ts'
 import { settled } from './settled.ts'
 import { planStorageFaults } from './storage-faults.ts'
@@ -19,7 +20,7 @@ import type { ReadableObject } from './storage.ts'
 import { calmStreams, ModelStreams } from './streams.ts'
 
 const startMs = 1_800_000_000_000
-const never = new AbortController().signal
+const never = new LightSignal().asSignal
 /** A put that failed is tried again after so long, so often. */
 const putAgainMs = 4_000
 const putTriesMax = 8
