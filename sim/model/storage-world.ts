@@ -31,6 +31,7 @@ const sweptMs = 12 * 60_000
 /** The last start of all peers. */
 const lastStartMs = 5_000
 const placedAgainProbability = 0.4
+const emptyProbability = 0.04
 /** A little over a segment of the code 1+m. */
 const longBytes = 1_100_000
 
@@ -190,9 +191,11 @@ export class StorageWorld {
 
   #describe(number: number): WorldObject {
     const random = this.#random
-    const { objectBytesMax, longProbability, codes, keptMs, shortKeptMs, shortProbability } = this.scenario
+    const { objectBytesMin, objectBytesMax, longProbability, codes, keptMs, shortKeptMs, shortProbability } =
+      this.scenario
     const isLong = random.chance(longProbability)
-    const bytes = isLong ? longBytes : Math.floor(objectBytesMax ** random.float()) - (random.chance(0.1) ? 1 : 0)
+    const spread = Math.floor(objectBytesMin * (objectBytesMax / objectBytesMin) ** random.float())
+    const bytes = isLong ? longBytes : random.chance(emptyProbability) ? 0 : spread
     const owner = random.pick(this.peers)
     return {
       number,

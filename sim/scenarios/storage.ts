@@ -8,6 +8,8 @@ export interface StorageScenario {
   readonly about: string
   readonly peers: number
   readonly objects: number
+  /** Spread evenly over the orders of magnitude; some are of no bytes. */
+  readonly objectBytesMin: number
   readonly objectBytesMax: number
   readonly codes: readonly Code[]
   /** Of all objects: those that are longer than a segment, and cost most. */
@@ -47,6 +49,7 @@ const calm: StorageScenario = {
   about: 'objects are put and read, and nothing goes wrong',
   peers: 12,
   objects: 6,
+  objectBytesMin: 1,
   objectBytesMax: 200_000,
   codes: [
     { k: 1, m: 2 },
@@ -56,7 +59,7 @@ const calm: StorageScenario = {
     { k: 4, m: 2 },
     { k: 8, m: 8 },
   ],
-  longProbability: 0.01,
+  longProbability: 0.005,
   putsWithinMs: 60_000,
   readsMax: 2,
   keptMs: 2 * 60 * 60_000,
@@ -116,9 +119,25 @@ const power: StorageScenario = {
   shortProbability: 0,
 }
 
+const broken: StorageScenario = {
+  ...storm,
+  name: 'storage-broken',
+  about: 'shards of several blocks on a network that breaks off: what came is kept, gone on with, or given up',
+  objects: 4,
+  objectBytesMin: 100_000,
+  objectBytesMax: 400_000,
+  codes: [
+    { k: 1, m: 2 },
+    { k: 2, m: 2 },
+  ],
+  quotaBytes: 1_000_000,
+  streams: { ...storm.streams, resetProbability: 0.03 },
+}
+
 export const storageScenarios: Readonly<Record<string, StorageScenario>> = {
   [storm.name]: storm,
   [calm.name]: calm,
   [power.name]: power,
+  [broken.name]: broken,
 }
 export const storageScenarioDefault = storm.name
