@@ -204,7 +204,7 @@ export class LifeFiles implements Files {
   async #act<Result>(isSync: boolean, act: () => Result): Promise<Result> {
     const life = this.#life
     const delayMs = life.isOver ? 0 : this.#disk.delayMs(isSync)
-    if (delayMs > 0) await new Promise<void>((resolve) => void life.after(delayMs, resolve))
+    if (delayMs > 0) await passed(life, delayMs)
     if (!life.isOver) {
       const result = act()
       if (!life.isOver) return result
@@ -223,4 +223,10 @@ export class LifeFiles implements Files {
     if (folder instanceof StoredFolder) return [folder, name]
     throw new DiskError(folder === undefined ? 'ENOENT' : 'ENOTDIR', path)
   }
+}
+
+async function passed(life: DiskLife, delayMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  life.after(delayMs, resolve)
+  return promise
 }

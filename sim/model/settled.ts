@@ -1,4 +1,6 @@
 /** Waits until every promise that can settle without a timer has: the next tick comes when the queue of microtasks is empty. */
 export async function settled(): Promise<void> {
-  return new Promise((resolve) => process.nextTick(resolve))
+  return new Promise((resolve) => {
+    process.nextTick(resolve)
+  })
 }

@@ -35,11 +35,11 @@ export interface ModelStorageDeps {
   readonly options: ShardStoreOptions
   readonly vice?: KeeperVice | null
   readonly log?: Log
-  onFault(peer: PeerName, fault: Fault): void
+  readonly onFault: (peer: PeerName, fault: Fault) => void
   /** A promise was made: this shard is durable here until then. */
-  onStored?(root: string, keepUntilMs: number): void
+  readonly onStored?: (root: string, keepUntilMs: number) => void
   /** What is kept for others has changed. */
-  onTotal?(bytes: number): void
+  readonly onTotal?: (bytes: number) => void
 }
 
 /** All that somebody needs to read an object. */

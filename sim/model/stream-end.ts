@@ -253,11 +253,12 @@ export class StreamEnd implements Channel {
 
   async #until(signal: AbortSignal, wait: (waiter: Waiter) => void): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
-    const waiter: Waiter = { wake: resolve }
+    const wake = (): void => resolve()
+    const waiter: Waiter = { wake }
     wait(waiter)
-    signal.addEventListener('abort', resolve as () => void, { once: true })
+    signal.addEventListener('abort', wake, { once: true })
     await promise
-    signal.removeEventListener('abort', resolve as () => void)
+    signal.removeEventListener('abort', wake)
     if (this.#reader === waiter) this.#reader = undefined
     if (this.#writer === waiter) this.#writer = undefined
   }

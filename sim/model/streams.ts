@@ -33,9 +33,9 @@ export interface StreamNetDeps {
   readonly random: SeededRandom
   readonly faults: StreamFaults
   /** Whether nothing comes through from one peer to the other now. */
-  isCut(from: PeerName, to: PeerName): boolean
+  readonly isCut: (from: PeerName, to: PeerName) => boolean
   /** For the trace. */
-  note?(from: PeerName, to: PeerName, what: string): void
+  readonly note?: (from: PeerName, to: PeerName, what: string) => void
 }
 
 /** The side of a stream on which a peer's life is. */

@@ -132,7 +132,13 @@ test('a life that is over changes nothing, and is told nothing', async () => {
 
 test('a full disk says so, and takes again once there is room', async () => {
   const disk = await worked(1, async () => {})
-  const files = disk.files({ isOver: false, after: (_delayMs, run) => (run(), () => {}) })
+  const files = disk.files({
+    isOver: false,
+    after(_delayMs, run) {
+      run()
+      return () => {}
+    },
+  })
   disk.isFull = true
   await assert.rejects(write(files, '/a', 'all', true), { code: 'ENOSPC' })
   await assert.rejects(files.makeFolder('/f'), { code: 'ENOSPC' })

@@ -38,8 +38,7 @@ class Bench {
 
   async until<Result>(promise: Promise<Result>): Promise<Result> {
     let isSettled = false
-    const done = (): void => void (isSettled = true)
-    promise.then(done, done)
+    void promise.catch(() => {}).finally(() => (isSettled = true))
     for (await settled(); !isSettled; await settled()) assert.ok(this.clock.jump(), 'it never settles')
     return promise
   }

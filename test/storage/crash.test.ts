@@ -85,7 +85,7 @@ class Bench {
 
   async begin(store: ShardStore, shard: TestShard): Promise<ShardSink> {
     const sink = await this.until(this.sink(store, shard))
-    assert.ok(typeof sink === 'object', String(sink))
+    assert.ok(typeof sink === 'object', JSON.stringify(sink))
     await this.until(sink.write(0, shard.bytes, shard.hash))
     return sink
   }
@@ -93,8 +93,7 @@ class Bench {
   /** Lets time pass until it has settled. */
   async until<Result>(promise: Promise<Result>): Promise<Result> {
     let isSettled = false
-    const done = (): void => void (isSettled = true)
-    promise.then(done, done)
+    void promise.catch(() => {}).finally(() => (isSettled = true))
     for (await settled(); !isSettled; await settled()) assert.ok(this.clock.jump(), 'it never settles')
     return promise
   }

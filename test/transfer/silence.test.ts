@@ -156,7 +156,13 @@ test('a keeper that never closes does not hold the stream: what came is here at 
     handle: async () => {},
     async open(...args) {
       const channel = await streams.open(...args)
-      return { ...channel, abort: (reason) => (channel.abort(reason), aborted.resolve()) }
+      return {
+        ...channel,
+        abort(reason) {
+          channel.abort(reason)
+          aborted.resolve()
+        },
+      }
     },
   }
   await stage.client(async (other) => {
