@@ -171,17 +171,8 @@ export async function createPeer(
   const keepers = createKeeperFinder(directory, network, clock)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
-  const objects = new OwnObjects({
-    self,
-    disk: realFiles,
-    clock,
-    random,
-    objects: new Objects(ledger),
-    store,
-    transfer,
-    keepers,
-    onFault,
-  })
+  const data = { self, disk: realFiles, clock, random, store, transfer, keepers, onFault }
+  const objects = new OwnObjects({ ...data, objects: new Objects(ledger) })
 
   // Work and its book-keeping.
   const executor = createWasiExecutor({ clock, log })
