@@ -27,6 +27,7 @@ const putTriesMax = 8
 /** After the faults: until nothing of them is under way any more, until all has been read, and until sweeps have done their work. */
 const calmDownMs = 300_000
 const finalReadsMs = 900_000
+const finalStepMs = 10_000
 const sweptMs = 12 * 60_000
 /** The last start of all peers. */
 const lastStartMs = 5_000
@@ -127,7 +128,11 @@ export class StorageWorld {
     this.#heal()
     await this.#runUntil(faultsUntilMs + calmDownMs)
     for (const object of this.objects) this.#read(object, true)
-    await this.#runUntil(faultsUntilMs + calmDownMs + finalReadsMs + sweptMs)
+    const lastMs = faultsUntilMs + calmDownMs + finalReadsMs
+    while (this.elapsedMs < lastMs && this.reads.some(({ outcome, isFinal }) => isFinal && outcome === null)) {
+      await this.#runUntil(Math.min(lastMs, this.elapsedMs + finalStepMs))
+    }
+    await this.#runUntil(this.elapsedMs + sweptMs)
     for (const { number, name, storage } of this.peers) {
       this.leftOpen.push({ peer: number, streams: this.streams.openAt(name), files: storage.opened })
     }
