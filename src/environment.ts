@@ -1,8 +1,9 @@
 /**
- * The ports through which a peer meets the world: time, chance, log. The only file of `src` (with the command line) that
+ * The ports through which a peer meets the world: time, chance, files, log. The only file of `src` (with the command line) that
  * reads the real clock or dice; everything else is handed these, so that a simulator can hand it others.
  */
 import { randomBytes } from 'node:crypto'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 
 export interface Clock {
   /** Milliseconds since the epoch; may step when the machine's clock is set. For statements and expiry. */
@@ -25,6 +26,39 @@ export interface Random {
   bytes(count: number): Uint8Array
   /** Uniform in [0, 1). */
   float(): number
+}
+
+/**
+ * A disk, as far as storage needs one. What is written is durable only after `datasync`, and a name that was made, changed or
+ * removed only after `syncFolder` of its folder. Errors have the system's code: `ENOENT`, `EEXIST`, `ENOSPC` and so on.
+ */
+export interface Files {
+  /** For reading. */
+  open(path: string): Promise<OpenFile>
+  /** For writing, readable by its owner alone: `new` must not be there yet, `empty` is emptied when it is. */
+  create(path: string, how: 'new' | 'empty'): Promise<OpenFile>
+  /** Gives the file at `from` the name `to`; a file that has it is replaced. */
+  rename(from: string, to: string): Promise<void>
+  /** Removes a file, or a folder with all that is in it; one that is not there is removed already. */
+  remove(path: string): Promise<void>
+  /** Makes a folder and those above it, where they are not there yet. */
+  makeFolder(path: string): Promise<void>
+  /** Names in a folder. */
+  list(path: string): Promise<string[]>
+  /** Makes the names in a folder durable. */
+  syncFolder(path: string): Promise<void>
+}
+
+export interface OpenFile {
+  /** Fills `bytes` from a place, or to the end of the file. Resolves with how many there were. */
+  read(bytes: Uint8Array, at: number): Promise<number>
+  /** Writes all of the bytes at a place. */
+  write(bytes: Uint8Array, at: number): Promise<void>
+  /** Makes what was written durable. */
+  datasync(): Promise<void>
+  /** `version` changes with every write. */
+  look(): Promise<{ readonly bytes: number; readonly version: bigint }>
+  close(): Promise<void>
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -83,6 +117,51 @@ export const realClock: Clock = {
 export const realRandom: Random = {
   bytes: (count) => new Uint8Array(randomBytes(count)),
   float: () => Math.random(),
+}
+
+/** What a read or a write of node leaves to its caller: it may do only a part. */
+async function openedFile(path: string, flags: string): Promise<OpenFile> {
+  const file = await open(path, flags, 0o600)
+  return {
+    async read(bytes, at) {
+      let done = 0
+      while (done < bytes.byteLength) {
+        const { bytesRead } = await file.read(bytes, done, bytes.byteLength - done, at + done)
+        if (bytesRead === 0) break
+        done += bytesRead
+      }
+      return done
+    },
+    async write(bytes, at) {
+      for (let done = 0; done < bytes.byteLength;) {
+        const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, at + done)
+        done += bytesWritten
+      }
+    },
+    datasync: async () => file.datasync(),
+    async look() {
+      const { size, mtimeNs } = await file.stat({ bigint: true })
+      return { bytes: Number(size), version: mtimeNs }
+    },
+    close: async () => file.close(),
+  }
+}
+
+export const realFiles: Files = {
+  open: async (path) => openedFile(path, 'r'),
+  create: async (path, how) => openedFile(path, how === 'new' ? 'wx' : 'w'),
+  rename,
+  remove: async (path) => rm(path, { recursive: true, force: true }),
+  makeFolder: async (path) => void (await mkdir(path, { recursive: true, mode: 0o700 })),
+  list: async (path) => readdir(path),
+  async syncFolder(path) {
+    const folder = await open(path, 'r')
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+  },
 }
 
 export const silentLog: Log = () => {}

@@ -16,7 +16,7 @@ import type { JobView, PeerControl } from './control/api.ts'
 import { detectMachine, type Machine } from './discovery/detect.ts'
 import { Directory } from './discovery/directory.ts'
 import { Publisher, type Facts } from './discovery/publisher.ts'
-import type { Clock, Log, Random } from './environment.ts'
+import { realFiles, type Clock, type Log, type Random } from './environment.ts'
 import type { ExecutorProbe } from './execution/executor.ts'
 import { unpackTar } from './execution/tar-read.ts'
 import { packFolder } from './execution/tar-write.ts'
@@ -165,22 +165,14 @@ export async function createPeer(
   const quotaBytes = offer?.keepBytes ?? 0
   const store = new ShardStore(
     { quotaBytes, termMsMax: keepTermMsMax },
-    { files: new ShardFiles(dataDir), index: new Shards(ledger), clock, random, log, self },
+    { files: new ShardFiles(realFiles, dataDir), index: new Shards(ledger), clock, random, log, self },
   )
   const transfer = withOwnShelf(createTransfer({ streams: host.streams, timekeeper: clock, shelf: store }), self, store)
   const keepers = createKeeperFinder(directory, network, clock)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
-  const objects = new OwnObjects({
-    self,
-    clock,
-    random,
-    objects: new Objects(ledger),
-    store,
-    transfer,
-    keepers,
-    onFault,
-  })
+  const data = { self, disk: realFiles, clock, random, store, transfer, keepers, onFault }
+  const objects = new OwnObjects({ ...data, objects: new Objects(ledger) })
 
   // Work and its book-keeping.
   const executor = createWasiExecutor({ clock, log })
@@ -208,6 +200,7 @@ export async function createPeer(
   })
   const errands = new OwnErrands({
     self,
+    disk: realFiles,
     clock,
     random,
     log,
@@ -237,6 +230,7 @@ export async function createPeer(
   })
   const workshop = new LeaseWorkshop({
     self,
+    disk: realFiles,
     folder: join(dataDir, 'work'),
     clock,
     log,

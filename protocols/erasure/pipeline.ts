@@ -35,11 +35,14 @@ export class InconsistentObjectError extends Error {
   override readonly name = 'InconsistentObjectError'
 }
 
+/** Room for a segment at first: most objects are shorter than one, and zeroing many MiB for them costs more than all the rest. */
+const firstBytes = 64 * 1024
+
 /** Cuts chunks of any size into segments. Holds one segment, and looks one chunk ahead to know which is the last. */
 export function cutSegments(code: Code) {
   return async function* (chunks: AsyncIterable<Uint8Array>): AsyncGenerator<PlainSegment> {
     const full = segmentBytesOf(code)
-    let plain = new Uint8Array(full)
+    let plain = new Uint8Array(Math.min(full, firstBytes))
     let filled = 0
     let number = 0
     for await (const chunk of chunks) {
@@ -50,6 +53,7 @@ export function cutSegments(code: Code) {
           filled = 0
         }
         const piece = chunk.subarray(at, at + full - filled)
+        if (filled + piece.byteLength > plain.byteLength) plain = widened(plain, filled + piece.byteLength, full)
         plain.set(piece, filled)
         filled += piece.byteLength
         at += piece.byteLength
@@ -57,6 +61,13 @@ export function cutSegments(code: Code) {
     }
     yield { number, isLast: true, plain: plain.subarray(0, filled) }
   }
+}
+
+/** Twice as wide at least, but never over `bytesMax`. */
+function widened(plain: Uint8Array, bytes: number, bytesMax: number): Uint8Array<ArrayBuffer> {
+  const wider = new Uint8Array(Math.min(bytesMax, Math.max(bytes, 2 * plain.byteLength)))
+  wider.set(plain)
+  return wider
 }
 
 /** Encrypts, then codes. */

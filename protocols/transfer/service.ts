@@ -127,8 +127,22 @@ async function exchange<Result>(
     channel.abort(error as Error)
     throw error
   }
+  void linger(channel, timekeeper)
   if (ended.say === 'refused') throw new RefusedError(ended.refusal)
   return ended.result
+}
+
+/** A keeper that never closes its side would hold the stream for as long as the connection lives. Nobody waits for this. */
+async function linger(channel: Channel, timekeeper: Timekeeper): Promise<void> {
+  using deadline = timekeeper.deadline(idleMsMax)
+  try {
+    // Nothing is due any more but its end.
+    await channel.read(deadline.signal)
+  } catch {
+    // It ended otherwise, or not in time: that changes nothing of the exchange.
+  } finally {
+    channel.abort(new Error('the exchange is over'))
+  }
 }
 
 async function openChannel(

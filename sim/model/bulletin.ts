@@ -10,7 +10,6 @@ import { equals } from 'uint8arrays'
 import type { Bulletin, PeerName, RecordRules } from '../../protocols/wire/index.ts'
 import type { Clock } from '../../src/environment.ts'
 import type { SequenceFloors } from '../../src/host/sequence-floors.ts'
-import type { VirtualClock } from '../clock.ts'
 import { SeededRandom } from '../random.ts'
 import type { ModelNetwork } from './network.ts'
 
@@ -22,10 +21,6 @@ const providersMax = 20
 const advertTermMs = 48 * 60 * 60_000
 const hopsMax = 4
 const answersWanted = 3
-/** An answer goes through the promises of the directory or the publisher. */
-const turnsAfterQuery = 20
-/** Whoever looks up a name goes through the answers one by one, several promises each. */
-const turnsAfterFind = 100
 /** A holder that does not answer is waited for, once for all of them. */
 const silentMs = 2_000
 
@@ -60,7 +55,6 @@ interface Verdict {
 const verdictKeptMs = 1_000
 
 export class ModelDht {
-  readonly #clock: VirtualClock
   readonly #network: ModelNetwork
   readonly #random: SeededRandom
   readonly #rules: RecordRules
@@ -71,8 +65,7 @@ export class ModelDht {
   readonly #verdicts = new WeakMap<Uint8Array, Verdict>()
   readonly counts = { puts: 0, gets: 0, finds: 0, refused: 0 }
 
-  constructor(clock: VirtualClock, network: ModelNetwork, random: SeededRandom, rules: RecordRules) {
-    this.#clock = clock
+  constructor(network: ModelNetwork, random: SeededRandom, rules: RecordRules) {
     this.#network = network
     this.#random = random
     this.#rules = rules
@@ -87,7 +80,6 @@ export class ModelDht {
   portOf(self: Member, clock: Clock): Bulletin {
     const wait = async (holders: readonly Member[], signal: AbortSignal): Promise<void> => {
       await clock.sleep(this.#queryMs(self, holders), signal)
-      this.#clock.stir(turnsAfterQuery)
     }
     const reached = (holders: readonly Member[]): Member[] =>
       holders.filter(
@@ -138,7 +130,6 @@ export class ModelDht {
     this.counts.finds++
     const holders = this.#nearest(name)
     await wait(holders, signal)
-    this.#clock.stir(turnsAfterFind)
     const found = new Set<PeerName>()
     for (const holder of reached(holders)) {
       const live = [...(holder.shelf.adverts.get(name) ?? [])].filter(([, untilMs]) => untilMs > self.nowMs)

@@ -1,9 +1,7 @@
 /** The clock of one life of a peer: skewed against the world's, and dead with the peer: what was set then never fires. */
-import type { Clock, Deadline } from '../../src/environment.ts'
+import { DeadlineError, type Clock, type Deadline } from '../../src/environment.ts'
 import type { VirtualClock } from '../clock.ts'
-
-/** Whoever slept goes on within an async function, which another one awaits, and so on. */
-const turnsAfterSleep = 20
+import { LightSignal } from './light-signal.ts'
 
 export class LifeClock implements Clock {
   readonly #world: VirtualClock
@@ -43,19 +41,29 @@ export class LifeClock implements Clock {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const onAbort = (): void => {
       cancel()
-      this.#world.stir(turnsAfterSleep)
       reject(signal.reason as Error)
     }
     const cancel = this.after(delayMs, () => {
       signal.removeEventListener('abort', onAbort)
-      this.#world.stir(turnsAfterSleep)
       resolve()
     })
     signal.addEventListener('abort', onAbort, { once: true })
     return promise
   }
 
+  /** Not the world's: a deadline of a peer that hangs passes when it wakes up, and one of a life that is over never. */
   deadline(delayMs: number, parent?: AbortSignal): Deadline {
-    return this.#world.deadline(delayMs, parent)
+    const signal = new LightSignal()
+    const onParent = (): void => signal.fire(parent?.reason)
+    const cancel = this.after(delayMs, () => signal.fire(new DeadlineError(delayMs)))
+    if (parent?.aborted === true) onParent()
+    else parent?.addEventListener('abort', onParent, { once: true })
+    return {
+      signal: signal.asSignal,
+      [Symbol.dispose]() {
+        cancel()
+        parent?.removeEventListener('abort', onParent)
+      },
+    }
   }
 }

@@ -14,6 +14,7 @@ import { planFaults } from './faults.ts'
 import { GossipNet } from './gossip.ts'
 import { ModelNetwork } from './network.ts'
 import { ModelPeer } from './peer.ts'
+import { untilSettled } from './settled.ts'
 import { modelSigner, realSigner } from './signer.ts'
 import { bytesOf, classOf, lendingOf } from './stand-ins.ts'
 import type { Parcel } from './vices.ts'
@@ -21,11 +22,11 @@ import { planJobs, type PlannedJob } from './workload.ts'
 
 const network = 'model'
 export const startMs = 1_800_000_000_000
-/** Whoever awaits it goes on one turn of the microtask queue later. */
-const oneTurn = Promise.resolve()
 /** How often it is looked whether everything is over, and how long is waited then for what is still under way. */
 const quietCheckMs = 1_000
 const quietForMs = 10_000
+/** Events for each peer and job of a life; a machine that wakes itself without end is found by it. Storms have some 50. */
+const eventsPerActorMax = 2_000
 
 export interface WorldOptions {
   readonly keepTrace?: boolean
@@ -84,7 +85,7 @@ export class World {
     this.gossip = new GossipNet(this.clock, SeededRandom.of(seed, 'gossip'), this.network)
     const signerOf = options.signatures === 'real' ? realSigner : modelSigner
     const anybody = signerOf(0)
-    this.dht = new ModelDht(this.clock, this.network, SeededRandom.of(seed, 'dht'), capabilityRules(anybody, network))
+    this.dht = new ModelDht(this.network, SeededRandom.of(seed, 'dht'), capabilityRules(anybody, network))
     this.openBid = memoized((envelope) => openBid(anybody, network, envelope))
     const random = SeededRandom.of(seed, 'peers')
     for (let number = 0; number < scenario.peers; number++) {
@@ -114,24 +115,29 @@ export class World {
     return this.clock.nowMs() - startMs
   }
 
+  /** Lives until everything is over, or until then. Rejects when the program breaks: that is a bug of ours. */
   async run(untilMs = this.scenario.virtualMs): Promise<void> {
-    const { workload } = this.scenario
+    const { peers, workload } = this.scenario
+    const eventsMax = eventsPerActorMax * (peers + workload.jobs)
     let endMs = startMs + untilMs
     let checkMs = startMs + Math.max(this.mischiefUntilMs, workload.jobsWithinMs)
     let isQuiet = false
-    for (;;) {
+    /** False when nothing more is to happen. */
+    const next = (): boolean => {
       const nextMs = this.clock.nextMs
-      if (nextMs === undefined || nextMs > endMs) return
+      if (nextMs === undefined || nextMs > endMs) return false
       if (!isQuiet && nextMs >= checkMs) {
         isQuiet = nextMs - startMs >= this.lastFaultMs && this.#isOver()
         if (isQuiet) endMs = Math.min(endMs, this.clock.nowMs() + quietForMs)
         checkMs += quietCheckMs
-        if (nextMs > endMs) return
+        if (nextMs > endMs) return false
       }
       this.clock.jump()
-      this.events++
-      while (this.clock.turn()) await oneTurn
+      if (++this.events <= eventsMax) return true
+      this.violate('life-is-bounded', `${this.events} events, and no end of them`)
+      return false
     }
+    await untilSettled(next)
   }
 
   numberOf(peer: PeerName): number {

@@ -103,8 +103,8 @@ export const marketMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/discovery/directory.ts',
-        find: 'if (!(await floor.raise(`${capabilityNamespace}/${peer}`, record.body.sequence, sha256(envelope)))) return false',
-        replace: 'await floor.raise(`${capabilityNamespace}/${peer}`, record.body.sequence, sha256(envelope))',
+        find: 'if (!(await floor.raise(',
+        replace: 'if (null === (await floor.raise(',
       },
     ],
   },

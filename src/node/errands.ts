@@ -15,7 +15,7 @@ import {
   type PeerName,
   type Refusal,
 } from '../../protocols/wire/index.ts'
-import type { Clock, Log, Random } from '../environment.ts'
+import type { Clock, Files, Log, Random } from '../environment.ts'
 import { outputKeyOf } from '../market/output-key.ts'
 import type { JobErrands } from '../market/requester-desk.ts'
 import { fetchObject, InconsistentObjectError, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
@@ -50,6 +50,7 @@ export interface CollectReport extends Pick<FetchReport, 'sources' | 'decodedSeg
 
 export interface ErrandDeps {
   readonly self: PeerName
+  readonly disk: Files
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -129,7 +130,7 @@ export class OwnErrands implements JobErrands {
   }
 
   async collect(job: string, document: ResultDocument, outputs: Grant | null, signal: AbortSignal): Promise<void> {
-    const { files, transfer } = this.#deps
+    const { files } = this.#deps
     const place = placeOf(job, document.slot)
     for (const channel of ['stdout', 'stderr'] as const) {
       if ((await files.sha256(place, channel)) !== document[channel].sha256)
@@ -142,7 +143,7 @@ export class OwnErrands implements JobErrands {
     const path = files.outputsTar(place)
     const { manifest, sources } = outputs
     const report = await fetchObject(
-      { transfer, clock: this.#deps.clock, onFault: this.#deps.onFault },
+      this.#deps,
       { manifest, key: outputKeyOf(request.outputKey, document.lease), sources, path },
       signal,
     )

@@ -10,7 +10,7 @@ import {
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Fault, PeerName } from '../../protocols/wire/index.ts'
 import { ControlError, type GetView, type PutView } from '../control/api.ts'
-import type { Clock, Random } from '../environment.ts'
+import type { Clock, Files, Random } from '../environment.ts'
 import type { ObjectEntry, Objects } from '../ledger/objects.ts'
 import { fetchObject, NotEnoughShardsError } from '../storage/fetch.ts'
 import { placeObject, PlacementError } from '../storage/place.ts'
@@ -23,6 +23,7 @@ const nowhere = '[]'
 
 export interface ObjectDeps {
   readonly self: PeerName
+  readonly disk: Files
   readonly clock: Clock
   readonly random: Random
   readonly objects: Objects
@@ -47,8 +48,8 @@ export class OwnObjects {
 
   /** Seals a file under a key of its own and remembers both. All shards are here; none is placed. */
   async seal(path: string, code: Code, keptMs: number, name: string, signal: AbortSignal): Promise<SealedObject> {
-    const { store, random, clock, objects } = this.#deps
-    const object = await sealFile(store, path, code, random.bytes(keyBytes), clock.nowMs() + keptMs, signal)
+    const { disk, store, random, clock, objects } = this.#deps
+    const object = await sealFile(disk, store, path, code, random.bytes(keyBytes), clock.nowMs() + keptMs, signal)
     await objects.put({
       cid: object.cid,
       key: object.key,
@@ -123,13 +124,8 @@ export class OwnObjects {
     const entry = this.#find(input.object)
     const sources = JSON.parse(entry.placement) as { shard: number; peers: string[] }[]
     try {
-      const { transfer, clock, onFault } = this.#deps
       const { manifest, key } = entry
-      const report = await fetchObject(
-        { transfer, clock, onFault },
-        { manifest, key, sources, path: input.path },
-        signal,
-      )
+      const report = await fetchObject(this.#deps, { manifest, key, sources, path: input.path }, signal)
       return {
         v: 1,
         object: entry.cid,

@@ -17,7 +17,7 @@ import {
 import type { Lease } from '../../protocols/negotiate/index.ts'
 import { RefusedError, cidOfDocument, refusal, type Fault, type PeerName } from '../../protocols/wire/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
-import type { Clock, Log } from '../environment.ts'
+import type { Clock, Files, Log } from '../environment.ts'
 import type { ExecutionInput, ExecutionResult, Executor } from '../execution/executor.ts'
 import type { Carry } from '../market/carry.ts'
 import type { Workshop } from '../market/provider-desk.ts'
@@ -31,6 +31,7 @@ import { TaskLog } from './task-log.ts'
 export interface WorkshopDeps {
   readonly self: PeerName
   readonly folder: string
+  readonly disk: Files
   readonly clock: Clock
   readonly log: Log
   readonly executor: Executor
@@ -107,10 +108,10 @@ export class LeaseWorkshop implements Workshop {
   }
 
   async seal(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<{ cid: string; outputs: Grant }> {
-    const { store, transfer, self, clock, log } = this.#deps
+    const { disk, store, transfer, self, clock, log } = this.#deps
     const { code } = decodeJobManifest(lease.award.body.manifest)
     const keepUntilMs = clock.nowMs() + outputsKeptMs
-    const object = await sealFile(store, this.#outputs(lease.id), code, order.outputKey, keepUntilMs, signal)
+    const object = await sealFile(disk, store, this.#outputs(lease.id), code, order.outputKey, keepUntilMs, signal)
     const keepers = order.outputKeepers.filter((peer) => peer !== self)
     const placed = await placeWhatCanBe(transfer, store, object, keepers, keepUntilMs, signal, log)
     return {
@@ -171,11 +172,7 @@ export class LeaseWorkshop implements Workshop {
     if (content.object === null) await writeFile(path, grant.inline, { mode: 0o600 })
     else {
       const { manifest, key, sources } = grant
-      const report = await fetchObject(
-        { transfer: this.#deps.transfer, clock: this.#deps.clock, onFault: this.#deps.onFault },
-        { manifest, key, sources, path },
-        signal,
-      )
+      const report = await fetchObject(this.#deps, { manifest, key, sources, path }, signal)
       this.#deps.log('info', 'input fetched', {
         object: content.object,
         bytes: report.bytes,

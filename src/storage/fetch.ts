@@ -2,7 +2,6 @@
  * An object from its keepers to a file: k shards at a time, data shards first, every block checked, and another shard in the place
  * of one that fails. What was verified is kept: a shard that takes over begins with what is missing.
  */
-import { open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 
 import { pipe } from 'it-pipe'
@@ -17,7 +16,7 @@ import {
   type StripSet,
 } from '../../protocols/erasure/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
-import { syncFolder, writeAll } from './file-io.ts'
+import type { Files } from '../environment.ts'
 import { Lanes, type LaneDeps } from './lanes.ts'
 import type { FailedSource } from './not-enough-shards.ts'
 import { SegmentWindow, type TakenStrip } from './segment-window.ts'
@@ -37,6 +36,7 @@ export interface FetchReport {
 }
 
 export interface FetchDeps extends LaneDeps {
+  readonly disk: Files
   /** What it costs to ask this peer, for example its round trip: the cheapest are asked first. */
   costOf?(peer: PeerName): number
 }
@@ -56,17 +56,18 @@ export async function fetchObject(deps: FetchDeps, request: FetchRequest, signal
   signal.throwIfAborted()
   const manifest = decodeObjectManifest(request.manifest)
   const partial = `${request.path}.part`
-  const file = await open(partial, 'w', 0o600)
+  const { disk } = deps
+  const file = await disk.create(partial, 'empty')
   try {
-    const report = await read(deps, manifest, request, signal, async (plain, at) => writeAll(file, plain, at))
+    const report = await read(deps, manifest, request, signal, async (plain, at) => file.write(plain, at))
     await file.datasync()
     await file.close()
-    await rename(partial, request.path)
-    await syncFolder(dirname(resolve(request.path)))
+    await disk.rename(partial, request.path)
+    await disk.syncFolder(dirname(resolve(request.path)))
     return report
   } catch (error) {
     await file.close().catch(() => {})
-    await rm(partial, { force: true })
+    await disk.remove(partial)
     throw error
   }
 }

@@ -19,7 +19,7 @@ export class Intake {
   readonly #clock: Clock
   readonly #begin: () => Promise<ShardWriter>
   /** Shards whose blocks are coming now. */
-  readonly #underWay = new Map<string, number>()
+  readonly #underWay = new Map<string, { readonly shardBytes: number; writer: ShardWriter | null }>()
   /** The oldest first. */
   readonly #broken = new Map<string, Uptake & { readonly sinceMs: number }>()
 
@@ -34,7 +34,7 @@ export class Intake {
 
   /** Room that is promised to shards whose blocks are coming, in bytes. */
   get underWayBytes(): number {
-    return sum(this.#underWay.values())
+    return sum([...this.#underWay.values()].map(({ shardBytes }) => shardBytes))
   }
 
   /** Room that is held for shards that broke off, in bytes; but not for the one of this name, which it is for. */
@@ -44,18 +44,21 @@ export class Intake {
 
   /** Promises room. */
   promise(name: string, shardBytes: number): void {
-    this.#underWay.set(name, shardBytes)
+    this.#underWay.set(name, { shardBytes, writer: null })
   }
 
   /** A writer for a shard that room was promised to: the one that broke off, if it was of this size. */
   async begin(name: string): Promise<ShardWriter> {
-    const shardBytes = this.#underWay.get(name)
+    const uptake = this.#underWay.get(name)!
     const broken = this.#broken.get(name)
     this.#broken.delete(name)
     try {
-      if (broken !== undefined && broken.shardBytes === shardBytes) return broken.writer
-      await broken?.writer.discard()
-      return await this.#begin()
+      if (broken !== undefined && broken.shardBytes === uptake.shardBytes) uptake.writer = broken.writer
+      else {
+        await broken?.writer.discard()
+        uptake.writer = await this.#begin()
+      }
+      return uptake.writer
     } catch (error) {
       this.end(name)
       throw error
@@ -67,12 +70,13 @@ export class Intake {
     this.#underWay.delete(name)
   }
 
-  /** The blocks of a shard came to an early end. */
+  /** The blocks of a shard came to an early end. When it was given up before, the room is another's by now, who puts it again. */
   async breakOff(name: string, writer: ShardWriter): Promise<void> {
-    const shardBytes = this.#underWay.get(name)
+    const uptake = this.#underWay.get(name)
+    if (uptake?.writer !== writer) return writer.discard()
     this.#underWay.delete(name)
-    if (shardBytes === undefined || writer.leaves === 0) return writer.discard()
-    this.#broken.set(name, { writer, shardBytes, sinceMs: this.#clock.nowMs() })
+    if (writer.leaves === 0) return writer.discard()
+    this.#broken.set(name, { writer, shardBytes: uptake.shardBytes, sinceMs: this.#clock.nowMs() })
     if (this.#broken.size > brokenMax) await this.dropOldest()
   }
 

@@ -1,6 +1,4 @@
 /** From plaintext to the shards of an object, in bounded memory: read → cut → encrypt and code → write and hash. */
-import { open, type FileHandle } from 'node:fs/promises'
-
 import { pipe } from 'it-pipe'
 
 import {
@@ -16,6 +14,7 @@ import {
   type CodedSegment,
 } from '../../protocols/erasure/index.ts'
 import { shardBytesMax } from '../../protocols/transfer/index.ts'
+import type { Files, OpenFile } from '../environment.ts'
 import type { ShardStore } from './shard-store.ts'
 import type { ShardWriter } from './shard-writer.ts'
 
@@ -84,6 +83,7 @@ export async function sealChunks(
 
 /** Seals a file; see sealChunks. */
 export async function sealFile(
+  disk: Files,
   store: ShardStore,
   path: string,
   code: Code,
@@ -91,7 +91,7 @@ export async function sealFile(
   keepUntilMs: number,
   signal: AbortSignal,
 ): Promise<SealedObject> {
-  const file = await open(path, 'r')
+  const file = await disk.open(path)
   try {
     return await sealChunks(store, unchanged(file, path), code, key, keepUntilMs, signal)
   } finally {
@@ -100,16 +100,19 @@ export async function sealFile(
 }
 
 /** A file's bytes; rejects at the end when it was written to meanwhile. */
-async function* unchanged(file: FileHandle, path: string): AsyncGenerator<Uint8Array> {
-  const before = await file.stat({ bigint: true })
-  for (let at = 0n; ;) {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(readBytes), 0, readBytes, at)
-    if (bytesRead === 0) break
-    yield buffer.subarray(0, bytesRead)
-    at += BigInt(bytesRead)
+async function* unchanged(file: OpenFile, path: string): AsyncGenerator<Uint8Array> {
+  const before = await file.look()
+  for (let at = 0; ;) {
+    // A byte more than there is left: whoever reads to the end sees that it is the end.
+    const buffer = new Uint8Array(Math.min(readBytes, Math.max(0, before.bytes - at) + 1))
+    const count = await file.read(buffer, at)
+    if (count === 0) break
+    yield buffer.subarray(0, count)
+    at += count
+    if (count < buffer.byteLength) break
   }
-  const after = await file.stat({ bigint: true })
-  if (after.size !== before.size || after.mtimeNs !== before.mtimeNs) {
+  const after = await file.look()
+  if (after.bytes !== before.bytes || after.version !== before.version) {
     throw new SourceChangedError(`${path} changed while it was read`)
   }
 }

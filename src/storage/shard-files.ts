@@ -6,7 +6,6 @@
  *     <folder>/shards/ab/ab12….leaves    the hashes of its leaves, 32 bytes each
  *     <folder>/incoming/<name>           what is not finished: thrown away at the next start
  */
-import { mkdir, open, readFile, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import { equals, fromString } from 'uint8arrays'
@@ -14,8 +13,9 @@ import { equals, fromString } from 'uint8arrays'
 import { MerkleTree, hashLeaf, leafBytes, leafCount, leafLength } from '../../protocols/erasure/index.ts'
 import type { ShardSource } from '../../protocols/transfer/index.ts'
 import { hashBytes } from '../../protocols/wire/index.ts'
-import { readAll, syncFolder, systemCode } from './file-io.ts'
+import type { Files, OpenFile } from '../environment.ts'
 import { ShardWriter } from './shard-writer.ts'
+import { systemCode } from './system-code.ts'
 
 /** Stored bytes are not what they were when they were written: our disk's fault, nobody else's. */
 export class DamagedShardError extends Error {
@@ -37,50 +37,51 @@ const treeCacheBytesMax = 64 * 1024 * 1024
 const treeBytesPerLeaf = 2 * hashBytes
 
 export class ShardFiles {
+  readonly #disk: Files
   readonly #folder: string
   readonly #treesBytesMax: number
   /** By root; the one that was used last comes last. */
   readonly #trees = new Map<string, MerkleTree>()
+  /** Folders of shards whose names are durable, or are just being made so: at most 256. */
+  readonly #durable = new Map<string, Promise<void>>()
 
-  constructor(folder: string, treesBytesMax: number = treeCacheBytesMax) {
+  constructor(disk: Files, folder: string, treesBytesMax: number = treeCacheBytesMax) {
+    this.#disk = disk
     this.#folder = folder
     this.#treesBytesMax = treesBytesMax
   }
 
   /** Makes the folders and throws away what a crash left half written. */
   async prepare(): Promise<void> {
-    await mkdir(join(this.#folder, 'shards'), { recursive: true, mode: 0o700 })
-    await rm(this.#incoming(), { recursive: true, force: true })
-    await mkdir(this.#incoming(), { recursive: true, mode: 0o700 })
-    await syncFolder(this.#folder)
+    await this.#disk.makeFolder(join(this.#folder, 'shards'))
+    await this.#disk.remove(this.#incoming())
+    await this.#disk.makeFolder(this.#incoming())
+    await this.#disk.syncFolder(this.#folder)
   }
 
   async begin(name: string): Promise<ShardWriter> {
     const path = join(this.#incoming(), name)
-    return new ShardWriter(path, await open(path, 'wx', 0o600))
+    return new ShardWriter(this.#disk, path, await this.#disk.create(path, 'new'))
   }
 
   /** Gives what was written its name. Durable when it resolves. */
   async adopt(writer: ShardWriter, root: string): Promise<void> {
     const path = this.#pathOf(root)
-    // A folder that is new is a name in the folder above, to be made durable too.
-    if ((await mkdir(dirname(path), { recursive: true, mode: 0o700 })) !== undefined) {
-      await syncFolder(dirname(dirname(path)))
-    }
+    await this.#durableFolder(dirname(path))
     await writer.sync()
-    await rename(`${writer.path}.leaves`, `${path}.leaves`)
-    await rename(writer.path, path)
-    await syncFolder(dirname(path))
+    await this.#disk.rename(`${writer.path}.leaves`, `${path}.leaves`)
+    await this.#disk.rename(writer.path, path)
+    await this.#disk.syncFolder(dirname(path))
   }
 
   /** Undefined when there is no such file. Rejects with DamagedShardError when it cannot be proved from. */
   async open(root: string): Promise<ShardSource | undefined> {
     const path = this.#pathOf(root)
-    const file = await openIfThere(path)
+    const file = await openIfThere(this.#disk, path)
     if (file === undefined) return undefined
     try {
-      const { size } = await file.stat()
-      return sourceOf(root, file, size, await this.#treeOf(root, size))
+      const { bytes } = await file.look()
+      return sourceOf(root, file, bytes, await this.#treeOf(root, bytes))
     } catch (error) {
       await file.close()
       throw error
@@ -88,31 +89,31 @@ export class ShardFiles {
   }
 
   async remove(root: string): Promise<void> {
-    await rm(this.#pathOf(root), { force: true })
-    await rm(`${this.#pathOf(root)}.leaves`, { force: true })
+    await this.#disk.remove(this.#pathOf(root))
+    await this.#disk.remove(`${this.#pathOf(root)}.leaves`)
   }
 
   /** Roots of all files that look like shards, or like what belongs to one. Other files are not ours and are left alone. */
   async *roots(): AsyncGenerator<string> {
-    for (const folder of await readdir(join(this.#folder, 'shards'))) {
+    for (const folder of await this.#disk.list(join(this.#folder, 'shards'))) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue
-      const names = await readdir(join(this.#folder, 'shards', folder))
+      const names = await this.#disk.list(join(this.#folder, 'shards', folder))
       yield* new Set(names.flatMap((name) => /^([0-9a-f]{64})(?:\.leaves)?$/.exec(name)?.[1] ?? []))
     }
   }
 
   /** Bytes of a shard's file; undefined when there is none. */
   async size(root: string): Promise<number | undefined> {
-    const file = await openIfThere(this.#pathOf(root))
+    const file = await openIfThere(this.#disk, this.#pathOf(root))
     try {
-      return (await file?.stat())?.size
+      return (await file?.look())?.bytes
     } finally {
       await file?.close()
     }
   }
 
   async #treeOf(root: string, shardBytes: number): Promise<MerkleTree> {
-    const tree = this.#trees.get(root) ?? (await readTree(root, `${this.#pathOf(root)}.leaves`))
+    const tree = this.#trees.get(root) ?? (await readTree(this.#disk, root, `${this.#pathOf(root)}.leaves`))
     if (tree.leaves !== leafCount(shardBytes)) throw new DamagedShardError(root, -1)
     this.#trees.delete(root)
     this.#trees.set(root, tree)
@@ -126,6 +127,26 @@ export class ShardFiles {
     return tree
   }
 
+  /**
+   * A folder that is new is a name in the folder above, to be made durable too; and one that is there may have been made by
+   * another who has not come so far, or before a crash. So nobody goes on before it was done once since the start.
+   */
+  async #durableFolder(folder: string): Promise<void> {
+    const known = this.#durable.get(folder)
+    if (known !== undefined) return known
+    const made = (async () => {
+      await this.#disk.makeFolder(folder)
+      await this.#disk.syncFolder(dirname(folder))
+    })()
+    this.#durable.set(folder, made)
+    try {
+      await made
+    } catch (error) {
+      this.#durable.delete(folder)
+      throw error
+    }
+  }
+
   #incoming(): string {
     return join(this.#folder, 'incoming')
   }
@@ -135,9 +156,9 @@ export class ShardFiles {
   }
 }
 
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
+async function openIfThere(disk: Files, path: string): Promise<OpenFile | undefined> {
   try {
-    return await open(path, 'r')
+    return await disk.open(path)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
@@ -145,9 +166,9 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
 }
 
 /** The tree that proofs are made from. It must have the root, or we would send proofs that are our fault. */
-async function readTree(root: string, path: string): Promise<MerkleTree> {
+async function readTree(disk: Files, root: string, path: string): Promise<MerkleTree> {
   try {
-    const tree = new MerkleTree(new Uint8Array(await readFile(path)))
+    const tree = new MerkleTree(await readWhole(disk, path))
     if (equals(tree.root, fromString(root, 'hex'))) return tree
   } catch (error) {
     if (!(error instanceof RangeError) && systemCode(error) !== 'ENOENT') throw error
@@ -155,13 +176,23 @@ async function readTree(root: string, path: string): Promise<MerkleTree> {
   throw new DamagedShardError(root, -1)
 }
 
+async function readWhole(disk: Files, path: string): Promise<Uint8Array> {
+  const file = await disk.open(path)
+  try {
+    const bytes = new Uint8Array((await file.look()).bytes)
+    return bytes.subarray(0, await file.read(bytes, 0))
+  } finally {
+    await file.close()
+  }
+}
+
 /** A leaf that no longer has its hash is not given out. */
-function sourceOf(root: string, file: FileHandle, shardBytes: number, tree: MerkleTree): ShardSource {
+function sourceOf(root: string, file: OpenFile, shardBytes: number, tree: MerkleTree): ShardSource {
   return {
     shardBytes,
     async leaf(leaf) {
       const bytes = new Uint8Array(leafLength(shardBytes, leaf))
-      await readAll(file, bytes, leaf * leafBytes)
+      await file.read(bytes, leaf * leafBytes)
       if (!equals(hashLeaf(bytes), tree.leafHash(leaf))) throw new DamagedShardError(root, leaf)
       return { bytes, proof: tree.proof(leaf) }
     },

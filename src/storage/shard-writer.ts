@@ -1,21 +1,21 @@
 /** A shard on its way to the disk, leaf after leaf, with the hashes of its leaves in a file beside it. */
-import { open, rm, type FileHandle } from 'node:fs/promises'
-
 import { MerkleTree, hashLeaves, leafBytes } from '../../protocols/erasure/index.ts'
 import { hashBytes } from '../../protocols/wire/index.ts'
-import { writeAll } from './file-io.ts'
+import type { Files, OpenFile } from '../environment.ts'
 
 /** Room for the hashes of a shard of 16 MiB; doubled when it is full. */
 const hashesAtFirst = 256
 
 export class ShardWriter {
   readonly path: string
-  readonly #file: FileHandle
+  readonly #disk: Files
+  readonly #file: OpenFile
   #hashes = new Uint8Array(hashesAtFirst * hashBytes)
   #leaves = 0
   #isOpen = true
 
-  constructor(path: string, file: FileHandle) {
+  constructor(disk: Files, path: string, file: OpenFile) {
+    this.#disk = disk
     this.path = path
     this.#file = file
   }
@@ -42,9 +42,9 @@ export class ShardWriter {
   /** Makes file and hashes durable under their temporary names, and closes them. */
   async sync(): Promise<void> {
     if (!this.#isOpen) return
-    const beside = await open(`${this.path}.leaves`, 'w', 0o600)
+    const beside = await this.#disk.create(`${this.path}.leaves`, 'empty')
     try {
-      await writeAll(beside, this.#hashes.subarray(0, this.#leaves * hashBytes), 0)
+      await beside.write(this.#hashes.subarray(0, this.#leaves * hashBytes), 0)
       await beside.datasync()
     } finally {
       await beside.close()
@@ -55,13 +55,13 @@ export class ShardWriter {
 
   async discard(): Promise<void> {
     await this.#close()
-    await rm(this.path, { force: true })
-    await rm(`${this.path}.leaves`, { force: true })
+    await this.#disk.remove(this.path)
+    await this.#disk.remove(`${this.path}.leaves`)
   }
 
   async #append(firstLeaf: number, bytes: Uint8Array, hashes: readonly Uint8Array[]): Promise<void> {
     if (firstLeaf !== this.#leaves) throw new RangeError(`leaf ${firstLeaf} was written after ${this.#leaves} leaves`)
-    await writeAll(this.#file, bytes, firstLeaf * leafBytes)
+    await this.#file.write(bytes, firstLeaf * leafBytes)
     for (const hash of hashes) {
       if ((this.#leaves + 1) * hashBytes > this.#hashes.byteLength) this.#grow()
       this.#hashes.set(hash, this.#leaves * hashBytes)

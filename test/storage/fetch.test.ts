@@ -25,6 +25,7 @@ import {
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import { Fault, RefusedError, refusal } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
+import { realFiles } from '../../src/environment.ts'
 import { NotEnoughShardsError, fetchObject, type FetchReport, type FetchSource } from '../../src/storage/fetch.ts'
 import { SegmentWindow } from '../../src/storage/segment-window.ts'
 
@@ -109,7 +110,7 @@ class Keepers implements AsyncDisposable {
   ): Promise<FetchReport> {
     const path = join(this.folder, 'out')
     const onFault = (peer: string, { code }: Fault): void => void this.faults.push({ peer, code })
-    const deps = { transfer: { get: this.get }, onFault, ...more }
+    const deps = { disk: realFiles, transfer: { get: this.get }, onFault, ...more }
     const report = await fetchObject(deps, { manifest: this.manifest, key, sources, path }, signal)
     assert.equal(Buffer.compare(await readFile(path), this.plain), 0)
     assert.equal(report.bytes, this.plain.byteLength)

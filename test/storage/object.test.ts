@@ -17,6 +17,7 @@ import {
   segmentBytesOf,
 } from '../../protocols/erasure/index.ts'
 import type { Fault } from '../../protocols/wire/index.ts'
+import { realFiles } from '../../src/environment.ts'
 import {
   fetchObject,
   InconsistentObjectError,
@@ -37,7 +38,7 @@ async function placed(warehouse: Warehouse, plain: Uint8Array) {
   const owner = warehouse.keepers[0]!
   const source = join(warehouse.folder, 'plain')
   await writeFile(source, plain)
-  const object = await sealFile(owner.store, source, code, key, soon(), never)
+  const object = await sealFile(realFiles, owner.store, source, code, key, soon(), never)
   const candidates = warehouse.keepers.slice(1).map(({ name }) => name)
   const where = await placeObject(owner.transfer, owner.store, object, candidates, soon(), never)
   const sources: FetchSource[] = where.map(({ shard, peer }) => ({ shard, peers: [peer] }))
@@ -52,6 +53,7 @@ async function fetched(
 ) {
   const path = join(warehouse.folder, 'fetched')
   const deps = {
+    disk: realFiles,
     transfer: warehouse.keepers[0]!.transfer,
     onFault: (peer: string, fault: Fault) => void faults.push({ peer, fault }),
   }
@@ -193,7 +195,7 @@ test('the wrong key opens nothing', async () => {
   await using warehouse = await Warehouse.of(7)
   const { object, sources } = await placed(warehouse, new Uint8Array(5000))
   const path = join(warehouse.folder, 'other')
-  const deps = { transfer: warehouse.keepers[0]!.transfer, onFault: () => {} }
+  const deps = { disk: realFiles, transfer: warehouse.keepers[0]!.transfer, onFault: () => {} }
   await assert.rejects(
     fetchObject(deps, { manifest: object.manifest, key: new Uint8Array(32), sources, path }, never),
     InconsistentObjectError,
@@ -246,7 +248,7 @@ test('a fetch that is cancelled ends at once and leaves no file', async () => {
   const { object, sources } = await placed(warehouse, new Uint8Array(randomBytes(3_000_000)))
   const controller = new AbortController()
   const path = join(warehouse.folder, 'cancelled')
-  const deps = { transfer: warehouse.keepers[0]!.transfer, onFault: () => {} }
+  const deps = { disk: realFiles, transfer: warehouse.keepers[0]!.transfer, onFault: () => {} }
   const fetch = fetchObject(deps, { manifest: object.manifest, key, sources, path }, controller.signal)
   controller.abort(new Error('enough'))
   await assert.rejects(fetch, /enough/)

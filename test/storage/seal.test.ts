@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { decodeObjectManifest, segmentBytesOf } from '../../protocols/erasure/index.ts'
+import { realFiles } from '../../src/environment.ts'
 import { SourceChangedError, sealChunks, sealFile } from '../../src/storage/seal.ts'
 import { Warehouse } from '../support/shards.ts'
 
@@ -19,7 +20,7 @@ test('a file and a stream of the same bytes are the same object, durable here', 
   const path = join(warehouse.folder, 'plain')
   await writeFile(path, plain)
   const keptUntilMs = soon()
-  const sealed = await sealFile(store, path, code, key, keptUntilMs, never)
+  const sealed = await sealFile(realFiles, store, path, code, key, keptUntilMs, never)
   const stream = async function* () {
     for (let at = 0; at < plain.byteLength; at += 333_333) yield plain.subarray(at, at + 333_333)
   }
@@ -55,7 +56,7 @@ test('a file that is written to while it is sealed is not sealed, and leaves not
     }
     return writer
   }
-  await assert.rejects(sealFile(store, path, code, key, soon(), never), SourceChangedError)
+  await assert.rejects(sealFile(realFiles, store, path, code, key, soon(), never), SourceChangedError)
   assert.deepEqual(await readdir(join(folder, 'incoming')), [])
   assert.equal(index.entries.size, 0)
 })

@@ -12,7 +12,7 @@ import { MerkleTree, hashLeaf, hashLeaves, leafBytes, rootOf } from '../../proto
 import type { Admission, ShardSink } from '../../protocols/transfer/index.ts'
 import { RefusedError } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
-import { realRandom, type LogLevel } from '../../src/environment.ts'
+import { realFiles, realRandom, type LogLevel } from '../../src/environment.ts'
 import { brokenKeptMs, brokenMax } from '../../src/storage/intake.ts'
 import { DamagedShardError, ShardFiles } from '../../src/storage/shard-files.ts'
 import { ShardStore } from '../../src/storage/shard-store.ts'
@@ -50,7 +50,7 @@ class Bench implements AsyncDisposable {
 
   private constructor(folder: string, quotaBytes: number) {
     this.folder = folder
-    this.files = new ShardFiles(folder)
+    this.files = new ShardFiles(realFiles, folder)
     this.store = this.#storeOf(quotaBytes)
   }
 
@@ -372,7 +372,7 @@ test('trees are kept in memory for a while, the ones used last, within a limit',
   await using bench = await Bench.open()
   const shards = [shardOf(3 * leafBytes), shardOf(3 * leafBytes), shardOf(3 * leafBytes)]
   for (const shard of shards) await bench.put(shard)
-  const files = new ShardFiles(bench.folder, 2 * 3 * 64)
+  const files = new ShardFiles(realFiles, bench.folder, 2 * 3 * 64)
   for (const shard of [shards[0]!, shards[1]!, shards[0]!, shards[2]!]) await (await files.open(shard.name))!.close()
   for (const shard of shards) await rm(`${bench.path(shard)}.leaves`)
   await (await files.open(shards[0]!.name))!.close()

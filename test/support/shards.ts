@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { createTransfer, type TransferService } from '../../protocols/transfer/index.ts'
-import { realClock, realRandom, silentLog } from '../../src/environment.ts'
+import { realFiles, realClock, realRandom, silentLog } from '../../src/environment.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
 import type { ShardEntry, ShardIndex } from '../../src/storage/shard-index.ts'
 import { ShardStore } from '../../src/storage/shard-store.ts'
@@ -64,7 +64,7 @@ export class Warehouse implements AsyncDisposable {
     this.keepers[seed]?.store.stop()
     const name = signer(seed).peer
     const folder = join(this.folder, String(seed))
-    const files = new ShardFiles(folder)
+    const files = new ShardFiles(realFiles, folder)
     const store = new ShardStore(
       { quotaBytes, termMsMax: 3_600_000 },
       { files, index, clock: realClock, random: realRandom, log: silentLog, self: name },

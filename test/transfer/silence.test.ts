@@ -3,10 +3,23 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 
-import { creditIdleMsMax, exchangeMsMax, idleMsMax } from '../../protocols/transfer/index.ts'
+import { createTransfer, creditIdleMsMax, exchangeMsMax, idleMsMax } from '../../protocols/transfer/index.ts'
+import type { Streams } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { DeadlineError } from '../../src/environment.ts'
-import { Stage, allLeaves, block, keeper, never, root, shardBytes, shardSource, type Other } from './other-peer.ts'
+import {
+  Stage,
+  allLeaves,
+  block,
+  client,
+  emptyShelf,
+  keeper,
+  never,
+  root,
+  shardBytes,
+  shardSource,
+  type Other,
+} from './other-peer.ts'
 
 /** Lets time pass until the promise has settled, and tells how much it took. */
 async function elapsed(clock: VirtualClock, settling: Promise<unknown>): Promise<number> {
@@ -132,4 +145,40 @@ test('whoever gives up is free at once, and the other side is told', async () =>
   await assert.rejects(get, /enough/)
   assert.match(String(await told.promise), /enough/)
   await assert.rejects(stage.get(silent, allLeaves, controller.signal), /enough/, 'nothing is begun')
+})
+
+test('a keeper that never closes does not hold the stream: what came is here at once, and the stream is ended a little later', async () => {
+  const clock = new VirtualClock(0)
+  using stage = new Stage(clock)
+  const streams = stage.board.streamsOf(client)
+  const aborted = Promise.withResolvers<void>()
+  const watched: Streams = {
+    handle: async () => {},
+    async open(...args) {
+      const channel = await streams.open(...args)
+      return {
+        ...channel,
+        abort(reason) {
+          channel.abort(reason)
+          aborted.resolve()
+        },
+      }
+    },
+  }
+  await stage.client(async (other) => {
+    await other.hear()
+    await other.say({ say: 'have', shardBytes })
+    await other.hear()
+    await other.say(block(0))
+    await forEver()
+  })
+  const service = createTransfer({ streams: watched, timekeeper: clock, shelf: emptyShelf })
+  assert.equal(
+    await elapsed(
+      clock,
+      service.get(keeper, root, shardBytes, [0], async () => {}, never),
+    ),
+    0,
+  )
+  assert.equal(await elapsed(clock, aborted.promise), idleMsMax)
 })

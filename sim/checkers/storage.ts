@@ -1,0 +1,22 @@
+/** The invariants of the storage world. */
+import type { StorageWorld } from '../model/storage-world.ts'
+import type { Violation } from './checker.ts'
+import { dataIsExact } from './data-is-exact.ts'
+import { enoughShardsSuffice } from './enough-shards-suffice.ts'
+import { noHonestBlame } from './no-honest-blame.ts'
+import { storageIsBounded } from './storage-is-bounded.ts'
+import { storedIsDurable } from './stored-is-durable.ts'
+
+const checkers: Readonly<Record<string, (world: StorageWorld) => string[]>> = {
+  'data-is-exact': dataIsExact,
+  'enough-shards-suffice': enoughShardsSuffice,
+  'stored-is-durable': storedIsDurable,
+  'storage-is-bounded': storageIsBounded,
+  'no-honest-blame': noHonestBlame,
+}
+
+export function checkStorage(world: StorageWorld): Violation[] {
+  return Object.entries(checkers).flatMap(([checker, run]) =>
+    run(world).map((what) => ({ checker, what, atMs: world.elapsedMs })),
+  )
+}

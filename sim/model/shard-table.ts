@@ -1,0 +1,67 @@
+/**
+ * The index of a peer's shards, with the durability of the ledger: an entry is there, for everybody and for good, when its put
+ * resolves, and not before. A life that ends earlier takes it with it.
+ */
+import type { ShardEntry, ShardIndex } from '../../src/storage/shard-index.ts'
+import { DiskError, type DiskLife, type ModelDisk } from './files.ts'
+
+/** The rows, which outlive every life. */
+export type ShardRows = Map<string, ShardEntry>
+
+export class ShardTable implements ShardIndex {
+  readonly #rows: ShardRows
+  readonly #disk: ModelDisk
+  readonly #life: DiskLife
+  readonly #onChange: () => void
+
+  constructor(rows: ShardRows, disk: ModelDisk, life: DiskLife, onChange: () => void = () => {}) {
+    this.#rows = rows
+    this.#disk = disk
+    this.#life = life
+    this.#onChange = onChange
+  }
+
+  async put(entry: ShardEntry): Promise<void> {
+    await this.#commit(() => {
+      const known = this.#rows.get(entry.root)
+      const keepUntilMs = Math.max(entry.keepUntilMs, known?.keepUntilMs ?? 0)
+      this.#rows.set(entry.root, known === undefined ? entry : { ...known, keepUntilMs })
+    })
+  }
+
+  get(root: string): ShardEntry | undefined {
+    return this.#rows.get(root)
+  }
+
+  async delete(root: string): Promise<void> {
+    await this.#commit(() => void this.#rows.delete(root))
+  }
+
+  expired(nowMs: number): ShardEntry[] {
+    return [...this.#rows.values()].filter(({ keepUntilMs }) => keepUntilMs <= nowMs)
+  }
+
+  totalBut(owner: string): { readonly bytes: number; readonly shards: number } {
+    let [bytes, shards] = [0, 0]
+    for (const entry of this.#rows.values()) {
+      if (entry.owner === owner) continue
+      bytes += entry.bytes
+      shards++
+    }
+    return { bytes, shards }
+  }
+
+  async #commit(change: () => void): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const disk = this.#disk
+    this.#life.after(disk.delayMs(true), () => {
+      if (disk.isFull) return reject(new DiskError('ENOSPC', 'the ledger'))
+      change()
+      this.#onChange()
+      disk.onEffect()
+      // Whoever dies right after the write has nobody to tell.
+      if (!this.#life.isOver) resolve()
+    })
+    return promise
+  }
+}
