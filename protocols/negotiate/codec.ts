@@ -15,7 +15,7 @@ import {
   parseMessage,
   publicKeyOf,
   sealEnvelope,
-  sha256,
+  hashOfEnvelope,
   type Signed,
   type Signer,
   type StatementType,
@@ -46,7 +46,7 @@ export interface Notary {
 
 /** A lease is named after its award. */
 export function leaseIdOf(awardEnvelope: Uint8Array): string {
-  return toString(sha256(awardEnvelope), 'hex')
+  return toString(hashOfEnvelope(awardEnvelope), 'hex')
 }
 
 export function encodeNegotiation(message: Negotiation): Uint8Array {

@@ -10,7 +10,7 @@ import { equals } from 'uint8arrays'
 
 import {
   Fault,
-  sha256,
+  hashOfEnvelope,
   type Effect,
   type FaultCode,
   type PeerName,
@@ -135,7 +135,7 @@ function onAward(notary: Notary, state: At<'offered'>, award: Signed<Award>, now
   if (nowMs >= body.acceptByMs)
     return refuse(state, award, { code: 'AWARD_EXPIRED', facts: { lateMs: nowMs - body.acceptByMs } })
   const accept = sealAccept(notary, {
-    lease: sha256(award.envelope),
+    lease: hashOfEnvelope(award.envelope),
     issuedMs: nowMs,
     commitByMs: nowMs + commitWithinMs,
   })
@@ -161,7 +161,7 @@ function onAward(notary: Notary, state: At<'offered'>, award: Signed<Award>, now
 function isOfAnEarlierOffer(state: At<'offered'>, award: Signed<Award>, me: PeerName): boolean {
   const { provider, job, offer } = award.body
   const isToUs = award.by === state.requester && provider === me && job === state.offer.body.job
-  return isToUs && !equals(offer, sha256(state.offer.envelope))
+  return isToUs && !equals(offer, hashOfEnvelope(state.offer.envelope))
 }
 
 /** An award must be what was offered: no honest requester can send another. */
@@ -209,7 +209,7 @@ function onCommit(state: At<'accepted'>, commit: Signed<Commit>, nowMs: number):
   const { award, accept, requester } = state
   if (commit.by !== requester) return blame(state, 'SIGNER_UNEXPECTED', 'the COMMIT is signed by another peer')
   if (!equals(commit.body.lease, accept.body.lease)) return unchanged(state)
-  if (!equals(commit.body.accept, sha256(accept.envelope)))
+  if (!equals(commit.body.accept, hashOfEnvelope(accept.envelope)))
     return blame(state, 'FIELD_INVALID', 'the COMMIT names another ACCEPT')
   if (nowMs >= accept.body.commitByMs)
     return refuse(state, award, { code: 'COMMIT_LATE', facts: { lateMs: nowMs - accept.body.commitByMs } })
@@ -255,7 +255,7 @@ function fromLeased(state: At<'leased'>, input: HoldInput): HoldStep {
 function fromClosed(state: At<'closed'>, input: HoldInput): HoldStep {
   if (input.is !== 'message') return unchanged(state)
   const { message } = input
-  if (message.say === 'award' && equals(message.award.body.offer, sha256(state.offer.envelope))) {
+  if (message.say === 'award' && equals(message.award.body.offer, hashOfEnvelope(state.offer.envelope))) {
     return [state, [refuseEffect(state.requester, message.award, { code: 'OFFER_EXPIRED', facts: {} })]]
   }
   return unchanged(state)

@@ -7,7 +7,15 @@
  */
 import { equals } from 'uint8arrays'
 
-import { Fault, sha256, type Effect, type PeerName, type Refusal, type Signed, type Step } from '../wire/index.ts'
+import {
+  Fault,
+  hashOfEnvelope,
+  type Effect,
+  type PeerName,
+  type Refusal,
+  type Signed,
+  type Step,
+} from '../wire/index.ts'
 import { leaseIdOf, sealAward, sealCommit, type Notary } from './codec.ts'
 import { isPlaceOf, retransmitMs, type Accept, type Award, type Lease, type Negotiation } from './messages.ts'
 
@@ -92,7 +100,7 @@ function onAccept(state: At<'awarded'>, accept: Signed<Accept>, nowMs: number): 
   const { award } = state
   if (accept.by !== award.body.provider)
     return blame(state, award.body.provider, 'SIGNER_UNEXPECTED', 'the ACCEPT is signed by another peer')
-  if (!equals(accept.body.lease, sha256(award.envelope))) {
+  if (!equals(accept.body.lease, hashOfEnvelope(award.envelope))) {
     // An ACCEPT of an award of an older epoch, late on its way: lawful, and nothing to this one.
     return unchanged(state)
   }
@@ -128,7 +136,11 @@ function fromAccepted(notary: Notary, state: At<'accepted'>, input: AwardInput, 
 }
 
 function commit(notary: Notary, { award, accept }: At<'accepted'>, nowMs: number): AwardStep {
-  const said = sealCommit(notary, { lease: accept.body.lease, accept: sha256(accept.envelope), issuedMs: nowMs })
+  const said = sealCommit(notary, {
+    lease: accept.body.lease,
+    accept: hashOfEnvelope(accept.envelope),
+    issuedMs: nowMs,
+  })
   const lease: Lease = {
     id: leaseIdOf(award.envelope),
     requester: award.by,
@@ -177,7 +189,7 @@ function onSecondAccept(
 function fromClosed(state: At<'closed'>, input: AwardInput): AwardStep {
   const { provider, job, slot, epoch } = state.award.body
   if (input.is !== 'message' || input.from !== provider || input.message.say !== 'accept') return unchanged(state)
-  if (!equals(input.message.accept.body.lease, sha256(state.award.envelope))) return unchanged(state)
+  if (!equals(input.message.accept.body.lease, hashOfEnvelope(state.award.envelope))) return unchanged(state)
   const refusal: Refusal = { code: 'CLOSED', facts: {} }
   return [state, [{ do: 'send', to: provider, message: { say: 'refuse', place: { job, slot, epoch }, refusal } }]]
 }

@@ -7,7 +7,15 @@
 import { equals, fromString } from 'uint8arrays'
 
 import type { Notary } from '../negotiate/codec.ts'
-import { Fault, sha256, type Effect, type PeerName, type Refusal, type Signed, type Step } from '../wire/index.ts'
+import {
+  Fault,
+  hashOfEnvelope,
+  type Effect,
+  type PeerName,
+  type Refusal,
+  type Signed,
+  type Step,
+} from '../wire/index.ts'
 import { sealReceipt } from './codec.ts'
 import {
   amountOwed,
@@ -196,7 +204,7 @@ function onCountersignature(
     return blame(state, new Fault('SIGNER_UNEXPECTED', 'the countersignature is by another peer', { by: signed.by }))
   // A countersignature of an earlier receipt, sent twice: lawful, and nothing to this one.
   if (signed.body.lease !== lease.id || signed.body.sequence < receipt.body.sequence) return [state, []]
-  const hash = sha256(receipt.envelope)
+  const hash = hashOfEnvelope(receipt.envelope)
   if (signed.body.sequence > receipt.body.sequence || !equals(signed.body.receipt, hash)) {
     return blame(
       state,

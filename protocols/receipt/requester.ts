@@ -7,7 +7,15 @@
 import { equals, fromString } from 'uint8arrays'
 
 import type { Notary } from '../negotiate/codec.ts'
-import { Fault, sha256, type Effect, type PeerName, type Refusal, type Signed, type Step } from '../wire/index.ts'
+import {
+  Fault,
+  hashOfEnvelope,
+  type Effect,
+  type PeerName,
+  type Refusal,
+  type Signed,
+  type Step,
+} from '../wire/index.ts'
 import { sealCountersignature } from './codec.ts'
 import {
   amountOwed,
@@ -98,7 +106,7 @@ export function stepPay(notary: Notary, state: PayState, input: PayInput, nowMs:
 /** The one before comes again when our answer was lost. Anything else with a used number is a fork of the chain. */
 function onOld(state: PayState, receipt: Signed<Receipt>): PayStep {
   if (receipt.body.sequence < state.sequence) return [state, []]
-  if (!equals(sha256(receipt.envelope), state.previous)) {
+  if (!equals(hashOfEnvelope(receipt.envelope), state.previous)) {
     return blame(
       state,
       new Fault('EQUIVOCATION', 'two different receipts with one number', { sequence: receipt.body.sequence }),
@@ -157,7 +165,7 @@ function whatIsDisputed(receipt: Receipt, input: PayInput): Refusal | undefined 
 function countersign(notary: Notary, state: PayState, receipt: Signed<Receipt>, nowMs: number): PayStep {
   const { lease } = state
   const { sequence, usage, amountMicro, final } = receipt.body
-  const hash = sha256(receipt.envelope)
+  const hash = hashOfEnvelope(receipt.envelope)
   const last = sealCountersignature(notary, { lease: lease.id, sequence, receipt: hash, issuedMs: nowMs })
   const effects: Effect<Billing, PayEvent>[] = [
     { do: 'record', statement: { kind: 'receipt', by: receipt.by, envelope: receipt.envelope } },

@@ -4,6 +4,7 @@
  * honest peer for an equivocator. It is written and read by hand because a reader of protobuf takes every spelling there is.
  */
 import { Fault } from './fault.ts'
+import { pooled } from './pool.ts'
 
 /** The message `Envelope` of wire.proto. */
 export interface EnvelopeFields {
@@ -22,7 +23,7 @@ export function encodeEnvelope({ publicKey, payloadType, payload, signature }: E
   const fields = [publicKey, payloadType, payload, signature]
   let bytes = 0
   for (const field of fields) if (field.byteLength > 0) bytes += 1 + lengthBytes(field.byteLength) + field.byteLength
-  const envelope = new Uint8Array(bytes)
+  const envelope = pooled(bytes)
   let at = 0
   for (const [index, field] of fields.entries()) {
     // Protobuf leaves out what is empty.

@@ -8,7 +8,9 @@ import { equals, fromString } from 'uint8arrays'
 
 import { decodeEnvelope, encodeEnvelope, lengthBytes, writeLength } from './envelope-form.ts'
 import { Fault } from './fault.ts'
+import { sha256 } from './hash.ts'
 import { decodePublicKey, encodePublicKey, peerNameOf, type PeerName } from './peer.ts'
+import { pooled } from './pool.ts'
 
 /** What is signed: a name such as `offer` and the version of its meaning. */
 export interface StatementType {
@@ -46,7 +48,7 @@ export function domainOf(type: StatementType, network: string): string {
 /** The bytes that the signature covers (RFC 0002, "Signature Production and Verification"). */
 export function signedBytes(domain: Uint8Array, payloadType: Uint8Array, payload: Uint8Array): Uint8Array {
   const parts = [domain, payloadType, payload]
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + lengthBytes(part.byteLength) + part.byteLength, 0))
+  const bytes = pooled(parts.reduce((sum, part) => sum + lengthBytes(part.byteLength) + part.byteLength, 0))
   let at = 0
   for (const part of parts) {
     at = writeLength(bytes, at, part.byteLength)
@@ -84,6 +86,16 @@ export function openEnvelope(
     throw new Fault('SIGNATURE_INVALID', 'the signature does not fit the statement', { type: type.name, network })
   }
   return { by: peerNameOf(publicKey), body: payload, envelope: bytes }
+}
+
+/** By the array, which is kept and never written to: both halves of a protocol name the same statement again and again. */
+const hashes = new WeakMap<Uint8Array, Uint8Array>()
+
+/** What a statement is referred to by: the SHA-256 of its envelope. */
+export function hashOfEnvelope(envelope: Uint8Array): Uint8Array {
+  let hash = hashes.get(envelope)
+  if (hash === undefined) hashes.set(envelope, (hash = sha256(envelope)))
+  return hash
 }
 
 interface Labels {

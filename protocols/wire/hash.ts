@@ -13,9 +13,11 @@ const sha256Code = 0x12
 const cidCharsMax = 128
 
 export function sha256(bytes: Uint8Array): Uint8Array {
-  const digest = hash('sha256', bytes, 'buffer')
-  // A plain array, not a Buffer, which prints and compares differently.
-  return new Uint8Array(digest.buffer, digest.byteOffset, digest.byteLength)
+  // As text first: a Buffer of its own for the digest costs more than the hashing of a statement (0.5 µs against 1.3).
+  const text = hash('sha256', bytes, 'binary')
+  const digest = new Uint8Array(hashBytes)
+  for (let at = 0; at < hashBytes; at++) digest[at] = text.charCodeAt(at)
+  return digest
 }
 
 /** The CIDv1 of a DAG-CBOR document, as base32 text (`bafyrei…`). */

@@ -2,7 +2,7 @@
 import { equals, fromString } from 'uint8arrays'
 
 import type { Receipt } from '../../protocols/receipt/index.ts'
-import { sha256, type Signed } from '../../protocols/wire/index.ts'
+import { hashOfEnvelope, type Signed } from '../../protocols/wire/index.ts'
 import { honest, type Checker } from './checker.ts'
 import { booksOf } from './statements.ts'
 
@@ -52,7 +52,7 @@ function whatIsWrong(lease: string, written: readonly Signed<Receipt>[]): string
     if (last !== undefined && (body.amountMicro < last.amountMicro || body.usage.wallMs < last.usage.wallMs))
       return `receipt ${body.sequence} states less than the one before it`
     if (last?.final === true) return `receipt ${body.sequence} follows the final one`
-    previous = sha256(envelope)
+    previous = hashOfEnvelope(envelope)
     last = body
   }
   return undefined

@@ -24,7 +24,7 @@ export function modelErrands(
 }
 
 /** How long a program runs: short ones, and ones of several payment intervals. */
-const runMs: readonly [number, number] = [100, 8_000]
+const runMs: readonly [number, number] = [100, 6_000]
 
 export interface WorkshopHooks {
   /** A dishonest meter says so many times the time that a program ran. */

@@ -29,7 +29,14 @@ export const emptyOrder: StartOrder = {
 }
 
 /** A job of one processor for at most a minute. Another nonce makes another job. */
-export function plainTerms(nonce: string, nowMs: number, bidClass = 'compute', slots = 1): JobTerms {
+export interface TermsOptions {
+  readonly class?: string
+  readonly slots?: number
+  readonly cpuHourMicroMax?: number
+}
+
+export function plainTerms(nonce: string, nowMs: number, options: TermsOptions = {}): JobTerms {
+  const { class: bidClass = 'compute', slots = 1, cpuHourMicroMax = price.cpuHourMicroMax } = options
   const { job, bytes } = encodeJobManifest({
     apiVersion: 'pleach/v1',
     kind: 'job',
@@ -42,13 +49,14 @@ export function plainTerms(nonce: string, nowMs: number, bidClass = 'compute', s
     stdin: null,
     resources: { ...resources, wallMs, logBytes: 1_000, outputBytes: 0 },
     code: { k: 4, m: 2 },
-    price,
+    price: { ...price, cpuHourMicroMax },
     nonce,
   })
   return {
     job,
     manifest: bytes,
     ...price,
+    cpuHourMicroMax,
     class: bidClass,
     slots,
     requirements: { runtime: 'wasi-preview1', ...resources, wallMsMax: wallMs },
@@ -74,10 +82,15 @@ export function plainLending(cpuHourMicro: number): Lending {
   }
 }
 
+/** Prices: the cheapest, and the steps by which others are dearer. */
+export const cpuHourMicroMin = 500_000
+export const cpuHourMicroStep = 100_000
+export const priceSteps = 7
+
 /** So many of each ten peers lend, spread evenly; prices differ, so that there is something to choose from. */
 export function lendingOf(number: number, share: number): Lending | null {
   const isLending = Math.floor((number + 1) * share) > Math.floor(number * share)
-  return isLending ? plainLending(500_000 + 100_000 * (number % 7)) : null
+  return isLending ? plainLending(cpuHourMicroMin + cpuHourMicroStep * (number % priceSteps)) : null
 }
 
 export function classOf(index: number): string {

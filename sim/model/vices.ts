@@ -50,6 +50,8 @@ const equivocateProbability = 0.5
 const floodCopies = 5
 /** Over what one author may send in a minute. */
 const floodBids = 150
+/** It costs more than the rest of the life. */
+const cryProbability = 0.3
 
 export interface Parcel {
   readonly protocol: Carry['protocol']
@@ -107,6 +109,7 @@ export class Dishonesty {
   bids(bid: Bid): Uint8Array[] {
     if (this.vice !== 'flood' || this.#hasCried) return []
     this.#hasCried = true
+    if (!this.#random.chance(cryProbability)) return []
     const { signer, network } = this.#notary
     const termMs = bid.expiresMs - bid.issuedMs
     return Array.from({ length: floodBids }, (_, index) => {

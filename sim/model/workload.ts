@@ -3,7 +3,7 @@ import { runtimeAdvert } from '../../protocols/capability/index.ts'
 import type { JobTerms } from '../../src/market/terms.ts'
 import type { SeededRandom } from '../random.ts'
 import type { ModelPeer } from './peer.ts'
-import { classOf, plainTerms } from './stand-ins.ts'
+import { classOf, cpuHourMicroMin, cpuHourMicroStep, plainTerms, priceSteps } from './stand-ins.ts'
 import type { World } from './world.ts'
 
 export interface PlannedJob {
@@ -26,12 +26,15 @@ export function planJobs(world: World, random: SeededRandom): void {
     const atMs = random.between(0, workload.jobsWithinMs)
     const bidClass = classOf(random.between(0, workload.classes - 1))
     const slots = random.chance(workload.gangShare) ? random.between(2, workload.gangSlotsMax) : 1
+    // Some pay too little for most, and few for none: half of what is called is answered.
+    const cpuHourMicroMax = cpuHourMicroMin + cpuHourMicroStep * random.between(2, priceSteps)
+    const options = { class: bidClass, slots, cpuHourMicroMax }
     const looksUp = random.chance(workload.lookUpShare)
     const cancelMs = random.chance(workload.cancelShare) ? random.between(0, cancelWithinMs) : null
     if (index >= world.jobsMax) continue
     world.clock.after(atMs, () => {
       if (!requester.isUp) return
-      const terms = plainTerms(`${world.seed}/${index}`, world.clock.nowMs(), bidClass, slots)
+      const terms = plainTerms(`${world.seed}/${index}`, world.clock.nowMs(), options)
       const job: PlannedJob = { index, requester, terms, submittedMs: world.elapsedMs, submitted: false }
       world.jobs.push(job)
       world.note(requester.number, 'submit', index)

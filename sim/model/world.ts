@@ -10,6 +10,7 @@ import { SeededRandom } from '../random.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 import { Trace } from '../trace.ts'
 import { ModelDht } from './bulletin.ts'
+import { writeFast } from './fast-writer.ts'
 import { planFaults } from './faults.ts'
 import { GossipNet } from './gossip.ts'
 import { ModelNetwork } from './network.ts'
@@ -19,6 +20,8 @@ import { modelSigner, realSigner } from './signer.ts'
 import { bytesOf, classOf, lendingOf } from './stand-ins.ts'
 import type { Parcel } from './vices.ts'
 import { planJobs, type PlannedJob } from './workload.ts'
+
+writeFast()
 
 const network = 'model'
 export const startMs = 1_800_000_000_000

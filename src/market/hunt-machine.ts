@@ -15,7 +15,7 @@ import {
   type Lease,
   type Offer,
 } from '../../protocols/negotiate/index.ts'
-import { sha256, type PeerName, type Signed } from '../../protocols/wire/index.ts'
+import { hashOfEnvelope, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import { inNegotiate, lift } from './carry.ts'
 import {
   announceAgainMs,
@@ -71,7 +71,7 @@ export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, n
 
 /** A copy of an offer that was awarded already, late on its way: it can be awarded once only. */
 function isAwarded({ hunt, spent }: JobState, { envelope }: Signed<Offer>): boolean {
-  const hash = sha256(envelope)
+  const hash = hashOfEnvelope(envelope)
   const gangs = [hunt?.at === 'awarding' ? hunt.gang : null, spent]
   return gangs.some((gang) => gang?.slots.some((slot) => slot.at !== 'leased' && equals(slot.award.body.offer, hash)))
 }
@@ -149,7 +149,7 @@ function awardOf(
     slot: place.slot,
     epoch: place.epoch,
     provider: by,
-    offer: sha256(envelope),
+    offer: hashOfEnvelope(envelope),
     unit: body.unit,
     cpuHourMicro: body.cpuHourMicro,
     cpuMilli: body.cpuMilli,

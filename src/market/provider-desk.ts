@@ -12,7 +12,7 @@ import {
   type Notary,
 } from '../../protocols/negotiate/index.ts'
 import type { Billing } from '../../protocols/receipt/index.ts'
-import { sha256, type Fault, type PeerName, type Signed } from '../../protocols/wire/index.ts'
+import { hashOfEnvelope, type Fault, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import type { Carry } from './carry.ts'
 import {
@@ -111,7 +111,7 @@ export class ProviderDesk {
     const { requirements, job, unit } = bid.body
     const [state, effects] = openLease(this.#deps.notary, bid.by, {
       job,
-      bid: sha256(bid.envelope),
+      bid: hashOfEnvelope(bid.envelope),
       unit,
       cpuHourMicro: decision.cpuHourMicro,
       cpuMilli: requirements.cpuMilli,
