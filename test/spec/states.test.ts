@@ -7,7 +7,7 @@
  * say "the same". The state `–` is how it begins. `says` names every message that may be sent, and in backticks exactly
  * the codes of the refusals and faults.
  *
- * A protocol is added by walking its machines (walk.ts) and a line below.
+ * A protocol is added by walking its machines (walk.ts), a line below, and a word in protocols.ts.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -16,6 +16,7 @@ import { executeMachines } from './machines-execute.ts'
 import { negotiateMachines } from './machines-negotiate.ts'
 import { receiptMachines } from './machines-receipt.ts'
 import { transferMachines } from './machines-transfer.ts'
+import { protocolsWithReadme } from './protocols.ts'
 import { codesIn, quoted, readmeOf, tablesOf, type Table } from './tables.ts'
 import type { Observed } from './walk.ts'
 
@@ -89,7 +90,7 @@ for (const machine of machines) {
 
 test('every transition table of the READMEs is walked', () => {
   const walked = machines.map((machine) => machine().name)
-  for (const protocol of ['bid', 'capability', 'erasure', 'execute', 'negotiate', 'receipt', 'transfer', 'wire'])
+  for (const protocol of protocolsWithReadme)
     for (const table of tablesOf(readmeOf(protocol)).filter(isOfStates))
       assert.ok(
         quoted(table.under.at(-1)!).some((name) => walked.includes(name)),
