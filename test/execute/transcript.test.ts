@@ -6,6 +6,8 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import fc from 'fast-check'
+
 import {
   awaitStart,
   decodeExecution,
@@ -283,4 +285,43 @@ test('the plays of an execution are the ones that were reviewed', (t) => {
   t.assert.fileSnapshot(playText(acts), join(import.meta.dirname, '..', 'vectors', 'execute-transcript.txt'), {
     serializers: [(value: unknown) => value as string],
   })
+})
+
+test('whatever is lost, late or doubled: both sides come to an end, and nobody is blamed', () => {
+  const copies = fc.oneof(
+    { weight: 4, arbitrary: fc.constant([10]) },
+    { weight: 2, arbitrary: fc.constant([]) },
+    { weight: 2, arbitrary: fc.array(fc.nat(3_000), { maxLength: 3 }) },
+  )
+  const seen = new Set<string>()
+  fc.assert(
+    fc.property(
+      fc.array(copies, { maxLength: 40 }),
+      fc.array(fc.tuple(fc.nat(9_000), fc.constantFrom('provider', 'requester')), { maxLength: 2 }),
+      fc.option(fc.nat(4_000)),
+      fc.record({ workMs: fc.nat(4_000), hasOutputs: fc.boolean(), leasedAfterMs: fc.nat(2_000) }),
+      (fates, restarts, cancelMs, plan) => {
+        let sent = 0
+        const { lines, faults, ends } = play({
+          ...plan,
+          fate: () => fates[sent++] ?? [10],
+          direct: (stage, input) => {
+            for (const [atMs, name] of restarts) stage.restart(atMs, name)
+            if (cancelMs !== null) input(cancelMs, { is: 'cancel' })
+          },
+        })
+        const text = lines.join('\n')
+        seen.add(ends[0]!)
+        assert.deepEqual(faults, [], text)
+        assert.ok(ends[0] === 'ended' || ends[0] === 'lost', text)
+        assert.equal(ends[1], 'done', text)
+        // One RESULT in all, whatever was repeated.
+        assert.ok(lines.filter((line) => / ms {2}provider .* writes result,/.test(line)).length <= 1, text)
+        // Three messages may be lost without the lease being lost.
+        if (fates.length < 4) assert.equal(ends[0], 'ended', text)
+      },
+    ),
+    { numRuns: 150 },
+  )
+  assert.ok(seen.has('ended'))
 })
