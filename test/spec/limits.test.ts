@@ -189,3 +189,19 @@ test('the caps of frames in the index are those of the protocols', async () => {
     assert.deepEqual(quantitiesOf(row['frame cap']!, protocol), [inCode.get(cap!)], protocol)
   }
 })
+
+test('quantities are read as they are written', () => {
+  const forms: Readonly<Record<string, number[]>> = {
+    '256 KiB': [262_144],
+    '4,096': [4_096],
+    '1 s': [1_000],
+    '10 min': [600_000],
+    '64 (4 MiB)': [64, 64],
+    '120 in 60 s': [120],
+    '20 ‰': [20],
+    '2^53 − 1': [2 ** 53 - 1],
+  }
+  for (const [text, expected] of Object.entries(forms)) assert.deepEqual(quantitiesOf(text, text), expected)
+  assert.equal(rateOf('2 min + bytes ÷ 16 KiB/s', 32_768), 122_000)
+  for (const text of ['some', '5 parsecs', '']) assert.throws(() => quantitiesOf(text, 'x'))
+})

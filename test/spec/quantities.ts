@@ -1,4 +1,4 @@
-/** Quantities as the READMEs write them: `256 KiB`, `4,096`, `10 min`, `64 (4 MiB)`, `20 ‰`, `2^53 − 1`. */
+/** Quantities as the READMEs write them: `256 KiB`, `4,096`, `10 min`, `64 (4 MiB)`, `20 ‰`, `2^53 − 1`, `120 in 60 s`. */
 import assert from 'node:assert/strict'
 
 const units: Readonly<Record<string, number>> = {
@@ -21,7 +21,7 @@ const leafBytes = 65_536
 
 /** All that a cell says the value of `name` is: mostly one, and one more in brackets, which must be the same in leaves. */
 export function quantitiesOf(text: string, name: string): number[] {
-  const [, main, gloss] = /^([^()]+?)(?: \(([^()]+)\))?$/.exec(text) ?? assert.fail(`${name}: ${text}`)
+  const [, main, gloss] = /^([^()]+?)(?: in [^()]+)?(?: \(([^()]+)\))?$/.exec(text) ?? assert.fail(`${name}: ${text}`)
   const value = quantityOf(main!, name)
   return gloss === undefined ? [value] : [value, quantityOf(gloss, name) / leafBytes]
 }
