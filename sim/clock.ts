@@ -7,9 +7,15 @@ interface Timer extends Due {
   isCancelled: boolean
 }
 
+/** A step of a reactor, what it writes down, and what it pushes to others. */
+const turnsMin = 4
+/** Whoever slept goes on within an async function, which another one awaits, and so on. */
+const turnsAfterSleep = 20
+
 export class VirtualClock implements Clock {
   #nowMs: number
   #order = 0
+  #turns = turnsMin
   readonly #timers = new Heap<Timer>()
 
   constructor(startMs: number) {
@@ -35,7 +41,10 @@ export class VirtualClock implements Clock {
   async sleep(delayMs: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const cancel = this.after(delayMs, resolve)
+    const cancel = this.after(delayMs, () => {
+      this.stir(turnsAfterSleep)
+      resolve()
+    })
     signal.addEventListener(
       'abort',
       () => {
@@ -49,7 +58,10 @@ export class VirtualClock implements Clock {
 
   deadline(delayMs: number, parent?: AbortSignal): { readonly signal: AbortSignal; [Symbol.dispose](): void } {
     const controller = new AbortController()
-    const cancel = this.after(delayMs, () => controller.abort(new DeadlineError(delayMs)))
+    const cancel = this.after(delayMs, () => {
+      this.stir(turnsAfterSleep)
+      controller.abort(new DeadlineError(delayMs))
+    })
     const onParent = (): void => controller.abort(parent?.reason)
     if (parent?.aborted === true) onParent()
     parent?.addEventListener('abort', onParent, { once: true })
@@ -60,6 +72,18 @@ export class VirtualClock implements Clock {
         parent?.removeEventListener('abort', onParent)
       },
     }
+  }
+
+  /** What this event sets off goes through so many promises: whoever drives the clock lets them all run before the next. */
+  stir(turns: number): void {
+    if (turns > this.#turns) this.#turns = turns
+  }
+
+  /** One turn of the microtask queue passes. False when enough have: then the next jump begins with as few as there must be. */
+  turn(): boolean {
+    if (this.#turns-- > 0) return true
+    this.#turns = turnsMin
+    return false
   }
 
   /** When the next timer is due, or undefined when nothing waits. */

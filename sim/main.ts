@@ -1,89 +1,149 @@
 /**
- * `npm run -s sim -- …`: the model simulator from the command line.
+ * `npm run -s sim -- …`: the simulator from the command line.
  *
- *   model  [--scenario X] [--seeds N] [--from S] [--json]     many lives of the mesh, every invariant checked
- *   replay --seed S [--scenario X] [--until MS] [--focus N]   one life told, or one peer's part of it
- *   list | show X                                             the scenarios
+ *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--json] [--stop] [--no-shrink] [--signatures model|real]
+ *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
+ *   exhaust [--scenario X] [--seed S] [--pairs N] [--triples N] [--json]
+ *   mutants [--only NAME] [--seeds N] [--json]
+ *   list | show X
+ *
+ * X is a scenario, or several joined: crashes+lossy. T is virtual time: 1500ms, 12s, 2m, 1:05.220.
  */
 import { parseArgs } from 'node:util'
 
-import { check } from './checkers/index.ts'
-import { runSeeds } from './model/campaign.ts'
-import { World } from './model/world.ts'
-import { scenarioDefault, scenarios } from './scenarios/index.ts'
+import { exhaust } from './commands/exhaust.ts'
+import { model } from './commands/model.ts'
+import { mutants } from './commands/mutants.ts'
+import { replay } from './commands/replay.ts'
+import { parseFault, type InjectedFault } from './model/injected.ts'
+import { scenarioDefault, scenarioNamed, scenarios } from './scenarios/index.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    scenario: { type: 'string', default: scenarioDefault },
-    seeds: { type: 'string', default: '1000' },
-    from: { type: 'string', default: '1' },
-    seed: { type: 'string', default: '1' },
-    until: { type: 'string' },
-    focus: { type: 'string' },
-    json: { type: 'boolean', default: false },
-  },
-})
+class UsageError extends Error {}
 
-switch (positionals[0]) {
-  case 'model':
-    process.exitCode = await model(scenarioOf(values.scenario))
-    break
-  case 'replay':
-    process.exitCode = await replay(scenarioOf(values.scenario))
-    break
-  case 'list':
-    for (const { name, about } of Object.values(scenarios)) process.stdout.write(`${name.padEnd(10)} ${about}\n`)
-    break
-  case 'show':
-    process.stdout.write(`${JSON.stringify(scenarioOf(positionals[1] ?? values.scenario), null, 2)}\n`)
-    break
-  default:
-    process.stderr.write('usage: sim model|replay|list|show   (npm run -s sim -- model --seeds 1000)\n')
-    process.exitCode = 2
-}
+const usage = 'usage: sim model|replay|exhaust|mutants|list|show   (npm run -s sim -- model --seeds 1000)'
 
-async function model(scenario: Scenario): Promise<number> {
-  const { failures, ...report } = await runSeeds(scenario, whole(values.from), whole(values.seeds))
-  for (const { seed, violations } of failures) {
-    process.stderr.write(
-      `seed ${seed}:\n${violations.map(({ checker, what }) => `  ${checker}: ${what}`).join('\n')}\n`,
-    )
-    process.stderr.write(`  npm run -s sim -- replay --scenario ${scenario.name} --seed ${seed}\n`)
+async function main(args: string[]): Promise<number> {
+  const { positionals, values } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      scenario: { type: 'string' },
+      peers: { type: 'string' },
+      seeds: { type: 'string', default: '1000' },
+      from: { type: 'string', default: '1' },
+      seed: { type: 'string', default: '1' },
+      until: { type: 'string' },
+      focus: { type: 'string' },
+      'mischief-until': { type: 'string' },
+      jobs: { type: 'string' },
+      fault: { type: 'string', multiple: true, default: [] },
+      pairs: { type: 'string', default: '500' },
+      triples: { type: 'string', default: '500' },
+      only: { type: 'string' },
+      signatures: { type: 'string', default: 'model' },
+      stop: { type: 'boolean', default: false },
+      'no-shrink': { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const scenario = (fallback = scenarioDefault): Scenario => {
+    const named = found(values.scenario ?? fallback)
+    return values.peers === undefined ? named : { ...named, peers: whole(values.peers, 'peers') }
   }
-  if (values.json) process.stdout.write(`${JSON.stringify({ v: 1, scenario: scenario.name, ...report })}\n`)
-  else
-    process.stdout.write(
-      `${scenario.name}: ${report.seeds} seeds, ${report.violations} violations, ${report.seedsPerSecond} seeds/s\n`,
-    )
-  return report.violations === 0 ? 0 : 3
-}
-
-async function replay(scenario: Scenario): Promise<number> {
-  const world = new World(whole(values.seed), scenario, { keepTrace: true })
-  await world.run(values.until === undefined ? scenario.virtualMs : whole(values.until))
-  const focus = values.focus === undefined ? undefined : whole(values.focus)
-  for (const { atMs, peer, what } of world.trace ?? []) {
-    if (focus === undefined || peer === focus)
-      process.stdout.write(`${(atMs / 1000).toFixed(3).padStart(9)} s  peer ${String(peer).padStart(3)}  ${what}\n`)
+  const optional = <Value>(text: string | undefined, read: (text: string) => Value): Value | undefined =>
+    text === undefined ? undefined : read(text)
+  if (values.signatures !== 'model' && values.signatures !== 'real')
+    throw new UsageError(`signatures are model or real, not ${values.signatures}`)
+  const { json, signatures } = values
+  switch (positionals[0]) {
+    case 'model': {
+      const chosen = scenario()
+      // A life of thousands of peers is one life.
+      const seeds = args.includes('--seeds') || chosen.peers < 200 ? whole(values.seeds, 'seeds') : 1
+      return model({
+        scenario: chosen,
+        from: whole(values.from, 'from'),
+        seeds,
+        json,
+        stopAtFirst: values.stop,
+        shrink: !values['no-shrink'],
+        signatures,
+      })
+    }
+    case 'replay': {
+      const [mischiefUntilMs, jobsMax] = [
+        optional(values['mischief-until'], virtualMs),
+        optional(values.jobs, (text) => whole(text, 'jobs')),
+      ]
+      return replay({
+        scenario: scenario(),
+        seed: whole(values.seed, 'seed'),
+        untilMs: optional(values.until, virtualMs),
+        focus: optional(values.focus, (text) => whole(text.replace(/^peer-/, ''), 'focus')),
+        signatures,
+        faults: values.fault.map(faultOf),
+        ...(mischiefUntilMs === undefined ? {} : { mischiefUntilMs }),
+        ...(jobsMax === undefined ? {} : { jobsMax }),
+      })
+    }
+    case 'exhaust':
+      return exhaust({
+        scenario: scenario('single'),
+        seed: whole(values.seed, 'seed'),
+        pairs: whole(values.pairs, 'pairs'),
+        triples: whole(values.triples, 'triples'),
+        json,
+      })
+    case 'mutants':
+      return mutants({ only: values.only, seeds: whole(values.seeds, 'seeds'), json })
+    case 'list':
+      for (const { name, about } of Object.values(scenarios)) process.stdout.write(`${name.padEnd(10)} ${about}\n`)
+      return 0
+    case 'show':
+      process.stdout.write(`${JSON.stringify(found(positionals[1] ?? scenarioDefault), null, 2)}\n`)
+      return 0
+    default:
+      throw new UsageError(usage)
   }
-  const violations = values.until === undefined ? check(world) : []
-  for (const { checker, what } of violations) process.stdout.write(`VIOLATED  ${checker}: ${what}\n`)
-  process.stdout.write(`trace ${world.traceHash}\n`)
-  return violations.length === 0 ? 0 : 3
 }
 
-function scenarioOf(name: string): Scenario {
-  const scenario = Object.hasOwn(scenarios, name) ? scenarios[name] : undefined
+function found(name: string): Scenario {
+  const scenario = scenarioNamed(name)
   if (scenario !== undefined) return scenario
-  process.stderr.write(`error: ${name} is no scenario; there are ${Object.keys(scenarios).join(', ')}\n`)
-  process.exit(2)
+  throw new UsageError(`${name} is no scenario; there are ${Object.keys(scenarios).join(', ')}`)
 }
 
-function whole(text: string): number {
+function faultOf(text: string): InjectedFault {
+  const fault = parseFault(text)
+  if (fault !== undefined) return fault
+  throw new UsageError(`${text} is no fault: drop:12, double:12, delay:12, crash:2:before:40`)
+}
+
+function whole(text: string, what: string): number {
   const number = Number(text)
-  if (Number.isSafeInteger(number) && number >= 0) return number
-  process.stderr.write(`error: ${text} is not a whole number\n`)
-  process.exit(2)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(number)) return number
+  throw new UsageError(`--${what} is a whole number, not ${text}`)
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, '': 1 }
+
+/** Milliseconds of `1500ms`, `12s`, `2m`, `1:05.220`. */
+function virtualMs(text: string): number {
+  const clock = /^(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)$/.exec(text)
+  if (clock !== null)
+    return Math.round((Number(clock[1] ?? 0) * 3600 + Number(clock[2]) * 60 + Number(clock[3])) * 1000)
+  const plain = /^(\d+(?:\.\d+)?)(ms|s|m|)$/.exec(text)
+  if (plain !== null) return Math.round(Number(plain[1]) * unitMs[plain[2]!]!)
+  throw new UsageError(`${text} is no time: 1500ms, 12s, 2m, 1:05.220`)
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  const isUsage =
+    error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true
+  if (!isUsage) throw error
+  process.stderr.write(`error: ${(error as Error).message}\n`)
+  process.exitCode = 2
 }

@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 
-import { bidTopic, emptyBidFilter, bidBytesMax, judgeBid } from '../protocols/bid/index.ts'
+import { bidTopic, emptyBidFilter, bidBytesMax, judgeBid, openBid } from '../protocols/bid/index.ts'
 import { capabilityRules, runtimeAdvert } from '../protocols/capability/index.ts'
 import type { Notary } from '../protocols/negotiate/index.ts'
 import { createTransfer } from '../protocols/transfer/index.ts'
@@ -202,7 +202,8 @@ export async function createPeer(
       const connected = new Set(host.connections().map(({ peer }) => peer))
       const known = directory.known().filter(({ capability }) => capability.runtimes.length > 0)
       const reachable = known.filter(({ peer }) => connected.has(peer)).length
-      return terms === undefined ? null : explainNoMatch(terms, known, reachable, requester.state(job)?.attempts ?? 0)
+      const awards = requester.state(job)?.slots.reduce((sum, { epoch }) => sum + epoch, 0) ?? 0
+      return terms === undefined ? null : explainNoMatch(terms, known, reachable, awards)
     },
   })
   const errands = new OwnErrands({
@@ -298,11 +299,12 @@ export async function createPeer(
   let haveResumed = false
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   let filter = emptyBidFilter
+  const openHere = (envelope: Uint8Array) => openBid(signer, network, envelope)
   // The topic is never left: whoever leaves one is kept out of its mesh for a while, and we may be back in a second.
   host.gossip.subscribe(topic, {
     messageBytesMax: bidBytesMax,
     judge: (author, envelope) => {
-      const [next, judgement] = judgeBid(filter, { author, envelope, class: computeClass }, clock.nowMs(), notary)
+      const [next, judgement] = judgeBid(filter, { author, envelope, class: computeClass }, clock.nowMs(), openHere)
       filter = next
       if (judgement.bid !== undefined) accepted.set(envelope, judgement.bid)
       return judgement.verdict

@@ -4,8 +4,7 @@
  *
  * Pure: the caller brings the time. Holds a bounded memory of authors.
  */
-import { Fault, type PeerName, type Signed, type Signer, type Verdict } from '../wire/index.ts'
-import { openBid } from './codec.ts'
+import { Fault, type PeerName, type Signed, type Verdict } from '../wire/index.ts'
 import { bidWindowMs, bidsPerAuthorMax, type Bid } from './messages.ts'
 
 /** Difference of clocks that is tolerated, in milliseconds. */
@@ -27,11 +26,12 @@ export interface Judgement {
   readonly because?: string
 }
 
+/** `open` is `openBid` under this peer's network; it is handed in because it costs most, and a simulator opens one bid for hundreds. */
 export function judgeBid(
   state: BidFilterState,
   input: { author: PeerName; envelope: Uint8Array; class: string },
   nowMs: number,
-  context: { signer: Pick<Signer, 'verify'>; network: string },
+  open: (envelope: Uint8Array) => Signed<Bid>,
 ): readonly [BidFilterState, Judgement] {
   const window =
     nowMs < state.windowEndsMs ? state : { windowEndsMs: nowMs + bidWindowMs, counts: new Map<PeerName, number>() }
@@ -39,7 +39,7 @@ export function judgeBid(
   if (count >= bidsPerAuthorMax) return [window, { verdict: 'ignore', because: 'author over its rate' }]
   const next = window.counts.size < authorsMax || count > 0 ? counted(window, input.author, count + 1) : window
   try {
-    const bid = openBid(context.signer, context.network, input.envelope)
+    const bid = open(input.envelope)
     if (bid.by !== input.author) return [next, { verdict: 'reject', because: 'author is not the signer' }]
     if (bid.body.class !== input.class) return [next, { verdict: 'reject', because: 'wrong topic' }]
     if (bid.body.expiresMs <= nowMs) return [next, { verdict: 'ignore', because: 'expired' }]

@@ -16,6 +16,8 @@ export const commitType: StatementType = { name: 'commit', version: 1 }
 export const retransmitMs = 1_000
 /** A provider that does not accept within this is passed over: the "no-show". */
 export const acceptWithinMs = 4_000
+/** The same for each of several places that are committed together: the first to accept waits for the last. */
+export const gangAcceptWithinMs = 3_000
 /** A requester that does not commit within this loses the capacity it was promised. */
 export const commitWithinMs = 5_000
 /** Longest an offer may bind capacity that nobody pays for. */

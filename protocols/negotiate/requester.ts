@@ -1,10 +1,11 @@
 /**
  * The requester's half of one negotiation: one AWARD of one (job, slot, epoch) to one provider, until there is a lease or
- * there is none. Choosing whom to award is policy and happens elsewhere.
+ * there is none. When to commit is not decided here but by the gang that the place belongs to (gang.ts), be it of one;
+ * choosing whom to award is policy and happens elsewhere.
  *
  * Pure: the caller brings the time and carries out the effects.
  */
-import { equals, fromString } from 'uint8arrays'
+import { equals } from 'uint8arrays'
 
 import { Fault, sha256, type Effect, type PeerName, type Refusal, type Signed, type Step } from '../wire/index.ts'
 import { leaseIdOf, sealAward, sealCommit, type Notary } from './codec.ts'
@@ -12,6 +13,8 @@ import { isPlaceOf, retransmitMs, type Accept, type Award, type Lease, type Nego
 
 export type AwardState =
   | { readonly at: 'awarded'; readonly award: Signed<Award>; readonly sendAgainMs: number }
+  /** The provider's word is here; ours, the COMMIT, is withheld until every place of the gang is accepted. */
+  | { readonly at: 'accepted'; readonly award: Signed<Award>; readonly accept: Signed<Accept> }
   | { readonly at: 'leased'; readonly lease: Lease }
   | { readonly at: 'closed'; readonly award: Signed<Award>; readonly because: Refusal }
 
@@ -20,6 +23,7 @@ export type AwardInput =
   | { readonly is: 'wake' }
   | { readonly is: 'restarted' }
   | { readonly is: 'cancel' }
+  | { readonly is: 'commit' }
 
 export type AwardEvent =
   | { readonly happened: 'leased'; readonly lease: Lease }
@@ -48,7 +52,9 @@ export function awardWakeAtMs(state: AwardState): number | undefined {
 export function stepAward(notary: Notary, state: AwardState, input: AwardInput, nowMs: number): AwardStep {
   switch (state.at) {
     case 'awarded':
-      return fromAwarded(notary, state, input, nowMs)
+      return fromAwarded(state, input, nowMs)
+    case 'accepted':
+      return fromAccepted(notary, state, input, nowMs)
     case 'leased':
       return fromLeased(state, input)
     case 'closed':
@@ -60,29 +66,29 @@ export function stepAward(notary: Notary, state: AwardState, input: AwardInput, 
 
 type At<Where extends AwardState['at']> = Extract<AwardState, { at: Where }>
 
-function fromAwarded(notary: Notary, state: At<'awarded'>, input: AwardInput, nowMs: number): AwardStep {
-  const { provider } = state.award.body
+function fromAwarded(state: At<'awarded'>, input: AwardInput, nowMs: number): AwardStep {
+  const { provider, acceptByMs, issuedMs } = state.award.body
   switch (input.is) {
     case 'message':
       if (input.from !== provider) return unchanged(state)
-      if (input.message.say === 'accept') return onAccept(notary, state, input.message.accept, nowMs)
+      if (input.message.say === 'accept') return onAccept(state, input.message.accept, nowMs)
       if (input.message.say === 'refuse' && isPlaceOf(state.award.body, input.message.place))
         return close(state, input.message.refusal)
       return unchanged(state)
     case 'wake':
-      if (nowMs >= state.award.body.acceptByMs)
-        return close(state, { code: 'NO_ANSWER', facts: { waitedMs: nowMs - state.award.body.issuedMs } })
-      return nowMs >= state.sendAgainMs ? sendAgain(state, nowMs) : unchanged(state)
     case 'restarted':
-      return sendAgain(state, nowMs)
+      if (nowMs >= acceptByMs) return close(state, { code: 'NO_ANSWER', facts: { waitedMs: nowMs - issuedMs } })
+      return input.is === 'restarted' || nowMs >= state.sendAgainMs ? sendAgain(state, nowMs) : unchanged(state)
     case 'cancel':
       return close(state, { code: 'WITHDRAWN', facts: {} })
+    case 'commit':
+      return unchanged(state)
     default:
       return input satisfies never
   }
 }
 
-function onAccept(notary: Notary, state: At<'awarded'>, accept: Signed<Accept>, nowMs: number): AwardStep {
+function onAccept(state: At<'awarded'>, accept: Signed<Accept>, nowMs: number): AwardStep {
   const { award } = state
   if (accept.by !== award.body.provider)
     return blame(state, award.body.provider, 'SIGNER_UNEXPECTED', 'the ACCEPT is signed by another peer')
@@ -92,22 +98,51 @@ function onAccept(notary: Notary, state: At<'awarded'>, accept: Signed<Accept>, 
   }
   if (nowMs >= award.body.acceptByMs)
     return close(state, { code: 'ACCEPT_LATE', facts: { lateMs: nowMs - award.body.acceptByMs } })
-  const commit = sealCommit(notary, { lease: accept.body.lease, accept: sha256(accept.envelope), issuedMs: nowMs })
+  return [
+    { at: 'accepted', award, accept },
+    [{ do: 'record', statement: { kind: 'accept', by: accept.by, envelope: accept.envelope } }, { do: 'save' }],
+  ]
+}
+
+/** Nothing is waited for here: the gang has the deadline. */
+function fromAccepted(notary: Notary, state: At<'accepted'>, input: AwardInput, nowMs: number): AwardStep {
+  const { provider } = state.award.body
+  switch (input.is) {
+    case 'message':
+      if (input.from !== provider) return unchanged(state)
+      if (input.message.say === 'accept') return onSecondAccept(state, state, input.message.accept)
+      // Its word has run out, or it has lost it: there is nothing left to commit to.
+      if (input.message.say === 'refuse' && isPlaceOf(state.award.body, input.message.place))
+        return close(state, input.message.refusal)
+      return unchanged(state)
+    case 'cancel':
+      return close(state, { code: 'WITHDRAWN', facts: {} })
+    case 'commit':
+      return commit(notary, state, nowMs)
+    case 'wake':
+    case 'restarted':
+      return unchanged(state)
+    default:
+      return input satisfies never
+  }
+}
+
+function commit(notary: Notary, { award, accept }: At<'accepted'>, nowMs: number): AwardStep {
+  const said = sealCommit(notary, { lease: accept.body.lease, accept: sha256(accept.envelope), issuedMs: nowMs })
   const lease: Lease = {
     id: leaseIdOf(award.envelope),
     requester: award.by,
     provider: award.body.provider,
     award,
     accept,
-    commit,
+    commit: said,
   }
   return [
     { at: 'leased', lease },
     [
-      { do: 'record', statement: { kind: 'accept', by: accept.by, envelope: accept.envelope } },
-      { do: 'record', statement: { kind: 'commit', by: commit.by, envelope: commit.envelope } },
+      { do: 'record', statement: { kind: 'commit', by: said.by, envelope: said.envelope } },
       { do: 'save' },
-      { do: 'send', to: lease.provider, message: { say: 'commit', commit } },
+      { do: 'send', to: lease.provider, message: { say: 'commit', commit: said } },
       { do: 'tell', event: { happened: 'leased', lease } },
     ],
   ]
@@ -122,10 +157,20 @@ function fromLeased(state: At<'leased'>, input: AwardInput): AwardStep {
   if (equals(input.message.accept.envelope, lease.accept.envelope)) {
     return [state, [{ do: 'send', to: lease.provider, message: { say: 'commit', commit: lease.commit } }]]
   }
-  if (!equals(input.message.accept.body.lease, fromString(lease.id, 'hex'))) return unchanged(state)
-  if (input.message.accept.by !== lease.provider)
-    return blame(state, lease.provider, 'SIGNER_UNEXPECTED', 'the ACCEPT is signed by another peer')
-  return blame(state, lease.provider, 'EQUIVOCATION', 'two different ACCEPTs of one award')
+  return onSecondAccept(state, lease, input.message.accept)
+}
+
+/** Two ACCEPTs of one award prove themselves; one that another peer signed proves nothing. */
+function onSecondAccept(
+  state: AwardState,
+  ours: { readonly award: Signed<Award>; readonly accept: Signed<Accept> },
+  accept: Signed<Accept>,
+): AwardStep {
+  const { provider } = ours.award.body
+  if (equals(accept.envelope, ours.accept.envelope)) return unchanged(state)
+  if (!equals(accept.body.lease, ours.accept.body.lease)) return unchanged(state)
+  if (accept.by !== provider) return blame(state, provider, 'SIGNER_UNEXPECTED', 'the ACCEPT is signed by another peer')
+  return blame(state, provider, 'EQUIVOCATION', 'two different ACCEPTs of one award')
 }
 
 /** Final. A provider that still accepts is told that the place is gone, so that it frees the capacity at once. */
@@ -137,7 +182,7 @@ function fromClosed(state: At<'closed'>, input: AwardInput): AwardStep {
   return [state, [{ do: 'send', to: provider, message: { say: 'refuse', place: { job, slot, epoch }, refusal } }]]
 }
 
-function close(state: At<'awarded'>, because: Refusal): AwardStep {
+function close(state: At<'awarded'> | At<'accepted'>, because: Refusal): AwardStep {
   const { provider, job, slot, epoch } = state.award.body
   const effects: AwardEffect[] = [
     { do: 'save' },

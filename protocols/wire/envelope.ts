@@ -4,14 +4,11 @@
  * Under the signature are the domain (one per message type, with the network's id, so that a statement made on one network
  * or as one kind of message is nothing on another), the payload type and the payload.
  */
-import { create, toBinary } from '@bufbuild/protobuf'
-import { varint } from 'multiformats'
-import { concat, equals, fromString } from 'uint8arrays'
+import { equals, fromString } from 'uint8arrays'
 
+import { decodeEnvelope, encodeEnvelope, lengthBytes, writeLength } from './envelope-form.ts'
 import { Fault } from './fault.ts'
-import { parseMessage } from './message.ts'
 import { decodePublicKey, encodePublicKey, peerNameOf, type PeerName } from './peer.ts'
-import { EnvelopeSchema, type Envelope } from './wire_pb.ts'
 
 /** What is signed: a name such as `offer` and the version of its meaning. */
 export interface StatementType {
@@ -47,28 +44,23 @@ export function domainOf(type: StatementType, network: string): string {
 }
 
 /** The bytes that the signature covers (RFC 0002, "Signature Production and Verification"). */
-export function signedBytes(domain: string, payloadType: Uint8Array, payload: Uint8Array): Uint8Array {
-  const parts = [fromString(domain), payloadType, payload]
-  return concat(
-    parts.flatMap((part) => [
-      varint.encodeTo(part.byteLength, new Uint8Array(varint.encodingLength(part.byteLength))),
-      part,
-    ]),
-  )
+export function signedBytes(domain: Uint8Array, payloadType: Uint8Array, payload: Uint8Array): Uint8Array {
+  const parts = [domain, payloadType, payload]
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + lengthBytes(part.byteLength) + part.byteLength, 0))
+  let at = 0
+  for (const part of parts) {
+    at = writeLength(bytes, at, part.byteLength)
+    bytes.set(part, at)
+    at += part.byteLength
+  }
+  return bytes
 }
 
 /** Signs `payload` and returns the envelope's bytes: keep these, never make them again. */
 export function sealEnvelope(signer: Signer, network: string, type: StatementType, payload: Uint8Array): Uint8Array {
-  const payloadType = fromString(payloadTypeOf(type))
-  return toBinary(
-    EnvelopeSchema,
-    create(EnvelopeSchema, {
-      publicKey: encodePublicKey(signer.publicKey),
-      payloadType,
-      payload,
-      signature: signer.sign(signedBytes(domainOf(type, network), payloadType, payload)),
-    }),
-  )
+  const { payloadType, domain } = labelsOf(type, network)
+  const signature = signer.sign(signedBytes(domain, payloadType, payload))
+  return encodeEnvelope({ publicKey: encodePublicKey(signer.publicKey), payloadType, payload, signature })
 }
 
 /**
@@ -81,27 +73,36 @@ export function openEnvelope(
   type: StatementType,
   bytes: Uint8Array,
 ): Signed<Uint8Array> {
-  const envelope = parseEnvelope(bytes)
-  const expected = fromString(payloadTypeOf(type))
-  if (!equals(envelope.payloadType, expected)) {
+  const { publicKey: encodedKey, payloadType, payload, signature } = decodeEnvelope(bytes)
+  const labels = labelsOf(type, network)
+  if (!equals(payloadType, labels.payloadType)) {
     throw new Fault('FIELD_INVALID', 'the envelope holds another type of statement', { expected: payloadTypeOf(type) })
   }
-  const publicKey = decodePublicKey(envelope.publicKey)
-  const message = signedBytes(domainOf(type, network), envelope.payloadType, envelope.payload)
-  if (envelope.signature.byteLength !== signatureBytes || !signer.verify(publicKey, message, envelope.signature)) {
+  const publicKey = decodePublicKey(encodedKey)
+  const message = signedBytes(labels.domain, payloadType, payload)
+  if (signature.byteLength !== signatureBytes || !signer.verify(publicKey, message, signature)) {
     throw new Fault('SIGNATURE_INVALID', 'the signature does not fit the statement', { type: type.name, network })
   }
-  return { by: peerNameOf(publicKey), body: envelope.payload, envelope: bytes }
+  return { by: peerNameOf(publicKey), body: payload, envelope: bytes }
 }
 
-/**
- * An envelope has one form: its four fields, in order, nothing else. Statements are named by the hash of their envelope, so a
- * second spelling of the same statement would pass for a second statement, and an honest peer for an equivocator.
- */
-function parseEnvelope(bytes: Uint8Array): Envelope {
-  const envelope = parseMessage(EnvelopeSchema, bytes)
-  const { publicKey, payloadType, payload, signature } = envelope
-  const canonical = toBinary(EnvelopeSchema, create(EnvelopeSchema, { publicKey, payloadType, payload, signature }))
-  if (!equals(canonical, bytes)) throw new Fault('FRAME_MALFORMED', 'the envelope is not in its one form')
-  return envelope
+interface Labels {
+  readonly payloadType: Uint8Array
+  readonly domain: Uint8Array
 }
+
+/** The labels as bytes, made once: types are constants of the protocols, and a process is on one network or a few. */
+const labels = new WeakMap<StatementType, Map<string, Labels>>()
+
+function labelsOf(type: StatementType, network: string): Labels {
+  let ofType = labels.get(type)
+  if (ofType === undefined) labels.set(type, (ofType = new Map<string, Labels>()))
+  let made = ofType.get(network)
+  if (made === undefined) {
+    made = { payloadType: fromString(payloadTypeOf(type)), domain: fromString(domainOf(type, network)) }
+    if (ofType.size < networksMax) ofType.set(network, made)
+  }
+  return made
+}
+
+const networksMax = 64

@@ -4,8 +4,10 @@
  */
 import { base58btc } from 'multiformats/bases/base58'
 import * as Digest from 'multiformats/hashes/digest'
+import { toString } from 'uint8arrays'
 
 import { Fault } from './fault.ts'
+import { Memo } from './memo.ts'
 
 /** For example `12D3KooWD3bfmNbuuuVCYwkjnFt3ukm3qaB3hDED3peHHXawvRAi`. */
 export type PeerName = string
@@ -15,6 +17,8 @@ export const publicKeyBytes = 32
 const keyPrefix = Uint8Array.of(0x08, 0x01, 0x12, 0x20)
 const identityCode = 0x00
 const nameCharsMax = 64
+/** Names remembered: some 200 bytes each. */
+const namesMax = 8_192
 
 export function encodePublicKey(publicKey: Uint8Array): Uint8Array {
   if (publicKey.byteLength !== publicKeyBytes) throw new RangeError('an Ed25519 public key has 32 bytes')
@@ -33,17 +37,30 @@ export function decodePublicKey(encoded: Uint8Array): Uint8Array {
   return encoded.slice(keyPrefix.byteLength)
 }
 
+/** Names in the one direction and in the other: base58 is a division of long numbers, and every statement names its signer. */
+const names = new Memo<string, PeerName>(namesMax)
+const keys = new Memo<PeerName, Uint8Array>(namesMax)
+
 export function peerNameOf(publicKey: Uint8Array): PeerName {
-  return base58btc.baseEncode(Digest.create(identityCode, encodePublicKey(publicKey)).bytes)
+  const key = toString(publicKey, 'hex')
+  const known = names.get(key)
+  if (known !== undefined) return known
+  const name = base58btc.baseEncode(Digest.create(identityCode, encodePublicKey(publicKey)).bytes)
+  names.set(key, name)
+  return name
 }
 
 /** The public key inside a name. Throws Fault FIELD_INVALID when the text is not the name of an Ed25519 key. */
 export function publicKeyOf(name: PeerName): Uint8Array {
+  const known = keys.get(name)
+  if (known !== undefined) return known.slice()
   if (name.length > nameCharsMax) throw new Fault('FIELD_INVALID', 'the peer id is too long', { chars: name.length })
   try {
     const digest = Digest.decode(base58btc.baseDecode(name))
     if (digest.code !== identityCode) throw new Fault('FIELD_INVALID', 'the peer id is not of an Ed25519 key')
-    return decodePublicKey(digest.digest)
+    const key = decodePublicKey(digest.digest)
+    keys.set(name, key.slice())
+    return key
   } catch (error) {
     if (error instanceof Fault) throw error
     throw new Fault('FIELD_INVALID', 'the peer id is not base58btc', { name: name.slice(0, nameCharsMax) })

@@ -1,21 +1,60 @@
+import type { Carry } from '../../src/market/carry.ts'
+import type { ModelPeer } from '../model/peer.ts'
 import type { World } from '../model/world.ts'
 import type { Checker, Violation } from './checker.ts'
+import { creditsEqualDebits } from './credits-equal-debits.ts'
+import { durableBeforeSaid } from './durable-before-said.ts'
 import { everyJobEndsOnce } from './every-job-ends-once.ts'
-import { honestIsNotBlamed } from './honest-is-not-blamed.ts'
+import { exposureCapped } from './exposure-capped.ts'
+import { finalInTime } from './final-in-time.ts'
+import { gangsAreWhole } from './gangs-are-whole.ts'
+import { honestAreNotBanned } from './honest-are-not-banned.ts'
+import { noReceiptLost } from './no-receipt-lost.ts'
+import { noneCountedTwice } from './none-counted-twice.ts'
+import { nobodyOverpays } from './nobody-overpays.ts'
 import { nothingLeaks } from './nothing-leaks.ts'
+import { oldEpochsAreFenced } from './old-epochs-are-fenced.ts'
 import { oneLeaseAPlace } from './one-lease-a-place.ts'
-import { receiptsAgree } from './receipts-agree.ts'
+import { recordsAreTrue } from './records-are-true.ts'
+import { statementsHold } from './statements-hold.ts'
 
 export type { Violation } from './checker.ts'
 
-const checkers: Readonly<Record<string, Checker>> = {
-  'every-job-ends-once': everyJobEndsOnce,
-  'one-lease-a-place': oneLeaseAPlace,
-  'receipts-agree': receiptsAgree,
-  'nothing-leaks': nothingLeaks,
-  'honest-is-not-blamed': honestIsNotBlamed,
+/** Three more are judged by the world itself as it goes: `sequence-never-falls`, `bids-are-filtered`, `capacity-is-kept`. */
+export const checkers: readonly Checker[] = [
+  durableBeforeSaid,
+  everyJobEndsOnce,
+  oneLeaseAPlace,
+  gangsAreWhole,
+  oldEpochsAreFenced,
+  noReceiptLost,
+  noneCountedTwice,
+  creditsEqualDebits,
+  exposureCapped,
+  nobodyOverpays,
+  statementsHold,
+  recordsAreTrue,
+  nothingLeaks,
+  finalInTime,
+  honestAreNotBanned,
+]
+
+const onSaid = checkers.filter((checker) => checker.onSaid !== undefined)
+
+/** Asked for every message of an honest peer, before it leaves. */
+export function checkSaid(peer: ModelPeer, carry: Carry): Omit<Violation, 'atMs'> | undefined {
+  for (const checker of onSaid) {
+    const what = checker.onSaid!(peer, carry)
+    if (what !== undefined) return { checker: checker.name, what }
+  }
+  return undefined
 }
 
+/** All that is wrong with a life that is over. */
 export function check(world: World): Violation[] {
-  return Object.entries(checkers).flatMap(([checker, run]) => run(world).map((what) => ({ checker, what })))
+  const atMs = world.elapsedMs
+  const found = checkers.flatMap(
+    ({ name, atEnd }) => atEnd?.(world).map((what) => ({ checker: name, what, atMs })) ?? [],
+  )
+  return [...world.violations, ...found]
 }

@@ -8,47 +8,61 @@ import {
 } from '../../protocols/receipt/index.ts'
 import type { Signed } from '../../protocols/wire/index.ts'
 import type { ModelPeer } from '../model/peer.ts'
+import type { World } from '../model/world.ts'
 
 export interface Books {
   readonly awards: ReadonlyMap<string, Signed<Award>>
-  readonly commits: ReadonlySet<string>
   /** By lease, in the order in which they were written. */
   readonly receipts: ReadonlyMap<string, readonly Signed<Receipt>[]>
   readonly countersignatures: ReadonlyMap<string, readonly Signed<Countersignature>[]>
 }
 
+export type Side = 'job' | 'lease'
+
 /** Opened once a disk: several checkers look into the same books, and opening them costs more than looking. */
-const opened = new WeakMap<ModelPeer['disk'], Map<string, Books>>()
+const opened = new WeakMap<ModelPeer['disk'], Map<Side, Books>>()
 
 /** The statements on a peer's disk, as requester (`job`) or as provider (`lease`). Asked for when the life is over. */
-export function booksOf(peer: ModelPeer, side: 'job' | 'lease'): Books {
-  const known = opened.get(peer.disk) ?? new Map<string, Books>()
-  opened.set(peer.disk, known)
-  const books = known.get(side) ?? read(peer, side)
-  known.set(side, books)
+export function booksOf(world: World, peer: ModelPeer, side: Side): Books {
+  let known = opened.get(peer.disk)
+  if (known === undefined) opened.set(peer.disk, (known = new Map<Side, Books>()))
+  let books = known.get(side)
+  if (books === undefined) known.set(side, (books = read(world, peer, side)))
   return books
 }
 
-function read(peer: ModelPeer, side: 'job' | 'lease'): Books {
+function read(world: World, peer: ModelPeer, side: Side): Books {
   const awards = new Map<string, Signed<Award>>()
-  const commits = new Set<string>()
   const receipts = new Map<string, Signed<Receipt>[]>()
   const countersignatures = new Map<string, Signed<Countersignature>[]>()
-  const add = <Item>(map: Map<string, Item[]>, lease: string, item: Item): void =>
-    void map.set(lease, [...(map.get(lease) ?? []), item])
+  const add = <Item>(map: Map<string, Item[]>, lease: string, item: Item): void => {
+    const items = map.get(lease)
+    if (items === undefined) map.set(lease, [item])
+    else items.push(item)
+  }
+  const { notary } = peer.plan
   for (const { machine, statement } of peer.disk.statements) {
-    if (!machine.startsWith(`${side}/`)) continue
+    if (!machine.startsWith(side)) continue
     const { kind, envelope } = statement
-    if (kind === 'award') awards.set(leaseIdOf(envelope), openAward(peer.notary, envelope))
-    if (kind === 'commit') commits.add(Buffer.from(envelope).toString('base64'))
-    if (kind === 'receipt') {
-      const receipt = openReceipt(peer.notary, envelope)
+    if (kind === 'award') {
+      awards.set(leaseIdOf(envelope), (world.said.get(envelope) as Signed<Award>) ?? openAward(notary, envelope))
+    } else if (kind === 'receipt') {
+      const receipt = (world.said.get(envelope) as Signed<Receipt>) ?? openReceipt(notary, envelope)
       add(receipts, receipt.body.lease, receipt)
-    }
-    if (kind === 'countersignature') {
-      const signed = openCountersignature(peer.notary, envelope)
+    } else if (kind === 'countersignature') {
+      const signed = (world.said.get(envelope) as Signed<Countersignature>) ?? openCountersignature(notary, envelope)
       add(countersignatures, signed.body.lease, signed)
     }
   }
-  return { awards, commits, receipts, countersignatures }
+  return { awards, receipts, countersignatures }
+}
+
+/** The largest amount of a lease for which there is a countersignature here: what these books say is owed or earned. */
+export function bothSigned(books: Books, lease: string): { readonly sequence: number; readonly amountMicro: number } {
+  const signed = new Set((books.countersignatures.get(lease) ?? []).map(({ body }) => body.sequence))
+  let best = { sequence: 0, amountMicro: 0 }
+  for (const { body } of books.receipts.get(lease) ?? []) {
+    if (signed.has(body.sequence) && body.sequence > best.sequence) best = body
+  }
+  return best
 }

@@ -2,6 +2,9 @@
 import type { Clock, Deadline } from '../../src/environment.ts'
 import type { VirtualClock } from '../clock.ts'
 
+/** Whoever slept goes on within an async function, which another one awaits, and so on. */
+const turnsAfterSleep = 20
+
 export class LifeClock implements Clock {
   readonly #world: VirtualClock
   /** How far this peer's clock is ahead of the world's, in milliseconds. */
@@ -36,7 +39,20 @@ export class LifeClock implements Clock {
   }
 
   async sleep(delayMs: number, signal: AbortSignal): Promise<void> {
-    return this.#world.sleep(delayMs, signal)
+    signal.throwIfAborted()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onAbort = (): void => {
+      cancel()
+      this.#world.stir(turnsAfterSleep)
+      reject(signal.reason as Error)
+    }
+    const cancel = this.after(delayMs, () => {
+      signal.removeEventListener('abort', onAbort)
+      this.#world.stir(turnsAfterSleep)
+      resolve()
+    })
+    signal.addEventListener('abort', onAbort, { once: true })
+    return promise
   }
 
   deadline(delayMs: number, parent?: AbortSignal): Deadline {

@@ -1,244 +1,307 @@
 /**
- * One peer of the model: the desks, machines and codecs of production, on a virtual clock, with a disk, a network and errands that
- * the world controls. A crash takes its memory; what its disk has stays.
+ * One peer of the model: the desks, machines, codecs and policies of production, on a virtual clock, with a disk, a network and
+ * errands that the world controls. A crash takes its memory; what its disk has stays.
  */
-import { emptyBidFilter, judgeBid, type Bid } from '../../protocols/bid/index.ts'
+import { bidBytesMax, bidTopic, emptyBidFilter, judgeBid, type Bid } from '../../protocols/bid/index.ts'
 import type { Notary } from '../../protocols/negotiate/index.ts'
-import type { Fault, PeerName, Signed, Statement } from '../../protocols/wire/index.ts'
+import { Fault, type Gossip, type PeerName, type Signed, type Verdict } from '../../protocols/wire/index.ts'
+import { Directory } from '../../src/discovery/directory.ts'
+import { Publisher } from '../../src/discovery/publisher.ts'
 import { silentLog } from '../../src/environment.ts'
+import { memorySequenceFloors } from '../../src/host/sequence-floors.ts'
 import type { Carry } from '../../src/market/carry.ts'
 import type { JobEvent } from '../../src/market/job-events.ts'
 import type { JobState } from '../../src/market/job-state.ts'
 import type { LeaseEvent, LeaseState } from '../../src/market/lease-machine.ts'
-import { ProviderDesk, type Workshop } from '../../src/market/provider-desk.ts'
-import type { JournalEntry } from '../../src/market/reactor.ts'
-import { RequesterDesk, type JobErrands } from '../../src/market/requester-desk.ts'
+import type { Lending } from '../../src/market/offer-policy.ts'
+import { ProviderDesk } from '../../src/market/provider-desk.ts'
+import { RequesterDesk } from '../../src/market/requester-desk.ts'
+import { decodeCarry, takeCarry } from '../../src/node/routes.ts'
+import { standingOf, type Seen } from '../../src/reputation/standing.ts'
 import type { SeededRandom } from '../random.ts'
+import type { Member, Shelf } from './bulletin.ts'
+import { Disk, DiskJournal } from './disk.ts'
+import { modelErrands, modelWorkshop } from './errands.ts'
 import { LifeClock } from './life.ts'
-import { emptyOrder, plainExit } from './stand-ins.ts'
+import { PoisonedAnswers } from './poison.ts'
+import { factsOf } from './stand-ins.ts'
+import { Dishonesty, type Parcel, type Vice } from './vices.ts'
 import type { World } from './world.ts'
-
-/** How a peer may be dishonest. Each is tried against honest others. */
-export type Vice = 'over-meter' | 'withhold-result' | 'no-countersign' | 'replay'
-
-/** What survives a crash. */
-export class Disk {
-  readonly states = new Map<string, { readonly kind: 'job' | 'lease'; readonly state: unknown }>()
-  readonly statements: { readonly machine: string; readonly statement: Statement }[] = []
-  isFull = false
-
-  write(entry: JournalEntry): void {
-    if (entry.state !== null) this.states.set(`${entry.kind}/${entry.id}`, { kind: entry.kind, state: entry.state })
-    for (const statement of entry.statements) this.statements.push({ machine: `${entry.kind}/${entry.id}`, statement })
-  }
-}
 
 export interface Told<Event> {
   readonly atMs: number
   readonly event: Event
 }
 
-export class ModelPeer {
+export interface PeerPlan {
   readonly number: number
   readonly notary: Notary
   readonly vice: Vice | null
+  readonly random: SeededRandom
+  readonly skewMs: number
+  /** Null: it only asks. */
+  readonly lending: Lending | null
+  /** Class of the bids that it hears. */
+  readonly class: string
+}
+
+const nobodySeen: Seen = { success: 0, refused: 0, fault: 0, noShow: 0 }
+
+export class ModelPeer implements Member {
+  readonly plan: PeerPlan
   readonly disk = new Disk()
+  readonly shelf: Shelf = { values: new Map(), adverts: new Map(), floors: memorySequenceFloors() }
+  readonly dishonesty: Dishonesty | null
   readonly jobEvents = new Map<string, Told<JobEvent>[]>()
   readonly leaseEvents: Told<LeaseEvent>[] = []
   readonly blamed: { readonly peer: PeerName; readonly fault: Fault }[] = []
+  /** How long it hung, in all. */
+  frozenMs = 0
   requester!: RequesterDesk
   provider!: ProviderDesk
+  directory!: Directory
   #life!: LifeClock
+  #journal!: DiskJournal
+  #gossip!: Gossip
   readonly #world: World
-  readonly #random: SeededRandom
-  readonly #heard: Carry[] = []
+  readonly #poison: PoisonedAnswers | null
+  /** A bid of another that was heard. */
+  #cried: Uint8Array | undefined
 
-  constructor(world: World, number: number, notary: Notary, vice: Vice | null, random: SeededRandom, skewMs: number) {
+  constructor(world: World, plan: PeerPlan) {
     this.#world = world
-    this.number = number
-    this.notary = notary
-    this.vice = vice
-    this.#random = random
-    this.#boot(skewMs)
+    this.plan = plan
+    const { vice, notary, random } = plan
+    const others = (): PeerName[] => world.peers.filter((peer) => peer !== this).map(({ name }) => name)
+    this.dishonesty = vice === null ? null : new Dishonesty(vice, notary, random, others)
+    this.#poison = vice === 'poison' ? new PoisonedAnswers(notary, random, others) : null
+    world.dht.join(this)
+  }
+
+  get number(): number {
+    return this.plan.number
   }
 
   get name(): PeerName {
-    return this.notary.signer.peer
+    return this.plan.notary.signer.peer
+  }
+
+  get vice(): Vice | null {
+    return this.plan.vice
   }
 
   get isUp(): boolean {
     return !this.#life.isOver
   }
 
+  get nowMs(): number {
+    return this.#life.nowMs()
+  }
+
+  /** The first life begins. */
+  start(): void {
+    this.#boot(this.plan.skewMs)
+  }
+
   crash(): void {
+    if (this.#life.isOver) return
     this.#life.isOver = true
-    this.#world.note(this.number, 'crash')
+    this.#journal.crash()
+    this.#note('crash')
   }
 
   restart(): void {
-    const { skewMs } = this.#life
-    this.#boot(skewMs)
-    this.#world.note(this.number, 'restart')
-    for (const { kind, state } of Array.from(this.disk.states.values())) {
+    if (!this.#life.isOver) return
+    this.#boot(this.#life.skewMs)
+    this.#note('restart')
+    for (const { kind, state, final } of Array.from(this.disk.states.values())) {
+      if (final) continue
       if (kind === 'job') this.requester.resume(state as JobState)
-      else this.provider.resume(state as LeaseState)
+      else if (kind === 'lease') this.provider.resume(state as LeaseState)
     }
   }
 
   freeze(forMs: number): void {
     this.#life.frozenUntilMs = this.#world.clock.nowMs() + forMs
-    this.#world.note(this.number, `freeze ${forMs}`)
+    this.frozenMs += forMs
+    this.#note('freeze', forMs)
   }
 
   jumpClock(byMs: number): void {
     this.#life.skewMs += byMs
-    this.#world.note(this.number, `clock ${byMs}`)
+    this.#note('clock', byMs)
   }
 
-  hear(author: PeerName, envelope: Uint8Array): void {
-    this.#life.live(() => {
-      const bid = this.#world.judged(envelope, () => this.#judge(author, envelope))
-      if (bid !== undefined && bid.body.expiresMs > this.#life.nowMs()) this.provider.onBid(bid)
-    })
-  }
-
+  /** A frame of an honest peer: what came out of its desk. The codecs are tried with the frames of the dishonest. */
   receive(from: PeerName, carry: Carry): void {
     this.#life.live(() => {
-      this.#world.note(this.number, `${carry.message.say} from ${this.#world.numberOf(from)}`)
-      this.#dispatch(from, carry)
+      this.#note(carry.message.say, this.#world.numberOf(from))
+      this.dishonesty?.hear(carry)
+      takeCarry(this, from, carry, (answer) => this.#send(from, answer))
     })
   }
 
-  #dispatch(from: PeerName, carry: Carry): void {
-    if (this.vice === 'replay' && this.#heard.length < heardMax) this.#heard.push(carry)
-    switch (carry.protocol) {
-      case 'negotiate':
-        this.provider.onNegotiation(from, carry.message)
-        return this.requester.onNegotiation(from, carry.message)
-      case 'execute': {
-        const { message } = carry
-        const isKnown = this.provider.onExecution(from, message) || this.requester.onExecution(from, message)
-        if (!isKnown && message.say !== 'unknown')
-          this.#send(from, { protocol: 'execute', message: { lease: message.lease, say: 'unknown' } })
-        return
+  /** A frame of a dishonest peer, as bytes. */
+  receiveBytes(from: PeerName, { protocol, frame }: Parcel): void {
+    this.#life.live(() => {
+      try {
+        this.receive(from, decodeCarry(this.plan.notary, protocol, frame))
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error
+        this.#note(`fault ${error.code}`, this.#world.numberOf(from))
+        this.#onFault(from, error)
       }
-      case 'receipt':
-        this.provider.onBilling(from, carry.message)
-        return this.requester.onBilling(from, carry.message)
-      default:
-        return carry satisfies never
-    }
+    })
+  }
+
+  answerGet(key: string, value: Uint8Array | undefined): Uint8Array | undefined {
+    return this.#poison === null ? value : this.#poison.get(key, value, this.#life.nowMs())
+  }
+
+  answerFind(_name: string, providers: readonly PeerName[]): readonly PeerName[] {
+    return this.#poison === null ? providers : this.#poison.find(providers)
+  }
+
+  standing(of: PeerName): number {
+    return standingOf(this.disk.seen.get(of))
   }
 
   #boot(skewMs: number): void {
-    const life = new LifeClock(this.#world.clock, skewMs)
+    const { notary, random, lending, number } = this.plan
+    const world = this.#world
+    const life = new LifeClock(world.clock, skewMs)
     this.#life = life
-    const random = this.#random
+    this.#journal = new DiskJournal(this.disk, life, random, (when) => world.onEffect(this, when))
+    this.#gossip = world.gossip.portOf(number, this.name, (run) => life.live(run))
+    const bulletin = world.dht.portOf(this, life)
+    this.directory = new Directory({
+      bulletin,
+      signer: notary.signer,
+      network: notary.network,
+      clock: life,
+      log: silentLog,
+      floor: {
+        raise: async (key, sequence, hash) => {
+          const accepted = this.disk.floors.accepts(key, sequence, hash)
+          if (accepted) world.onAccepted(this, key, sequence)
+          return accepted
+        },
+      },
+    })
     const shared = {
-      notary: this.notary,
+      notary,
       clock: life,
       random,
       log: silentLog,
-      journal: { commit: async (entry: JournalEntry) => this.#commit(life, entry) },
+      journal: this.#journal,
       send: (to: PeerName, carry: Carry) => {
         if (!life.isOver) this.#send(to, carry)
       },
-      onFault: (peer: PeerName, fault: Fault) => void this.blamed.push({ peer, fault }),
+      onFault: (peer: PeerName, fault: Fault) => this.#onFault(peer, fault),
     }
     this.provider = new ProviderDesk({
       ...shared,
-      workshop: this.#workshop(life),
-      onEvent: (event) => {
-        this.leaseEvents.push({ atMs: this.#world.clock.nowMs(), event })
-        this.#world.note(this.number, `lease ${event.stage}`)
+      workshop: modelWorkshop(life, random, {
+        meterFactor: this.dishonesty?.meterFactor ?? 1,
+        onRunning: (leases) => world.onRunning(this, leases),
+      }),
+      onEvent: (event, state) => {
+        if (life.isOver) return
+        this.leaseEvents.push({ atMs: world.elapsedMs, event })
+        this.#note(`lease ${event.stage}`)
+        if (event.stage === 'ended')
+          this.#see(state.hold.requester, event.ending.outcome === 'paid' ? 'success' : 'noShow')
       },
     })
-    this.provider.lend(this.#world.lendingOf(this.number))
+    this.provider.lend(lending)
     this.requester = new RequesterDesk({
       ...shared,
-      standing: { of: () => 0.5 },
-      errands: this.#errands(life),
+      standing: { of: (peer) => this.standing(peer) },
+      errands: modelErrands(life, random, (topic, bid) => this.#announce(topic, bid)),
       refusalOf: (error) => ({ code: 'FAILED', facts: { reason: String(error) } }),
       onEvent: (job, event) => {
-        if (life.isOver) return
-        const told = this.jobEvents.get(job) ?? []
-        told.push({ atMs: this.#world.clock.nowMs(), event })
-        this.jobEvents.set(job, told)
-        this.#world.note(this.number, `job ${event.stage}`)
+        if (!life.isOver) this.#onJob(job, event)
+      },
+    })
+    this.#hearBids(life)
+    if (lending === null) return
+    const publisher = new Publisher({
+      bulletin,
+      signer: notary.signer,
+      network: notary.network,
+      clock: life,
+      log: silentLog,
+      nextSequence: async () => {
+        const sequence = Math.max(life.nowMs(), this.disk.sequence + 1)
+        this.disk.sequence = sequence
+        return sequence
+      },
+    })
+    publisher.publish(factsOf(lending))
+  }
+
+  #hearBids(life: LifeClock): void {
+    const { class: bidClass, notary, lending } = this.plan
+    if (lending === null) return
+    let filter = emptyBidFilter
+    const accepted = new WeakMap<Uint8Array, Signed<Bid>>()
+    this.#gossip.subscribe(bidTopic(notary.network, bidClass), {
+      messageBytesMax: bidBytesMax,
+      judge: (author, envelope): Verdict => {
+        const input = { author, envelope, class: bidClass }
+        const [next, { verdict, bid }] = judgeBid(filter, input, life.nowMs(), this.#world.openBid)
+        filter = next
+        if (bid !== undefined) accepted.set(envelope, bid)
+        return verdict
+      },
+      deliver: (author, envelope) => {
+        const bid = accepted.get(envelope)
+        if (bid === undefined) return
+        this.#cried ??= envelope.slice()
+        this.#world.onBid(this, author, bid.by, bid.body.expiresMs)
+        this.provider.onBid(bid)
       },
     })
   }
 
-  /** A write takes its time; a crash meanwhile takes the write. */
-  async #commit(life: LifeClock, entry: JournalEntry): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    life.after(this.#random.between(1, 6), () => {
-      if (this.disk.isFull) return reject(new Error('no space left on the device'))
-      this.disk.write(entry)
-      this.#world.afterEffect(this)
-      // A peer that crashed right after the write is dead before it can say anything of it.
-      if (!life.isOver) resolve()
-    })
-    return promise
+  #announce(topic: string, bid: Uint8Array): void {
+    if (this.#life.isOver) return
+    void this.#gossip.publish(topic, bid)
+    if (this.vice !== 'flood') return
+    if (this.#cried !== undefined) void this.#gossip.publish(topic, this.#cried)
+    for (const more of this.dishonesty!.bids(this.#world.openBid(bid).body)) void this.#gossip.publish(topic, more)
+  }
+
+  #onJob(job: string, event: JobEvent): void {
+    const told = this.jobEvents.get(job) ?? []
+    told.push({ atMs: this.#world.elapsedMs, event })
+    this.jobEvents.set(job, told)
+    this.#note(`job ${event.stage}`)
+    if (event.stage === 'replacing') this.#see(event.peer, 'noShow')
+    if (event.stage !== 'ended' || event.ending.outcome !== 'paid') return
+    for (const { event: past } of told) if (past.stage === 'result') this.#see(past.peer, 'success')
+  }
+
+  #see(peer: PeerName, what: keyof Seen): void {
+    const seen = this.disk.seen.get(peer) ?? nobodySeen
+    this.disk.seen.set(peer, { ...seen, [what]: seen[what] + 1 })
+  }
+
+  #onFault(peer: PeerName, fault: Fault): void {
+    this.blamed.push({ peer, fault })
+    this.#see(peer, 'fault')
   }
 
   #send(to: PeerName, carry: Carry): void {
-    const { message } = carry
-    if (this.vice === 'withhold-result' && carry.protocol === 'execute' && message.say === 'result') return
-    if (this.vice === 'no-countersign' && carry.protocol === 'receipt' && message.say === 'countersignature') return
-    this.#world.send(this, to, carry)
-    this.#world.afterEffect(this)
-    if (this.vice === 'replay' && this.#heard.length > 0 && this.#random.chance(replayProbability)) {
-      this.#world.send(this, to, this.#random.pick(this.#heard))
-    }
+    const world = this.#world
+    world.onEffect(this, 'before')
+    if (this.#life.isOver) return
+    if (this.dishonesty === null) world.send(this, to, carry)
+    else for (const parcel of this.dishonesty.parcels(carry)) world.sendBytes(this, to, parcel)
+    world.onEffect(this, 'after')
   }
 
-  #judge(author: PeerName, envelope: Uint8Array): Signed<Bid> | undefined {
-    const input = { author, envelope, class: 'compute' }
-    const [, { bid }] = judgeBid(emptyBidFilter, input, this.#life.nowMs(), this.notary)
-    return bid
-  }
-
-  #errands(life: LifeClock): JobErrands {
-    const never = new AbortController().signal
-    return {
-      announce: (_topic, bid) => {
-        if (!life.isOver) this.#world.gossip(this, bid)
-      },
-      stage: async () => {
-        await life.sleep(this.#random.between(5, 800), never)
-        return emptyOrder
-      },
-      openLog: () => ({ stdout: 0, stderr: 0 }),
-      appendLog: () => {},
-      collect: async () => life.sleep(this.#random.between(5, 300), never),
-    }
-  }
-
-  #workshop(life: LifeClock): Workshop {
-    const sleep = async (low: number, high: number, signal: AbortSignal): Promise<void> =>
-      life.sleep(this.#random.between(low, high), signal)
-    return {
-      stage: async (_lease, _order, signal) => sleep(10, 500, signal),
-      run: async (_lease, _order, onMeter, signal) => {
-        const beganMs = life.monotonicMs()
-        const isCancelled = await sleep(200, 12_000, signal).then(
-          () => false,
-          () => true,
-        )
-        const wallMs = Math.round((life.monotonicMs() - beganMs) * (this.vice === 'over-meter' ? 3 : 1))
-        onMeter({ wallMs, cpuMs: wallMs, memoryBytes: 0 })
-        return { exit: plainExit(wallMs, isCancelled), hasOutputs: false }
-      },
-      seal: async () => {
-        throw new Error('the model has no outputs')
-      },
-      follow: () => {},
-      clear: () => {},
-    }
+  #note(what: string, about = -1): void {
+    this.#world.note(this.number, what, about)
   }
 }
-
-/** Frames that a replaying peer remembers, and how often it sends one of them again. */
-const heardMax = 64
-const replayProbability = 0.1

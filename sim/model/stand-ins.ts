@@ -1,5 +1,7 @@
 /** What stands in for storage and execution where they are not modelled: a job that is described, an order, and how it ended. */
 import { encodeJobManifest, type Exit, type Grant, type StartOrder } from '../../protocols/execute/index.ts'
+import type { Facts } from '../../src/discovery/publisher.ts'
+import type { Carry } from '../../src/market/carry.ts'
 import type { Lending } from '../../src/market/offer-policy.ts'
 import type { JobTerms } from '../../src/market/terms.ts'
 
@@ -27,7 +29,7 @@ export const emptyOrder: StartOrder = {
 }
 
 /** A job of one processor for at most a minute. Another nonce makes another job. */
-export function plainTerms(nonce: string, nowMs: number): JobTerms {
+export function plainTerms(nonce: string, nowMs: number, bidClass = 'compute', slots = 1): JobTerms {
   const { job, bytes } = encodeJobManifest({
     apiVersion: 'pleach/v1',
     kind: 'job',
@@ -47,7 +49,8 @@ export function plainTerms(nonce: string, nowMs: number): JobTerms {
     job,
     manifest: bytes,
     ...price,
-    class: 'compute',
+    class: bidClass,
+    slots,
     requirements: { runtime: 'wasi-preview1', ...resources, wallMsMax: wallMs },
     paymentIntervalMs: 2_000,
     paymentIntervalMsMax: 8_000,
@@ -71,6 +74,34 @@ export function plainLending(cpuHourMicro: number): Lending {
   }
 }
 
+/** So many of each ten peers lend, spread evenly; prices differ, so that there is something to choose from. */
+export function lendingOf(number: number, share: number): Lending | null {
+  const isLending = Math.floor((number + 1) * share) > Math.floor(number * share)
+  return isLending ? plainLending(500_000 + 100_000 * (number % 7)) : null
+}
+
+export function classOf(index: number): string {
+  return index === 0 ? 'compute' : `compute-${index}`
+}
+
+/** What a message weighs on the line, about: their real sizes are of this order. */
+export function bytesOf({ message }: Carry): number {
+  switch (message.say) {
+    case 'award':
+      return 1_500
+    case 'start':
+      return 2_500
+    case 'result':
+      return 1_500
+    case 'receipt':
+      return 700
+    case 'offer':
+      return 500
+    default:
+      return 300
+  }
+}
+
 /** The end of a program that said nothing and wrote nothing. */
 export function plainExit(ranMs: number, isCancelled: boolean): Exit {
   return {
@@ -82,5 +113,22 @@ export function plainExit(ranMs: number, isCancelled: boolean): Exit {
     usage: { wallMs: ranMs, cpuMs: ranMs, memoryBytesPeak: 0, inBytes: 0, outBytes: 0 },
     outputBytes: 0,
     outputFiles: 0,
+  }
+}
+
+/** What a peer that lends this says of itself. */
+export function factsOf(lending: Lending): Facts {
+  const measured = (value: number) => ({ value, evidence: 'measured' as const })
+  return {
+    software: 'pleach/model',
+    compute: {
+      arch: 'x86_64',
+      cpuMilli: measured(lending.cpuMilli),
+      memoryBytes: measured(lending.memoryBytes),
+      wallMsMax: lending.wallMsMax,
+    },
+    storage: null,
+    runtimes: lending.runtimes.map((name) => ({ name, version: '1', isolation: 'model' })),
+    price: { unit: lending.unit, cpuHourMicro: lending.cpuHourMicro, gbMonthMicro: 0 },
   }
 }

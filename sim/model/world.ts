@@ -1,66 +1,113 @@
 /** The world of the model: peers, network, faults and workload from one seed, run until everything is over or time is. */
-import { createHash, type Hash } from 'node:crypto'
-
-import type { Bid } from '../../protocols/bid/index.ts'
-import type { PeerName, Signed } from '../../protocols/wire/index.ts'
+import { bidWindowMs, bidsPerAuthorMax, openBid, type Bid } from '../../protocols/bid/index.ts'
+import { capabilityRules } from '../../protocols/capability/index.ts'
+import type { Lease } from '../../protocols/negotiate/index.ts'
+import { Fault, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import type { Carry } from '../../src/market/carry.ts'
-import type { Lending } from '../../src/market/offer-policy.ts'
-import type { JobTerms } from '../../src/market/terms.ts'
+import { checkSaid, type Violation } from '../checkers/index.ts'
 import { VirtualClock } from '../clock.ts'
 import { SeededRandom } from '../random.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
+import { Trace } from '../trace.ts'
+import { ModelDht } from './bulletin.ts'
 import { planFaults } from './faults.ts'
+import { GossipNet } from './gossip.ts'
 import { ModelNetwork } from './network.ts'
-import { ModelPeer, type Vice } from './peer.ts'
-import { modelSigner } from './signer.ts'
-import { plainLending, plainTerms } from './stand-ins.ts'
+import { ModelPeer } from './peer.ts'
+import { modelSigner, realSigner } from './signer.ts'
+import { bytesOf, classOf, lendingOf } from './stand-ins.ts'
+import type { Parcel } from './vices.ts'
+import { planJobs, type PlannedJob } from './workload.ts'
 
 const network = 'model'
-const startMs = 1_800_000_000_000
-/** Turns of the microtask queue after each event: enough for what an event sets off; what is left runs after the next. */
-const turnsPerEvent = 12
+export const startMs = 1_800_000_000_000
+/** Whoever awaits it goes on one turn of the microtask queue later. */
+const oneTurn = Promise.resolve()
+/** How often it is looked whether everything is over, and how long is waited then for what is still under way. */
+const quietCheckMs = 1_000
+const quietForMs = 10_000
 
-export interface TraceLine {
-  readonly atMs: number
-  readonly peer: number
-  readonly what: string
+export interface WorldOptions {
+  readonly keepTrace?: boolean
+  /** Mischief ends no later than this: for the shortest prefix of a life that still fails. */
+  readonly mischiefUntilMs?: number
+  /** Only so many of the jobs. */
+  readonly jobsMax?: number
+  readonly signatures?: 'model' | 'real'
+}
+
+interface PlannedCrash {
+  readonly peer: ModelPeer
+  readonly downMs: number
+  effects: number
+  readonly when: 'before' | 'after'
 }
 
 export class World {
   readonly seed: number
   readonly scenario: Scenario
   readonly clock = new VirtualClock(startMs)
+  readonly trace: Trace
   readonly network: ModelNetwork
+  readonly gossip: GossipNet
+  readonly dht: ModelDht
   readonly peers: ModelPeer[] = []
-  readonly jobs: { readonly requester: ModelPeer; readonly terms: JobTerms; submitted: boolean }[] = []
-  readonly trace: TraceLine[] | null
+  readonly jobs: PlannedJob[] = []
+  readonly jobsMax: number
+  readonly mischiefUntilMs: number
+  /** Found while it ran. */
+  readonly violations: Violation[] = []
+  /** Statements by their envelopes, as they were when they were said: opening them again would cost more than the life. */
+  readonly said = new WeakMap<Uint8Array, Signed<unknown>>()
+  /** By peer and key: the highest sequence that was accepted. */
+  readonly accepted = new Map<string, number>()
   events = 0
-  /** Called after every effect of every peer: for crashes between any two. */
-  onEffect: (peer: ModelPeer, count: number) => void = () => {}
-  #effects = 0
-  readonly #hash: Hash = createHash('sha256')
+  effects = 0
+  /** When the last fault was over. */
+  lastFaultMs = 0
+  /** Called around every effect of every peer, for faults at exactly one of them. */
+  atEffect: ((peer: ModelPeer, effect: number, when: 'before' | 'after') => void) | undefined
+  readonly openBid: (envelope: Uint8Array) => Signed<Bid>
+  #crashes: PlannedCrash[] = []
+  /** By peer, author and minute. */
+  readonly #bids = new Map<string, number>()
   readonly #numbers = new Map<PeerName, number>()
-  readonly #judged = new WeakMap<Uint8Array, { readonly bid: Signed<Bid> | undefined }>()
 
-  constructor(seed: number, scenario: Scenario, options: { readonly keepTrace: boolean }) {
+  constructor(seed: number, scenario: Scenario, options: WorldOptions = {}) {
     this.seed = seed
     this.scenario = scenario
-    this.trace = options.keepTrace ? [] : null
-    this.network = new ModelNetwork(this.clock, SeededRandom.of(seed, 'network'), scenario.network)
+    this.trace = new Trace({ keepLines: options.keepTrace ?? false })
+    this.jobsMax = options.jobsMax ?? Infinity
+    this.mischiefUntilMs = Math.min(scenario.faultsUntilMs, options.mischiefUntilMs ?? Infinity)
+    const isMischief = (): boolean => this.elapsedMs < this.mischiefUntilMs
+    this.network = new ModelNetwork(this.clock, SeededRandom.of(seed, 'network'), scenario.network, isMischief)
+    this.gossip = new GossipNet(this.clock, SeededRandom.of(seed, 'gossip'), this.network)
+    const signerOf = options.signatures === 'real' ? realSigner : modelSigner
+    const anybody = signerOf(0)
+    this.dht = new ModelDht(this.clock, this.network, SeededRandom.of(seed, 'dht'), capabilityRules(anybody, network))
+    this.openBid = memoized((envelope) => openBid(anybody, network, envelope))
     const random = SeededRandom.of(seed, 'peers')
     for (let number = 0; number < scenario.peers; number++) {
-      const notary = { network, signer: modelSigner(number) }
+      const notary = { network, signer: signerOf(number) }
       this.#numbers.set(notary.signer.peer, number)
-      const vice: Vice | null = random.chance(scenario.dishonestShare) ? random.pick(scenario.vices) : null
-      const skewMs = random.between(-scenario.skewMsMax, scenario.skewMsMax)
-      this.peers.push(new ModelPeer(this, number, notary, vice, SeededRandom.of(seed, 'peer', number), skewMs))
+      const peer = new ModelPeer(this, {
+        number,
+        notary,
+        vice: random.chance(scenario.dishonestShare) ? random.pick(scenario.vices) : null,
+        skewMs: random.between(-scenario.skewMsMax, scenario.skewMsMax),
+        random: SeededRandom.of(seed, 'peer', number),
+        lending: lendingOf(number, scenario.lendShare),
+        class: classOf(number % scenario.workload.classes),
+      })
+      this.peers.push(peer)
     }
-    this.#planJobs()
+    for (const peer of this.peers) peer.start()
+    planJobs(this, SeededRandom.of(seed, 'jobs'))
     planFaults(this, SeededRandom.of(seed, 'faults'))
   }
 
   get traceHash(): string {
-    return this.#hash.copy().digest('hex')
+    return this.trace.hash
   }
 
   get elapsedMs(): number {
@@ -68,12 +115,22 @@ export class World {
   }
 
   async run(untilMs = this.scenario.virtualMs): Promise<void> {
+    const { workload } = this.scenario
+    let endMs = startMs + untilMs
+    let checkMs = startMs + Math.max(this.mischiefUntilMs, workload.jobsWithinMs)
+    let isQuiet = false
     for (;;) {
       const nextMs = this.clock.nextMs
-      if (nextMs === undefined || nextMs > startMs + untilMs) return
+      if (nextMs === undefined || nextMs > endMs) return
+      if (!isQuiet && nextMs >= checkMs) {
+        isQuiet = nextMs - startMs >= this.lastFaultMs && this.#isOver()
+        if (isQuiet) endMs = Math.min(endMs, this.clock.nowMs() + quietForMs)
+        checkMs += quietCheckMs
+        if (nextMs > endMs) return
+      }
       this.clock.jump()
       this.events++
-      for (let turn = 0; turn < turnsPerEvent; turn++) await Promise.resolve()
+      while (this.clock.turn()) await oneTurn
     }
   }
 
@@ -86,59 +143,124 @@ export class World {
     return number === undefined ? undefined : this.peers[number]
   }
 
-  note(peer: number, what: string): void {
-    const atMs = this.elapsedMs
-    this.#hash.update(`${atMs} ${peer} ${what}\n`)
-    this.trace?.push({ atMs, peer, what })
+  note(peer: number, what: string, about = -1): void {
+    this.trace.add(this.elapsedMs, peer, what, about)
   }
 
-  afterEffect(peer: ModelPeer): void {
-    this.onEffect(peer, ++this.#effects)
+  violate(checker: string, what: string): void {
+    this.note(-1, `VIOLATED ${checker}: ${what}`)
+    this.violations.push({ checker, what, atMs: this.elapsedMs })
+  }
+
+  /** A fault is under way for so long. */
+  faultLasts(forMs: number): void {
+    this.lastFaultMs = Math.max(this.lastFaultMs, this.elapsedMs + forMs)
+  }
+
+  /** Now, or right before or after the next effects of the peer; and back again after a while. */
+  crash(
+    peer: ModelPeer,
+    downMs: number,
+    at: { readonly effects: number; readonly when: 'before' | 'after' } | null,
+  ): void {
+    if (at !== null) {
+      this.#crashes.push({ peer, downMs, ...at })
+      return
+    }
+    if (!peer.isUp) return
+    peer.crash()
+    this.faultLasts(downMs)
+    this.clock.after(downMs, () => peer.restart())
+  }
+
+  onEffect(peer: ModelPeer, when: 'before' | 'after'): void {
+    if (when === 'before') this.effects++
+    this.atEffect?.(peer, this.effects, when)
+    if (this.#crashes.length === 0) return
+    for (const planned of this.#crashes) {
+      if (planned.peer !== peer || planned.when !== when || --planned.effects > 0) continue
+      this.#crashes = this.#crashes.filter((other) => other !== planned)
+      if (this.elapsedMs < this.mischiefUntilMs) this.crash(peer, planned.downMs, null)
+    }
   }
 
   send(from: ModelPeer, to: PeerName, carry: Carry): void {
-    this.network.carry(from.name, to, () => this.peerOf(to)?.receive(from.name, carry))
+    const wrong = checkSaid(from, carry)
+    if (wrong !== undefined) this.violate(wrong.checker, wrong.what)
+    this.#remember(carry)
+    const receiver = this.peerOf(to)
+    if (receiver === undefined) return
+    this.network.carry(from.number, receiver.number, bytesOf(carry), () => receiver.receive(from.name, carry))
   }
 
-  gossip(from: ModelPeer, bid: Uint8Array): void {
-    for (const peer of this.peers) {
-      if (peer !== from) this.network.carry(from.name, peer.name, () => peer.hear(from.name, bid))
+  sendBytes(from: ModelPeer, to: PeerName, parcel: Parcel): void {
+    const receiver = this.peerOf(to)
+    if (receiver === undefined) return
+    this.network.carry(from.number, receiver.number, parcel.frame.byteLength, () =>
+      receiver.receiveBytes(from.name, parcel),
+    )
+  }
+
+  /** A provider has so many programs running. */
+  onRunning({ number, plan, vice }: ModelPeer, leases: ReadonlySet<Lease>): void {
+    let cpuMilli = 0
+    for (const { award } of leases) cpuMilli += award.body.cpuMilli
+    if (vice === null && plan.lending !== null && cpuMilli > plan.lending.cpuMilli)
+      this.violate('capacity-is-kept', `peer ${number} runs ${cpuMilli} of ${plan.lending.cpuMilli} cpu-milli`)
+  }
+
+  /** A peer takes a bid to be answered. */
+  onBid(peer: ModelPeer, author: PeerName, by: PeerName, expiresMs: number): void {
+    if (peer.vice !== null) return
+    const wrong = (what: string): void => this.violate('bids-are-filtered', `peer ${peer.number} ${what}`)
+    if (author !== by) wrong(`took a bid of ${this.numberOf(by)} from ${this.numberOf(author)}`)
+    if (expiresMs <= peer.nowMs) wrong(`took an expired bid of ${this.numberOf(by)}`)
+    const minute = `${peer.number} ${author} ${Math.floor(this.elapsedMs / bidWindowMs)}`
+    const count = (this.#bids.get(minute) ?? 0) + 1
+    this.#bids.set(minute, count)
+    // Their minute need not begin with ours.
+    if (count === 2 * bidsPerAuthorMax + 1) wrong(`took ${count} bids of ${this.numberOf(by)} in a minute`)
+  }
+
+  /** A peer takes a record for true. */
+  onAccepted(peer: ModelPeer, key: string, sequence: number): void {
+    const name = `${peer.number} ${key}`
+    const highest = this.accepted.get(name) ?? 0
+    if (sequence < highest && peer.vice === null)
+      this.violate('sequence-never-falls', `peer ${peer.number} took record ${sequence} after ${highest}`)
+    this.accepted.set(name, Math.max(highest, sequence))
+  }
+
+  #remember({ message }: Carry): void {
+    if (message.say === 'award') this.said.set(message.award.envelope, message.award)
+    else if (message.say === 'receipt') this.said.set(message.receipt.envelope, message.receipt)
+    else if (message.say === 'countersignature')
+      this.said.set(message.countersignature.envelope, message.countersignature)
+  }
+
+  #isOver(): boolean {
+    return this.peers.every(
+      ({ isUp, requester, provider }) =>
+        isUp && requester.openJobs === 0 && provider.inUse().cpuMilli === 0 && provider.openLeases === 0,
+    )
+  }
+}
+
+/** Every peer comes to the same verdict about the same bytes: it is worked out once, lawful or not. */
+function memoized(open: (envelope: Uint8Array) => Signed<Bid>): (envelope: Uint8Array) => Signed<Bid> {
+  const known = new WeakMap<Uint8Array, Signed<Bid> | Fault>()
+  return (envelope) => {
+    let verdict = known.get(envelope)
+    if (verdict === undefined) {
+      try {
+        verdict = open(envelope)
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error
+        verdict = error
+      }
+      known.set(envelope, verdict)
     }
-  }
-
-  /** Every peer comes to the same verdict about the same bytes: it is worked out once. */
-  judged(envelope: Uint8Array, judge: () => Signed<Bid> | undefined): Signed<Bid> | undefined {
-    const known = this.#judged.get(envelope)
-    if (known !== undefined) return known.bid
-    const bid = judge()
-    this.#judged.set(envelope, { bid })
-    return bid
-  }
-
-  /** Two peers in three lend; prices differ, so that there is something to choose from. */
-  lendingOf(number: number): Lending | null {
-    if (number % 3 === 0) return null
-    return plainLending(500_000 + 100_000 * (number % 7))
-  }
-
-  #planJobs(): void {
-    const random = SeededRandom.of(this.seed, 'jobs')
-    for (let index = 0; index < this.scenario.jobs; index++) {
-      const requester = random.pick(this.peers)
-      const atMs = random.between(0, this.scenario.jobsWithinMs)
-      this.clock.after(atMs, () => {
-        const terms = plainTerms(`${this.seed}/${index}`, this.clock.nowMs())
-        const job = { requester, terms, submitted: false }
-        this.jobs.push(job)
-        if (!requester.isUp) return
-        this.note(requester.number, `submit ${index}`)
-        requester.requester.submit(terms).then(
-          () => {
-            job.submitted = true
-          },
-          () => {},
-        )
-      })
-    }
+    if (verdict instanceof Fault) throw verdict
+    return verdict
   }
 }

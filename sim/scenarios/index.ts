@@ -1,54 +1,143 @@
-import type { Scenario } from './scenario.ts'
+import { vices } from '../model/vices.ts'
+import { compose, type Scenario } from './scenario.ts'
 
 const calm: Scenario = {
   name: 'calm',
   about: 'nothing goes wrong',
   peers: 16,
-  jobs: 10,
-  jobsWithinMs: 10_000,
-  network: { delayMs: [5, 60], lossProbability: 0, doubleProbability: 0, stragglerProbability: 0, stragglerMs: 0 },
-  faults: { crashesMax: 0, freezesMax: 0, diskFullMax: 0, clockJumpsMax: 0, cutsMax: 0, lastsMsMax: 0 },
+  lendShare: 0.4,
+  workload: {
+    jobs: 10,
+    jobsWithinMs: 10_000,
+    gangShare: 0,
+    gangSlotsMax: 1,
+    cancelShare: 0,
+    lookUpShare: 0.3,
+    classes: 1,
+  },
+  network: {
+    delayMs: [5, 60],
+    lossProbability: 0,
+    doubleProbability: 0,
+    stragglerProbability: 0,
+    stragglerMs: 0,
+    uplinkBytesPerMs: 0,
+  },
+  faults: { crashesMax: 0, freezesMax: 0, diskFullMax: 0, clockJumpsMax: 0, cutsMax: 0, clogsMax: 0, lastsMsMax: 0 },
   faultsUntilMs: 0,
-  virtualMs: 180_000,
+  virtualMs: 300_000,
   skewMsMax: 0,
   dishonestShare: 0,
   vices: [],
+  assertions: { paidShareMin: 1 },
 }
 
-const storm: Scenario = {
+const lossy: Scenario = {
   ...calm,
-  name: 'storm',
-  about: 'everything goes wrong at once: the network, the disks, the clocks, the peers, and some of them lie',
+  name: 'lossy',
+  about: 'a network that loses, doubles, delays and clogs',
   network: {
     delayMs: [5, 200],
     lossProbability: 0.03,
     doubleProbability: 0.03,
     stragglerProbability: 0.02,
     stragglerMs: 3_000,
+    uplinkBytesPerMs: 1_000,
   },
-  faults: { crashesMax: 4, freezesMax: 3, diskFullMax: 1, clockJumpsMax: 1, cutsMax: 2, lastsMsMax: 15_000 },
+  faults: { ...calm.faults, clogsMax: 2, lastsMsMax: 15_000 },
   faultsUntilMs: 40_000,
-  virtualMs: 240_000,
-  skewMsMax: 1_000,
-  dishonestShare: 0.15,
-  vices: ['over-meter', 'withhold-result', 'no-countersign', 'replay'],
+  assertions: { paidShareMin: 0.95 },
 }
 
-const lossy: Scenario = {
+const split: Scenario = {
   ...calm,
-  name: 'lossy',
-  about: 'honest peers that never fail on a network that loses, doubles and delays',
-  network: storm.network,
+  name: 'split',
+  about: 'peers are cut off from each other, one way or both',
+  faults: { ...calm.faults, cutsMax: 4, lastsMsMax: 15_000 },
+  faultsUntilMs: 40_000,
+  assertions: { paidShareMin: 0.7 },
 }
 
 const crashes: Scenario = {
   ...calm,
   name: 'crashes',
-  about: 'honest peers that crash and come back, on a good network',
-  faults: { ...storm.faults, crashesMax: 8, freezesMax: 4, cutsMax: 0 },
+  about: 'peers crash, hang, and run out of disk',
+  faults: { ...calm.faults, crashesMax: 8, freezesMax: 4, diskFullMax: 1, lastsMsMax: 15_000 },
   faultsUntilMs: 40_000,
-  virtualMs: 240_000,
+  assertions: { paidShareMin: 0.7 },
 }
 
-export const scenarios: Readonly<Record<string, Scenario>> = { calm, lossy, crashes, storm }
+const clocks: Scenario = {
+  ...calm,
+  name: 'clocks',
+  about: 'clocks differ, and jump',
+  faults: { ...calm.faults, clockJumpsMax: 3 },
+  faultsUntilMs: 40_000,
+  skewMsMax: 1_000,
+  assertions: { paidShareMin: 0.9 },
+}
+
+const liars: Scenario = {
+  ...calm,
+  name: 'liars',
+  about: 'every fifth peer is dishonest in one way or another',
+  dishonestShare: 0.2,
+  vices,
+  assertions: { paidShareMin: 0.4 },
+}
+
+const storm: Scenario = {
+  ...compose('storm', calm, lossy, split, crashes, clocks, liars),
+  about: 'everything goes wrong at once: the network, the disks, the clocks, the peers, and some of them lie',
+  workload: { ...calm.workload, gangShare: 0.15, gangSlotsMax: 3, cancelShare: 0.1 },
+  faults: {
+    crashesMax: 4,
+    freezesMax: 3,
+    diskFullMax: 1,
+    clockJumpsMax: 1,
+    cutsMax: 2,
+    clogsMax: 1,
+    lastsMsMax: 15_000,
+  },
+  dishonestShare: 0.15,
+  assertions: { paidShareMin: 0.3 },
+}
+
+const market: Scenario = {
+  ...calm,
+  name: 'market',
+  about: 'a big market in good weather: many classes of work, bids that only some hear of',
+  peers: 500,
+  workload: { ...calm.workload, jobs: 100, jobsWithinMs: 60_000, classes: 20 },
+}
+
+/** One job at three peers, the ground of the trials of single faults (`sim exhaust`). */
+const single: Scenario = {
+  ...calm,
+  name: 'single',
+  about: 'one job, one requester, two providers',
+  peers: 3,
+  lendShare: 0.7,
+  workload: { ...calm.workload, jobs: 1, jobsWithinMs: 1_000, lookUpShare: 0 },
+}
+
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  calm,
+  lossy,
+  split,
+  crashes,
+  clocks,
+  liars,
+  storm,
+  market,
+  single,
+}
 export const scenarioDefault = 'storm'
+
+/** `crashes+lossy` is both at once. Undefined when there is no such scenario. */
+export function scenarioNamed(name: string): Scenario | undefined {
+  const parts = name.split('+').map((part) => (Object.hasOwn(scenarios, part) ? scenarios[part] : undefined))
+  const [first, ...others] = parts
+  if (first === undefined || others.includes(undefined)) return undefined
+  return others.length === 0 ? first : compose(name, first, ...(others as Scenario[]))
+}

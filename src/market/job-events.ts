@@ -1,23 +1,27 @@
-/** What a requester is told about its job, in the order in which it happens. */
+/** What a requester is told about its job, in the order in which it happens; `slot` is the place of the job that it is about. */
 import type { EndReason, Grant, ProgressReport, ResultDocument } from '../../protocols/execute/index.ts'
 import type { Ending, PeerName, Refusal } from '../../protocols/wire/index.ts'
 
 export type JobEvent =
   | { readonly stage: 'bidding' }
   | { readonly stage: 'offered'; readonly peer: PeerName; readonly cpuHourMicro: number }
+  /** The time to bid is over, and there were too few at once for a job of more than one place. */
+  | { readonly stage: 'short'; readonly wanted: number; readonly offered: number }
   | {
       readonly stage: 'matched'
+      readonly slot: number
       readonly peer: PeerName
       readonly lease: string
       readonly epoch: number
       readonly cpuHourMicro: number
       readonly offers: number
     }
-  | { readonly stage: 'starting'; readonly peer: PeerName }
-  | { readonly stage: 'running'; readonly peer: PeerName }
-  | { readonly stage: 'progress'; readonly progress: ProgressReport }
+  | { readonly stage: 'starting'; readonly slot: number; readonly peer: PeerName }
+  | { readonly stage: 'running'; readonly slot: number; readonly peer: PeerName }
+  | { readonly stage: 'progress'; readonly slot: number; readonly progress: ProgressReport }
   | {
       readonly stage: 'result'
+      readonly slot: number
       readonly peer: PeerName
       readonly reason: EndReason
       readonly exitCode: number | null
@@ -31,13 +35,15 @@ export type JobEvent =
       readonly final: boolean
       readonly amountMicro: number
     }
-  | { readonly stage: 'replacing'; readonly peer: PeerName; readonly because: Refusal }
+  | { readonly stage: 'replacing'; readonly slot: number; readonly peer: PeerName; readonly because: Refusal }
   /** The job stands still until the peer is started again: what it does next cannot be written down. */
   | { readonly stage: 'stalled'; readonly code: string }
   | {
       readonly stage: 'ended'
       readonly ending: Ending
+      /** Of its first place. */
       readonly document: ResultDocument | null
+      /** Of all its places. */
       readonly amountMicro: number
     }
 
@@ -49,10 +55,11 @@ export type JobErrand =
   /** Read the rest of the log and fetch the outputs. Answered by `collected` or `collecting-failed`. */
   | {
       readonly errand: 'collect'
+      readonly slot: number
       readonly document: ResultDocument
       readonly outputs: Grant | null
       readonly lease: string
       readonly provider: PeerName
     }
   /** Begin to read the log of this lease. */
-  | { readonly errand: 'follow'; readonly lease: string; readonly provider: PeerName }
+  | { readonly errand: 'follow'; readonly slot: number; readonly lease: string; readonly provider: PeerName }

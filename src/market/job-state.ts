@@ -1,17 +1,17 @@
 /** What a requester knows of one of its jobs, and what may happen to it. The machine itself is job-machine.ts. */
-import { watchWakeAtMs, type StartOrder, type WatchState } from '../../protocols/execute/index.ts'
-import { awardWakeAtMs, type AwardState, type Lease, type Notary, type Offer } from '../../protocols/negotiate/index.ts'
-import type { PayState, Receipt } from '../../protocols/receipt/index.ts'
+import type { StartOrder } from '../../protocols/execute/index.ts'
+import { gangWakeAtMs, type GangState, type Notary, type Offer } from '../../protocols/negotiate/index.ts'
 import type { Ending, PeerName, Refusal, Signed } from '../../protocols/wire/index.ts'
 import type { CarryEffect, CarryInput } from './carry.ts'
 import type { JobErrand, JobEvent } from './job-events.ts'
+import { slotWakeAtMs, type SlotState } from './slot-state.ts'
 import type { JobTerms } from './terms.ts'
 
 /** A bid is gossiped again at this interval until there is an answer: "dialled" is not "ready". */
 export const announceAgainMs = 1_000
 /** How long after the first offer others may still come in. Longer finds cheaper, shorter starts sooner. */
 export const offerWindowMs = 300
-/** Offers considered for one job; the dearest are dropped beyond. */
+/** Offers considered for one place of a job; the last to come are dropped beyond. */
 export const offersMax = 64
 /** How long a requester waits for the last receipt after the result. */
 export const settleWithinMs = 30_000
@@ -22,46 +22,25 @@ export interface JobContext {
   rank(offers: readonly Signed<Offer>[], failed: readonly PeerName[]): readonly Signed<Offer>[]
 }
 
-export type JobPhase =
+/** The search for providers of vacant places. */
+export type Hunt =
   | { readonly at: 'bidding'; readonly announceAgainMs: number; readonly decideAtMs: number | null }
-  | { readonly at: 'awarding'; readonly award: AwardState }
-  | {
-      readonly at: 'leased'
-      readonly award: AwardState
-      readonly lease: Lease
-      readonly leasedMs: number
-      readonly watch: WatchState
-      readonly pay: PayState
-    }
-  | {
-      readonly at: 'collecting'
-      readonly award: AwardState
-      readonly lease: Lease
-      readonly leasedMs: number
-      readonly watch: WatchState
-      readonly pay: PayState
-      readonly collected: boolean
-      /** The final receipt, when it came before the outputs were all here. */
-      readonly held: Signed<Receipt> | null
-      readonly settleByMs: number
-    }
-  | {
-      readonly at: 'ended'
-      readonly award: AwardState | null
-      readonly leasedMs: number
-      readonly watch: WatchState | null
-      readonly pay: PayState | null
-      readonly ending: Ending
-    }
+  | { readonly at: 'awarding'; readonly gang: GangState }
 
 export interface JobState {
   readonly terms: JobTerms
   readonly offers: readonly Signed<Offer>[]
   readonly failed: readonly PeerName[]
-  readonly attempts: number
-  readonly epoch: number
   readonly order: StartOrder | null
-  readonly phase: JobPhase
+  /** Null while no place is vacant, and when the job is over. */
+  readonly hunt: Hunt | null
+  /** The last gang that was closed: an ACCEPT that still comes is answered, so that nobody holds capacity for it. */
+  readonly spent: GangState | null
+  /** By number. */
+  readonly slots: readonly SlotState[]
+  readonly cancelled: boolean
+  /** How the first place that failed for good did so: the others are wound up, and the job ends like it. */
+  readonly verdict: Ending | null
 }
 
 export type JobInput =
@@ -76,23 +55,22 @@ export type JobInput =
 
 export type JobEffect = CarryEffect<JobEvent> | ({ readonly do: 'errand' } & JobErrand)
 export type JobStep = readonly [JobState, readonly JobEffect[]]
+
+/** Null while the job is not over. It is paid when all of its places are. */
+export function endingOf({ slots, verdict }: JobState): Ending | null {
+  if (!slots.every(({ at }) => at === 'ended')) return null
+  return verdict ?? { outcome: 'paid', code: 'PAID' }
+}
+
 export function jobWakeAtMs(state: JobState): number | undefined {
-  const { phase, terms, order } = state
-  switch (phase.at) {
-    case 'bidding':
-      // Until the inputs are staged there is nothing to wait for but that.
-      return order === null
-        ? undefined
-        : Math.min(phase.announceAgainMs, phase.decideAtMs ?? Infinity, terms.bidUntilMs)
-    case 'awarding':
-      return awardWakeAtMs(phase.award)
-    case 'leased':
-      return watchWakeAtMs(phase.watch)
-    case 'collecting':
-      return phase.settleByMs
-    case 'ended':
-      return undefined
-    default:
-      return phase satisfies never
-  }
+  const wakes = [huntWakeAtMs(state), ...state.slots.map((slot) => slotWakeAtMs(slot))]
+  const soonest = Math.min(...wakes.map((atMs) => atMs ?? Infinity))
+  return soonest === Infinity ? undefined : soonest
+}
+
+function huntWakeAtMs({ hunt, order, terms }: JobState): number | undefined {
+  if (hunt === null) return undefined
+  if (hunt.at === 'awarding') return gangWakeAtMs(hunt.gang)
+  // Until the inputs are staged there is nothing to wait for but that.
+  return order === null ? undefined : Math.min(hunt.announceAgainMs, hunt.decideAtMs ?? Infinity, terms.bidUntilMs)
 }

@@ -26,7 +26,7 @@ import {
   type LeaseState,
 } from './lease-machine.ts'
 import { decideOffer, offerDelayMs, type InUse, type Lending } from './offer-policy.ts'
-import { Reactor, type Journal } from './reactor.ts'
+import { Reactor, queuedOf, type Journal, type Queued } from './reactor.ts'
 
 /** Does the work of one lease. Every call ends in an answer or a rejection; `kill` makes the others end soon. */
 export interface Workshop {
@@ -165,6 +165,18 @@ export class ProviderDesk {
     this.#byBid.set(key, bench)
     if (state.task !== null) this.#byLease.set(state.task.lease.id, bench)
     bench.push({ is: 'restarted' })
+  }
+
+  /** Inputs that wait for a machine. */
+  get queued(): Queued {
+    return queuedOf(this.#byBid.values())
+  }
+
+  /** Leases that are not over. */
+  get openLeases(): number {
+    let count = 0
+    for (const { state } of this.#byLease.values()) if (state.ending === null) count++
+    return count
   }
 
   leases(): LeaseState[] {

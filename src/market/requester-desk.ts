@@ -23,19 +23,20 @@ import type { Clock, Log, Random } from '../environment.ts'
 import type { Carry } from './carry.ts'
 import type { JobEvent } from './job-events.ts'
 import { openJob, stepJob } from './job-machine.ts'
-import { jobWakeAtMs, type JobEffect, type JobInput, type JobState } from './job-state.ts'
+import { endingOf, jobWakeAtMs, type JobEffect, type JobInput, type JobState } from './job-state.ts'
 import { rankOffers, type Standing } from './rank.ts'
-import { Reactor, type Journal } from './reactor.ts'
+import { Reactor, queuedOf, type Journal, type Queued } from './reactor.ts'
+import { workOf } from './slot-state.ts'
 import { bidOf, type JobTerms } from './terms.ts'
 
 /** I/O for jobs of our own. Each call ends in an answer or a rejection; a `RefusedError` carries a code of its own. */
 export interface JobErrands {
   announce(topic: string, bid: Uint8Array): void
   stage(job: string, signal: AbortSignal): Promise<StartOrder>
-  /** Where the log of this lease stands; begins anew when the last one was another lease's. */
-  openLog(job: string, lease: string): Readonly<Record<LogChannel, number>>
-  appendLog(job: string, channel: LogChannel, bytes: Uint8Array): void
-  /** The whole log is here: check it against the result, and fetch the outputs. */
+  /** Where the log of this lease of a place stands; begins anew when the last one was another lease's. */
+  openLog(job: string, slot: number, lease: string): Readonly<Record<LogChannel, number>>
+  appendLog(job: string, slot: number, channel: LogChannel, bytes: Uint8Array): void
+  /** The whole log is here: check it against the result, which names its place, and fetch the outputs. */
   collect(job: string, document: ResultDocument, outputs: Grant | null, signal: AbortSignal): Promise<void>
 }
 
@@ -53,14 +54,21 @@ export interface RequesterDeps {
   refusalOf(error: unknown): Refusal
 }
 
-type Folder = {
-  readonly reactor: Reactor<JobState, JobInput, JobEffect>
-  readonly abort: AbortController
-  reading:
-    | { readonly lease: string; readonly provider: PeerName; state: LogReaderState; cancelWake: () => void }
-    | undefined
+interface Reading {
+  readonly slot: number
+  readonly lease: string
+  readonly provider: PeerName
+  state: LogReaderState
+  cancelWake: () => void
   /** Who waits for the whole log. */
   waiting: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
+}
+
+interface Folder {
+  readonly reactor: Reactor<JobState, JobInput, JobEffect>
+  readonly abort: AbortController
+  /** The logs that are read, by the number of the place. */
+  readonly readings: Map<number, Reading>
 }
 
 /** Jobs of this peer that are not over. */
@@ -83,6 +91,11 @@ export class RequesterDesk {
     return this.#folders.size - this.#ended.length
   }
 
+  /** Inputs that wait for a machine. */
+  get queued(): Queued {
+    return queuedOf(this.#folders.values().map(({ reactor }) => reactor))
+  }
+
   state(job: string): JobState | undefined {
     return this.#folders.get(job)?.reactor.state
   }
@@ -96,8 +109,7 @@ export class RequesterDesk {
 
   resume(state: JobState): void {
     const folder = this.#folder(state.terms.job, state)
-    const lease = leaseOf(state)
-    if (lease !== undefined) this.#byLease.set(lease, state.terms.job)
+    for (const lease of leasesOf(state)) this.#byLease.set(lease, state.terms.job)
     folder.reactor.push({ is: 'restarted' })
   }
 
@@ -113,7 +125,7 @@ export class RequesterDesk {
     if (message.say !== 'accept') return
     // An ACCEPT names its lease only: every job that has to do with that provider looks whether it is meant.
     for (const { reactor } of this.#folders.values()) {
-      if (awardedTo(reactor.state) === from) reactor.push({ is: 'message', protocol: 'negotiate', from, message })
+      if (isAwardedTo(reactor.state, from)) reactor.push({ is: 'message', protocol: 'negotiate', from, message })
     }
   }
 
@@ -121,12 +133,13 @@ export class RequesterDesk {
   onExecution(from: PeerName, message: Execution): boolean {
     const job = this.#byLease.get(message.lease)
     const folder = job === undefined ? undefined : this.#folders.get(job)
-    if (job === undefined || folder === undefined || leaseOf(folder.reactor.state) !== message.lease) return false
+    if (job === undefined || folder === undefined || !leasesOf(folder.reactor.state).includes(message.lease))
+      return false
     if (message.say === 'log') {
-      const { reading } = folder
-      if (reading?.lease === message.lease && reading.provider === from) {
+      const reading = [...folder.readings.values()].find(({ lease }) => lease === message.lease)
+      if (reading?.provider === from) {
         const { channel, offset, bytes } = message
-        this.#read(job, folder, (state, nowMs) => stepLog(state, { is: 'chunk', channel, offset, bytes }, nowMs))
+        this.#read(job, reading, (state, nowMs) => stepLog(state, { is: 'chunk', channel, offset, bytes }, nowMs))
       }
       return true
     }
@@ -144,7 +157,7 @@ export class RequesterDesk {
     this.#stopped = true
     await Promise.all(
       [...this.#folders.values()].map(async (folder) => {
-        this.#closeLog(folder)
+        this.#closeLogs(folder)
         folder.abort.abort(new Error('the peer is stopping'))
         await folder.reactor.stop()
       }),
@@ -164,8 +177,7 @@ export class RequesterDesk {
     }
     const folder: Folder = {
       abort: new AbortController(),
-      reading: undefined,
-      waiting: undefined,
+      readings: new Map(),
       reactor: new Reactor<JobState, JobInput, JobEffect>(
         {
           kind: 'job',
@@ -176,7 +188,7 @@ export class RequesterDesk {
           machine: {
             step: (from, input: JobInput, nowMs) => stepJob(context, from, input, nowMs),
             wakeAtMs: jobWakeAtMs,
-            isFinal: (at) => at.phase.at === 'ended',
+            isFinal: (at) => endingOf(at) !== null,
             wake: { is: 'wake' },
           },
           perform: (effect) => this.#perform(job, folder, effect),
@@ -206,8 +218,9 @@ export class RequesterDesk {
 
   #onEvent(job: string, folder: Folder, event: JobEvent): void {
     if (event.stage === 'matched') this.#byLease.set(event.lease, job)
-    if (event.stage === 'replacing' || event.stage === 'ended') this.#closeLog(folder)
+    if (event.stage === 'replacing') this.#closeLog(folder, event.slot)
     if (event.stage === 'ended') {
+      this.#closeLogs(folder)
       this.#ended.push(job)
       while (this.#ended.length > jobsEndedMax) this.#forget(this.#ended.shift()!)
     }
@@ -238,7 +251,8 @@ export class RequesterDesk {
           (because) => ({ is: 'staging-failed', because }),
         )
       case 'follow':
-        return this.#openLog(job, folder, effect.lease, effect.provider)
+        this.#openLog(job, folder, effect)
+        return
       case 'collect':
         return this.#answer(
           folder,
@@ -263,47 +277,58 @@ export class RequesterDesk {
       .then((input) => folder.reactor.push(input))
   }
 
-  #openLog(job: string, folder: Folder, lease: string, provider: PeerName): void {
-    if (folder.reading?.lease === lease) return
-    this.#closeLog(folder)
-    const first = openLog(this.#deps.errands.openLog(job, lease), this.#deps.clock.nowMs())
-    folder.reading = { lease, provider, state: first.state, cancelWake: () => {} }
-    this.#read(job, folder, () => first)
+  #openLog(
+    job: string,
+    folder: Folder,
+    { slot, lease, provider }: Pick<Reading, 'slot' | 'lease' | 'provider'>,
+  ): Reading {
+    const known = folder.readings.get(slot)
+    if (known?.lease === lease) return known
+    this.#closeLog(folder, slot)
+    const first = openLog(this.#deps.errands.openLog(job, slot, lease), this.#deps.clock.nowMs())
+    const reading: Reading = { slot, lease, provider, state: first.state, cancelWake: () => {}, waiting: undefined }
+    folder.readings.set(slot, reading)
+    this.#read(job, reading, () => first)
+    return reading
   }
 
-  #closeLog(folder: Folder): void {
-    folder.reading?.cancelWake()
-    folder.reading = undefined
-    folder.waiting?.reject(new Error('the lease is over'))
+  #closeLogs(folder: Folder): void {
+    for (const slot of folder.readings.keys()) this.#closeLog(folder, slot)
   }
 
-  #read(job: string, folder: Folder, step: (state: LogReaderState, nowMs: number) => LogReaderStep): void {
-    const { reading } = folder
-    if (reading === undefined || this.#stopped) return
+  #closeLog(folder: Folder, slot: number): void {
+    const reading = folder.readings.get(slot)
+    folder.readings.delete(slot)
+    reading?.cancelWake()
+    reading?.waiting?.reject(new Error('the lease is over'))
+  }
+
+  #read(job: string, reading: Reading, step: (state: LogReaderState, nowMs: number) => LogReaderStep): void {
+    if (this.#folders.get(job)?.readings.get(reading.slot) !== reading || this.#stopped) return
     const { clock, errands } = this.#deps
     const { state, say, fresh } = step(reading.state, clock.nowMs())
     reading.state = state
-    if (fresh !== null) errands.appendLog(job, fresh.channel, fresh.bytes)
+    if (fresh !== null) errands.appendLog(job, reading.slot, fresh.channel, fresh.bytes)
     if (say !== null) this.#deps.send(reading.provider, inLease(reading.lease, say))
     reading.cancelWake()
     const wakeMs = logWakeAtMs(state)
-    if (wakeMs === undefined) return folder.waiting?.resolve()
+    if (wakeMs === undefined) return reading.waiting?.resolve()
     reading.cancelWake = clock.after(Math.max(0, wakeMs - clock.nowMs()), () =>
-      this.#read(job, folder, (at, nowMs) => stepLog(at, { is: 'wake' }, nowMs)),
+      this.#read(job, reading, (at, nowMs) => stepLog(at, { is: 'wake' }, nowMs)),
     )
   }
 
   /** The machine bounds this wait: when it gives the lease up, the log is closed and the wait ends. */
   async #wholeLog(job: string, folder: Folder, effect: Extract<JobEffect, { errand: 'collect' }>): Promise<void> {
-    this.#openLog(job, folder, effect.lease, effect.provider)
+    const reading = this.#openLog(job, folder, effect)
     const { stdout, stderr } = effect.document
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    folder.waiting = { resolve, reject }
-    this.#read(job, folder, (state, nowMs) =>
+    reading.waiting = { resolve, reject }
+    this.#read(job, reading, (state, nowMs) =>
       stepLog(state, { is: 'ends', ends: { stdout: stdout.bytes, stderr: stderr.bytes } }, nowMs),
     )
     await promise
-    folder.waiting = undefined
+    reading.waiting = undefined
   }
 }
 
@@ -311,14 +336,13 @@ function inLease(lease: string, body: ExecutionBody): Carry {
   return { protocol: 'execute', message: { lease, ...body } }
 }
 
-function leaseOf({ phase }: JobState): string | undefined {
-  if (phase.at === 'leased' || phase.at === 'collecting') return phase.lease.id
-  if (phase.at === 'ended') return phase.watch?.lease.id ?? phase.pay?.lease.id
-  return undefined
+/** Leases that the job still answers for. */
+function leasesOf({ slots }: JobState): string[] {
+  return slots.flatMap((slot) => workOf(slot)?.lease.id ?? [])
 }
 
-function awardedTo({ phase }: JobState): PeerName | undefined {
-  const award = 'award' in phase ? phase.award : null
-  if (award === null) return undefined
-  return award.at === 'leased' ? award.lease.provider : award.award.body.provider
+function isAwardedTo({ hunt, spent, slots }: JobState, peer: PeerName): boolean {
+  const gangs = [hunt?.at === 'awarding' ? hunt.gang : null, spent]
+  const places = [...gangs.flatMap((gang) => gang?.slots ?? []), ...slots.flatMap((slot) => workOf(slot)?.award ?? [])]
+  return places.some((place) => (place.at === 'leased' ? place.lease.provider : place.award.body.provider) === peer)
 }

@@ -13,6 +13,8 @@ export interface JobTerms {
   readonly ceilingMicro: Micro
   /** Names the topic on which the bid is gossiped. */
   readonly class: string
+  /** Places that are needed at the same time, each at another provider: requirements and prices are those of one of them. */
+  readonly slots: number
   readonly requirements: Requirements
   readonly paymentIntervalMs: number
   readonly paymentIntervalMsMax: number

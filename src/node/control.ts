@@ -191,6 +191,7 @@ export class OwnControl implements PeerControl {
       cpuHourMicroMax: price.cpuHourMicroMax,
       ceilingMicro: price.ceilingMicro,
       class: 'compute',
+      slots: 1,
       requirements: {
         runtime: prepared.manifest.engine,
         cpuMilli: resources.cpuMilli,

@@ -119,33 +119,34 @@ export class OwnErrands implements JobErrands {
     return { module, inputs, outputKey: request.outputKey, outputKeepers: keepers.slice(0, outputKeepersMax) }
   }
 
-  openLog(job: string, lease: string): Readonly<Record<LogChannel, number>> {
-    return this.#deps.files.openLog(job, lease)
+  openLog(job: string, slot: number, lease: string): Readonly<Record<LogChannel, number>> {
+    return this.#deps.files.openLog(placeOf(job, slot), lease)
   }
 
-  appendLog(job: string, channel: LogChannel, bytes: Uint8Array): void {
-    this.#deps.files.append(job, channel, bytes)
+  appendLog(job: string, slot: number, channel: LogChannel, bytes: Uint8Array): void {
+    this.#deps.files.append(placeOf(job, slot), channel, bytes)
     this.#deps.onLog(job)
   }
 
   async collect(job: string, document: ResultDocument, outputs: Grant | null, signal: AbortSignal): Promise<void> {
     const { files, transfer } = this.#deps
+    const place = placeOf(job, document.slot)
     for (const channel of ['stdout', 'stderr'] as const) {
-      if ((await files.sha256(job, channel)) !== document[channel].sha256)
+      if ((await files.sha256(place, channel)) !== document[channel].sha256)
         throw new RefusedError(refusal('LOG_DIFFERS', { channel }))
     }
     const request = await this.#recall(job)
     if (outputs === null)
       return this.#deps.onCollected(job, { files: 0, bytes: 0, out: null, sources: [], decodedSegments: 0 })
     if (cidOfDocument(outputs.manifest) !== document.outputs) throw new RefusedError(refusal('OUTPUTS_DIFFER'))
-    const path = files.outputsTar(job)
+    const path = files.outputsTar(place)
     const { manifest, sources } = outputs
     const report = await fetchObject(
       { transfer, clock: this.#deps.clock, onFault: this.#deps.onFault },
       { manifest, key: outputKeyOf(request.outputKey, document.lease), sources, path },
       signal,
     )
-    const out = request.out
+    const out = request.out === null ? null : outOf(request.out, document.slot)
     const unpacked =
       out === null ? { files: document.outputFiles, bytes: document.outputBytes } : await this.#unpack(path, out)
     this.#deps.onCollected(job, { ...unpacked, out, sources: report.sources, decodedSegments: report.decodedSegments })
@@ -168,6 +169,16 @@ export class OwnErrands implements JobErrands {
       isBase64(value) ? fromString(value.base64, 'base64pad') : value,
     ) as JobRequest
   }
+}
+
+/** The first place of a job has the job's own folders; each of the others has one within. */
+function placeOf(folder: string, slot: number): string {
+  return slot === 0 ? folder : join(folder, `slot-${slot}`)
+}
+
+/** Beside it, for the others: a folder of outputs appears whole. */
+function outOf(folder: string, slot: number): string {
+  return slot === 0 ? folder : `${folder}.slot-${slot}`
 }
 
 /** Keepers named to a provider for the outputs. */

@@ -92,6 +92,7 @@ export class JobReporter {
           price: formatMicro(event.cpuHourMicro),
           offers: event.offers,
         })
+      case 'short':
       case 'starting':
         return
       case 'running':

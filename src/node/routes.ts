@@ -38,37 +38,71 @@ export async function openRoutes(
   desks: Desks,
   haveResumed: () => boolean,
 ): Promise<void> {
-  await courier.register(negotiateProtocol, negotiateLimits, (from, frame) => {
-    const message = decodeNegotiation(notary, frame)
-    if (!haveResumed()) return
-    desks.provider.onNegotiation(from, message)
-    desks.requester.onNegotiation(from, message)
-  })
-  await courier.register(executeProtocol, executeLimits, (from, frame) => {
-    const message = decodeExecution(frame)
-    if (!haveResumed()) return
-    const isKnown = desks.provider.onExecution(from, message) || desks.requester.onExecution(from, message)
-    // Two peers that know nothing of a lease must not tell each other so for ever.
-    if (!isKnown && message.say !== 'unknown')
-      sendCarry(courier, from, { protocol: 'execute', message: { lease: message.lease, say: 'unknown' } })
-  })
-  await courier.register(receiptProtocol, receiptLimits, (from, frame) => {
-    const message = decodeBilling(notary, frame)
-    if (!haveResumed()) return
-    desks.provider.onBilling(from, message)
-    desks.requester.onBilling(from, message)
-  })
+  for (const protocol of ['negotiate', 'execute', 'receipt'] as const) {
+    const { id, limits } = routes[protocol]
+    await courier.register(id, limits, (from, frame) => {
+      const carry = decodeCarry(notary, protocol, frame)
+      if (haveResumed()) takeCarry(desks, from, carry, (answer) => sendCarry(courier, from, answer))
+    })
+  }
+}
+
+const routes: Record<Carry['protocol'], { readonly id: string; readonly limits: ProtocolLimits }> = {
+  negotiate: { id: negotiateProtocol, limits: negotiateLimits },
+  execute: { id: executeProtocol, limits: executeLimits },
+  receipt: { id: receiptProtocol, limits: receiptLimits },
+}
+
+/** Hands a message to the desk that it is for. */
+export function takeCarry(desks: Desks, from: PeerName, carry: Carry, answer: (carry: Carry) => void): void {
+  const { provider, requester } = desks
+  switch (carry.protocol) {
+    case 'negotiate':
+      provider.onNegotiation(from, carry.message)
+      return requester.onNegotiation(from, carry.message)
+    case 'execute': {
+      const { message } = carry
+      const isKnown = provider.onExecution(from, message) || requester.onExecution(from, message)
+      // Two peers that know nothing of a lease must not tell each other so for ever.
+      if (!isKnown && message.say !== 'unknown')
+        answer({ protocol: 'execute', message: { lease: message.lease, say: 'unknown' } })
+      return
+    }
+    case 'receipt':
+      provider.onBilling(from, carry.message)
+      return requester.onBilling(from, carry.message)
+    default:
+      return carry satisfies never
+  }
 }
 
 export function sendCarry(courier: Courier, to: PeerName, carry: Carry): void {
+  courier.send(to, routes[carry.protocol].id, encodeCarry(carry))
+}
+
+export function encodeCarry(carry: Carry): Uint8Array {
   switch (carry.protocol) {
     case 'negotiate':
-      return courier.send(to, negotiateProtocol, encodeNegotiation(carry.message))
+      return encodeNegotiation(carry.message)
     case 'execute':
-      return courier.send(to, executeProtocol, encodeExecution(carry.message))
+      return encodeExecution(carry.message)
     case 'receipt':
-      return courier.send(to, receiptProtocol, encodeBilling(carry.message))
+      return encodeBilling(carry.message)
     default:
       return carry satisfies never
+  }
+}
+
+/** Parses, validates and checks every signature. Throws a Fault. */
+export function decodeCarry(notary: Notary, protocol: Carry['protocol'], frame: Uint8Array): Carry {
+  switch (protocol) {
+    case 'negotiate':
+      return { protocol, message: decodeNegotiation(notary, frame) }
+    case 'execute':
+      return { protocol, message: decodeExecution(frame) }
+    case 'receipt':
+      return { protocol, message: decodeBilling(notary, frame) }
+    default:
+      return protocol satisfies never
   }
 }

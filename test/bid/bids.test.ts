@@ -51,7 +51,7 @@ const judged = (
   over: { author?: string; class?: string; atMs?: number; state?: BidFilterState } = {},
 ): readonly [BidFilterState, Judgement] => {
   const { author = asker.peer, class: topic = 'compute', atMs = nowMs, state = emptyBidFilter } = over
-  return judgeBid(state, { author, envelope, class: topic }, atMs, context)
+  return judgeBid(state, { author, envelope, class: topic }, atMs, (bytes) => openBid(context.signer, network, bytes))
 }
 
 test('a bid reads back as it was written', () => {

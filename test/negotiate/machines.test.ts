@@ -51,9 +51,10 @@ const restarted = { is: 'restarted' } as const
 
 // The requester's states.
 const [awarded] = award(asker, awardTerms(), startMs)
-const [leased] = stepAward(asker, awarded, fromProvider({ say: 'accept', accept: honest.accept }), startMs + 10)
+const [promised] = stepAward(asker, awarded, fromProvider({ say: 'accept', accept: honest.accept }), startMs + 10)
+const [leased] = stepAward(asker, promised, { is: 'commit' }, startMs + 10)
 const [closed] = stepAward(asker, awarded, { is: 'cancel' }, startMs + 10)
-const requesterStates: readonly AwardState[] = [awarded, leased, closed]
+const requesterStates: readonly AwardState[] = [awarded, promised, leased, closed]
 
 // The provider's.
 const [offered] = offer(worker, requester, offerTerms())
@@ -73,10 +74,10 @@ const onHold = (state: HoldState, input: HoldInput, atMs: number) => {
   return [step[0].at, ...deeds(step[1])]
 }
 
-test('the states that these tests start from are the four and the three of the tables', () => {
+test('the states that these tests start from are the four and the four of the tables', () => {
   assert.deepEqual(
     requesterStates.map(({ at }) => at),
-    ['awarded', 'leased', 'closed'],
+    ['awarded', 'accepted', 'leased', 'closed'],
   )
   assert.deepEqual(
     providerStates.map(({ at }) => at),
@@ -97,7 +98,8 @@ const commit: Negotiation = { say: 'commit', commit: honest.commit }
 const awarding: Negotiation = { say: 'award', award: honest.award }
 const refuse: Negotiation = { say: 'refuse', place, refusal }
 const release: Negotiation = { say: 'release', job }
-const takeLease = ['leased', 'record accept', 'record commit', 'save', 'send COMMIT', 'tell leased']
+const takeWord = ['accepted', 'record accept', 'save']
+const takeLease = ['leased', 'record commit', 'save', 'send COMMIT', 'tell leased']
 const giveUp = ['closed', 'save', 'send REFUSE', 'tell not-leased']
 
 const otherAccept: Negotiation = {
@@ -108,8 +110,8 @@ const forgedAccept: Negotiation = { say: 'accept', accept: sealAccept(stranger, 
 const olderAccept: Negotiation = { say: 'accept', accept: statements({ epoch: 0 }).accept }
 
 const requesterRows: readonly [string, AwardState, AwardInput, number, readonly string[]][] = [
-  ['awarded: ACCEPT makes the lease', awarded, fromProvider(accept), 10, takeLease],
-  ['awarded: ACCEPT in the last moment makes the lease', awarded, fromProvider(accept), 3_999, takeLease],
+  ['awarded: ACCEPT is written down, and COMMIT withheld', awarded, fromProvider(accept), 10, takeWord],
+  ['awarded: ACCEPT in the last moment is taken', awarded, fromProvider(accept), 3_999, takeWord],
   ['awarded: ACCEPT on the deadline is late', awarded, fromProvider(accept), 4_000, giveUp],
   ['awarded: REFUSE ends it', awarded, fromProvider(refuse), 10, giveUp],
   ['awarded: time ends it', awarded, wake, 4_000, giveUp],
@@ -160,6 +162,43 @@ const requesterRows: readonly [string, AwardState, AwardInput, number, readonly 
     10,
     ['awarded'],
   ],
+  ['awarded: there is nothing to commit to yet', awarded, { is: 'commit' }, 10, ['awarded']],
+  ['awarded: time ended it while the requester was down', awarded, restarted, 4_000, giveUp],
+  ['accepted: the word of the gang makes the lease', promised, { is: 'commit' }, 3_000, takeLease],
+  ['accepted: the same ACCEPT again has to wait', promised, fromProvider(accept), 1_010, ['accepted']],
+  ['accepted: REFUSE ends it', promised, fromProvider(refuse), 20, giveUp],
+  ['accepted: taken back', promised, { is: 'cancel' }, 20, giveUp],
+  ['accepted: nothing is waited for here', promised, wake, 99_000, ['accepted']],
+  ['accepted: a restart is nothing', promised, restarted, 20, ['accepted']],
+  [
+    'accepted: another ACCEPT of the award',
+    promised,
+    fromProvider(otherAccept),
+    20,
+    ['accepted', 'blame EQUIVOCATION'],
+  ],
+  [
+    'accepted: an ACCEPT by another signer is not held against the provider as two of its own',
+    promised,
+    fromProvider(forgedAccept),
+    20,
+    ['accepted', 'blame SIGNER_UNEXPECTED'],
+  ],
+  ['accepted: an ACCEPT of an older epoch is nothing', promised, fromProvider(olderAccept), 20, ['accepted']],
+  [
+    'accepted: a REFUSE of another slot is nothing',
+    promised,
+    fromProvider({ say: 'refuse', place: { ...place, slot: 1 }, refusal }),
+    10,
+    ['accepted'],
+  ],
+  [
+    'accepted: a REFUSE from another peer is nothing',
+    promised,
+    { is: 'message', from: nobody, message: refuse },
+    10,
+    ['accepted'],
+  ],
   [
     'leased: the same ACCEPT is answered with the COMMIT',
     leased,
@@ -178,6 +217,8 @@ const requesterRows: readonly [string, AwardState, AwardInput, number, readonly 
   ],
   ['leased: an ACCEPT of an older epoch is nothing', leased, fromProvider(olderAccept), 20, ['leased']],
   ['leased: REFUSE does not undo a lease', leased, fromProvider(refuse), 20, ['leased']],
+  ['leased: to commit twice is nothing', leased, { is: 'commit' }, 20, ['leased']],
+  ['closed: to commit is nothing', closed, { is: 'commit' }, 20, ['closed']],
   ['leased: cancelling does not undo a lease', leased, { is: 'cancel' }, 20, ['leased']],
   ['leased: nothing is waited for', leased, wake, 99_000, ['leased']],
   ['closed: a late ACCEPT is refused', closed, fromProvider(accept), 20, ['closed', 'send REFUSE']],
@@ -401,7 +442,7 @@ test('a provider whose word comes too late is told so', () => {
 test('what each side waits for can be read off its state', () => {
   assert.deepEqual(
     requesterStates.map((state) => awardWakeAtMs(state)),
-    [startMs + 1_000, undefined, undefined],
+    [startMs + 1_000, undefined, undefined, undefined],
   )
   assert.deepEqual(
     providerStates.map((state) => holdWakeAtMs(state)),
@@ -510,7 +551,9 @@ test('any input in any state: a fault changes nothing, writing comes before sayi
   fc.assert(
     fc.property(
       fc.constantFrom(...requesterStates),
-      fc.array(fc.tuple(anyInput(provider, [wake, restarted, { is: 'cancel' }]), passes), { maxLength: 6 }),
+      fc.array(fc.tuple(anyInput(provider, [wake, restarted, { is: 'cancel' }, { is: 'commit' }]), passes), {
+        maxLength: 6,
+      }),
       (from, steps) =>
         walk(from, steps, (state, input, nowMs) => stepAward(asker, state, input as AwardInput, nowMs), provider),
     ),
@@ -546,7 +589,8 @@ test('any input in any state: a fault changes nothing, writing comes before sayi
 
 test('a state that was saved and read back goes on as if nothing had been', () => {
   const back = (state: AwardState) => structuredClone(state)
-  const [ours] = stepAward(asker, back(awarded), fromProvider(accept), startMs + 10)
+  const [word] = stepAward(asker, back(awarded), fromProvider(accept), startMs + 10)
+  const [ours] = stepAward(asker, back(word), { is: 'commit' }, startMs + 10)
   assert.deepEqual(ours, leased)
   const [theirs] = stepHold(worker, structuredClone(accepted), fromRequester(commit), startMs + 10)
   assert.deepEqual(theirs, held)

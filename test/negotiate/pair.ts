@@ -1,18 +1,19 @@
 /**
  * Both halves of one negotiation on a clock of their own, joined by a line that the test may cut. It writes down what happens
- * as a play that a person can read.
+ * as a play that a person can read. The requester's half is a gang of one.
  */
 import {
-  award,
-  awardWakeAtMs,
   decodeNegotiation,
   encodeNegotiation,
+  gangWakeAtMs,
   holdWakeAtMs,
   offer,
-  stepAward,
+  openGang,
+  stepGang,
   stepHold,
-  type AwardInput,
   type AwardState,
+  type GangInput,
+  type GangState,
   type HoldInput,
   type HoldState,
   type Negotiation,
@@ -41,7 +42,7 @@ const onTime = (): readonly number[] => [10]
 export class Pair {
   readonly lines: string[] = []
   readonly faults: Fault[] = []
-  requester: AwardState | undefined
+  gang: GangState | undefined
   provider: HoldState
   #nowMs = startMs
   #order = 0
@@ -56,13 +57,18 @@ export class Pair {
     this.#act('provider', 'has heard a bid', undefined, state, effects)
   }
 
+  /** The place that it is all about. */
+  get requester(): AwardState | undefined {
+    return this.gang?.slots[0]
+  }
+
   /** An input of the world: a restart, a cancellation. */
-  at(atMs: number, side: 'requester', input: AwardInput): void
+  at(atMs: number, side: 'requester', input: GangInput): void
   at(atMs: number, side: 'provider', input: HoldInput): void
-  at(atMs: number, side: Side, input: AwardInput | HoldInput): void {
+  at(atMs: number, side: Side, input: GangInput | HoldInput): void {
     this.#later(startMs + atMs, () =>
       side === 'requester'
-        ? this.#stepRequester(input as AwardInput, input.is)
+        ? this.#stepRequester(input as GangInput, input.is)
         : this.#stepProvider(input as HoldInput, input.is),
     )
   }
@@ -72,7 +78,7 @@ export class Pair {
     for (let turns = 0; ; turns++) {
       if (turns > 10_000) throw new Error('it does not come to rest')
       const wakes = [
-        { side: 'requester' as const, atMs: this.requester === undefined ? undefined : awardWakeAtMs(this.requester) },
+        { side: 'requester' as const, atMs: this.gang === undefined ? undefined : gangWakeAtMs(this.gang) },
         { side: 'provider' as const, atMs: holdWakeAtMs(this.provider) },
       ]
       const wake = wakes.filter((one) => one.atMs !== undefined).toSorted((left, right) => left.atMs! - right.atMs!)[0]
@@ -90,13 +96,24 @@ export class Pair {
     }
   }
 
-  #stepRequester(input: AwardInput, because: string): void {
-    const before = this.requester
+  #stepRequester(input: GangInput, because: string): void {
+    const before = this.gang
     if (before === undefined) return
-    const step = stepAward(asker, before, input, this.#nowMs)
-    checkStep<AwardState>(before, step, provider)
-    this.requester = step[0]
-    this.#act('requester', because, before.at, step[0], step[1])
+    const step = stepGang(asker, before, input, this.#nowMs)
+    checkStep<GangState>(before, step, provider)
+    this.#actRequester(because, step)
+  }
+
+  #actRequester(because: string, [after, effects]: ReturnType<typeof stepGang>): void {
+    const before = this.requester?.at
+    this.gang = after
+    const place = after.slots[0]!
+    const told = effects.map((effect): Effect<Negotiation, Event> => {
+      if (effect.do !== 'tell') return effect
+      const { happened } = effect.event
+      return { do: 'tell', event: place.at === 'closed' ? { happened, because: place.because } : { happened } }
+    })
+    this.#act('requester', because, before, place, told)
   }
 
   #stepProvider(input: HoldInput, because: string): void {
@@ -156,14 +173,12 @@ export class Pair {
       return this.#stepProvider({ is: 'message', from: requester, message }, `hears ${word.split(' ')[0]}`)
     }
     const message = decodeNegotiation(asker, bytes)
-    if (message.say === 'offer' && this.requester === undefined) {
+    if (message.say === 'offer' && this.gang === undefined) {
       const awardMs = this.#nowMs + (this.#plan.awardAfterMs ?? 0)
       return this.#later(awardMs, () => {
-        if (this.requester !== undefined) return
+        if (this.gang !== undefined) return
         const terms = awardTerms({ issuedMs: awardMs, acceptByMs: awardMs + 4_000 }, message.offer)
-        const [state, effects] = award(asker, terms, awardMs)
-        this.requester = state
-        this.#act('requester', 'has chosen', undefined, state, effects)
+        this.#actRequester('has chosen', openGang(asker, [terms], awardMs))
       })
     }
     this.#stepRequester({ is: 'message', from: provider, message }, `hears ${word.split(' ')[0]}`)

@@ -8,24 +8,26 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import {
-  award,
-  awardWakeAtMs,
   decodeNegotiation,
   encodeNegotiation,
+  gangWakeAtMs,
   holdWakeAtMs,
   offer,
-  stepAward,
+  openGang,
+  sealAward,
+  stepGang,
   stepHold,
   type Award,
-  type AwardEvent,
-  type AwardInput,
   type AwardState,
+  type GangInput,
+  type GangState,
   type HoldEvent,
   type HoldInput,
   type HoldState,
   type Negotiation,
   type Notary,
 } from '../../protocols/negotiate/index.ts'
+import type { Effect, Refusal, Step } from '../../protocols/wire/index.ts'
 import { Play, lose, playText, type Fate, type Language, type Role } from '../support/play.ts'
 import { asker, awardTerms, offerTerms, requester, startMs, stranger, worker } from './parties.ts'
 
@@ -44,10 +46,30 @@ const language: Language<Negotiation> = {
   },
 }
 
+/** A gang of one, shown as the place that it is about. */
+interface Asked {
+  readonly at: AwardState['at']
+  readonly gang: GangState
+}
+type AskedEvent = { readonly happened: string; readonly because?: Refusal }
+
+function asked(
+  before: Asked | undefined,
+  [gang, effects]: ReturnType<typeof stepGang>,
+): Step<Asked, Negotiation, AskedEvent> {
+  const place = gang.slots[0]!
+  const shown = effects.map((effect): Effect<Negotiation, AskedEvent> => {
+    if (effect.do !== 'tell') return effect
+    const { happened } = effect.event
+    return { do: 'tell', event: place.at === 'closed' ? { happened, because: place.because } : { happened } }
+  })
+  return [before?.gang === gang ? before : { at: place.at, gang }, shown]
+}
+
 /** A negotiation on a stage: who offers, and who awards what to whom. */
 class Scenery {
   readonly stage: Play<Negotiation>
-  readonly #states = new Map<string, () => AwardState | HoldState | undefined>()
+  readonly #states = new Map<string, () => Asked | HoldState | undefined>()
 
   constructor(fate?: Fate) {
     this.stage = new Play(language, startMs, fate)
@@ -74,11 +96,11 @@ class Scenery {
   /** The requester awards to the offer that `to` holds, under an epoch. */
   awards(epoch: number, atMs: number, to: string, by: Notary, over: Partial<Award> = {}) {
     const provider = by.signer.peer
-    const role: Role<AwardState, AwardInput, Negotiation, AwardEvent> = {
+    const role: Role<Asked, GangInput, Negotiation, AskedEvent> = {
       peer: requester,
       other: provider,
-      step: (state, input, nowMs) => stepAward(asker, state, input, nowMs),
-      wakeAtMs: awardWakeAtMs,
+      step: (state, input, nowMs) => asked(state, stepGang(asker, state.gang, input, nowMs)),
+      wakeAtMs: ({ gang }) => gangWakeAtMs(gang),
       wake: () => ({ is: 'wake' }),
       hear: (message, from) => ({ is: 'message', from, message }),
       restarted: { is: 'restarted' },
@@ -88,7 +110,7 @@ class Scenery {
       const held = this.#states.get(to)!()
       assert.ok(held !== undefined && 'offer' in held)
       const terms = { epoch, provider, issuedMs: nowMs, acceptByMs: nowMs + 4_000, ...over }
-      return award(asker, awardTerms(terms, held.offer), nowMs)
+      return asked(undefined, openGang(asker, [awardTerms(terms, held.offer)], nowMs))
     })
     this.#states.set(name, entered.state)
     return entered
@@ -219,10 +241,7 @@ const scenes: readonly {
       scenery.awards(1, 20, 'provider', worker)
       scenery.stage.say(100, requester, worker.signer.peer, () => {
         const terms = awardTerms({ wallMsMax: 1, issuedMs: startMs + 20, acceptByMs: startMs + 4_020 })
-        const [, effects] = award(asker, terms, startMs + 100)
-        const sent = effects.find((effect) => effect.do === 'send')
-        assert.ok(sent?.do === 'send')
-        return sent.message
+        return { say: 'award', award: sealAward(asker, terms) }
       })
     },
     ends: { provider: 'leased', 'epoch 1': 'leased' },

@@ -2,28 +2,34 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { runSeeds } from '../../sim/model/campaign.ts'
-import { scenarios } from '../../sim/scenarios/index.ts'
+import { scenarioNamed } from '../../sim/scenarios/index.ts'
 
-/** Enough for a second or two each; `npm run -s sim -- model --seeds N` runs as many as one likes. */
-const seeds = { calm: 5, lossy: 20, crashes: 30, storm: 40 }
+/** Enough for a second or two each; `npm run -s sim -- model --seeds N` lives as many as one likes. */
+const seeds = { calm: 20, lossy: 40, split: 40, crashes: 60, clocks: 40, liars: 80, storm: 100, 'crashes+lossy': 60 }
+
+const scenario = (name: string) => scenarioNamed(name) ?? assert.fail(`no scenario ${name}`)
 
 for (const [name, count] of Object.entries(seeds)) {
-  test(`no invariant is broken in ${count} lives of ${name}`, async () => {
-    const { failures } = await runSeeds(scenarios[name]!, 1, count)
+  test(`no invariant is broken in ${count} lives of ${name}, and it keeps what it promises`, async () => {
+    const { failures, paidShare } = await runSeeds(scenario(name), { from: 1, seeds: count })
     assert.deepEqual(
       failures,
       [],
       failures.map(({ seed }) => `npm run -s sim -- replay --scenario ${name} --seed ${seed}`).join('\n'),
     )
+    assert.ok(paidShare >= scenario(name).assertions.paidShareMin, `${paidShare} of the jobs were paid`)
   })
 }
 
 test('the same seed gives the same trace', async () => {
-  const [first, second, other] = [
-    await runSeeds(scenarios.storm!, 7, 3),
-    await runSeeds(scenarios.storm!, 7, 3),
-    await runSeeds(scenarios.storm!, 8, 3),
-  ]
-  assert.equal(first.traceHash, second.traceHash)
-  assert.notEqual(first.traceHash, other.traceHash)
+  const traces = await Promise.all(
+    [7, 7, 8].map(async (from) => (await runSeeds(scenario('storm'), { from, seeds: 3 })).traceHash),
+  )
+  assert.equal(traces[0], traces[1])
+  assert.notEqual(traces[0], traces[2])
+})
+
+test('with real signatures no invariant is broken either', async () => {
+  const { failures } = await runSeeds(scenario('storm'), { from: 3, seeds: 2, signatures: 'real' })
+  assert.deepEqual(failures, [])
 })

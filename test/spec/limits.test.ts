@@ -7,7 +7,7 @@ import { globSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 
-import { protocolsWithReadme, sectionsInOrder, valuesElsewhere } from './protocols.ts'
+import { memories, protocolsWithReadme, sectionsInOrder, valuesElsewhere } from './protocols.ts'
 import { codesIn, quoted, readText, readmeOf, tablesOf } from './tables.ts'
 import { quantitiesOf, rateOf } from './quantities.ts'
 
@@ -65,7 +65,8 @@ function constantsOf(protocol: string): Map<string, number> {
   return constants
 }
 
-const isLimit = (name: string): boolean => /(Max|Min|Ms|MsDefault|Bytes|Permille)$/.test(name)
+const isLimit = (name: string): boolean =>
+  !memories.includes(name) && /(Max|Min|Ms|MsDefault|Bytes|Permille)$/.test(name)
 
 /** The limits of a protocol as the code has them: constants, and the caps of `…Limits`. */
 async function limitsInCode(protocol: string): Promise<Map<string, number>> {

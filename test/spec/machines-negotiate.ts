@@ -1,22 +1,28 @@
-/** The two machines of a negotiation, and whatever may be said to them. */
+/** The three machines of a negotiation, and whatever may be said to them. */
 import {
   award,
   awardWakeAtMs,
+  gangWakeAtMs,
   holdWakeAtMs,
   offer,
+  openGang,
   sealAccept,
   sealCommit,
   sealOffer,
   stepAward,
+  stepGang,
   stepHold,
   type Award,
   type AwardInput,
   type AwardState,
+  type GangInput,
+  type GangState,
   type HoldInput,
   type HoldState,
   type Negotiation,
 } from '../../protocols/negotiate/index.ts'
 import { sha256 } from '../../protocols/wire/index.ts'
+import { gangTerms, workers } from '../negotiate/band.ts'
 import {
   asker,
   awardTerms,
@@ -31,7 +37,7 @@ import {
   stranger,
   worker,
 } from '../negotiate/parties.ts'
-import { passedOn, walk, type Machine } from './walk.ts'
+import { passedOn, together, walk, type Machine } from './walk.ts'
 
 const refusal = { code: passedOn, facts: {} }
 const place = { job, slot: 0, epoch: 1 }
@@ -115,6 +121,7 @@ const awarding: Machine<AwardState, AwardInput> = {
     yield ['wake', { is: 'wake' }]
     yield ['restarted', { is: 'restarted' }]
     yield ['cancel', { is: 'cancel' }]
+    yield ['commit', { is: 'commit' }]
   },
   step: (state, input, nowMs) => stepAward(asker, state, input, nowMs),
   wakeAtMs: awardWakeAtMs,
@@ -123,4 +130,56 @@ const awarding: Machine<AwardState, AwardInput> = {
   other: provider,
 }
 
-export const negotiateMachines = [() => walk(hold), () => walk(awarding)]
+/** A gang of so many places, and what each of its providers may say, honestly or not. */
+function gangOf(places: number): Machine<GangState, GangInput> {
+  const who = workers.slice(0, places)
+  const peers = who.map(({ signer }) => signer.peer)
+  const offers = who.map((by) => sealOffer(by, offerTerms()))
+  const opening = openGang(asker, gangTerms(offers), startMs)
+  const said = opening[0].slots.flatMap((slot, index): Negotiation[] => {
+    const by = who[index]!
+    if (slot.at !== 'awarded') throw new Error('a gang begins with awards')
+    const body = { lease: sha256(slot.award.envelope), issuedMs: startMs, commitByMs: startMs + 5_000 }
+    const honest = sealAccept(by, body)
+    const { epoch } = slot.award.body
+    const own = { job, slot: index, epoch }
+    return [
+      { say: 'offer', offer: offers[index]! },
+      { say: 'award', award: slot.award },
+      { say: 'accept', accept: honest },
+      { say: 'accept', accept: sealAccept(by, { ...body, commitByMs: startMs + 4_999 }) },
+      { say: 'accept', accept: sealAccept(stranger, body) },
+      { say: 'accept', accept: sealAccept(by, { ...body, lease: sha256(Uint8Array.of(1)) }) },
+      { say: 'commit', commit: sealCommit(by, { ...body, accept: sha256(honest.envelope) }) },
+      { say: 'refuse', place: own, refusal },
+      { say: 'refuse', place: { ...own, epoch: epoch - 1 }, refusal },
+      { say: 'release', job },
+    ]
+  })
+  return {
+    protocol: 'negotiate',
+    name: 'stepGang',
+    begins: [{ on: 'award', step: opening, atMs: startMs }],
+    nameOf: ({ at }) => at,
+    keyOf: ({ slots }) => slots.map(({ at }) => at).join(),
+    *inputs() {
+      for (const message of said)
+        for (const from of [...peers, nobody]) yield [message.say, { is: 'message', from, message }]
+      yield ['wake', { is: 'wake' }]
+      yield ['restarted', { is: 'restarted' }]
+      yield ['cancel', { is: 'cancel' }]
+    },
+    step: (state, input, nowMs) => stepGang(asker, state, input, nowMs),
+    wakeAtMs: gangWakeAtMs,
+    wake: { is: 'wake' },
+    final: ['committed', 'closed'],
+    other: peers,
+  }
+}
+
+export const negotiateMachines = [
+  () => walk(hold),
+  () => walk(awarding),
+  // A place alone and places together go by one table; with three there is one that neither accepts first nor last.
+  () => together([1, 2, 3].map((places) => walk(gangOf(places)))),
+]

@@ -23,3 +23,6 @@ export const sectionsInOrder: readonly RegExp[] = [
 
 /** Sources whose constants are no limits of the agreement: how this program computes fast. */
 export const valuesElsewhere = ['protocols/erasure/coder.ts', 'protocols/erasure/kernel.ts']
+
+/** How much of what can be computed again a program remembers: of no concern to anybody else. */
+export const memories = ['namesMax', 'networksMax']

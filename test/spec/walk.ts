@@ -15,6 +15,7 @@ export interface Done {
     readonly happened: string
     readonly because?: { readonly code: string }
     readonly code?: string
+    readonly failed?: readonly { readonly because: { readonly code: string } }[]
   }
   readonly fault?: Fault
 }
@@ -37,8 +38,8 @@ export interface Machine<State extends object, Input> {
   readonly wakeAtMs?: (state: State) => number | undefined
   readonly wake?: Input
   readonly final: readonly string[]
-  /** The other side: who is blamed, and who is spoken to. */
-  readonly other: string | undefined
+  /** The other side: who is blamed, and who is spoken to. Several when one machine speaks to several. */
+  readonly other: string | readonly string[] | undefined
 }
 
 export interface Observed {
@@ -74,7 +75,8 @@ export function walk<State extends object, Input>(machine: Machine<State, Input>
     for (const effect of effects) {
       const code =
         effect.fault?.code ?? effect.message?.refusal?.code ?? effect.event?.because?.code ?? effect.event?.code
-      if (code !== undefined && code !== passedOn) add(codes, row, code)
+      const failures = effect.event?.failed?.map(({ because }) => because.code) ?? []
+      for (const one of [code, ...failures]) if (one !== undefined && one !== passedOn) add(codes, row, one)
       if (effect.message !== undefined) add(words, row, effect.message.say.toUpperCase().replaceAll('-', '_'))
     }
   }
@@ -117,6 +119,24 @@ export function walk<State extends object, Input>(machine: Machine<State, Input>
     checkWake(machine, state, nowMs)
   }
   return { protocol: machine.protocol, name: machine.name, states, transitions, codes, words, steps }
+}
+
+/** Walks through one machine that begins in several ways, as one. */
+export function together(walks: readonly Observed[]): Observed {
+  const { protocol, name } = walks[0]!
+  const transitions = new Set<string>()
+  const states = new Set<string>()
+  const codes = new Map<string, Set<string>>()
+  const words = new Map<string, Set<string>>()
+  let steps = 0
+  for (const one of walks) {
+    for (const transition of one.transitions) transitions.add(transition)
+    for (const state of one.states) states.add(state)
+    for (const [row, found] of one.codes) for (const code of found) add(codes, row, code)
+    for (const [row, found] of one.words) for (const word of found) add(words, row, word)
+    steps += one.steps
+  }
+  return { protocol, name, states, transitions, codes, words, steps }
 }
 
 /** Two steps in one: what was asked for is written down and told, and the next is written down and sent. */

@@ -2,7 +2,7 @@
  * Desks of several peers on one virtual clock, joined by a network that the test controls, with an errand boy in place of
  * storage and execution. The machines, desks, codecs and signatures are the real ones.
  */
-import { judgeBid, emptyBidFilter } from '../../protocols/bid/index.ts'
+import { judgeBid, openBid, emptyBidFilter } from '../../protocols/bid/index.ts'
 import { decodeExecution, encodeExecution, type Exit } from '../../protocols/execute/index.ts'
 import { decodeNegotiation, encodeNegotiation, type Notary } from '../../protocols/negotiate/index.ts'
 import { decodeBilling, encodeBilling } from '../../protocols/receipt/index.ts'
@@ -209,7 +209,7 @@ export class Peer {
       emptyBidFilter,
       { author, envelope, class: 'compute' },
       this.#world.clock.nowMs(),
-      this.notary,
+      (bytes) => openBid(this.notary.signer, this.notary.network, bytes),
     )
     if (verdict === 'accept') this.provider.onBid(bid!)
   }

@@ -1,0 +1,58 @@
+/** What the peers of one life want of each other, drawn from the seed before it begins. */
+import { runtimeAdvert } from '../../protocols/capability/index.ts'
+import type { JobTerms } from '../../src/market/terms.ts'
+import type { SeededRandom } from '../random.ts'
+import type { ModelPeer } from './peer.ts'
+import { classOf, plainTerms } from './stand-ins.ts'
+import type { World } from './world.ts'
+
+export interface PlannedJob {
+  readonly index: number
+  readonly requester: ModelPeer
+  readonly terms: JobTerms
+  readonly submittedMs: number
+  /** Whether the requester said that it is written down. */
+  submitted: boolean
+}
+
+const lookUpWithinMs = 3_000
+const providersWanted = 20
+const cancelWithinMs = 20_000
+
+export function planJobs(world: World, random: SeededRandom): void {
+  const { workload } = world.scenario
+  for (let index = 0; index < workload.jobs; index++) {
+    const requester = random.pick(world.peers)
+    const atMs = random.between(0, workload.jobsWithinMs)
+    const bidClass = classOf(random.between(0, workload.classes - 1))
+    const slots = random.chance(workload.gangShare) ? random.between(2, workload.gangSlotsMax) : 1
+    const looksUp = random.chance(workload.lookUpShare)
+    const cancelMs = random.chance(workload.cancelShare) ? random.between(0, cancelWithinMs) : null
+    if (index >= world.jobsMax) continue
+    world.clock.after(atMs, () => {
+      if (!requester.isUp) return
+      const terms = plainTerms(`${world.seed}/${index}`, world.clock.nowMs(), bidClass, slots)
+      const job: PlannedJob = { index, requester, terms, submittedMs: world.elapsedMs, submitted: false }
+      world.jobs.push(job)
+      world.note(requester.number, 'submit', index)
+      if (looksUp) void lookUp(world, requester)
+      requester.requester.submit(terms).then(
+        () => {
+          job.submitted = true
+        },
+        () => world.note(requester.number, 'not submitted', index),
+      )
+      if (cancelMs !== null) world.clock.after(cancelMs, () => requester.isUp && requester.requester.cancel(terms.job))
+    })
+  }
+}
+
+async function lookUp(world: World, { plan, directory, number }: ModelPeer): Promise<void> {
+  using deadline = world.clock.deadline(lookUpWithinMs)
+  const found = await directory.find(
+    runtimeAdvert(plan.notary.network, 'wasi-preview1'),
+    providersWanted,
+    deadline.signal,
+  )
+  world.note(number, 'found', found.length)
+}

@@ -1,0 +1,264 @@
+/** Bugs in what peers have agreed on. */
+import type { Mutant } from './mutant.ts'
+
+const provider = 'protocols/negotiate/provider.ts'
+const requester = 'protocols/negotiate/requester.ts'
+const task = 'protocols/execute/provider.ts'
+const watch = 'protocols/execute/requester.ts'
+const bill = 'protocols/receipt/provider.ts'
+const pay = 'protocols/receipt/requester.ts'
+
+export const protocolMutants: readonly Mutant[] = [
+  {
+    name: 'signature-unchecked',
+    about: 'envelopes are opened without a look at the signature',
+    edits: [
+      {
+        file: 'protocols/wire/envelope.ts',
+        find: '!signer.verify(publicKey, message, signature)',
+        replace: 'message.byteLength === 0',
+      },
+    ],
+  },
+  {
+    name: 'award-unpersisted',
+    about: 'an award is sent before it is written down',
+    edits: [
+      {
+        file: requester,
+        find: "{ do: 'record', statement: { kind: 'award', by: signed.by, envelope: signed.envelope } },",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'accept-unpersisted',
+    about: 'an acceptance is sent before it is written down',
+    edits: [
+      {
+        file: provider,
+        find: "{ do: 'record', statement: { kind: 'accept', by: accept.by, envelope: accept.envelope } },",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'result-unpersisted',
+    about: 'a result is sent before it is written down',
+    edits: [
+      {
+        file: task,
+        find: "{ do: 'record', statement: { kind: 'result', by: notary.signer.peer, envelope } },",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'receipt-unpersisted',
+    about: 'a receipt is sent before it is written down',
+    edits: [
+      {
+        file: bill,
+        find: "{ do: 'record', statement: { kind: 'receipt', by: receipt.by, envelope: receipt.envelope } },",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'countersignature-unpersisted',
+    about: 'a countersignature is sent before it is written down',
+    edits: [
+      {
+        file: pay,
+        find: "{ do: 'record', statement: { kind: 'countersignature', by: last.by, envelope: last.envelope } },",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'receipt-state-unsaved',
+    about: 'the chain of receipts is not saved with its last receipt: a restart forks it',
+    edits: [
+      {
+        file: bill,
+        find: "      { do: 'save' },\n      { do: 'send', to: lease.requester, message: { say: 'receipt', receipt } },",
+        replace: "      { do: 'send', to: lease.requester, message: { say: 'receipt', receipt } },",
+      },
+    ],
+  },
+  {
+    name: 'receipt-delta',
+    about: 'a receipt states what was used since the last one, not in all',
+    edits: [
+      {
+        file: bill,
+        find: 'const grown = atLeast(usage, state.usage)',
+        replace:
+          'const grown = { ...usage, wallMs: usage.wallMs - state.usage.wallMs, cpuMs: usage.cpuMs - state.usage.cpuMs }',
+      },
+    ],
+  },
+  {
+    name: 'receipt-chain-loose',
+    about: 'every receipt names the lease in the place of the receipt before it',
+    edits: [
+      {
+        file: bill,
+        find: 'const chain: Chain = { lease, sequence, previous: hash, usage, intervalMs }',
+        replace: 'const chain: Chain = { lease, sequence, previous: state.previous, usage, intervalMs }',
+      },
+    ],
+  },
+  {
+    name: 'receipt-twice-blamed',
+    about: 'a receipt that comes again is taken for a broken chain',
+    edits: [
+      {
+        file: pay,
+        find: 'if (receipt.body.sequence <= state.sequence) return onOld(state, receipt)',
+        replace: 'if (receipt.body.sequence < state.sequence) return onOld(state, receipt)',
+      },
+    ],
+  },
+  {
+    name: 'countersignature-twice-blamed',
+    about: 'a countersignature that comes twice is held against the requester',
+    edits: [
+      {
+        file: bill,
+        find: 'signed.body.lease !== lease.id || signed.body.sequence < receipt.body.sequence',
+        replace: 'signed.body.lease !== lease.id',
+      },
+    ],
+  },
+  {
+    name: 'wall-time-unchecked',
+    about: 'the requester signs for whatever time it is billed',
+    edits: [{ file: pay, find: 'if (receipt.usage.wallMs > allowedMs)', replace: 'if (allowedMs < 0)' }],
+  },
+  {
+    name: 'amount-unchecked',
+    about: 'the requester signs for whatever amount it is billed',
+    edits: [{ file: pay, find: 'if (receipt.amountMicro !== owed)', replace: 'if (receipt.amountMicro < 0)' }],
+  },
+  {
+    name: 'unsigned-work-goes-on',
+    about: 'a requester that signs nothing is worked for to the end',
+    edits: [{ file: bill, find: 'if (nowMs >= state.giveUpMs)', replace: 'if (nowMs < 0)' }],
+  },
+  {
+    name: 'hold-never-ends',
+    about: 'an offer that nobody awards holds its capacity for ever',
+    edits: [
+      {
+        file: provider,
+        find: 'return nowMs >= state.offer.body.holdUntilMs\n        ? release',
+        replace: 'return nowMs < 0\n        ? release',
+      },
+    ],
+  },
+  {
+    name: 'commit-awaited-for-ever',
+    about: 'an acceptance that nobody commits to holds its capacity for ever',
+    edits: [
+      {
+        file: provider,
+        find: "if (nowMs >= state.accept.body.commitByMs) return release(state, { code: 'NO_COMMIT', facts: {} })",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'terms-unchecked',
+    about: 'the provider accepts an award at another price than it offered',
+    edits: [
+      {
+        file: provider,
+        find: 'body.cpuHourMicro === offered.cpuHourMicro &&',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'award-twice-blamed',
+    about: 'the same award again is taken for a second one',
+    edits: [
+      {
+        file: provider,
+        find: 'if (equals(award.envelope, state.award.envelope)) return sendAgain(state, nowMs)',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'late-award-blamed',
+    about: 'the award of an offer that ran out is held against the requester',
+    edits: [
+      {
+        file: provider,
+        find: 'return isToUs && !equals(offer, sha256(state.offer.envelope))',
+        replace: 'return false',
+      },
+      {
+        file: provider,
+        find: 'const same =\n    body.unit',
+        replace: 'const same =\n    equals(body.offer, sha256(state.offer.envelope)) &&\n    body.unit',
+      },
+    ],
+  },
+  {
+    name: 'start-awaited-for-ever',
+    about: 'a lease that nobody starts is never given up',
+    edits: [{ file: task, find: "if (nowMs >= state.giveUpMs) return abandon(state, 'NO_START')", replace: '' }],
+  },
+  {
+    name: 'result-told-for-ever',
+    about: 'a result that nobody takes is repeated without end',
+    edits: [
+      {
+        file: task,
+        find: "    case 'wake':\n      if (nowMs >= state.giveUpMs)\n        return [\n          done(false),",
+        replace: "    case 'wake':\n      if (nowMs < 0)\n        return [\n          done(false),",
+      },
+    ],
+  },
+  {
+    name: 'silence-tolerated',
+    about: 'a provider that says nothing any more is waited for without end',
+    edits: [{ file: watch, find: 'if (nowMs >= state.silentAtMs)\n', replace: 'if (nowMs < 0)\n' }],
+  },
+  {
+    name: 'result-unsaved',
+    about: 'the requester says that it has seen a result, and forgets it when it crashes',
+    edits: [
+      {
+        file: watch,
+        find: "    { do: 'save' },\n    say(state, { say: 'result-seen' }),",
+        replace: "    say(state, { say: 'result-seen' }),",
+      },
+    ],
+  },
+  {
+    name: 'paid-without-outputs',
+    about: 'the last receipt is answered before the outputs are here',
+    edits: [{ file: pay, find: 'if (receipt.body.final && input.result === null) return [state, []]', replace: '' }],
+    scenario: 'calm',
+  },
+  {
+    name: 'author-unchecked',
+    about: "another's bid counts as the author's",
+    edits: [
+      { file: 'protocols/bid/filter.ts', find: 'if (bid.by !== input.author)', replace: 'if (bid.by === undefined)' },
+    ],
+  },
+  {
+    name: 'expired-bid-taken',
+    about: 'bids are answered whose time is over',
+    edits: [{ file: 'protocols/bid/filter.ts', find: 'if (bid.body.expiresMs <= nowMs)', replace: 'if (nowMs < 0)' }],
+  },
+  {
+    name: 'flood-unfiltered',
+    about: 'one author may cry as many bids as it likes',
+    edits: [{ file: 'protocols/bid/filter.ts', find: 'if (count >= bidsPerAuthorMax)', replace: 'if (count < 0)' }],
+  },
+]

@@ -1,0 +1,237 @@
+/**
+ * A job of ours in search of providers: bid, choose, award, until its vacant places are leased. While no place of it is held,
+ * all are awarded together, as a gang; later, a place that was lost is awarded alone, one after the other. Pure.
+ */
+import { equals } from 'uint8arrays'
+
+import type { StartOrder } from '../../protocols/execute/index.ts'
+import {
+  acceptWindowMs,
+  openGang,
+  stepGang,
+  type Award,
+  type GangEvent,
+  type GangInput,
+  type Lease,
+  type Offer,
+} from '../../protocols/negotiate/index.ts'
+import { sha256, type PeerName, type Signed } from '../../protocols/wire/index.ts'
+import { inNegotiate, lift } from './carry.ts'
+import {
+  announceAgainMs,
+  offerWindowMs,
+  offersMax,
+  type Hunt,
+  type JobContext,
+  type JobEffect,
+  type JobInput,
+  type JobState,
+  type JobStep,
+} from './job-state.ts'
+import { bidFrom, giveUp, releases, withSlot } from './job-turns.ts'
+import { begin } from './slot-machine.ts'
+import { holdersOf, type SlotState } from './slot-state.ts'
+import type { JobTerms } from './terms.ts'
+
+type At<Where extends Hunt['at']> = Extract<Hunt, { at: Where }>
+
+export function stepHunt(context: JobContext, state: JobState, hunt: Hunt, input: JobInput, nowMs: number): JobStep {
+  return hunt.at === 'bidding'
+    ? fromBidding(context, state, hunt, input, nowMs)
+    : fromAwarding(context, state, hunt, input, nowMs)
+}
+
+/**
+ * Nobody is awarded before the inputs are with their keepers: a lease would bind a provider that has nothing to do. The wait for
+ * a provider is counted from here.
+ */
+export function onStaged(state: JobState, order: StartOrder, nowMs: number): JobStep {
+  const { hunt } = state
+  if (hunt?.at !== 'bidding' || state.order !== null) return [state, []]
+  const announceNextMs = state.offers.length > 0 ? nowMs + announceAgainMs : nowMs
+  const next: Hunt = { ...hunt, announceAgainMs: announceNextMs }
+  return [{ ...state, order, terms: bidFrom(state.terms, nowMs), hunt: next }, [{ do: 'save' }]]
+}
+
+export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, nowMs: number): JobStep {
+  const { hunt, terms, slots } = state
+  if (offer.by !== from || offer.body.job !== terms.job) return [state, []]
+  if (hunt === null || holdersOf(slots).includes(from)) {
+    return [state, [{ do: 'send', to: from, message: inNegotiate({ say: 'release', job: terms.job }) }]]
+  }
+  const others = state.offers.filter((known) => known.by !== from)
+  const isFull = others.length >= offersMax * slots.length
+  if (isFull || offer.body.unit !== terms.unit || offer.body.cpuHourMicro > terms.cpuHourMicroMax) return [state, []]
+  if (isAwarded(state, offer)) return [state, []]
+  const told: JobEffect = { do: 'tell', event: { stage: 'offered', peer: from, cpuHourMicro: offer.body.cpuHourMicro } }
+  const offers = [...others, offer]
+  if (hunt.at === 'awarding') return [{ ...state, offers }, [told]]
+  return [{ ...state, offers, hunt: { ...hunt, decideAtMs: hunt.decideAtMs ?? nowMs + offerWindowMs } }, [told]]
+}
+
+/** A copy of an offer that was awarded already, late on its way: it can be awarded once only. */
+function isAwarded({ hunt, spent }: JobState, { envelope }: Signed<Offer>): boolean {
+  const hash = sha256(envelope)
+  const gangs = [hunt?.at === 'awarding' ? hunt.gang : null, spent]
+  return gangs.some((gang) => gang?.slots.some((slot) => slot.at !== 'leased' && equals(slot.award.body.offer, hash)))
+}
+
+function fromBidding(
+  context: JobContext,
+  state: JobState,
+  hunt: At<'bidding'>,
+  input: JobInput,
+  nowMs: number,
+): JobStep {
+  if (input.is === 'restarted') {
+    return [
+      { ...state, offers: [], hunt: { at: 'bidding', announceAgainMs: nowMs + announceAgainMs, decideAtMs: null } },
+      [
+        { do: 'errand', errand: 'stage' },
+        { do: 'errand', errand: 'announce' },
+      ],
+    ]
+  }
+  if (input.is !== 'wake' || state.order === null) return [state, []]
+  if (hunt.decideAtMs !== null && nowMs >= hunt.decideAtMs) return decide(context, state, nowMs)
+  if (nowMs >= state.terms.bidUntilMs) return noMatch(context, state, nowMs)
+  if (nowMs < hunt.announceAgainMs) return [state, []]
+  return [
+    { ...state, hunt: { ...hunt, announceAgainMs: nowMs + announceAgainMs } },
+    [{ do: 'errand', errand: 'announce' }],
+  ]
+}
+
+function noMatch(context: JobContext, state: JobState, nowMs: number): JobStep {
+  const wanted = wantedOf(state).length
+  const short: JobEffect[] =
+    wanted > 1 ? [{ do: 'tell', event: { stage: 'short', wanted, offered: state.offers.length } }] : []
+  return giveUp(context, state, { outcome: 'expired', code: 'NO_MATCH' }, short, nowMs)
+}
+
+/** The places to be awarded together now. */
+function wantedOf({ slots }: JobState): readonly SlotState[] {
+  const vacant = slots.filter(({ at }) => at === 'vacant')
+  return vacant.length === slots.length ? vacant : vacant.slice(0, 1)
+}
+
+/** Chooses among the offers at hand; with too few that are still good, goes on bidding. */
+function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
+  const holders = holdersOf(state.slots)
+  const open = state.offers.filter((offer) => offer.body.holdUntilMs > nowMs && !holders.includes(offer.by))
+  const wanted = wantedOf(state)
+  const chosen = context.rank(open, state.failed).slice(0, wanted.length)
+  if (chosen.length < wanted.length) {
+    const { hunt } = state
+    // With some offers at hand there is no haste: each second the others are called again.
+    const nextMs = chosen.length > 0 && hunt?.at === 'bidding' ? hunt.announceAgainMs : nowMs
+    return [{ ...state, offers: open, hunt: { at: 'bidding', announceAgainMs: nextMs, decideAtMs: null } }, []]
+  }
+  const places = wanted.map((slot) => ({ ...slot, epoch: slot.epoch + 1 }))
+  const awards = places.map((place, index) => awardOf(state.terms, place, chosen[index]!, places.length, nowMs))
+  const [gang, effects] = openGang(context.notary, awards, nowMs)
+  const next = places.reduce((at, place) => withSlot(at, place), state)
+  return [
+    { ...next, offers: open.filter((offer) => !chosen.includes(offer)), hunt: { at: 'awarding', gang } },
+    lift(inNegotiate, effects).effects,
+  ]
+}
+
+function awardOf(
+  terms: JobTerms,
+  place: SlotState,
+  { by, body, envelope }: Signed<Offer>,
+  size: number,
+  nowMs: number,
+): Award {
+  return {
+    job: terms.job,
+    slot: place.slot,
+    epoch: place.epoch,
+    provider: by,
+    offer: sha256(envelope),
+    unit: body.unit,
+    cpuHourMicro: body.cpuHourMicro,
+    cpuMilli: body.cpuMilli,
+    memoryBytes: body.memoryBytes,
+    diskBytes: terms.requirements.diskBytes,
+    wallMsMax: terms.requirements.wallMsMax,
+    ceilingMicro: terms.ceilingMicro,
+    paymentIntervalMs: terms.paymentIntervalMs,
+    paymentIntervalMsMax: terms.paymentIntervalMsMax,
+    reclaimMs: terms.reclaimMs,
+    issuedMs: nowMs,
+    acceptByMs: nowMs + acceptWindowMs(size),
+    manifest: terms.manifest,
+  }
+}
+
+function fromAwarding(
+  context: JobContext,
+  state: JobState,
+  hunt: At<'awarding'>,
+  input: JobInput,
+  nowMs: number,
+): JobStep {
+  const inner = negotiationInput(input)
+  if (inner === undefined) return [state, []]
+  const [gang, raw] = stepGang(context.notary, hunt.gang, inner, nowMs)
+  const { effects, events } = lift(inNegotiate, raw)
+  const event = events[0]
+  const moved: JobState = gang === hunt.gang ? state : { ...state, hunt: { at: 'awarding', gang } }
+  if (event === undefined) return [moved, effects]
+  if (event.happened === 'leased') return onLeased(context, moved, event.leases, effects, nowMs)
+  return onNotLeased(context, { ...moved, spent: gang }, event.failed, effects, nowMs)
+}
+
+function onLeased(
+  context: JobContext,
+  state: JobState,
+  leases: readonly Lease[],
+  effects: JobEffect[],
+  nowMs: number,
+): JobStep {
+  const matched: JobEffect[] = []
+  const began: JobEffect[] = []
+  let next = state
+  for (const lease of leases) {
+    const { slot, epoch, cpuHourMicro } = lease.award.body
+    const offers = state.offers.length + leases.length
+    const place = { slot, peer: lease.provider }
+    matched.push({ do: 'tell', event: { stage: 'matched', ...place, lease: lease.id, epoch, cpuHourMicro, offers } })
+    const [leased, more] = begin(state.slots[slot]!, lease, state.order!, nowMs)
+    next = withSlot(next, leased)
+    began.push(...more)
+  }
+  // The others need not hold their capacity any longer, unless another place is vacant.
+  if (next.slots.every(({ at }) => at !== 'vacant')) {
+    return [{ ...next, offers: [], hunt: null }, [...effects, ...matched, ...releases(state), ...began]]
+  }
+  const again = { ...next, terms: bidFrom(next.terms, nowMs) }
+  const [hunting, more] = decide(context, again, nowMs)
+  return [hunting, [...effects, ...matched, ...began, ...more]]
+}
+
+function onNotLeased(
+  context: JobContext,
+  state: JobState,
+  failures: Extract<GangEvent, { happened: 'not-leased' }>['failed'],
+  effects: JobEffect[],
+  nowMs: number,
+): JobStep {
+  let next = state
+  const told: JobEffect[] = []
+  for (const { slot, provider: peer, because } of failures) {
+    const place = next.slots[slot]!
+    next = withSlot(next, { ...place, attempts: place.attempts + 1 })
+    next = { ...next, failed: [...next.failed.filter((name) => name !== peer), peer] }
+    told.push({ do: 'tell', event: { stage: 'replacing', slot, peer, because } })
+  }
+  const [decided, more] = decide(context, next, nowMs)
+  return [decided, [...effects, ...told, ...more]]
+}
+
+function negotiationInput(input: JobInput): GangInput | undefined {
+  if (input.is === 'message') return input.protocol === 'negotiate' ? input : undefined
+  return input.is === 'wake' || input.is === 'restarted' ? input : undefined
+}
