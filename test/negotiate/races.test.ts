@@ -304,17 +304,21 @@ const scenes: readonly {
     ends: { provider: 'leased', 'epoch 1': 'leased' },
   },
   {
-    title: 'the clock of the provider is 3.9 s ahead: just borne',
+    title: 'two providers, one with a clock 20 s ahead and one 20 s behind: both are leased',
+    fate: (say, count) => (say === 'COMMIT' && count % 2 === 1 ? [] : [10]),
     direct: (scenery) => {
-      scenery.offers('provider', 0, worker, 3_900)
-      scenery.awards(1, 20, 'provider', worker)
+      scenery.offers('ahead', 0, worker, 20_000)
+      scenery.awards(1, 20, 'ahead', worker)
+      scenery.offers('behind', 2_000, stranger, -20_000)
+      scenery.awards(2, 2_020, 'behind', stranger)
     },
-    ends: { provider: 'leased', 'epoch 1': 'leased' },
+    ends: { ahead: 'leased', behind: 'leased', 'epoch 1': 'leased', 'epoch 2': 'leased' },
   },
   {
-    title: 'the clock of the provider is 5 s ahead: every AWARD is late to it, and it says by how much',
+    title: 'an AWARD that is late is accepted, and the ACCEPT is refused: the capacity is free at once',
+    fate: (say, count) => (say === 'AWARD' ? (count === 1 ? [4_100] : []) : [10]),
     direct: (scenery) => {
-      scenery.offers('provider', 0, worker, 5_000)
+      scenery.offers('provider', 0, worker, 20_000)
       scenery.awards(1, 20, 'provider', worker)
     },
     ends: { provider: 'closed', 'epoch 1': 'closed' },
