@@ -124,8 +124,10 @@ function fromStarting(notary: Notary, state: At<'starting'>, input: WatchInput, 
     case 'message':
       switch (input.message.say) {
         case 'started':
-        case 'progress':
           return running(state, nowMs)
+        case 'progress':
+          // It has the lease and not our START, which was lost: saying it again is what we are waiting with.
+          return input.message.progress.stage === 'waiting' ? [state, []] : running(state, nowMs)
         case 'result':
           return onResult(notary, state, input.message.result)
         case 'unknown':

@@ -129,11 +129,9 @@ function onAward(notary: Notary, state: At<'offered'>, award: Signed<Award>, now
   }
   const wrong = whatIsWrong(state, award, notary.signer.peer)
   if (wrong !== undefined) return blame(state, wrong.code, wrong.message)
-  const { body } = award
+  // Until when it is to be accepted is for the requester to judge, by its own clock: a late ACCEPT is refused.
   if (nowMs >= state.offer.body.holdUntilMs)
     return refuse(state, award, { code: 'OFFER_EXPIRED', facts: { lateMs: nowMs - state.offer.body.holdUntilMs } })
-  if (nowMs >= body.acceptByMs)
-    return refuse(state, award, { code: 'AWARD_EXPIRED', facts: { lateMs: nowMs - body.acceptByMs } })
   const accept = sealAccept(notary, {
     lease: hashOfEnvelope(award.envelope),
     issuedMs: nowMs,

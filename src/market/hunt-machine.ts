@@ -59,12 +59,14 @@ export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, n
   if (hunt === null || holdersOf(slots).includes(from)) {
     return [state, [{ do: 'send', to: from, message: inNegotiate({ say: 'release', job: terms.job }) }]]
   }
+  // A copy of what is at hand: it does not hold for longer because it came twice.
+  if (state.offers.some(({ envelope }) => equals(envelope, offer.envelope))) return [state, []]
   const others = state.offers.filter((known) => known.by !== from)
   const isFull = others.length >= offersMax * slots.length
   if (isFull || offer.body.unit !== terms.unit || offer.body.cpuHourMicro > terms.cpuHourMicroMax) return [state, []]
   if (isAwarded(state, offer)) return [state, []]
   const told: JobEffect = { do: 'tell', event: { stage: 'offered', peer: from, cpuHourMicro: offer.body.cpuHourMicro } }
-  const offers = [...others, offer]
+  const offers = [...others, { ...offer, untilMs: nowMs + offer.body.holdUntilMs - offer.body.issuedMs }]
   if (hunt.at === 'awarding') return [{ ...state, offers }, [told]]
   return [{ ...state, offers, hunt: { ...hunt, decideAtMs: hunt.decideAtMs ?? nowMs + offerWindowMs } }, [told]]
 }
@@ -118,7 +120,7 @@ function wantedOf({ slots }: JobState): readonly SlotState[] {
 /** Chooses among the offers at hand; with too few that are still good, goes on bidding. */
 function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
   const holders = holdersOf(state.slots)
-  const open = state.offers.filter((offer) => offer.body.holdUntilMs > nowMs && !holders.includes(offer.by))
+  const open = state.offers.filter((offer) => offer.untilMs > nowMs && !holders.includes(offer.by))
   const wanted = wantedOf(state)
   const chosen = context.rank(open, state.failed).slice(0, wanted.length)
   if (chosen.length < wanted.length) {

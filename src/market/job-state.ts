@@ -27,9 +27,14 @@ export type Hunt =
   | { readonly at: 'bidding'; readonly announceAgainMs: number; readonly decideAtMs: number | null }
   | { readonly at: 'awarding'; readonly gang: GangState }
 
+/** An offer, and until when it is good: its hold, counted from when it came, because its dates are by another's clock. */
+export interface HeardOffer extends Signed<Offer> {
+  readonly untilMs: number
+}
+
 export interface JobState {
   readonly terms: JobTerms
-  readonly offers: readonly Signed<Offer>[]
+  readonly offers: readonly HeardOffer[]
   readonly failed: readonly PeerName[]
   readonly order: StartOrder | null
   /** Null while no place is vacant, and when the job is over. */

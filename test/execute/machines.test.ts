@@ -125,6 +125,13 @@ const cancels = ['running', 'save', 'send CANCEL']
 const watchRows: readonly [string, WatchState, WatchInput, number, readonly string[]][] = [
   ['starting: STARTED', starting, says({ say: 'started' }), 10, runs],
   ['starting: PROGRESS, when STARTED was lost', starting, says(progress), 10, runs],
+  [
+    'starting: PROGRESS of a provider that still waits is no answer to START',
+    starting,
+    says({ say: 'progress', progress: { stage: 'waiting', wallMs: 0, cpuMs: 0, memoryBytes: 0 } }),
+    10,
+    ['starting'],
+  ],
   ['starting: RESULT, when both were lost', starting, says(resulting()), 10, ends],
   ['starting: UNKNOWN', starting, says({ say: 'unknown' }), 10, loses],
   ['starting: nothing before it is time', starting, wake, 999, ['starting']],

@@ -9,6 +9,7 @@ import { decodeBilling, encodeBilling } from '../../protocols/receipt/index.ts'
 import { RefusedError, sha256, type Fault, type PeerName } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { emptyOrder, plainExit, plainLending, plainTerms } from '../../sim/model/stand-ins.ts'
+import { LifeClock } from '../../sim/model/life.ts'
 import { SeededRandom } from '../../sim/random.ts'
 import { silentLog } from '../../src/environment.ts'
 import { createSigner } from '../../src/host/signer.ts'
@@ -104,9 +105,11 @@ export interface PeerOptions {
   readonly workMs: number
   readonly stageMs: number
   readonly exit: Partial<Exit>
+  /** How far the peer's clock is ahead of the world's. */
+  readonly skewMs: number
 }
 
-const defaults: PeerOptions = { cpuHourMicro: 1_000_000, lends: true, workMs: 3_000, stageMs: 0, exit: {} }
+const defaults: PeerOptions = { cpuHourMicro: 1_000_000, lends: true, workMs: 3_000, stageMs: 0, exit: {}, skewMs: 0 }
 
 export class Peer {
   readonly notary: Notary
@@ -120,15 +123,17 @@ export class Peer {
   /** The next write fails, as on a full disk. */
   diskFull = false
   readonly #world: World
+  readonly #clock: LifeClock
   #down = false
 
   constructor(world: World, seed: number, options: PeerOptions) {
     this.#world = world
+    this.#clock = new LifeClock(world.clock, options.skewMs)
     this.notary = { network, signer: createSigner(sha256(Uint8Array.of(seed))) }
     this.name = this.notary.signer.peer
     const shared = {
       notary: this.notary,
-      clock: world.clock,
+      clock: this.#clock,
       random: SeededRandom.of(seed, 'bench'),
       log: silentLog,
       journal: {
@@ -208,7 +213,7 @@ export class Peer {
     const [, { verdict, bid }] = judgeBid(
       emptyBidFilter,
       { author, envelope, class: 'compute' },
-      this.#world.clock.nowMs(),
+      this.#clock.nowMs(),
       (bytes) => openBid(this.notary.signer, this.notary.network, bytes),
     )
     if (verdict === 'accept') this.provider.onBid(bid!)
@@ -216,7 +221,7 @@ export class Peer {
 
   terms(overrides: Partial<JobTerms> = {}): JobTerms {
     return {
-      ...plainTerms(String(this.jobEvents.length), this.#world.clock.nowMs()),
+      ...plainTerms(String(this.jobEvents.length), this.#clock.nowMs()),
       paymentIntervalMs: 1_000,
       paymentIntervalMsMax: 4_000,
       reclaimMs: 10_000,

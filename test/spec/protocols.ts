@@ -1,0 +1,28 @@
+/** What the tests of the specification are about. A new protocol is a word here, and its machines in states.test.ts. */
+export const protocolsWithReadme = [
+  'bid',
+  'capability',
+  'erasure',
+  'execute',
+  'negotiate',
+  'receipt',
+  'transfer',
+  'wire',
+]
+
+/** What each README answers, in this order. */
+export const sectionsInOrder: readonly RegExp[] = [
+  /\*\*Purpose\.\*\*/,
+  /speaks first/,
+  /^## Messages$/m,
+  /^## States$/m,
+  /^## Limits$/m,
+  /^## Misbehaviour$/m,
+  /^## Fixed$/m,
+]
+
+/** Sources whose constants are no limits of the agreement: how this program computes fast. */
+export const valuesElsewhere = ['protocols/erasure/coder.ts', 'protocols/erasure/kernel.ts']
+
+/** How much of what can be computed again a program remembers: of no concern to anybody else. */
+export const memories = ['namesMax', 'networksMax']

@@ -1,0 +1,113 @@
+/**
+ * The golden vectors of test/vectors: what another implementation is checked with. They are made here from fixed keys and dates,
+ * and made again they are the same bytes; `node --test --test-update-snapshots test/spec/vectors.test.ts` writes them anew.
+ * A changed byte is a changed protocol.
+ */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import { fromString, toString } from 'uint8arrays'
+
+import { openAccount, openReceipt, stepPay } from '../../protocols/receipt/index.ts'
+import { verifyReceiptFile } from '../../protocols/receipt/verify.ts'
+import { billedLease } from '../../src/market/terms.ts'
+import { faultOf, startMs } from '../negotiate/parties.ts'
+import { announcementVectors } from './vectors/announcements.ts'
+import type { Case, ChainCase, FileCase, VectorFile } from './vectors/cases.ts'
+import { executeVectors } from './vectors/execute.ts'
+import { asker, fromJson, keys, kinds, network, toJson } from './vectors/kinds.ts'
+import { accept, award, commit, lease } from './vectors/lease.ts'
+import { negotiateVectors } from './vectors/negotiate.ts'
+import { receiptVectors } from './vectors/receipt.ts'
+import { transferVectors } from './vectors/transfer.ts'
+import { wireVectors } from './vectors/wire.ts'
+
+const files: Readonly<Record<string, VectorFile>> = {
+  ...wireVectors,
+  ...announcementVectors,
+  ...negotiateVectors,
+  ...executeVectors,
+  ...transferVectors,
+  ...receiptVectors,
+}
+
+const pathOf = (name: string): string => join(import.meta.dirname, '..', 'vectors', `${name}.json`)
+
+const textOf = ({ what, cases }: VectorFile): string =>
+  `${JSON.stringify({ what, network, keys: keys.map((key) => toJson(key)), cases }, null, 1)}\n`
+
+for (const [name, made] of Object.entries(files)) {
+  test(`vectors ${name}: made again, they are the same bytes`, (t) => {
+    t.assert.fileSnapshot(textOf(made), pathOf(name), { serializers: [(value: unknown) => value as string] })
+  })
+
+  test(`vectors ${name}: the bytes mean what is written beside them, and what is written gives the bytes`, () => {
+    const { cases } = JSON.parse(readFileSync(pathOf(name), 'utf8')) as VectorFile
+    assert.ok(cases.length > 0)
+    assert.equal(new Set(cases.map((one) => one.name)).size, cases.length, 'each has a name of its own')
+    for (const one of cases) {
+      if (one.kind === 'chain') checkChain(one as ChainCase)
+      else if (one.kind === 'receipt-file') checkFile(one as FileCase)
+      else checkCase(one as Case, name === 'unknown-fields')
+    }
+  })
+}
+
+function checkCase({ name, kind, context = {}, hex, meaning, fault }: Case, isOfALaterVersion: boolean): void {
+  const { decode, encode } = kinds[kind]!
+  const bytes = fromString(hex, 'hex')
+  assert.equal(toString(bytes, 'hex'), hex, name)
+  if (fault !== undefined) {
+    assert.equal(
+      faultOf(() => decode(bytes, context)),
+      fault,
+      name,
+    )
+    return
+  }
+  const value = decode(bytes, context)
+  assert.deepEqual(toJson(value), meaning, name)
+  const again = toString(encode(fromJson(meaning, value), context), 'hex')
+  if (isOfALaterVersion) assert.notEqual(again, hex, name)
+  else assert.equal(again, hex, name)
+}
+
+function checkChain({ name, receipts, fault }: ChainCase): void {
+  const terms = billedLease({ id: lease, requester: award.by, provider: award.body.provider, award, accept, commit })
+  let state = openAccount(terms)
+  for (const [index, hex] of receipts.entries()) {
+    const receipt = openReceipt(asker, fromString(hex, 'hex'))
+    const { wallMs } = receipt.body.usage
+    const input = { is: 'message', from: award.body.provider, message: { say: 'receipt', receipt } } as const
+    const result = receipt.body.final ? receipt.body.result : null
+    const [next, effects] = stepPay(asker, state, { ...input, wallMs, result }, startMs + wallMs)
+    const blame = effects.find((effect) => effect.do === 'blame')
+    const isLast = index === receipts.length - 1
+    assert.equal(blame?.do === 'blame' ? blame.fault.code : undefined, isLast ? fault : undefined, `${name} ${index}`)
+    state = next
+  }
+}
+
+function checkFile({ name, file, meaning, at }: FileCase): void {
+  const { ok, ...verdict } = verifyReceiptFile(file)
+  assert.equal(ok, at === undefined, name)
+  if (at === undefined) assert.deepEqual(verdict, meaning, name)
+  else assert.equal((verdict as { at: string }).at, at, name)
+}
+
+test('the lease of the vectors has every statement of its way, and costs what the formula says', () => {
+  const { cases } = JSON.parse(readFileSync(pathOf('billing'), 'utf8')) as { cases: Case[] }
+  const amounts = cases.flatMap(({ meaning }) => {
+    const said = meaning as { say?: string; receipt?: { body: { amountMicro: number; usage: { wallMs: number } } } }
+    return said?.say === 'receipt' ? [[said.receipt!.body.usage.wallMs, said.receipt!.body.amountMicro]] : []
+  })
+  assert.deepEqual(
+    amounts,
+    [1_000, 3_001, 7_003, 8_200].map((wallMs) => [
+      wallMs,
+      Math.min(Math.ceil((1_500 * wallMs * 1_999_999) / 3_600_000_000), 5_000),
+    ]),
+  )
+})

@@ -1,0 +1,47 @@
+/** How the vectors are put together: bytes and their meaning, or bytes and the fault that they are. */
+import { toString } from 'uint8arrays'
+
+import { kinds, toJson, type Context } from './kinds.ts'
+
+export interface Case {
+  readonly name: string
+  readonly kind: string
+  readonly context?: Context
+  readonly hex: string
+  readonly meaning?: unknown
+  readonly fault?: string
+}
+
+/** The receipts of one account, in the order in which they come: all are countersigned, or the last one is a fault. */
+export interface ChainCase {
+  readonly name: string
+  readonly kind: 'chain'
+  readonly receipts: readonly string[]
+  readonly fault?: string
+}
+
+/** A file of receipts, as `pleach receipt verify` reads it. `at` is where a bad one is wrong. */
+export interface FileCase {
+  readonly name: string
+  readonly kind: 'receipt-file'
+  readonly file: unknown
+  readonly meaning?: unknown
+  readonly at?: string
+}
+
+export interface VectorFile {
+  readonly what: string
+  readonly cases: readonly (Case | ChainCase | FileCase)[]
+}
+
+const hexOf = (bytes: Uint8Array): string => toString(bytes, 'hex')
+
+export function good(kind: string, name: string, bytes: Uint8Array, context?: Context): Case {
+  const meaning = toJson(kinds[kind]!.decode(bytes, context ?? {}))
+  return { name, kind, ...(context === undefined ? {} : { context }), hex: hexOf(bytes), meaning }
+}
+
+/** That it is this fault is for the test to see. */
+export function bad(kind: string, name: string, fault: string, bytes: Uint8Array, context?: Context): Case {
+  return { name, kind, ...(context === undefined ? {} : { context }), hex: hexOf(bytes), fault }
+}

@@ -1,0 +1,168 @@
+/** Messages of billing, chains of receipts, and the file that proves a whole lease. */
+import { toString } from 'uint8arrays'
+
+import { encodeBilling, sealCountersignature, type Billing, type Receipt } from '../../../protocols/receipt/index.ts'
+import { verifyReceiptFile, type ReceiptFile } from '../../../protocols/receipt/verify.ts'
+import { microMax, sha256, type Signed } from '../../../protocols/wire/index.ts'
+import { startMs } from '../../negotiate/parties.ts'
+import { bad, good, type ChainCase, type FileCase, type VectorFile } from './cases.ts'
+import { asker, network, stranger } from './kinds.ts'
+import {
+  accept,
+  award,
+  commit,
+  countersignatures,
+  first,
+  last,
+  lease,
+  receiptAfter,
+  receipts,
+  result,
+  second,
+  third,
+  worked,
+} from './lease.ts'
+
+const says = (name: string, message: Billing) => good('billing', name, encodeBilling(message))
+const wrong = (name: string, over: Partial<Receipt>) =>
+  bad(
+    'billing',
+    name,
+    'FIELD_INVALID',
+    encodeBilling({ say: 'receipt', receipt: receiptAfter(undefined, 1_000, over) }),
+  )
+
+const billing: VectorFile = {
+  what: 'Frames of /pleach/receipt/1: the receipts and countersignatures of one lease, in order, and what no honest peer sends.',
+  cases: [
+    ...receipts.flatMap((receipt, index) => [
+      says(`RECEIPT ${index + 1}${receipt.body.final ? ', the last' : ''}`, { say: 'receipt', receipt }),
+      says(`COUNTERSIGNATURE ${index + 1}`, { say: 'countersignature', countersignature: countersignatures[index]! }),
+    ]),
+    says('DISPUTE', {
+      say: 'dispute',
+      lease,
+      sequence: 2,
+      refusal: { code: 'WALL_TIME', facts: { claimedMs: 9_000, allowedMs: 5_060 } },
+    }),
+    wrong('number 0', { sequence: 0 }),
+    wrong('a final one that names no result', { final: true }),
+    wrong('a result in one that is not final', { result: result.cid }),
+    wrong('an amount over 2^53 - 1', { amountMicro: microMax + 1 }),
+    wrong('a requester that is no peer', { requester: 'somebody' }),
+    wrong('a predecessor that is no hash', { previous: new Uint8Array(31) }),
+    wrong('a job that is no CID', { job: 'the one from yesterday' }),
+    bad('billing', 'nothing said', 'FIELD_INVALID', new Uint8Array()),
+    bad('billing', 'not of this form', 'FRAME_MALFORMED', Uint8Array.of(0x0a, 0xff)),
+    bad(
+      'billing',
+      'a countersignature in the place of a receipt',
+      'FIELD_INVALID',
+      encodeBilling({ say: 'receipt', receipt: { ...first, envelope: countersignatures[0]!.envelope } }),
+    ),
+  ],
+}
+
+const chain = (name: string, of: readonly Signed<Receipt>[], fault?: string): ChainCase => ({
+  name,
+  kind: 'chain',
+  receipts: of.map(({ envelope }) => toString(envelope, 'hex')),
+  ...(fault === undefined ? {} : { fault }),
+})
+
+const chains: VectorFile = {
+  what: 'Receipts of the lease of lease.json as they come to the requester, whose clock agrees. Each is countersigned, but the last of a bad chain, which is a fault.',
+  cases: [
+    chain('a whole lease', receipts),
+    chain(
+      'each comes twice',
+      receipts.flatMap((receipt) => [receipt, receipt]),
+    ),
+    chain('an old one comes late', [first, second, first, third]),
+    chain('at the ceiling', [receiptAfter(undefined, 6_000), receiptAfter(receiptAfter(undefined, 6_000), 60_000)]),
+    chain('a number left out', [first, third], 'CHAIN_BROKEN'),
+    chain(
+      'another predecessor',
+      [first, receiptAfter(first, 3_001, { previous: sha256(Uint8Array.of(1)) })],
+      'CHAIN_BROKEN',
+    ),
+    chain(
+      'the first names no lease',
+      [receiptAfter(undefined, 1_000, { previous: new Uint8Array(32) })],
+      'CHAIN_BROKEN',
+    ),
+    chain('a fork', [first, second, receiptAfter(first, 3_002)], 'EQUIVOCATION'),
+    chain('usage that falls', [first, receiptAfter(first, 999)], 'FIELD_INVALID'),
+    chain(
+      'bytes that fall',
+      [first, receiptAfter(first, 3_001, { usage: { ...worked(3_001), inBytes: 0 } })],
+      'FIELD_INVALID',
+    ),
+    chain('another epoch', [receiptAfter(undefined, 1_000, { epoch: 2 })], 'FIELD_INVALID'),
+    chain(
+      'a micro-unit too much',
+      [first, receiptAfter(first, 3_001, { amountMicro: second.body.amountMicro + 1 })],
+      'OVERCHARGED',
+    ),
+    chain('rounded down', [receiptAfter(undefined, 1_000, { amountMicro: first.body.amountMicro - 1 })], 'OVERCHARGED'),
+    chain('by another signer', [first, receiptAfter(first, 3_001, {}, stranger)], 'SIGNER_UNEXPECTED'),
+    chain('one more after the last', [...receipts, receiptAfter(last, 9_000)], 'OUT_OF_TURN'),
+  ],
+}
+
+const base64 = (bytes: Uint8Array): string => toString(bytes, 'base64pad')
+const whole: ReceiptFile = {
+  v: 1,
+  kind: 'pleach-receipts',
+  network,
+  lease: { award: base64(award.envelope), accept: base64(accept.envelope), commit: base64(commit.envelope) },
+  result: base64(result.envelope),
+  receipts: receipts.map(({ envelope }, index) => ({
+    receipt: base64(envelope),
+    countersignature: base64(countersignatures[index]!.envelope),
+  })),
+}
+const file = (name: string, over: Partial<ReceiptFile> = {}): FileCase => {
+  const made = { ...whole, ...over }
+  const { ok, ...rest } = verifyReceiptFile(made)
+  return { name, kind: 'receipt-file', file: made, ...(ok ? { meaning: rest } : { at: (rest as { at: string }).at }) }
+}
+const entries = whole.receipts
+const forged = sealCountersignature(stranger, {
+  lease,
+  sequence: 1,
+  receipt: sha256(first.envelope),
+  issuedMs: startMs,
+})
+const ofAnother = sealCountersignature(asker, {
+  lease,
+  sequence: 1,
+  receipt: sha256(second.envelope),
+  issuedMs: startMs,
+})
+
+const leases: VectorFile = {
+  what: 'Files of receipts (protocols/receipt/verify.ts). A bad one says at which statement it is wrong.',
+  cases: [
+    file('the whole lease'),
+    file('the last countersignature is still to come', {
+      receipts: [...entries.slice(0, 3), { ...entries[3]!, countersignature: null }],
+    }),
+    file('not yet over', { receipts: entries.slice(0, 2), result: null }),
+    file('another network', { network: 'elsewhere' }),
+    file('an ACCEPT in the place of the COMMIT', { lease: { ...whole.lease, commit: whole.lease.accept } }),
+    file('a receipt left out', { receipts: entries.toSpliced(1, 1) }),
+    file('two receipts exchanged', { receipts: [entries[0]!, entries[2]!, entries[1]!, entries[3]!] }),
+    file('a countersignature by a stranger', {
+      receipts: [{ ...entries[0]!, countersignature: base64(forged.envelope) }],
+    }),
+    file('a countersignature of another receipt', {
+      receipts: [{ ...entries[0]!, countersignature: base64(ofAnother.envelope) }],
+    }),
+    file('one more after the last', {
+      receipts: [...entries, { receipt: base64(receiptAfter(last, 9_000).envelope), countersignature: null }],
+    }),
+  ],
+}
+
+export const receiptVectors = { billing, chains, lease: leases }

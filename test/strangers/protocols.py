@@ -1,0 +1,454 @@
+"""The messages of pleach, from their proto files and READMEs: bytes to meaning, or a Fault."""
+
+import re
+
+from basics import (
+    Fault, KEY_PREFIX, cbor_decode, cbor_encode, cid_of, is_cid, key_of, message, need, peer_of, sha256, varint, verifies, which,
+)
+
+EXACT = 2**53 - 1
+
+# wire
+
+ENVELOPE = {1: ("key", "bytes"), 2: ("type", "bytes"), 3: ("payload", "bytes"), 5: ("signature", "bytes")}
+FACT = {1: ("name", "string")}
+REFUSAL = {1: ("code", "string"), 2: ("facts", ["bytes"])}
+
+
+def part(number, data):
+    return bytes([number << 3 | 2]) + varint(len(data)) + data if data else b""
+
+
+def open_envelope(network, name, version, data):
+    """(who signed, payload)."""
+    envelope = message(ENVELOPE, data)
+    spelled = b"".join(part(number, envelope[field]) for number, (field, _) in sorted(ENVELOPE.items()))
+    need(spelled == data, "not the one form of an envelope", "FRAME_MALFORMED")
+    kind = f"/pleach/{name}/{version}".encode()
+    need(envelope["type"] == kind, "another type of statement")
+    key = envelope["key"]
+    need(len(key) == 36 and key[:4] == KEY_PREFIX, "not an Ed25519 key")
+    domain = f"pleach/{name}/{version}@{network}".encode()
+    signed = b"".join(varint(len(text)) + text for text in (domain, kind, envelope["payload"]))
+    need(verifies(key[4:], signed, envelope["signature"]), "the signature does not fit", "SIGNATURE_INVALID")
+    return peer_of(key[4:]), envelope
+
+
+def integers(made, *names, most=EXACT):
+    for name in names:
+        need(0 <= made[name] <= most, f"{name} is out of range")
+
+
+def text(value, most=64):
+    need(len(value) <= most and not re.search("[\x00-\x1f\x7f]", value), "not plain text, or too long")
+    return value
+
+
+def digest(value):
+    need(len(value) == 32, "not a SHA-256 hash")
+    return value
+
+
+def cid(value):
+    need(is_cid(value), "not the CID of a document")
+    return value
+
+
+def refusal(made):
+    need(made is not None and re.fullmatch("[A-Z][A-Z0-9_]{1,47}", made["code"]), "a refusal needs a code")
+    need(len(made["facts"]) <= 16, "too many facts")
+    facts = {}
+    for raw in made["facts"]:
+        name = text(message(FACT, raw)["name"], 200)
+        value = message({2: ("value", "string")}, raw)["value"]
+        number = message({3: ("value", "sint64")}, raw)["value"]
+        flag = message({4: ("value", "bool")}, raw)["value"]
+        facts[name] = text(value, 200) if value else flag or number
+    return {"code": made["code"], "facts": facts}
+
+
+def camel(made):
+    """cpu_milli -> cpuMilli, and everything inside."""
+    if isinstance(made, dict):
+        return {re.sub("_(.)", lambda found: found[1].upper(), name): camel(value) for name, value in made.items()}
+    return [camel(one) for one in made] if isinstance(made, list) else made
+
+
+# capability and bid
+
+QUANTITY = {1: ("value", "uint64"), 2: ("evidence", "enum")}
+CAPABILITY = {
+    1: ("sequence", "uint64"), 2: ("issued_ms", "uint64"), 3: ("expires_ms", "uint64"), 4: ("withdrawn", "bool"), 5: ("software", "string"),
+    6: ("compute", {1: ("arch", "string"), 2: ("cpu_milli", QUANTITY), 3: ("memory_bytes", QUANTITY), 4: ("wall_ms_max", "uint64")}),
+    7: ("storage", {1: ("keep_bytes", QUANTITY), 2: ("term_ms_max", "uint64")}),
+    8: ("runtimes", [{1: ("name", "string"), 2: ("version", "string"), 3: ("isolation", "string")}]),
+    9: ("price", {1: ("unit", "string"), 2: ("cpu_hour_micro", "uint64"), 3: ("gb_month_micro", "uint64")}),
+}
+EVIDENCE = ["claimed", "measured", "challenged"]
+
+
+def quantity(made):
+    need(made is not None, "a quantity is missing")
+    integers(made, "value")
+    made["evidence"] = EVIDENCE[made["evidence"]] if made["evidence"] < 3 else "claimed"
+
+
+def capability(network, data, context):
+    need(len(data) <= 4096, "too long", "FRAME_TOO_LARGE")
+    by, envelope = open_envelope(network, "capability", 1, data)
+    made = message(CAPABILITY, envelope["payload"])
+    need(len(made["runtimes"]) <= 32, "too many runtimes")
+    integers(made, "sequence", "issued_ms", "expires_ms")
+    text(made["software"])
+    for one in made["runtimes"]:
+        for word in one.values():
+            text(word)
+    if made["compute"] is not None:
+        text(made["compute"]["arch"])
+        quantity(made["compute"]["cpu_milli"])
+        quantity(made["compute"]["memory_bytes"])
+        integers(made["compute"], "wall_ms_max")
+    if made["storage"] is not None:
+        quantity(made["storage"]["keep_bytes"])
+        integers(made["storage"], "term_ms_max")
+    if made["price"] is not None:
+        text(made["price"]["unit"])
+        integers(made["price"], "cpu_hour_micro", "gb_month_micro")
+    now, issued, expires = context["nowMs"], made["issued_ms"], made["expires_ms"]
+    need(issued <= now + 30_000 and now < expires and 0 < expires - issued <= 3_600_000, "dates")
+    return {"by": by, "body": camel(made)}
+
+
+REQUIREMENTS = {1: ("runtime", "string"), 2: ("cpu_milli", "uint64"), 3: ("memory_bytes", "uint64"), 4: ("disk_bytes", "uint64"), 5: ("wall_ms_max", "uint64")}
+BID = {
+    1: ("job", "string"), 2: ("class", "string"), 3: ("issued_ms", "uint64"), 4: ("expires_ms", "uint64"), 5: ("requirements", REQUIREMENTS),
+    6: ("unit", "string"), 7: ("ceiling_micro", "uint64"), 8: ("cpu_hour_micro_max", "uint64"),
+}
+
+
+def bid(network, data, _context):
+    need(len(data) <= 1024, "too long", "FRAME_TOO_LARGE")
+    by, envelope = open_envelope(network, "bid", 1, data)
+    made = message(BID, envelope["payload"])
+    wanted = made["requirements"]
+    need(wanted is not None, "no requirements")
+    cid(made["job"])
+    text(made["class"], 32)
+    text(wanted["runtime"])
+    text(made["unit"])
+    integers(made, "issued_ms", "expires_ms", "ceiling_micro", "cpu_hour_micro_max")
+    integers(wanted, "cpu_milli", "memory_bytes", "disk_bytes", "wall_ms_max")
+    need(wanted["cpu_milli"] > 0 and 0 < made["expires_ms"] - made["issued_ms"] <= 600_000, "no processor, or no lawful term")
+    return {"by": by, "body": camel(made)}
+
+
+# negotiate
+
+
+def uints(first, *names):
+    return {first + index: (name, "uint64") for index, name in enumerate(names)}
+
+
+OFFER = {1: ("job", "string"), 2: ("bid", "bytes"), 3: ("unit", "string"), **uints(4, "cpu_hour_micro", "cpu_milli", "memory_bytes", "issued_ms", "hold_until_ms")}
+AWARD = {
+    1: ("job", "string"), 2: ("slot", "uint32"), 3: ("epoch", "uint32"), 4: ("provider", "string"), 5: ("offer", "bytes"), 6: ("unit", "string"),
+    **uints(7, "cpu_hour_micro", "cpu_milli", "memory_bytes", "disk_bytes", "wall_ms_max", "ceiling_micro", "payment_interval_ms",
+            "payment_interval_ms_max", "reclaim_ms", "issued_ms", "accept_by_ms"),
+    18: ("manifest", "bytes"),
+}
+ACCEPT = {1: ("lease", "bytes"), **uints(2, "issued_ms", "commit_by_ms")}
+COMMIT = {1: ("lease", "bytes"), 2: ("accept", "bytes"), 3: ("issued_ms", "uint64")}
+REFUSE = {1: ("job", "string"), 2: ("slot", "uint32"), 3: ("epoch", "uint32"), 4: ("refusal", REFUSAL)}
+NEGOTIATION = {1: ("offer", "bytes"), 2: ("award", "bytes"), 3: ("accept", "bytes"), 4: ("commit", "bytes"), 5: ("refuse", REFUSE), 6: ("release", {1: ("job", "string")})}
+
+
+def check_numbers(schema, made):
+    integers(made, *(name for name, kind in schema.values() if kind in ("uint64", "uint32")))
+
+
+def offer_body(data):
+    made = message(OFFER, data)
+    check_numbers(OFFER, made)
+    cid(made["job"]), digest(made["bid"]), text(made["unit"])
+    need(0 < made["hold_until_ms"] - made["issued_ms"] <= 15_000, "the hold")
+    return made
+
+
+def award_body(data):
+    made = message(AWARD, data)
+    key_of(made["provider"])
+    need(len(made["manifest"]) <= 256 * 1024, "the manifest", "FRAME_TOO_LARGE")
+    need(cid_of(made["manifest"]) == made["job"], "the manifest is not the job's")
+    check_numbers(AWARD, made)
+    digest(made["offer"]), text(made["unit"])
+    need(made["slot"] < 1024 and 0 < made["payment_interval_ms"] <= made["payment_interval_ms_max"], "slot or intervals")
+    return made
+
+
+def accept_body(data):
+    made = message(ACCEPT, data)
+    check_numbers(ACCEPT, made)
+    digest(made["lease"])
+    return made
+
+
+def commit_body(data):
+    made = message(COMMIT, data)
+    check_numbers(COMMIT, made)
+    digest(made["lease"]), digest(made["accept"])
+    return made
+
+
+BODIES = {"offer": offer_body, "award": award_body, "accept": accept_body, "commit": commit_body}
+
+
+def signed(network, name, data):
+    by, envelope = open_envelope(network, name, 1, data)
+    return {"by": by, "body": camel(BODIES[name](envelope["payload"])), "envelope": data}
+
+
+def negotiation(network, data, _context):
+    say, value = which(NEGOTIATION, data)
+    if say in BODIES:
+        return {"say": say, say: signed(network, say, value)}
+    need(say is not None, "nothing said")
+    cid(value["job"])
+    if say == "release":
+        return {"say": say, "job": value["job"]}
+    place = {name: value[name] for name in ("job", "slot", "epoch")}
+    return {"say": say, "place": place, "refusal": refusal(value["refusal"])}
+
+
+# documents
+
+HASH = "[0-9a-f]{64}"
+
+
+def shaped(made, **wanted):
+    need(isinstance(made, dict) and set(made) == set(wanted), "keys")
+    for name, fits in wanted.items():
+        need(fits(made[name]), name)
+    return True
+
+
+def whole(least=0, most=EXACT):
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def string(most, pattern=None, least=0):
+    return lambda value: type(value) is str and least <= len(value) <= most and (pattern is None or re.fullmatch(pattern, value) is not None)
+
+
+def exactly(*values):
+    return lambda value: value in values
+
+
+def guest_path(value):
+    return (
+        type(value) is str and len(value) <= 512 and value.startswith("/in/") and not re.search(r"[\x00-\x1f\x7f\\]", value)
+        and all(one not in ("", ".", "..") for one in value.split("/")[1:])
+    )
+
+
+def or_none(fits):
+    return lambda value: value is None or fits(value)
+
+
+def every(fits, most):
+    return lambda value: isinstance(value, list) and len(value) <= most and all(map(fits, value))
+
+
+def argument(value):
+    return type(value) is str and len(value) <= 65_536 and "\0" not in value
+
+
+CONTENT = {"bytes": whole(), "sha256": string(64, HASH), "object": or_none(is_cid)}
+
+
+def job_manifest(_network, data, _context):
+    made = cbor_decode(data)
+    need(isinstance(made, dict), "not a map")
+    shaped(
+        made, apiVersion=exactly("pleach/v1"), kind=exactly("job"), name=string(64), engine=exactly("wasi-preview1"),
+        module=lambda value: shaped(value, **CONTENT), args=every(argument, 1024),
+        env=lambda value: all(re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,127}", name) and argument(one) for name, one in value.items()),
+        inputs=every(lambda value: shaped(value, **CONTENT, path=guest_path, kind=exactly("file", "tar")), 64),
+        stdin=or_none(lambda value: shaped(value, **CONTENT)),
+        resources=lambda value: shaped(
+            value, cpuMilli=whole(1), memoryBytes=whole(65_536), diskBytes=whole(), wallMs=whole(1), logBytes=whole(), outputBytes=whole()
+        ),
+        code=lambda value: shaped(value, k=whole(1, 255), m=whole(0, 255)),
+        price=lambda value: shaped(value, unit=string(64, None, 1), cpuHourMicroMax=whole(), ceilingMicro=whole()),
+        nonce=string(64),
+    )
+    return {"cid": cid_of(data), "document": made}
+
+
+def object_manifest(_network, data, _context):
+    need(len(data) <= 16 * 1024, "over its cap", "FRAME_TOO_LARGE")
+    made = cbor_decode(data)
+    need(cbor_encode(made) == data, "not the one spelling", "FRAME_MALFORMED")
+    shaped(
+        made, v=exactly(1), kind=exactly("object"),
+        code=lambda value: shaped(value, matrix=exactly("cauchy"), k=whole(1, 256), m=whole(0, 256)),
+        cipher=exactly("aes-256-gcm"), bytes=whole(0, 2**44), shardBytes=whole(1), stripBytes=exactly(2**20), leafBytes=exactly(2**16),
+        shards=every(lambda root: isinstance(root, bytes) and len(root) == 32, 256),
+    )
+    k, m = made["code"]["k"], made["code"]["m"]
+    need(k + m <= 256 and len(made["shards"]) == k + m, "shards")
+    full = k * 2**20 - 16
+    segments = max(1, -(-made["bytes"] // full))
+    tail = made["bytes"] - (segments - 1) * full
+    need(made["shardBytes"] == (segments - 1) * 2**20 + -(-(tail + 16) // k), "shardBytes does not follow")
+    return {"cid": cid_of(data), "document": made}
+
+
+ENDS = (
+    "exited", "trapped", "wall-limit", "memory-limit", "output-limit", "log-limit", "cancelled", "module-invalid", "inputs-missing",
+    "provider-failed",
+)
+
+
+def result(network, data, _context):
+    need(len(data) <= 16 * 1024, "over its cap", "FRAME_TOO_LARGE")
+    by, envelope = open_envelope(network, "result", 1, data)
+    made = cbor_decode(envelope["payload"])
+    log = lambda value: shaped(value, bytes=whole(), sha256=string(64, None, 64))
+    shaped(
+        made, v=exactly(1), kind=exactly("result"), job=is_cid, lease=string(64, None, 64), slot=whole(), epoch=whole(), reason=exactly(*ENDS),
+        exitCode=or_none(whole(0, 2**32 - 1)), detail=string(1000), stdout=log, stderr=log, outputs=or_none(is_cid), outputBytes=whole(),
+        outputFiles=whole(),
+        usage=lambda value: shaped(value, wallMs=whole(), cpuMs=whole(), memoryBytesPeak=whole(), inBytes=whole(), outBytes=whole()),
+    )
+    return {"by": by, "cid": cid_of(envelope["payload"]), "document": made}
+
+
+# execute
+
+GRANT = {
+    1: ("guest_path", "string"), 2: ("kind", "string"), 3: ("manifest", "bytes"), 4: ("key", "bytes"),
+    5: ("sources", [{1: ("shard", "uint32"), 2: ("peers", ["string"])}]), 6: ("inline", "bytes"),
+}
+EXECUTION = {
+    2: ("start", {1: ("module", GRANT), 2: ("inputs", [GRANT]), 3: ("output_key", "bytes"), 4: ("output_keepers", ["string"])}),
+    3: ("started", {}), 4: ("follow", uints(1, "stdout_offset", "stderr_offset", "credit_bytes")),
+    5: ("log", {1: ("channel", "enum"), 2: ("offset", "uint64"), 3: ("bytes", "bytes")}),
+    6: ("progress", {1: ("stage", "enum"), **uints(2, "wall_ms", "cpu_ms", "memory_bytes")}), 7: ("cancel", {}),
+    8: ("result", {1: ("statement", "bytes"), 2: ("outputs", GRANT)}), 9: ("result-seen", {}), 10: ("unknown", {}),
+}
+STAGES = ["waiting", "staging", "running", "sealing", "ended"]
+
+
+def grant(made, key_bytes):
+    need(made is not None, "a grant is missing")
+    need(made["kind"] in ("module", "file", "tar", "stdin"), "no such kind")
+    need(len(made["sources"]) <= 256 and len(made["inline"]) <= 65_536, "a grant too long")
+    is_inline = made["manifest"] == b""
+    need(len(made["key"]) == (0 if is_inline else key_bytes), "the key of a grant")
+    need(is_inline or made["inline"] == b"", "both inline and an object")
+    need(guest_path(made["guest_path"]) if made["kind"] in ("file", "tar") else made["guest_path"] == "", "the path")
+    for source in made["sources"]:
+        need(source["shard"] < 256 and len(source["peers"]) <= 16, "a source")
+        list(map(key_of, source["peers"]))
+
+
+def execution(_network, data, _context):
+    lease = digest(message({1: ("lease", "bytes")}, data)["lease"])
+    say, value = which(EXECUTION, data)
+    need(say is not None, "nothing said")
+    head = {"lease": lease, "say": say}
+    if say == "start":
+        need(len(value["output_key"]) == 32 and len(value["inputs"]) <= 64 and len(value["output_keepers"]) <= 64, "START")
+        list(map(key_of, value["output_keepers"]))
+        for one in [value["module"], *value["inputs"]]:
+            grant(one, 32)
+        return {**head, "order": camel(value)}
+    if say == "result":
+        if value["outputs"] is not None:
+            grant(value["outputs"], 0)
+        return {**head, "result": camel(value)}
+    if say == "progress":
+        integers(value, "wall_ms", "cpu_ms", "memory_bytes")
+        value["stage"] = STAGES[value["stage"]] if value["stage"] < 5 else "running"
+        return {**head, "progress": camel(value)}
+    if say == "log":
+        need(len(value["bytes"]) <= 32_768, "a chunk too long", "FRAME_TOO_LARGE")
+        integers(value, "offset")
+        value["channel"] = "stderr" if value["channel"] == 1 else "stdout"
+    if say == "follow":
+        integers(value, "stdout_offset", "stderr_offset")
+        integers(value, "credit_bytes", most=262_144)
+    return {**head, **camel(value)}
+
+
+# transfer
+
+TRANSFER = {
+    1: ("get", {1: ("root", "bytes")}), 2: ("have", {1: ("shard_bytes", "uint64")}),
+    3: ("put", {1: ("root", "bytes"), 2: ("shard_bytes", "uint64"), 3: ("keep_until_ms", "uint64")}),
+    4: ("want", {1: ("first_leaf", "uint32"), 2: ("count", "uint32")}), 5: ("stored", {1: ("keep_until_ms", "uint64")}), 6: ("refused", REFUSAL),
+}
+
+
+def transfer(_network, data, _context):
+    if data[:1] == b"\1":
+        hashes = data[5] if len(data) > 5 else 0
+        leaf = data[6 + 32 * hashes :]
+        need(len(data) >= 6 and hashes <= 32 and 1 <= len(leaf) <= 65_536, "not a block", "FRAME_MALFORMED")
+        proof = [data[6 + 32 * index : 38 + 32 * index] for index in range(hashes)]
+        return {"say": "block", "leaf": int.from_bytes(data[1:5], "big"), "proof": proof, "bytes": leaf}
+    need(data[:1] == b"\0", "no such kind of frame", "FRAME_MALFORMED")
+    say, value = which(TRANSFER, data[1:])
+    need(say is not None, "nothing said")
+    if say == "refused":
+        return {"say": say, "refusal": refusal(value)}
+    if "root" in value:
+        digest(value["root"])
+    if "shard_bytes" in value:
+        need(0 < value["shard_bytes"] <= 2**34, "the size of the shard")
+    if "keep_until_ms" in value:
+        integers(value, "keep_until_ms")
+    return {"say": say, **camel(value)}
+
+
+# receipt
+
+USAGE = uints(1, "wall_ms", "cpu_ms", "in_bytes", "out_bytes")
+RECEIPT = {
+    1: ("lease", "bytes"), 2: ("job", "string"), 3: ("slot", "uint32"), 4: ("epoch", "uint32"), 5: ("requester", "string"), 6: ("sequence", "uint64"),
+    7: ("previous", "bytes"), 8: ("usage", USAGE), 9: ("unit", "string"), 10: ("amount_micro", "uint64"), 11: ("final", "bool"),
+    12: ("result", "string"), 13: ("issued_ms", "uint64"),
+}
+COUNTERSIGNATURE = {1: ("lease", "bytes"), 2: ("sequence", "uint64"), 3: ("receipt", "bytes"), 4: ("issued_ms", "uint64")}
+BILLING = {1: ("receipt", "bytes"), 2: ("countersignature", "bytes"), 3: ("dispute", {1: ("lease", "bytes"), 2: ("sequence", "uint64"), 3: ("refusal", REFUSAL)})}
+
+
+def receipt_body(data):
+    made = message(RECEIPT, data)
+    need(made["usage"] is not None, "no usage")
+    key_of(made["requester"])
+    check_numbers(RECEIPT, made)
+    check_numbers(USAGE, made["usage"])
+    digest(made["lease"]), digest(made["previous"]), cid(made["job"]), text(made["unit"])
+    need(made["sequence"] > 0 and (is_cid(made["result"]) if made["final"] else made["result"] == ""), "number or result")
+    return made
+
+
+def countersignature_body(data):
+    made = message(COUNTERSIGNATURE, data)
+    check_numbers(COUNTERSIGNATURE, made)
+    digest(made["lease"]), digest(made["receipt"])
+    return made
+
+
+BODIES["receipt"] = receipt_body
+BODIES["countersignature"] = countersignature_body
+
+
+def billing(network, data, _context):
+    say, value = which(BILLING, data)
+    need(say is not None, "nothing said")
+    if say != "dispute":
+        return {"say": say, say: signed(network, say, value)}
+    integers(value, "sequence")
+    return {"say": say, "lease": digest(value["lease"]), "sequence": value["sequence"], "refusal": refusal(value["refusal"])}
