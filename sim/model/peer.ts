@@ -11,7 +11,7 @@ import type { JobEvent } from '../../src/market/job-events.ts'
 import type { JobState } from '../../src/market/job-state.ts'
 import type { LeaseEvent, LeaseState } from '../../src/market/lease-machine.ts'
 import { ProviderDesk, type Workshop } from '../../src/market/provider-desk.ts'
-import type { JournalEntry } from '../../src/market/reactor.ts'
+import type { JournalEntry } from '../../src/reactor.ts'
 import { RequesterDesk, type JobErrands } from '../../src/market/requester-desk.ts'
 import type { SeededRandom } from '../random.ts'
 import { LifeClock } from './life.ts'
@@ -23,7 +23,7 @@ export type Vice = 'over-meter' | 'withhold-result' | 'no-countersign' | 'replay
 
 /** What survives a crash. */
 export class Disk {
-  readonly states = new Map<string, { readonly kind: 'job' | 'lease'; readonly state: unknown }>()
+  readonly states = new Map<string, { readonly kind: JournalEntry['kind']; readonly state: unknown }>()
   readonly statements: { readonly machine: string; readonly statement: Statement }[] = []
   isFull = false
 
@@ -81,7 +81,7 @@ export class ModelPeer {
     this.#world.note(this.number, 'restart')
     for (const { kind, state } of Array.from(this.disk.states.values())) {
       if (kind === 'job') this.requester.resume(state as JobState)
-      else this.provider.resume(state as LeaseState)
+      else if (kind === 'lease') this.provider.resume(state as LeaseState)
     }
   }
 

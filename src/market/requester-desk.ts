@@ -25,7 +25,7 @@ import type { JobEvent } from './job-events.ts'
 import { openJob, stepJob } from './job-machine.ts'
 import { jobWakeAtMs, type JobEffect, type JobInput, type JobState } from './job-state.ts'
 import { rankOffers, type Standing } from './rank.ts'
-import { Reactor, type Journal } from './reactor.ts'
+import { Reactor, type Journal } from '../reactor.ts'
 import { bidOf, type JobTerms } from './terms.ts'
 
 /** I/O for jobs of our own. Each call ends in an answer or a rejection; a `RefusedError` carries a code of its own. */
