@@ -105,11 +105,8 @@ function onRestart(desk: Desk, state: SettleState): SettleStep {
       return sendProposal(state, desk)
     case 'answering':
       return [state, [send(state, { say: 'differ', difference: state.difference, evidence: state.evidence })]]
-    case 'resting': {
-      const agreement = state.head?.agreement
-      const isOurs = agreement !== undefined && agreement.by !== state.other
-      return [state, isOurs ? [send(state, { say: 'agree', agreement })] : []]
-    }
+    // A proposer that waits for our AGREE asks again; not to greet everybody with whom there was ever an account.
+    case 'resting':
     case 'stalled':
       return unchanged(state)
     default:
