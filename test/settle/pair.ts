@@ -35,6 +35,8 @@ export class Pair extends Trade {
   readonly faults: Fault[] = []
   fate: NonNullable<Plan['fate']>
   nowMs = startMs
+  /** How far the clock of `high` is ahead. */
+  skewMs = 0
   #order = 0
   #due: Due[] = []
   readonly #counts = new Map<string, number>()
@@ -50,11 +52,11 @@ export class Pair extends Trade {
   }
 
   propose(name: Name): this {
-    return this.#act(name, 'wants to settle', (side) => side.step({ is: 'propose' }, this.nowMs))
+    return this.#act(name, 'wants to settle', (side) => side.step({ is: 'propose' }, this.#clock(name)))
   }
 
   restart(name: Name): this {
-    return this.#act(name, 'is restarted', (side) => side.restart(this.nowMs))
+    return this.#act(name, 'is restarted', (side) => side.restart(this.#clock(name)))
   }
 
   /** Runs until nothing waits any more. */
@@ -62,7 +64,7 @@ export class Pair extends Trade {
     for (let turns = 0; ; turns++) {
       if (turns > 10_000) throw new Error('it does not come to rest')
       const wake = (['low', 'high'] as const)
-        .map((name) => ({ name, atMs: settleWakeAtMs(this[name].state) }))
+        .map((name) => ({ name, atMs: this.#wakeAtMs(name) }))
         .filter((one) => one.atMs !== undefined)
         .toSorted((one, other) => one.atMs! - other.atMs!)[0]
       const due = this.#due.toSorted((one, other) => one.atMs - other.atMs || one.order - other.order)[0]
@@ -73,9 +75,18 @@ export class Pair extends Trade {
         due.run()
       } else {
         this.nowMs = Math.max(this.nowMs, wake!.atMs!)
-        this.#act(wake!.name, 'wakes', (side) => side.step({ is: 'wake' }, this.nowMs))
+        this.#act(wake!.name, 'wakes', (side) => side.step({ is: 'wake' }, this.#clock(wake!.name)))
       }
     }
+  }
+
+  #clock(name: Name): number {
+    return name === 'high' ? this.nowMs + this.skewMs : this.nowMs
+  }
+
+  #wakeAtMs(name: Name): number | undefined {
+    const atMs = settleWakeAtMs(this[name].state)
+    return atMs === undefined || name === 'low' ? atMs : atMs - this.skewMs
   }
 
   #act(name: Name, because: string, run: (side: Side) => SettleStep): this {
@@ -122,7 +133,7 @@ export class Pair extends Trade {
   #hear(to: Name, bytes: Uint8Array, say: string): void {
     this.#act(to, `hears ${say}`, (side) => {
       const message = decodeSettling(side.notary, bytes)
-      return side.step({ is: 'message', from: side.other, message }, this.nowMs)
+      return side.step({ is: 'message', from: side.other, message }, this.#clock(to))
     })
   }
 
