@@ -57,7 +57,7 @@ export class SettleDesk {
 
   /** Begins to look at the books, at a moment of its own: peers that start together do not propose together. */
   start(): void {
-    this.#lookIn(this.#deps.random.float() * this.#policy.lookEveryMs)
+    this.#lookIn(Math.floor(this.#deps.random.float() * this.#policy.lookEveryMs))
   }
 
   onSettling(from: PeerName, message: Settling): void {
