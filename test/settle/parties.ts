@@ -103,6 +103,9 @@ export function viewOf(books: StatementBooks, peer: string): BooksView {
   }
 }
 
+/** Every turn that a machine of a test has taken: state, kind of input, next state. */
+export const turns = new Set<string>()
+
 /** One side: its machine, and the disk that a crash leaves. */
 export class Side {
   readonly notary: Notary
@@ -128,6 +131,7 @@ export class Side {
   step(input: SettleInput, nowMs: number): SettleStep {
     const step = stepSettle(this.notary, this.state, input, viewOf(this.books, this.other), nowMs)
     checkStep<SettleState>(this.state, step, this.other)
+    turns.add(`${this.state.at} ${input.is} ${step[0].at}`)
     this.state = step[0]
     for (const effect of step[1]) {
       if (effect.do === 'record') this.write(effect.statement)

@@ -1,5 +1,7 @@
 /** Whatever is lost, late, doubled, or restarted: both sides come to the same chain, and nothing is counted twice. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 
 import fc from 'fast-check'
@@ -10,7 +12,7 @@ import { sha256 } from '../../protocols/wire/index.ts'
 import { startMs } from '../negotiate/parties.ts'
 import { network } from '../support/peers.ts'
 import { Pair, onTime, type Name } from './pair.ts'
-import { higher, lower, unit, type Side } from './parties.ts'
+import { higher, lower, turns, unit, type Side } from './parties.ts'
 
 const names = ['low', 'high'] as const
 const nameOf = (isLow: boolean): Name => (isLow ? 'low' : 'high')
@@ -146,4 +148,16 @@ test('in the end both have the same chain, every amount is in it once, and nobod
   )
   for (const what of ['AGREED', 'unanswered', 'disputed', 'proved', 'HOLDS_MORE', 'withdrawn'])
     assert.ok(seen.has(what), `${what} never came`)
+})
+
+test('every turn that a machine took is in the table of its specification', () => {
+  const readme = readFileSync(join(import.meta.dirname, '..', '..', 'protocols', 'settle', 'README.md'), 'utf8')
+  const rows = new Set(
+    [...readme.matchAll(/^\| `(\w+)` \| `(\w+)` \| `(\w+)` \|/gm)].map((row) => row.slice(1).join(' ')),
+  )
+  assert.ok(turns.size > 12)
+  assert.deepEqual(
+    [...turns].filter((turn) => !rows.has(turn)),
+    [],
+  )
 })
