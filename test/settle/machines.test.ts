@@ -544,3 +544,16 @@ test('a dispute is settled once one of the two holds more', () => {
   )
   assert.deepEqual(pair.faults, [])
 })
+
+test('a revision that comes late, after a later one was differed from, is lawful', () => {
+  const world = trade().fork('five', 'low', [10, 11])
+  const five = entryOf(low, leaseNamed('five'), evidenceOf(low, high, leaseNamed('five'), 1, 10))
+  const body = statementOf([...bothEntries, five])
+  hears(world.high, proposal(low, body))
+  const { difference: said } = world.high.state as Extract<SettleState, { at: 'answering' }>
+  // The same again under the next revision: it has not left out what cannot stand.
+  const next = { ...body, revision: 2, answers: sha256(said.envelope) }
+  assert.ok(hears(world.high, proposal(low, next)).includes('send DIFFER'))
+  assert.deepEqual(hears(world.high, proposal(low, body)), [])
+  assert.deepEqual(hears(world.high, proposal(low, next)), ['send DIFFER'])
+})
