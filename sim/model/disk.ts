@@ -4,7 +4,7 @@
  */
 import type { Statement } from '../../protocols/wire/index.ts'
 import { memorySequenceFloors } from '../../src/host/sequence-floors.ts'
-import type { JournalEntry } from '../../src/market/reactor.ts'
+import type { JournalEntry } from '../../src/reactor.ts'
 import type { Seen } from '../../src/reputation/standing.ts'
 import type { SeededRandom } from '../random.ts'
 

@@ -1,7 +1,7 @@
 /** Bugs in what one peer does with it. */
 import type { Mutant } from './mutant.ts'
 
-const reactor = 'src/market/reactor.ts'
+const reactor = 'src/reactor.ts'
 
 export const marketMutants: readonly Mutant[] = [
   {

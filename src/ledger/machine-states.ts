@@ -10,7 +10,7 @@ import { toString } from 'uint8arrays'
 import { addReceipt, countersign, type Role } from './receipts.ts'
 import type { Store } from './store.ts'
 
-export type MachineKind = 'job' | 'lease'
+export type MachineKind = 'job' | 'lease' | 'settle'
 
 export interface MachineEntry {
   readonly kind: MachineKind
@@ -57,12 +57,18 @@ export class MachineStates {
     db.prepare(
       'INSERT OR IGNORE INTO statements (hash, kind, machine, signer, envelope, created_ms) VALUES (?, ?, ?, ?, ?, ?)',
     ).run(hash, kind, `${entry.kind}/${entry.id}`, by, envelope, nowMs)
-    const role: Role = entry.kind === 'job' ? 'requester' : 'provider'
+    const role = this.#roleOf(entry.kind, kind, by)
     const lease = this.#leaseOf(kind, envelope)
     if (lease !== undefined)
       db.prepare('INSERT OR REPLACE INTO lease_statements (lease, kind, hash) VALUES (?, ?, ?)').run(lease, kind, hash)
     if (kind === 'receipt') addReceipt(db, role, openReceipt(this.#notary, envelope), nowMs)
     if (kind === 'countersignature') countersign(db, role, openCountersignature(this.#notary, envelope))
+  }
+
+  /** In an account with another peer leases run both ways: the provider signs receipts, the requester countersigns them. */
+  #roleOf(machine: MachineKind, kind: string, by: string): Role {
+    if (machine !== 'settle') return machine === 'job' ? 'requester' : 'provider'
+    return (by === this.#notary.signer.peer) === (kind === 'receipt') ? 'provider' : 'requester'
   }
 
   #leaseOf(kind: string, envelope: Uint8Array): string | undefined {

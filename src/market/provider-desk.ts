@@ -26,7 +26,7 @@ import {
   type LeaseState,
 } from './lease-machine.ts'
 import { decideOffer, offerDelayMs, type InUse, type Lending } from './offer-policy.ts'
-import { Reactor, queuedOf, type Journal, type Queued } from './reactor.ts'
+import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 
 /** Does the work of one lease. Every call ends in an answer or a rejection; `kill` makes the others end soon. */
 export interface Workshop {

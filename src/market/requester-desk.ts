@@ -25,7 +25,7 @@ import type { JobEvent } from './job-events.ts'
 import { openJob, stepJob } from './job-machine.ts'
 import { endingOf, jobWakeAtMs, type JobEffect, type JobInput, type JobState } from './job-state.ts'
 import { rankOffers, type Standing } from './rank.ts'
-import { Reactor, queuedOf, type Journal, type Queued } from './reactor.ts'
+import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 import { workOf } from './slot-state.ts'
 import { bidOf, type JobTerms } from './terms.ts'
 

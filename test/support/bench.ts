@@ -18,7 +18,7 @@ import type { JobEvent } from '../../src/market/job-events.ts'
 import type { JobState } from '../../src/market/job-state.ts'
 import type { LeaseEvent, LeaseState } from '../../src/market/lease-machine.ts'
 import { ProviderDesk, type Workshop } from '../../src/market/provider-desk.ts'
-import { decodeState, encodeState, type JournalEntry } from '../../src/market/reactor.ts'
+import { decodeState, encodeState, type JournalEntry } from '../../src/reactor.ts'
 import { RequesterDesk, type JobErrands } from '../../src/market/requester-desk.ts'
 import type { JobTerms } from '../../src/market/terms.ts'
 

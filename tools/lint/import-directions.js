@@ -10,6 +10,8 @@ export const directions = [
   // One peer. Its folders meet only in the composition root.
   { of: 'src/require-node.ts', may: [] },
   { of: 'src/environment.ts', may: ['protocols/'] },
+  // Runs the machines of every desk.
+  { of: 'src/reactor.ts', may: ['src/environment.ts', 'protocols/'] },
   { of: 'src/main.ts', may: ['src/cli/', 'src/require-node.ts', 'src/environment.ts', 'package.json'] },
   { of: 'src/cli/up.ts', may: '= src/cli/', lazily: ['src/node.ts', 'src/control/server.ts', 'src/control/lock.ts'] },
   { of: 'src/cli/devnet.ts', may: '= src/cli/', lazily: ['src/node.ts', 'src/control/server.ts'] },
@@ -29,7 +31,7 @@ export const directions = [
   { of: 'src/control/', may: ['src/control/', 'src/config/', 'src/environment.ts', 'protocols/', 'package.json'] },
   // The composition root in more than one file.
   { of: 'src/node/', may: ['src/', 'protocols/', 'package.json'], never: ['src/cli/', 'src/main.ts'] },
-  { of: 'src/*/', may: ['src/$1/', 'src/environment.ts', 'protocols/'] },
+  { of: 'src/*/', may: ['src/$1/', 'src/environment.ts', 'src/reactor.ts', 'protocols/'] },
   // What is left are the files of src itself: the composition root, and the entries of the published package.
   { of: 'src/', may: ['src/', 'protocols/', 'package.json'], never: ['src/cli/', 'src/main.ts'] },
 

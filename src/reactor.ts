@@ -4,17 +4,20 @@
  */
 import * as dagCbor from '@ipld/dag-cbor'
 
-import type { Statement } from '../../protocols/wire/index.ts'
-import type { Clock, Log } from '../environment.ts'
+import type { Statement } from '../protocols/wire/index.ts'
+import type { Clock, Log } from './environment.ts'
 
-/** What the market needs of the ledger. */
+/** Whose machine it is: a requester's of a job, a provider's of a lease, an account with another peer. */
+export type MachineKind = 'job' | 'lease' | 'settle'
+
+/** What machines need of the ledger. */
 export interface Journal {
   /** Resolves once all of it is durable; rejects when none of it is. */
   commit(entry: JournalEntry): Promise<void>
 }
 
 export interface JournalEntry {
-  readonly kind: 'job' | 'lease'
+  readonly kind: MachineKind
   readonly id: string
   /** Plain data, for `encodeState`; null when only statements are to be kept. */
   readonly state: unknown
@@ -40,7 +43,7 @@ const timerMsMax = 2 ** 31 - 1
 const clockStepMsMin = 50
 
 export interface ReactorOptions<State, Input, Effect extends { readonly do: string }> {
-  readonly kind: 'job' | 'lease'
+  readonly kind: MachineKind
   readonly id: string
   readonly machine: Machine<State, Input, Effect | Durable>
   readonly journal: Journal

@@ -1,0 +1,57 @@
+/** When a peer wants to settle. Policy: the other side need not share it. */
+import type { LeaseBook, SettleState } from '../../protocols/settle/index.ts'
+import type { Micro, PeerName } from '../../protocols/wire/index.ts'
+
+export interface SettlePolicy {
+  /** How often the books are looked at. */
+  readonly lookEveryMs: number
+  /** What is unsettled is settled this often, however little it is. */
+  readonly periodMs: number
+  /** When much is unsettled, this long after the last try. */
+  readonly retryMs: number
+  /** So many unsettled leases are much, … */
+  readonly leasesUnsettledMax: number
+  /** … and so is a net like this, whoever owes it. */
+  readonly netUnsettledMicroMax: Micro
+}
+
+export const settlePolicy: SettlePolicy = {
+  lookEveryMs: 60_000,
+  periodMs: 3_600_000,
+  retryMs: 300_000,
+  leasesUnsettledMax: 64,
+  netUnsettledMicroMax: 10_000_000,
+}
+
+export interface Unsettled {
+  readonly leases: number
+  /** What we are owed, less what we owe; below 0 we owe. Beyond any one amount, since it is a sum. */
+  readonly netMicro: bigint
+}
+
+export function unsettledOf(me: PeerName, books: readonly LeaseBook[]): Unsettled {
+  let leases = 0
+  let netMicro = 0n
+  for (const { provider, held, settledMicro } of books) {
+    if (held === null || held.amountMicro <= settledMicro) continue
+    const moreMicro = BigInt(held.amountMicro) - BigInt(settledMicro)
+    leases++
+    netMicro += provider === me ? moreMicro : -moreMicro
+  }
+  return { leases, netMicro }
+}
+
+/** Is it time to propose, or to say again what was not answered? `sinceMs`: since the last try. */
+export function isDue(
+  policy: SettlePolicy,
+  at: SettleState['at'],
+  { leases, netMicro }: Unsettled,
+  sinceMs: number,
+): boolean {
+  // One of the two is under way.
+  if (at === 'proposing' || at === 'answering') return false
+  if (at === 'resting' && leases === 0) return false
+  const net = netMicro < 0n ? -netMicro : netMicro
+  const isMuch = leases >= policy.leasesUnsettledMax || net >= BigInt(policy.netUnsettledMicroMax)
+  return sinceMs >= (isMuch ? policy.retryMs : policy.periodMs)
+}
