@@ -23,7 +23,7 @@ export function writeFast(): void {
   const writer = BinaryWriter.prototype as unknown as Writer
   if (isFast) return
   isFast = true
-  const grow = Reflect.get(writer, 'ensureCapacity') as (this: Writer, size: number) => void
+  const grow: (this: Writer, size: number) => void = Reflect.get(writer, 'ensureCapacity')
   writer.ensureCapacity = function (this: Writer, size: number): void {
     if (this.buffer.byteLength === 0) this.buffer = scratch
     if (this.pos + size > this.buffer.byteLength) grow.call(this, size)
