@@ -56,7 +56,7 @@ interface Pending {
 /** What the journal needs of a life of the peer. */
 interface Life {
   readonly isOver: boolean
-  after(delayMs: number, run: () => void): () => void
+  post(delayMs: number, run: () => void): void
 }
 
 /** The journal of one life of a peer. */
@@ -77,7 +77,7 @@ export class DiskJournal {
   commit(entry: JournalEntry): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#group.push({ entry, resolve, reject })
-    if (this.#group.length === 1) this.#life.after(this.#random.between(...commitMs), () => this.#flush())
+    if (this.#group.length === 1) this.#life.post(this.#random.between(...commitMs), () => this.#flush())
     return promise
   }
 

@@ -5,14 +5,14 @@ const calm: Scenario = {
   name: 'calm',
   about: 'nothing goes wrong',
   peers: 16,
-  lendShare: 0.4,
+  lendShare: 0.35,
   workload: {
     jobs: 10,
     jobsWithinMs: 10_000,
     gangShare: 0,
     gangSlotsMax: 1,
     cancelShare: 0,
-    lookUpShare: 0.3,
+    lookUpShare: 0.2,
     classes: 1,
   },
   network: {
@@ -89,7 +89,7 @@ const liars: Scenario = {
 const storm: Scenario = {
   ...compose('storm', calm, lossy, split, crashes, clocks, liars),
   about: 'everything goes wrong at once: the network, the disks, the clocks, the peers, and some of them lie',
-  workload: { ...calm.workload, gangShare: 0.15, gangSlotsMax: 3, cancelShare: 0.1 },
+  workload: { ...calm.workload, gangShare: 0.1, gangSlotsMax: 3, cancelShare: 0.1 },
   faults: {
     crashesMax: 4,
     freezesMax: 3,
@@ -99,7 +99,7 @@ const storm: Scenario = {
     clogsMax: 1,
     lastsMsMax: 15_000,
   },
-  dishonestShare: 0.15,
+  dishonestShare: 0.12,
   assertions: { paidShareMin: 0.3 },
 }
 
