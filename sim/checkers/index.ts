@@ -1,6 +1,7 @@
 import type { Carry } from '../../src/market/carry.ts'
 import type { ModelPeer } from '../model/peer.ts'
 import type { World } from '../model/world.ts'
+import { accountsAgree } from './accounts-agree.ts'
 import type { Checker, Violation } from './checker.ts'
 import { creditsEqualDebits } from './credits-equal-debits.ts'
 import { durableBeforeSaid } from './durable-before-said.ts'
@@ -30,6 +31,7 @@ export const checkers: readonly Checker[] = [
   noReceiptLost,
   noneCountedTwice,
   creditsEqualDebits,
+  accountsAgree,
   exposureCapped,
   nobodyOverpays,
   statementsHold,

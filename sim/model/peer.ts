@@ -18,7 +18,9 @@ import { ProviderDesk } from '../../src/market/provider-desk.ts'
 import { RequesterDesk } from '../../src/market/requester-desk.ts'
 import { decodeCarry, takeCarry } from '../../src/node/routes.ts'
 import { standingOf, type Seen } from '../../src/reputation/standing.ts'
+import type { SettleState, Settling } from '../../protocols/settle/index.ts'
 import type { SeededRandom } from '../random.ts'
+import { Accounts, frameOf } from './accounts.ts'
 import type { Member, Shelf } from './bulletin.ts'
 import { Disk, DiskJournal } from './disk.ts'
 import { modelErrands, modelWorkshop } from './errands.ts'
@@ -60,6 +62,8 @@ export class ModelPeer implements Member {
   requester!: RequesterDesk
   provider!: ProviderDesk
   directory!: Directory
+  /** Null in a world that does not settle. */
+  accounts: Accounts | null = null
   #life!: LifeClock
   #journal!: DiskJournal
   #gossip!: Gossip
@@ -118,6 +122,7 @@ export class ModelPeer implements Member {
       if (final) continue
       if (kind === 'job') this.requester.resume(state as JobState)
       else if (kind === 'lease') this.provider.resume(state as LeaseState)
+      else this.accounts?.resume(state as SettleState)
     }
   }
 
@@ -151,6 +156,14 @@ export class ModelPeer implements Member {
         this.#note(`fault ${error.code}`, this.#world.numberOf(from))
         this.#onFault(from, error)
       }
+    })
+  }
+
+  receiveSettling(from: PeerName, frame: Uint8Array): void {
+    this.#life.live(() => {
+      this.#note('settling', this.#world.numberOf(from))
+      const fault = this.accounts?.hear(this.plan.notary, from, frame)
+      if (fault !== undefined) this.#onFault(from, fault)
     })
   }
 
@@ -188,12 +201,23 @@ export class ModelPeer implements Member {
         },
       },
     })
+    this.accounts = world.settles
+      ? new Accounts({
+          notary,
+          clock: life,
+          random,
+          journal: this.#journal,
+          statements: this.disk.statements,
+          send: (to, message) => this.#sendSettling(life, to, message),
+          onFault: (peer, fault) => this.#onFault(peer, fault),
+        })
+      : null
     const shared = {
       notary,
       clock: life,
       random,
       log: silentLog,
-      journal: this.#journal,
+      journal: this.accounts?.journal ?? this.#journal,
       send: (to: PeerName, carry: Carry) => {
         if (!life.isOver) this.#send(to, carry)
       },
@@ -224,6 +248,7 @@ export class ModelPeer implements Member {
       },
     })
     this.#hearBids(life)
+    this.accounts?.desk.start()
     if (lending === null) return
     const publisher = new Publisher({
       bulletin,
@@ -298,6 +323,17 @@ export class ModelPeer implements Member {
     if (this.#life.isOver) return
     if (this.dishonesty === null) world.send(this, to, carry)
     else for (const parcel of this.dishonesty.parcels(carry)) world.sendBytes(this, to, parcel)
+    world.onEffect(this, 'after')
+  }
+
+  #sendSettling(life: LifeClock, to: PeerName, message: Settling): void {
+    if (life.isOver) return
+    const world = this.#world
+    world.onEffect(this, 'before')
+    if (life.isOver) return
+    if (this.vice === null) world.onSettling(this, message)
+    const frame = frameOf(message)
+    for (const sent of this.dishonesty?.frames(frame) ?? [frame]) world.sendSettling(this, to, sent)
     world.onEffect(this, 'after')
   }
 

@@ -105,6 +105,21 @@ export class Dishonesty {
     }
   }
 
+  /** A frame of another protocol: what can be done to bytes. */
+  frames(frame: Uint8Array): Uint8Array[] {
+    const parcel: Parcel = { protocol: 'receipt', frame }
+    switch (this.vice) {
+      case 'corrupt':
+        return [this.#random.chance(corruptProbability) ? flipped(parcel, this.#random).frame : frame]
+      case 'forge':
+        return this.#random.chance(forgeProbability) ? [this.#forged(parcel).frame, frame] : [frame]
+      case 'flood':
+        return Array.from({ length: floodCopies }, () => frame)
+      default:
+        return [frame]
+    }
+  }
+
   /** Bids that are cried beside the first honest one: of as many jobs, half of them too late. */
   bids(bid: Bid): Uint8Array[] {
     if (this.vice !== 'flood' || this.#hasCried) return []

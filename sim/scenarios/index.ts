@@ -13,6 +13,7 @@ const calm: Scenario = {
     gangSlotsMax: 1,
     cancelShare: 0,
     lookUpShare: 0.2,
+    settleShare: 0.1,
     classes: 1,
   },
   network: {
@@ -103,6 +104,15 @@ const storm: Scenario = {
   assertions: { paidShareMin: 0.3 },
 }
 
+const settling: Scenario = {
+  ...storm,
+  name: 'settling',
+  about: 'a storm of few peers who work for each other again and again, and settle',
+  peers: 6,
+  lendShare: 0.7,
+  workload: { ...storm.workload, jobs: 14, jobsWithinMs: 25_000, settleShare: 1 },
+}
+
 const market: Scenario = {
   ...calm,
   name: 'market',
@@ -129,6 +139,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   clocks,
   liars,
   storm,
+  settling,
   market,
   single,
 }
