@@ -216,7 +216,9 @@ export class ModelPeer implements Member {
       notary,
       clock: life,
       random,
-      log: silentLog,
+      log: (_level: string, message: string, facts?: Readonly<Record<string, unknown>>) => {
+        if (message === 'a machine stands still') world.onStuck(this, facts?.['error'])
+      },
       journal: this.accounts?.journal ?? this.#journal,
       send: (to: PeerName, carry: Carry) => {
         if (!life.isOver) this.#send(to, carry)

@@ -49,7 +49,7 @@ const forgeProbability = 0.3
 const equivocateProbability = 0.5
 const floodCopies = 5
 /** Over what one author may send in a minute. */
-const floodBids = 150
+const floodBids = 260
 /** It costs more than the rest of the life. */
 const cryProbability = 0.3
 

@@ -229,6 +229,11 @@ export class World {
     if (wrong !== undefined) this.violate('durable-before-said', wrong)
   }
 
+  /** A machine cannot go on: lawful when its disk is full, and a bug of ours otherwise. */
+  onStuck({ number, disk }: ModelPeer, error: unknown): void {
+    if (!disk.isFull) this.violate('machines-go-on', `peer ${number}: ${String(error)}`)
+  }
+
   /** A provider has so many programs running. */
   onRunning({ number, plan, vice }: ModelPeer, leases: ReadonlySet<Lease>): void {
     let cpuMilli = 0

@@ -107,6 +107,7 @@ export const marketMutants: readonly Mutant[] = [
         replace: 'if (null === (await floor.raise(',
       },
     ],
+    scenario: 'poisoned',
   },
   {
     name: 'record-of-another-believed',
@@ -144,14 +145,51 @@ export const marketMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'gang-keeps-who-accepted',
-    about: 'when a gang fails, those that have accepted are not told',
+    name: 'gang-outlives-failure',
+    about: 'a gang of which one place has failed waits for the others',
     edits: [
       {
         file: 'protocols/negotiate/gang.ts',
-        find: "const [closed, said] = stepAll(notary, slots, { is: 'cancel' }, nowMs)",
-        replace: "const [closed] = stepAll(notary, slots, { is: 'cancel' }, nowMs); const said = []",
+        find: "if (slots.some(({ at }) => at === 'closed')) return closeAll",
+        replace: "if (slots.every(({ at }) => at === 'closed')) return closeAll",
       },
     ],
+  },
+  {
+    name: 'stored-before-durable',
+    about: 'a keeper says STORED when the file has no durable name yet',
+    edits: [
+      {
+        file: 'src/storage/shard-files.ts',
+        find: 'await writer.sync()',
+        replace: '',
+      },
+    ],
+    scenario: 'storage-power',
+  },
+  {
+    name: 'entry-before-file',
+    about: 'a shard is entered in the index before its file is there',
+    edits: [
+      {
+        file: 'src/storage/shard-store.ts',
+        find: '    await files.adopt(writer, root)\n',
+        replace:
+          '    await index.put({ root, bytes, owner, createdMs: clock.nowMs(), keepUntilMs })\n    await files.adopt(writer, root)\n',
+      },
+    ],
+    scenario: 'storage-power',
+  },
+  {
+    name: 'expired-file-stays',
+    about: 'the file of a shard whose term is over is not removed',
+    edits: [
+      {
+        file: 'src/storage/shard-store.ts',
+        find: '    await index.delete(root)\n    await files.remove(root)\n',
+        replace: '    await index.delete(root)\n',
+      },
+    ],
+    scenario: 'storage',
   },
 ]

@@ -1,5 +1,6 @@
 import { vices } from '../model/vices.ts'
 import { compose, type Scenario } from './scenario.ts'
+import { storageScenarios, type StorageScenario } from './storage.ts'
 
 const calm: Scenario = {
   name: 'calm',
@@ -113,6 +114,16 @@ const settling: Scenario = {
   workload: { ...storm.workload, jobs: 14, jobsWithinMs: 25_000, settleShare: 1 },
 }
 
+const poisoned: Scenario = {
+  ...crashes,
+  name: 'poisoned',
+  about: 'peers look each other up in a DHT of which a third answers what it likes',
+  workload: { ...calm.workload, jobs: 20, jobsWithinMs: 40_000, lookUpShare: 1 },
+  dishonestShare: 0.35,
+  vices: ['poison'],
+  assertions: { paidShareMin: 0.7 },
+}
+
 const market: Scenario = {
   ...calm,
   name: 'market',
@@ -140,10 +151,25 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   liars,
   storm,
   settling,
+  poisoned,
   market,
   single,
 }
 export const scenarioDefault = 'storm'
+
+export function isStorage(scenario: Scenario | StorageScenario): scenario is StorageScenario {
+  return 'objects' in scenario
+}
+
+/** Those of the mesh and those of its storage. */
+export const allScenarios: readonly (Scenario | StorageScenario)[] = [
+  ...Object.values(scenarios),
+  ...Object.values(storageScenarios),
+]
+
+export function storageScenarioNamed(name: string): StorageScenario | undefined {
+  return Object.hasOwn(storageScenarios, name) ? storageScenarios[name] : undefined
+}
 
 /** `crashes+lossy` is both at once. Undefined when there is no such scenario. */
 export function scenarioNamed(name: string): Scenario | undefined {
