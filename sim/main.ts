@@ -16,7 +16,7 @@ import { model } from './commands/model.ts'
 import { mutants } from './commands/mutants.ts'
 import { replay, replayStorage } from './commands/replay.ts'
 import { parseFault, type InjectedFault } from './model/injected.ts'
-import { allScenarios, scenarioDefault, scenarioNamed, storageScenarioNamed } from './scenarios/index.ts'
+import { allScenarios, scenarioDefault, scenarioNamed, storageScenarioNamed, withPeers } from './scenarios/index.ts'
 import type { StorageScenario } from './scenarios/storage.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
@@ -50,7 +50,7 @@ async function main(args: string[]): Promise<number> {
   })
   const scenario = (fallback = scenarioDefault): Scenario => {
     const named = found(values.scenario ?? fallback)
-    return values.peers === undefined ? named : { ...named, peers: whole(values.peers, 'peers') }
+    return values.peers === undefined ? named : withPeers(named, whole(values.peers, 'peers'))
   }
   const optional = <Value>(text: string | undefined, read: (text: string) => Value): Value | undefined =>
     text === undefined ? undefined : read(text)

@@ -108,7 +108,7 @@ export class World {
         skewMs: random.between(-scenario.skewMsMax, scenario.skewMsMax),
         random: SeededRandom.of(seed, 'peer', number),
         lending: lendingOf(number, scenario.lendShare),
-        class: classOf(number % scenario.workload.classes),
+        class: classOf(random.between(0, scenario.workload.classes - 1)),
       })
       this.peers.push(peer)
     }

@@ -195,13 +195,13 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: provider,
-        find: 'return isToUs && !equals(offer, sha256(state.offer.envelope))',
+        find: 'return isToUs && !equals(offer, hashOfEnvelope(state.offer.envelope))',
         replace: 'return false',
       },
       {
         file: provider,
         find: 'const same =\n    body.unit',
-        replace: 'const same =\n    equals(body.offer, sha256(state.offer.envelope)) &&\n    body.unit',
+        replace: 'const same =\n    equals(body.offer, hashOfEnvelope(state.offer.envelope)) &&\n    body.unit',
       },
     ],
   },

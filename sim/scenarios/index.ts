@@ -157,6 +157,12 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
 }
 export const scenarioDefault = 'storm'
 
+/** The same with so many peers, who want as much each as they did. */
+export function withPeers(scenario: Scenario, peers: number): Scenario {
+  const jobs = Math.max(1, Math.round((scenario.workload.jobs * peers) / scenario.peers))
+  return { ...scenario, peers, workload: { ...scenario.workload, jobs } }
+}
+
 export function isStorage(scenario: Scenario | StorageScenario): scenario is StorageScenario {
   return 'objects' in scenario
 }
