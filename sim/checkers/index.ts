@@ -9,6 +9,7 @@ import { everyJobEndsOnce } from './every-job-ends-once.ts'
 import { exposureCapped } from './exposure-capped.ts'
 import { finalInTime } from './final-in-time.ts'
 import { gangsAreWhole } from './gangs-are-whole.ts'
+import { goodWeatherIsPaid } from './good-weather-is-paid.ts'
 import { honestAreNotBanned } from './honest-are-not-banned.ts'
 import { noReceiptLost } from './no-receipt-lost.ts'
 import { noneCountedTwice } from './none-counted-twice.ts'
@@ -25,6 +26,7 @@ export type { Violation } from './checker.ts'
 export const checkers: readonly Checker[] = [
   durableBeforeSaid,
   everyJobEndsOnce,
+  goodWeatherIsPaid,
   oneLeaseAPlace,
   gangsAreWhole,
   oldEpochsAreFenced,

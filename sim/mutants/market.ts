@@ -157,12 +157,12 @@ export const marketMutants: readonly Mutant[] = [
   },
   {
     name: 'stored-before-durable',
-    about: 'a keeper says STORED when the file has no durable name yet',
+    about: 'a keeper says STORED before its entry is written',
     edits: [
       {
-        file: 'src/storage/shard-files.ts',
-        find: 'await writer.sync()',
-        replace: '',
+        file: 'src/storage/shard-store.ts',
+        find: 'await index.put({ ...entry, keepUntilMs: Math.max(entry.keepUntilMs, keepUntilMs) })',
+        replace: 'void index.put({ ...entry, keepUntilMs: Math.max(entry.keepUntilMs, keepUntilMs) }).catch(() => {})',
       },
     ],
     scenario: 'storage-power',
@@ -181,13 +181,13 @@ export const marketMutants: readonly Mutant[] = [
     scenario: 'storage-power',
   },
   {
-    name: 'expired-file-stays',
-    about: 'the file of a shard whose term is over is not removed',
+    name: 'quota-unchecked',
+    about: 'a keeper takes what is over its quota',
     edits: [
       {
         file: 'src/storage/shard-store.ts',
-        find: '    await index.delete(root)\n    await files.remove(root)\n',
-        replace: '    await index.delete(root)\n',
+        find: 'if (from === self || shardBytes <= freeBytes - this.#intake.brokenBytes(name))',
+        replace: 'if (from === self || freeBytes < Infinity)',
       },
     ],
     scenario: 'storage',
