@@ -1,7 +1,7 @@
 /**
  * `npm run -s sim -- …`: the simulator from the command line.
  *
- *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--json] [--stop] [--no-shrink] [--signatures model|real]
+ *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--workers N] [--json] [--stop] [--no-shrink] [--signatures model|real]
  *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
  *   exhaust [--scenario X] [--seed S] [--pairs N] [--triples N] [--json]
  *   mutants [--only NAME] [--seeds N] [--json]
@@ -43,6 +43,7 @@ async function main(args: string[]): Promise<number> {
       triples: { type: 'string', default: '500' },
       only: { type: 'string' },
       signatures: { type: 'string', default: 'model' },
+      workers: { type: 'string', default: '1' },
       stop: { type: 'boolean', default: false },
       'no-shrink': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -69,6 +70,7 @@ async function main(args: string[]): Promise<number> {
         seeds,
         json,
         stopAtFirst: values.stop,
+        workers: Math.max(1, whole(values.workers, 'workers')),
         shrink: !values['no-shrink'],
         signatures,
       })

@@ -1,5 +1,6 @@
 /** `sim model`: many lives of the mesh, every invariant checked. */
 import { runSeeds, type Failure } from '../model/campaign.ts'
+import { runSeedsIn } from '../model/workers.ts'
 import { shortestPrefix } from '../model/shrink.ts'
 import { runStorageSeeds } from '../model/storage-campaign.ts'
 import { isStorage } from '../scenarios/index.ts'
@@ -12,6 +13,8 @@ export interface ModelArgs {
   readonly seeds: number
   readonly json: boolean
   readonly stopAtFirst: boolean
+  /** Threads. */
+  readonly workers: number
   /** Look for the shortest prefix that still fails. */
   readonly shrink: boolean
   readonly signatures: 'model' | 'real'
@@ -22,9 +25,10 @@ const shrunkMax = 3
 
 /** Exit code: 0, or 3 when an invariant or an assertion of the scenario does not hold. */
 export async function model(args: ModelArgs): Promise<number> {
-  const { scenario, json, shrink, ...options } = args
+  const { scenario, json, shrink, workers, ...options } = args
   if (isStorage(scenario)) return storage(scenario, args)
-  const { failures, ...report } = await runSeeds(scenario, options)
+  const { failures, ...report } =
+    workers === 1 ? await runSeeds(scenario, options) : await runSeedsIn(workers, scenario, options)
   for (const [index, failure] of failures.entries()) {
     const { seed, violations } = failure
     const told = violations.map(({ checker, what, atMs }) => `  ${checker} at ${(atMs / 1000).toFixed(3)} s: ${what}\n`)
