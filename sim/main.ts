@@ -3,7 +3,7 @@
  *
  *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--workers N] [--json] [--stop] [--no-shrink] [--signatures model|real]
  *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
- *   exhaust [--scenario X] [--seed S] [--pairs N] [--triples N] [--json]
+ *   exhaust [--scenario X] [--from S] [--seeds N] [--pairs N] [--triples N] [--json]
  *   mutants [--only NAME] [--seeds N] [--json]
  *   list | show X
  *
@@ -19,6 +19,9 @@ import { parseFault, type InjectedFault } from './model/injected.ts'
 import { allScenarios, scenarioDefault, scenarioNamed, storageScenarioNamed, withPeers } from './scenarios/index.ts'
 import type { StorageScenario } from './scenarios/storage.ts'
 import type { Scenario } from './scenarios/scenario.ts'
+
+/** Lives whose every fault is tried, when nothing else is said. */
+const livesExhausted = 8
 
 class UsageError extends Error {}
 
@@ -97,7 +100,8 @@ async function main(args: string[]): Promise<number> {
     case 'exhaust':
       return exhaust({
         scenario: scenario('single'),
-        seed: whole(values.seed, 'seed'),
+        from: whole(values.from, 'from'),
+        seeds: args.includes('--seeds') ? whole(values.seeds, 'seeds') : livesExhausted,
         pairs: whole(values.pairs, 'pairs'),
         triples: whole(values.triples, 'triples'),
         json,
