@@ -10,9 +10,9 @@ import { StatementBooks } from '../../src/settlement/statement-books.ts'
 
 /** In the time of the model: what production settles in hours. */
 const policy: SettlePolicy = {
-  lookEveryMs: 1_000,
+  lookEveryMs: 3_000,
   periodMs: 8_000,
-  retryMs: 4_000,
+  retryMs: 6_000,
   leasesUnsettledMax: 4,
   netUnsettledMicroMax: 1_000_000,
 }

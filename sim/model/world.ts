@@ -31,7 +31,7 @@ export const startMs = 1_800_000_000_000
 const quietCheckMs = 1_000
 const quietForMs = 10_000
 /** Accounts are settled when there is nothing new in them: a period, a look, and a few rounds. */
-const settledWithinMs = 60_000
+const settledWithinMs = 50_000
 /** Events for each peer and job of a life; a machine that wakes itself without end is found by it. Storms have some 50. */
 const eventsPerActorMax = 2_000
 

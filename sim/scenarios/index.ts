@@ -14,7 +14,7 @@ const calm: Scenario = {
     gangSlotsMax: 1,
     cancelShare: 0,
     lookUpShare: 0.2,
-    settleShare: 0.1,
+    settleShare: 0.05,
     classes: 1,
   },
   network: {
