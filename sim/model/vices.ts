@@ -51,7 +51,7 @@ const floodCopies = 5
 /** Over what one author may send in a minute. */
 const floodBids = 260
 /** It costs more than the rest of the life. */
-const cryProbability = 0.3
+const cryProbability = 0.2
 
 export interface Parcel {
   readonly protocol: Carry['protocol']

@@ -127,6 +127,8 @@ export class ProviderDesk {
   }
 
   onNegotiation(from: PeerName, message: Negotiation): void {
+    // What a provider says is for the desk of requesters.
+    if (message.say === 'offer' || message.say === 'accept') return
     const job = jobOf(message)
     const benches = job === undefined ? this.#byRequester(from) : [this.#byBid.get(keyOf(from, job))]
     for (const bench of benches) bench?.push({ is: 'message', protocol: 'negotiate', from, message })
@@ -317,12 +319,14 @@ export class ProviderDesk {
    * already has the id. False when there is no such award.
    */
   #keepEarly(from: PeerName, message: Execution): boolean {
-    const isMeant = ({ state: { hold } }: Bench): boolean =>
-      hold.at === 'accepted' && hold.requester === from && leaseIdOf(hold.award.envelope) === message.lease
-    const bench = [...this.#byBid.values()].find(isMeant)
-    if (bench === undefined) return false
-    if (message.say === 'start') this.#early.set(bench, message)
-    return true
+    for (const bench of this.#byBid.values()) {
+      const { hold } = bench.state
+      if (hold.at !== 'accepted' || hold.requester !== from) continue
+      if (leaseIdOf(hold.award.envelope) !== message.lease) continue
+      if (message.say === 'start') this.#early.set(bench, message)
+      return true
+    }
+    return false
   }
 
   #decline(because: string): void {
@@ -345,7 +349,7 @@ function keyOf(requester: PeerName, job: string): string {
 }
 
 /** A COMMIT names its lease and not its job: every negotiation with that requester looks whether it is meant. */
-function jobOf(message: Negotiation): string | undefined {
+function jobOf(message: Exclude<Negotiation, { say: 'offer' | 'accept' }>): string | undefined {
   switch (message.say) {
     case 'award':
       return message.award.body.job
@@ -353,9 +357,6 @@ function jobOf(message: Negotiation): string | undefined {
       return message.job
     case 'refuse':
       return message.place.job
-    case 'offer':
-      return message.offer.body.job
-    case 'accept':
     case 'commit':
       return undefined
     default:
