@@ -18,7 +18,7 @@ export const durableBeforeSaid: Checker = {
                 : message.say === 'result'
                   ? message.result.statement
                   : undefined
-    if (envelope === undefined || disk.envelopes.has(envelope)) return undefined
+    if (envelope === undefined || disk.holds(envelope)) return undefined
     return `peer ${number} says ${message.say}, which is not on its disk`
   },
 }

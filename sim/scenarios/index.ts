@@ -6,6 +6,7 @@ const calm: Scenario = {
   about: 'nothing goes wrong',
   peers: 16,
   lendShare: 0.4,
+  ledgerShare: 0,
   workload: {
     jobs: 10,
     jobsWithinMs: 10_000,
@@ -103,6 +104,17 @@ const storm: Scenario = {
   assertions: { paidShareMin: 0.3 },
 }
 
+/** Fewer peers and jobs, because each life costs more. */
+const ledger: Scenario = {
+  ...storm,
+  name: 'ledger',
+  about: 'everything goes wrong, and the books of every peer are the ledger of production, in memory',
+  peers: 6,
+  lendShare: 0.5,
+  ledgerShare: 1,
+  workload: { ...storm.workload, jobs: 4 },
+}
+
 const market: Scenario = {
   ...calm,
   name: 'market',
@@ -129,6 +141,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   clocks,
   liars,
   storm,
+  ledger,
   market,
   single,
 }
