@@ -32,6 +32,11 @@ export class VirtualClock implements Clock {
     }
   }
 
+  /** As `after`, for what nobody takes back. */
+  post(delayMs: number, run: () => void): void {
+    this.#timers.push({ atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, run, isCancelled: false })
+  }
+
   async sleep(delayMs: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<void>()

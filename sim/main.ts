@@ -1,9 +1,9 @@
 /**
  * `npm run -s sim -- …`: the simulator from the command line.
  *
- *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--json] [--stop] [--no-shrink] [--signatures model|real]
+ *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--workers N] [--json] [--stop] [--no-shrink] [--signatures model|real]
  *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
- *   exhaust [--scenario X] [--seed S] [--pairs N] [--triples N] [--json]
+ *   exhaust [--scenario X] [--from S] [--seeds N] [--pairs N] [--triples N] [--json]
  *   mutants [--only NAME] [--seeds N] [--json]
  *   list | show X
  *
@@ -14,10 +14,14 @@ import { parseArgs } from 'node:util'
 import { exhaust } from './commands/exhaust.ts'
 import { model } from './commands/model.ts'
 import { mutants } from './commands/mutants.ts'
-import { replay } from './commands/replay.ts'
+import { replay, replayStorage } from './commands/replay.ts'
 import { parseFault, type InjectedFault } from './model/injected.ts'
-import { scenarioDefault, scenarioNamed, scenarios } from './scenarios/index.ts'
+import { allScenarios, scenarioDefault, scenarioNamed, storageScenarioNamed, withPeers } from './scenarios/index.ts'
+import type { StorageScenario } from './scenarios/storage.ts'
 import type { Scenario } from './scenarios/scenario.ts'
+
+/** Lives whose every fault is tried, when nothing else is said. */
+const livesExhausted = 8
 
 class UsageError extends Error {}
 
@@ -42,6 +46,7 @@ async function main(args: string[]): Promise<number> {
       triples: { type: 'string', default: '500' },
       only: { type: 'string' },
       signatures: { type: 'string', default: 'model' },
+      workers: { type: 'string', default: '1' },
       stop: { type: 'boolean', default: false },
       'no-shrink': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
@@ -49,7 +54,7 @@ async function main(args: string[]): Promise<number> {
   })
   const scenario = (fallback = scenarioDefault): Scenario => {
     const named = found(values.scenario ?? fallback)
-    return values.peers === undefined ? named : { ...named, peers: whole(values.peers, 'peers') }
+    return values.peers === undefined ? named : withPeers(named, whole(values.peers, 'peers'))
   }
   const optional = <Value>(text: string | undefined, read: (text: string) => Value): Value | undefined =>
     text === undefined ? undefined : read(text)
@@ -58,7 +63,8 @@ async function main(args: string[]): Promise<number> {
   const { json, signatures } = values
   switch (positionals[0]) {
     case 'model': {
-      const chosen = scenario()
+      const storage = values.scenario === undefined ? undefined : storageScenarioNamed(values.scenario)
+      const chosen = storage ?? scenario()
       // A life of thousands of peers is one life.
       const seeds = args.includes('--seeds') || chosen.peers < 200 ? whole(values.seeds, 'seeds') : 1
       return model({
@@ -67,20 +73,24 @@ async function main(args: string[]): Promise<number> {
         seeds,
         json,
         stopAtFirst: values.stop,
+        workers: Math.max(1, whole(values.workers, 'workers')),
         shrink: !values['no-shrink'],
         signatures,
       })
     }
     case 'replay': {
-      const [mischiefUntilMs, jobsMax] = [
-        optional(values['mischief-until'], virtualMs),
-        optional(values.jobs, (text) => whole(text, 'jobs')),
-      ]
+      const seed = whole(values.seed, 'seed')
+      const untilMs = optional(values.until, virtualMs)
+      const focus = optional(values.focus, (text) => whole(text.replace(/^peer-/, ''), 'focus'))
+      const storage = values.scenario === undefined ? undefined : storageScenarioNamed(values.scenario)
+      if (storage !== undefined) return replayStorage(storage, seed, untilMs, focus)
+      const mischiefUntilMs = optional(values['mischief-until'], virtualMs)
+      const jobsMax = optional(values.jobs, (text) => whole(text, 'jobs'))
       return replay({
         scenario: scenario(),
-        seed: whole(values.seed, 'seed'),
-        untilMs: optional(values.until, virtualMs),
-        focus: optional(values.focus, (text) => whole(text.replace(/^peer-/, ''), 'focus')),
+        seed,
+        untilMs,
+        focus,
         signatures,
         faults: values.fault.map(faultOf),
         ...(mischiefUntilMs === undefined ? {} : { mischiefUntilMs }),
@@ -90,7 +100,8 @@ async function main(args: string[]): Promise<number> {
     case 'exhaust':
       return exhaust({
         scenario: scenario('single'),
-        seed: whole(values.seed, 'seed'),
+        from: whole(values.from, 'from'),
+        seeds: args.includes('--seeds') ? whole(values.seeds, 'seeds') : livesExhausted,
         pairs: whole(values.pairs, 'pairs'),
         triples: whole(values.triples, 'triples'),
         json,
@@ -98,20 +109,24 @@ async function main(args: string[]): Promise<number> {
     case 'mutants':
       return mutants({ only: values.only, seeds: whole(values.seeds, 'seeds'), json })
     case 'list':
-      for (const { name, about } of Object.values(scenarios)) process.stdout.write(`${name.padEnd(10)} ${about}\n`)
+      for (const { name, about } of allScenarios) process.stdout.write(`${name.padEnd(15)} ${about}\n`)
       return 0
     case 'show':
-      process.stdout.write(`${JSON.stringify(found(positionals[1] ?? scenarioDefault), null, 2)}\n`)
+      process.stdout.write(`${JSON.stringify(shown(positionals[1] ?? scenarioDefault), null, 2)}\n`)
       return 0
     default:
       throw new UsageError(usage)
   }
 }
 
+function shown(name: string): Scenario | StorageScenario {
+  return storageScenarioNamed(name) ?? found(name)
+}
+
 function found(name: string): Scenario {
   const scenario = scenarioNamed(name)
   if (scenario !== undefined) return scenario
-  throw new UsageError(`${name} is no scenario; there are ${Object.keys(scenarios).join(', ')}`)
+  throw new UsageError(`${name} is no scenario; there are ${allScenarios.map((known) => known.name).join(', ')}`)
 }
 
 function faultOf(text: string): InjectedFault {
@@ -137,6 +152,9 @@ function virtualMs(text: string): number {
   if (plain !== null) return Math.round(Number(plain[1]) * unitMs[plain[2]!]!)
   throw new UsageError(`${text} is no time: 1500ms, 12s, 2m, 1:05.220`)
 }
+
+// `sim replay … | head` is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 
 try {
   process.exitCode = await main(process.argv.slice(2))

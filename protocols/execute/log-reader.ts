@@ -4,7 +4,13 @@
  *
  * Pure: the caller brings the time.
  */
-import { executeRetransmitMs, logCreditBytes, type ExecutionBody, type LogChannel } from './messages.ts'
+import {
+  executeRetransmitMs,
+  followAgainMsMax,
+  logCreditBytes,
+  type ExecutionBody,
+  type LogChannel,
+} from './messages.ts'
 
 export interface LogReaderState {
   readonly offsets: Readonly<Record<LogChannel, number>>
@@ -13,6 +19,8 @@ export interface LogReaderState {
   /** Ends of both logs, once the RESULT has named them. */
   readonly ends: Readonly<Record<LogChannel, number>> | null
   readonly askAgainMs: number
+  /** How long the next wait is: a program that says nothing is asked less and less often. */
+  readonly waitMs: number
   /** Something was lost on the way: other bytes that come do not put the next question off. */
   readonly hasGap: boolean
 }
@@ -30,8 +38,15 @@ export interface LogReaderStep {
 }
 
 export function openLog(offsets: Readonly<Record<LogChannel, number>>, nowMs: number): LogReaderStep {
-  const state: LogReaderState = { offsets, asked: offsets, ends: null, askAgainMs: nowMs, hasGap: false }
-  return ask(state, nowMs, null)
+  const state: LogReaderState = {
+    offsets,
+    asked: offsets,
+    ends: null,
+    askAgainMs: nowMs,
+    waitMs: executeRetransmitMs,
+    hasGap: false,
+  }
+  return ask(state, executeRetransmitMs, nowMs, null)
 }
 
 export function isLogComplete(state: LogReaderState): boolean {
@@ -49,12 +64,12 @@ export function stepLog(state: LogReaderState, input: LogReaderInput, nowMs: num
       return onChunk(state, input.channel, input.offset, input.bytes, nowMs)
     case 'ends': {
       const next = { ...state, ends: input.ends }
-      return isLogComplete(next) ? { state: next, say: null, fresh: null } : ask(next, nowMs, null)
+      return isLogComplete(next) ? { state: next, say: null, fresh: null } : ask(next, executeRetransmitMs, nowMs, null)
     }
     case 'wake':
       return nowMs < state.askAgainMs || isLogComplete(state)
         ? { state, say: null, fresh: null }
-        : ask(state, nowMs, null)
+        : ask(state, state.hasGap ? executeRetransmitMs : state.waitMs, nowMs, null)
     default:
       return input satisfies never
   }
@@ -76,15 +91,23 @@ function onChunk(
     ...state,
     offsets: { ...state.offsets, [channel]: offset + bytes.byteLength },
     askAgainMs: state.hasGap ? state.askAgainMs : nowMs + executeRetransmitMs,
+    waitMs: executeRetransmitMs,
   }
   const used = next.offsets[channel] - state.asked[channel]
-  return used * 2 >= logCreditBytes ? ask(next, nowMs, fresh) : { state: next, say: null, fresh }
+  return used * 2 >= logCreditBytes ? ask(next, executeRetransmitMs, nowMs, fresh) : { state: next, say: null, fresh }
 }
 
-function ask(state: LogReaderState, nowMs: number, fresh: LogReaderStep['fresh']): LogReaderStep {
+function ask(state: LogReaderState, waitMs: number, nowMs: number, fresh: LogReaderStep['fresh']): LogReaderStep {
   const { stdout, stderr } = state.offsets
+  const next: LogReaderState = {
+    ...state,
+    asked: state.offsets,
+    askAgainMs: nowMs + waitMs,
+    waitMs: Math.min(2 * waitMs, followAgainMsMax),
+    hasGap: false,
+  }
   return {
-    state: { ...state, asked: state.offsets, askAgainMs: nowMs + executeRetransmitMs, hasGap: false },
+    state: next,
     say: { say: 'follow', stdoutOffset: stdout, stderrOffset: stderr, creditBytes: logCreditBytes },
     fresh,
   }

@@ -17,6 +17,8 @@ export const resultType: StatementType = { name: 'result', version: 1 }
 
 /** An unanswered START, CANCEL or RESULT is sent again after this. */
 export const executeRetransmitMs = 1_000
+/** A FOLLOW that brings nothing is repeated after twice as long each time, at most this: most programs say nothing for long. */
+export const followAgainMsMax = 8_000
 /** The provider says at least this often that it is alive. */
 export const progressIntervalMs = 1_000
 /** START must be answered within this, or the place is awarded again. */

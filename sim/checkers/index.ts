@@ -1,6 +1,7 @@
 import type { Carry } from '../../src/market/carry.ts'
 import type { ModelPeer } from '../model/peer.ts'
 import type { World } from '../model/world.ts'
+import { accountsAgree } from './accounts-agree.ts'
 import type { Checker, Violation } from './checker.ts'
 import { creditsEqualDebits } from './credits-equal-debits.ts'
 import { durableBeforeSaid } from './durable-before-said.ts'
@@ -8,6 +9,7 @@ import { everyJobEndsOnce } from './every-job-ends-once.ts'
 import { exposureCapped } from './exposure-capped.ts'
 import { finalInTime } from './final-in-time.ts'
 import { gangsAreWhole } from './gangs-are-whole.ts'
+import { goodWeatherIsPaid } from './good-weather-is-paid.ts'
 import { honestAreNotBanned } from './honest-are-not-banned.ts'
 import { ledgerAgrees } from './ledger-agrees.ts'
 import { noReceiptLost } from './no-receipt-lost.ts'
@@ -25,12 +27,14 @@ export type { Violation } from './checker.ts'
 export const checkers: readonly Checker[] = [
   durableBeforeSaid,
   everyJobEndsOnce,
+  goodWeatherIsPaid,
   oneLeaseAPlace,
   gangsAreWhole,
   oldEpochsAreFenced,
   noReceiptLost,
   noneCountedTwice,
   creditsEqualDebits,
+  accountsAgree,
   exposureCapped,
   nobodyOverpays,
   statementsHold,

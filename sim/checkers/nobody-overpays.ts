@@ -3,7 +3,6 @@
  * an honest provider works for no other price than it offered.
  */
 import { amountOwed, wallToleranceMs, wallTolerancePermille } from '../../protocols/receipt/index.ts'
-import type { LeaseState } from '../../src/market/lease-machine.ts'
 import { honest, type Checker } from './checker.ts'
 import { booksOf } from './statements.ts'
 
@@ -17,7 +16,11 @@ export const nobodyOverpays: Checker = {
     for (const peer of honest(world)) {
       const { awards, receipts, countersignatures } = booksOf(world, peer, 'job')
       for (const [lease, signed] of countersignatures) {
-        const terms = awards.get(lease)!.body
+        const terms = awards.get(lease)?.body
+        if (terms === undefined) {
+          wrong.push(`peer ${peer.number} signed for lease ${lease.slice(0, 6)}, which it never gave`)
+          continue
+        }
         const bySequence = new Map((receipts.get(lease) ?? []).map(({ body }) => [body.sequence, body]))
         for (const { body } of signed) {
           const receipt = bySequence.get(body.sequence)
@@ -36,13 +39,10 @@ export const nobodyOverpays: Checker = {
             wrong.push(`peer ${peer.number} signed for ${receipt.amountMicro}, where the lease gives ${owed}`)
         }
       }
-      for (const { kind, state } of peer.disk.states.values()) {
-        if (kind !== 'lease') continue
-        const { hold } = state as LeaseState
-        if (hold.at !== 'leased') continue
-        const offered = hold.offer.body.cpuHourMicro
-        const leased = hold.lease.award.body.cpuHourMicro
-        if (leased !== offered) wrong.push(`peer ${peer.number} offered at ${offered} and works at ${leased}`)
+      const price = peer.plan.lending?.cpuHourMicro
+      for (const [lease, { body }] of booksOf(world, peer, 'lease').awards) {
+        if (body.cpuHourMicro !== price)
+          wrong.push(`peer ${peer.number} offers at ${price} and accepted ${lease.slice(0, 6)} at ${body.cpuHourMicro}`)
       }
     }
     return wrong

@@ -5,24 +5,31 @@ import type { Scenario } from '../scenarios/scenario.ts'
 
 export interface ExhaustArgs {
   readonly scenario: Scenario
-  readonly seed: number
+  readonly from: number
+  readonly seeds: number
   readonly pairs: number
   readonly triples: number
   readonly json: boolean
 }
 
-export async function exhaust({ scenario, seed, pairs, triples, json }: ExhaustArgs): Promise<number> {
-  const { failures, ...report } = await exhaustFaults(scenario, seed, pairs, triples)
-  for (const { faults, violations } of failures) {
-    process.stderr.write(violations.map(({ checker, what }) => `  ${checker}: ${what}\n`).join(''))
-    const flags = faults.map((fault) => ` --fault ${formatFault(fault)}`).join('')
-    process.stderr.write(`  npm run -s sim -- replay --scenario ${scenario.name} --seed ${seed}${flags}\n`)
+/** Of several lives: some end before the first receipt is due, in some it is due twice. */
+export async function exhaust({ scenario, from, seeds, pairs, triples, json }: ExhaustArgs): Promise<number> {
+  const total = { seeds, frames: 0, effects: 0, singles: 0, pairs: 0, triples: 0, violations: 0 }
+  for (let seed = from; seed < from + seeds; seed++) {
+    const { failures, ...report } = await exhaustFaults(scenario, seed, pairs, triples)
+    for (const { faults, violations } of failures) {
+      process.stderr.write(violations.map(({ checker, what }) => `  ${checker}: ${what}\n`).join(''))
+      const flags = faults.map((fault) => ` --fault ${formatFault(fault)}`).join('')
+      process.stderr.write(`  npm run -s sim -- replay --scenario ${scenario.name} --seed ${seed}${flags}\n`)
+    }
+    for (const key of ['frames', 'effects', 'singles', 'pairs', 'triples', 'violations'] as const)
+      total[key] += report[key]
   }
-  if (json) process.stdout.write(`${JSON.stringify({ v: 1, scenario: scenario.name, seed, ...report })}\n`)
+  if (json) process.stdout.write(`${JSON.stringify({ v: 1, scenario: scenario.name, ...total })}\n`)
   else
     process.stdout.write(
-      `${scenario.name}: ${report.frames} frames and ${report.effects} effects; ${report.singles} single faults, ` +
-        `${report.pairs} pairs, ${report.triples} triples; ${report.violations} violations\n`,
+      `${scenario.name}: ${seeds} lives with ${total.frames} frames and ${total.effects} effects; ${total.singles} single ` +
+        `faults, ${total.pairs} pairs, ${total.triples} triples; ${total.violations} violations\n`,
     )
-  return report.violations === 0 ? 0 : 3
+  return total.violations === 0 ? 0 : 3
 }

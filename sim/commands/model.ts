@@ -1,14 +1,20 @@
 /** `sim model`: many lives of the mesh, every invariant checked. */
 import { runSeeds, type Failure } from '../model/campaign.ts'
+import { runSeedsIn } from '../model/workers.ts'
 import { shortestPrefix } from '../model/shrink.ts'
+import { runStorageSeeds } from '../model/storage-campaign.ts'
+import { isStorage } from '../scenarios/index.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
+import type { StorageScenario } from '../scenarios/storage.ts'
 
 export interface ModelArgs {
-  readonly scenario: Scenario
+  readonly scenario: Scenario | StorageScenario
   readonly from: number
   readonly seeds: number
   readonly json: boolean
   readonly stopAtFirst: boolean
+  /** Threads. */
+  readonly workers: number
   /** Look for the shortest prefix that still fails. */
   readonly shrink: boolean
   readonly signatures: 'model' | 'real'
@@ -18,8 +24,11 @@ export interface ModelArgs {
 const shrunkMax = 3
 
 /** Exit code: 0, or 3 when an invariant or an assertion of the scenario does not hold. */
-export async function model({ scenario, json, shrink, ...options }: ModelArgs): Promise<number> {
-  const { failures, ...report } = await runSeeds(scenario, options)
+export async function model(args: ModelArgs): Promise<number> {
+  const { scenario, json, shrink, workers, ...options } = args
+  if (isStorage(scenario)) return storage(scenario, args)
+  const { failures, ...report } =
+    workers === 1 ? await runSeeds(scenario, options) : await runSeedsIn(workers, scenario, options)
   for (const [index, failure] of failures.entries()) {
     const { seed, violations } = failure
     const told = violations.map(({ checker, what, atMs }) => `  ${checker} at ${(atMs / 1000).toFixed(3)} s: ${what}\n`)
@@ -45,6 +54,23 @@ export async function model({ scenario, json, shrink, ...options }: ModelArgs): 
       `${scenario.name}: ${report.seeds} seeds, ${report.violations} violations, ${report.seedsPerSecond} seeds/s\n`,
     )
   return report.violations === 0 && report.promiseKept ? 0 : 3
+}
+
+/** The same of the world that puts and reads objects. */
+async function storage(scenario: StorageScenario, { from, seeds, json, stopAtFirst }: ModelArgs): Promise<number> {
+  const { failures, ...report } = await runStorageSeeds(from, seeds, scenario, stopAtFirst)
+  for (const { seed, violations } of failures) {
+    const told = violations.map(({ checker, what, atMs }) => `  ${checker} at ${(atMs / 1000).toFixed(3)} s: ${what}\n`)
+    process.stderr.write(`scenario ${scenario.name}, seed ${seed}:\n${told.join('')}`)
+    process.stderr.write(`  npm run -s sim -- replay --scenario ${scenario.name} --seed ${seed}\n`)
+  }
+  if (json)
+    process.stdout.write(`${JSON.stringify({ v: 1, ...report, promiseKept: true, failed: failures.map(summary) })}\n`)
+  else
+    process.stdout.write(
+      `${scenario.name}: ${report.seeds} seeds, ${report.violations} violations, ${report.seedsPerSecond} seeds/s\n`,
+    )
+  return report.violations === 0 ? 0 : 3
 }
 
 /** A failure in the report: what is told of it in full stands on stderr. */

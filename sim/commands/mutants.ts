@@ -16,23 +16,20 @@ export interface MutantsArgs {
 }
 
 const workersMax = 4
+const root = join(import.meta.dirname, '..', '..')
 
 export async function mutants({ only, seeds, json }: MutantsArgs): Promise<number> {
   const chosen = allMutants.filter(({ name }) => only === undefined || name.includes(only))
   const queue: Mutant[] = [...chosen]
   const verdicts = new Map<string, Verdict>()
   const worker = async (): Promise<void> => {
-    const copy = new Copy(join(import.meta.dirname, '..', '..'))
-    try {
-      for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
-        const restore = copy.plant(mutant)
-        const verdict = await tryMutant(copy.folder, mutant, mutant.scenario ?? scenarioDefault, seeds)
-        restore()
-        verdicts.set(mutant.name, verdict)
-        if (!json) process.stderr.write(`${line(mutant, verdict)}\n`)
-      }
-    } finally {
-      copy.remove()
+    using copy = new Copy(root)
+    for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+      const restore = copy.plant(mutant)
+      const verdict = await tryMutant(copy.folder, mutant, mutant.scenario ?? scenarioDefault, seeds)
+      restore()
+      verdicts.set(mutant.name, verdict)
+      if (!json) process.stderr.write(`${line(mutant, verdict)}\n`)
     }
   }
   await Promise.all(Array.from({ length: Math.min(workersMax, availableParallelism()) }, worker))

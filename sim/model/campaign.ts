@@ -1,5 +1,5 @@
-/** Many seeds of one scenario, one after the other. */
-import { createHash } from 'node:crypto'
+/** Many seeds of one scenario, one after the other; or side by side (workers.ts). */
+import { hash } from 'node:crypto'
 
 import { check, type Violation } from '../checkers/index.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
@@ -25,6 +25,19 @@ export interface CampaignReport {
   readonly failures: readonly Failure[]
 }
 
+/** Of a range of seeds; several of them make one report. */
+export interface Tally {
+  readonly seeds: number
+  readonly violations: number
+  readonly events: number
+  readonly virtualMs: number
+  readonly jobs: number
+  readonly paid: number
+  /** The hashes of the traces, one after the other. */
+  readonly traces: string
+  readonly failures: readonly Failure[]
+}
+
 export interface CampaignOptions extends WorldOptions {
   readonly from: number
   readonly seeds: number
@@ -39,20 +52,24 @@ const again = 1_000
 
 export async function runSeeds(scenario: Scenario, options: CampaignOptions): Promise<CampaignReport> {
   const beganMs = performance.now()
-  const hash = createHash('sha256')
+  return reportOf(scenario, [await tally(scenario, options)], (performance.now() - beganMs) / 1000)
+}
+
+export async function tally(scenario: Scenario, options: CampaignOptions): Promise<Tally> {
+  const { stackTraceLimit } = Error
+  // Faults of the dishonest are errors, and a stack costs more than what it is about. A life that breaks is told by a replay.
+  Error.stackTraceLimit = 0
   const failures: Failure[] = []
-  let [seeds, events, violations, virtualMs, jobs, paid] = [0, 0, 0, 0, 0, 0]
+  const traces: string[] = []
+  let [events, violations, virtualMs, jobs, paid] = [0, 0, 0, 0, 0]
   for (let seed = options.from; seed < options.from + options.seeds; seed++) {
-    const world = await live(seed, scenario, options).catch((error: unknown) => {
-      throw new LifeError(seed, error)
-    })
+    const world = await live(seed, scenario, options)
     const found = check(world)
-    if (seeds % again === again - 1 && !(await leavesTrace(world.traceHash, seed, scenario, options)))
+    if (seed % again === 0 && !(await leavesTrace(world.traceHash, seed, scenario, options)))
       found.push({ checker: 'same-seed-same-trace', what: `seed ${seed} was lived in two ways`, atMs: 0 })
-    seeds++
     events += world.events
     virtualMs += world.elapsedMs
-    hash.update(world.traceHash)
+    traces.push(world.traceHash)
     for (const { requester, terms, submitted } of world.jobs) {
       if (!submitted || requester.vice !== null) continue
       jobs++
@@ -63,18 +80,25 @@ export async function runSeeds(scenario: Scenario, options: CampaignOptions): Pr
     world.close()
     if (found.length > 0 && options.stopAtFirst === true) break
   }
+  Error.stackTraceLimit = stackTraceLimit
+  return { seeds: traces.length, violations, events, virtualMs, jobs, paid, traces: traces.join(''), failures }
+}
+
+/** Of tallies in the order of their seeds. */
+export function reportOf(scenario: Scenario, tallies: readonly Tally[], seconds: number): CampaignReport {
+  const sum = (of: (one: Tally) => number): number => tallies.reduce((total, one) => total + of(one), 0)
+  const [seeds, jobs, paid] = [sum((one) => one.seeds), sum((one) => one.jobs), sum((one) => one.paid)]
   const paidShare = jobs === 0 ? 1 : Math.round((1_000 * paid) / jobs) / 1_000
-  const seconds = (performance.now() - beganMs) / 1000
   return {
     seeds,
-    violations,
+    violations: sum((one) => one.violations),
     seedsPerSecond: Math.round(seeds / seconds),
-    events,
-    traceHash: hash.digest('hex'),
-    virtualSecondsPerSecond: Math.round(virtualMs / 1000 / seconds),
+    events: sum((one) => one.events),
+    traceHash: hash('sha256', tallies.map(({ traces }) => traces).join(''), 'hex'),
+    virtualSecondsPerSecond: Math.round(sum((one) => one.virtualMs) / 1000 / seconds),
     paidShare,
     promiseKept: paidShare >= scenario.assertions.paidShareMin,
-    failures,
+    failures: tallies.flatMap(({ failures }) => failures).slice(0, toldMax),
   }
 }
 
@@ -89,7 +113,11 @@ export class LifeError extends Error {
 
 async function live(seed: number, scenario: Scenario, options: WorldOptions): Promise<World> {
   const world = new World(seed, scenario, options)
-  await world.run()
+  try {
+    await world.run()
+  } catch (error) {
+    throw new LifeError(seed, error)
+  }
   return world
 }
 

@@ -49,6 +49,7 @@ export interface BookLife {
   readonly isOver: boolean
   nowMs(): number
   after(delayMs: number, run: () => void): () => void
+  post(delayMs: number, run: () => void): void
 }
 
 /** The books in the hands of one life of the peer. */
@@ -125,7 +126,7 @@ class DiskJournal implements OpenBooks {
   commit(entry: JournalEntry): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#group.push({ entry, resolve, reject })
-    if (this.#group.length === 1) this.#life.after(this.#random.between(...commitMs), () => this.#flush())
+    if (this.#group.length === 1) this.#life.post(this.#random.between(...commitMs), () => this.#flush())
     return promise
   }
 

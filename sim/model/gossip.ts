@@ -79,7 +79,7 @@ export class GossipNet {
     const soonestMs = spread.soonestMs.get(to)
     if (soonestMs !== undefined && soonestMs <= atMs) return
     spread.soonestMs.set(to, atMs)
-    this.#clock.after(tripMs, () => spread.topic.members.get(to)?.live(() => this.#arrive(spread, from, to)))
+    this.#clock.post(tripMs, () => spread.topic.members.get(to)?.live(() => this.#arrive(spread, from, to)))
   }
 
   #arrive(spread: Spread, from: number, to: number): void {

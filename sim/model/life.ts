@@ -28,11 +28,16 @@ export class LifeClock implements Clock {
     return this.#world.after(delayMs, () => this.live(run))
   }
 
+  /** As `after`, for what nobody takes back. */
+  post(delayMs: number, run: () => void): void {
+    this.#world.post(delayMs, () => this.live(run))
+  }
+
   /** Runs this now, later when the peer hangs, and not at all when this life is over. */
   live(run: () => void): void {
     if (this.isOver) return
     const restMs = this.frozenUntilMs - this.#world.nowMs()
-    if (restMs > 0) this.#world.after(restMs, () => this.live(run))
+    if (restMs > 0) this.#world.post(restMs, () => this.live(run))
     else run()
   }
 

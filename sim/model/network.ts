@@ -56,11 +56,11 @@ export class ModelNetwork {
     const fate = this.fateOf(this.counts.sent++)
     if (fate === 'drop' || !this.#goesThrough(from, to)) return
     const waitMs = this.#waitMs(from, to, bytes) + (fate === 'delay' ? fatedDelayMs : 0)
-    this.#clock.after(waitMs + this.#delayMs(), deliver)
+    this.#clock.post(waitMs + this.#delayMs(), deliver)
     const isDoubled = this.#isMischief() && this.#random.chance(this.#faults.doubleProbability)
     if (!isDoubled && fate !== 'double') return
     this.counts.doubled++
-    this.#clock.after(waitMs + this.#delayMs() + this.#random.between(0, doubleWithinMs), deliver)
+    this.#clock.post(waitMs + this.#delayMs() + this.#random.between(0, doubleWithinMs), deliver)
   }
 
   /** How long a frame of gossip takes from here to there now; undefined when it does not arrive. */

@@ -18,7 +18,9 @@ import { ProviderDesk } from '../../src/market/provider-desk.ts'
 import { RequesterDesk } from '../../src/market/requester-desk.ts'
 import { decodeCarry, takeCarry } from '../../src/node/routes.ts'
 import { standingOf } from '../../src/reputation/standing.ts'
+import type { SettleState, Settling } from '../../protocols/settle/index.ts'
 import type { SeededRandom } from '../random.ts'
+import { Accounts, frameOf } from './accounts.ts'
 import type { Member, Shelf } from './bulletin.ts'
 import type { Books, OpenBooks } from './disk.ts'
 import { modelErrands, modelWorkshop } from './errands.ts'
@@ -59,6 +61,8 @@ export class ModelPeer implements Member {
   requester!: RequesterDesk
   provider!: ProviderDesk
   directory!: Directory
+  /** Null in a world that does not settle. */
+  accounts: Accounts | null = null
   #life!: LifeClock
   #books!: OpenBooks
   #gossip!: Gossip
@@ -117,6 +121,7 @@ export class ModelPeer implements Member {
     for (const { kind, state } of this.#books.unfinished()) {
       if (kind === 'job') this.requester.resume(state as JobState)
       else if (kind === 'lease') this.provider.resume(state as LeaseState)
+      else this.accounts?.resume(state as SettleState)
     }
   }
 
@@ -150,6 +155,14 @@ export class ModelPeer implements Member {
         this.#note(`fault ${error.code}`, this.#world.numberOf(from))
         this.#onFault(from, error)
       }
+    })
+  }
+
+  receiveSettling(from: PeerName, frame: Uint8Array): void {
+    this.#life.live(() => {
+      this.#note('settling', this.#world.numberOf(from))
+      const fault = this.accounts?.hear(this.plan.notary, from, frame)
+      if (fault !== undefined) this.#onFault(from, fault)
     })
   }
 
@@ -188,12 +201,25 @@ export class ModelPeer implements Member {
         },
       },
     })
+    this.accounts = world.settles
+      ? new Accounts({
+          notary,
+          clock: life,
+          random,
+          journal: books,
+          statements: this.disk.statements,
+          send: (to, message) => this.#sendSettling(life, to, message),
+          onFault: (peer, fault) => this.#onFault(peer, fault),
+        })
+      : null
     const shared = {
       notary,
       clock: life,
       random,
-      log: silentLog,
-      journal: books,
+      log: (_level: string, message: string, facts?: Readonly<Record<string, unknown>>) => {
+        if (message === 'a machine stands still') world.onStuck(this, facts?.['error'])
+      },
+      journal: this.accounts?.journal ?? books,
       send: (to: PeerName, carry: Carry) => {
         if (!life.isOver) this.#send(to, carry)
       },
@@ -224,6 +250,7 @@ export class ModelPeer implements Member {
       },
     })
     this.#hearBids(life)
+    this.accounts?.desk.start()
     if (lending === null) return
     const publisher = new Publisher({
       bulletin,
@@ -289,6 +316,17 @@ export class ModelPeer implements Member {
     if (this.#life.isOver) return
     if (this.dishonesty === null) world.send(this, to, carry)
     else for (const parcel of this.dishonesty.parcels(carry)) world.sendBytes(this, to, parcel)
+    world.onEffect(this, 'after')
+  }
+
+  #sendSettling(life: LifeClock, to: PeerName, message: Settling): void {
+    if (life.isOver) return
+    const world = this.#world
+    world.onEffect(this, 'before')
+    if (life.isOver) return
+    if (this.vice === null) world.onSettling(this, message)
+    const frame = frameOf(message)
+    for (const sent of this.dishonesty?.frames(frame) ?? [frame]) world.sendSettling(this, to, sent)
     world.onEffect(this, 'after')
   }
 

@@ -31,15 +31,17 @@ export async function runStorageSeeds(
   from: number,
   count: number,
   scenario: StorageScenario = storageScenarios[storageScenarioDefault]!,
+  stopAtFirst = false,
 ): Promise<StorageReport> {
   const beganMs = performance.now()
   const hash = createHash('sha256')
   const failures: { seed: number; violations: Violation[] }[] = []
   const counts = { objects: 0, placed: 0, read: 0, notRead: 0 }
-  let [events, violations] = [0, 0]
+  let [seeds, events, violations] = [0, 0, 0]
   for (let seed = from; seed < from + count; seed++) {
     const world = new StorageWorld(seed, scenario)
     await world.run()
+    seeds++
     events += world.events
     hash.update(world.traceHash)
     counts.objects += world.objects.length
@@ -48,13 +50,14 @@ export async function runStorageSeeds(
     const found = checkStorage(world)
     violations += found.length
     if (found.length > 0 && failures.length < toldMax) failures.push({ seed, violations: found })
+    if (found.length > 0 && stopAtFirst) break
   }
   const seconds = (performance.now() - beganMs) / 1000
   return {
     scenario: scenario.name,
-    seeds: count,
+    seeds,
     violations,
-    seedsPerSecond: Math.round(count / seconds),
+    seedsPerSecond: Math.round(seeds / seconds),
     events,
     traceHash: hash.digest('hex'),
     counts,

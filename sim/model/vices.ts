@@ -49,7 +49,7 @@ const forgeProbability = 0.3
 const equivocateProbability = 0.5
 const floodCopies = 5
 /** Over what one author may send in a minute. */
-const floodBids = 150
+const floodBids = 260
 /** It costs more than the rest of the life. */
 const cryProbability = 0.3
 
@@ -102,6 +102,21 @@ export class Dishonesty {
         return Array.from({ length: floodCopies }, () => parcel)
       default:
         return [parcel]
+    }
+  }
+
+  /** A frame of another protocol: what can be done to bytes. */
+  frames(frame: Uint8Array): Uint8Array[] {
+    const parcel: Parcel = { protocol: 'receipt', frame }
+    switch (this.vice) {
+      case 'corrupt':
+        return [this.#random.chance(corruptProbability) ? flipped(parcel, this.#random).frame : frame]
+      case 'forge':
+        return this.#random.chance(forgeProbability) ? [this.#forged(parcel).frame, frame] : [frame]
+      case 'flood':
+        return Array.from({ length: floodCopies }, () => frame)
+      default:
+        return [frame]
     }
   }
 

@@ -2,8 +2,10 @@
 import { bidWindowMs, bidsPerAuthorMax, openBid, type Bid } from '../../protocols/bid/index.ts'
 import { capabilityRules } from '../../protocols/capability/index.ts'
 import type { Lease } from '../../protocols/negotiate/index.ts'
+import type { Settling } from '../../protocols/settle/index.ts'
 import { Fault, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import type { Carry } from '../../src/market/carry.ts'
+import { whatIsUnwritten } from '../checkers/durable-before-said.ts'
 import { checkSaid, type Violation } from '../checkers/index.ts'
 import { VirtualClock } from '../clock.ts'
 import { SeededRandom } from '../random.ts'
@@ -30,6 +32,8 @@ export const startMs = 1_800_000_000_000
 /** How often it is looked whether everything is over, and how long is waited then for what is still under way. */
 const quietCheckMs = 1_000
 const quietForMs = 10_000
+/** Accounts are settled when there is nothing new in them: a period, a look, and a few rounds. */
+const settledWithinMs = 50_000
 /** Events for each peer and job of a life; a machine that wakes itself without end is found by it. Storms have some 50. */
 const eventsPerActorMax = 2_000
 
@@ -61,6 +65,8 @@ export class World {
   readonly jobs: PlannedJob[] = []
   readonly jobsMax: number
   readonly mischiefUntilMs: number
+  /** Whether the peers of this life settle their accounts. */
+  readonly settles: boolean
   /** Found while it ran. */
   readonly violations: Violation[] = []
   /** Statements by their envelopes, as they were when they were said: opening them again would cost more than the life. */
@@ -85,6 +91,7 @@ export class World {
     this.trace = new Trace({ keepLines: options.keepTrace ?? false })
     this.jobsMax = options.jobsMax ?? Infinity
     this.mischiefUntilMs = Math.min(scenario.faultsUntilMs, options.mischiefUntilMs ?? Infinity)
+    this.settles = SeededRandom.of(seed, 'settles').chance(scenario.workload.settleShare)
     const isMischief = (): boolean => this.elapsedMs < this.mischiefUntilMs
     this.network = new ModelNetwork(this.clock, SeededRandom.of(seed, 'network'), scenario.network, isMischief)
     this.gossip = new GossipNet(this.clock, SeededRandom.of(seed, 'gossip'), this.network)
@@ -108,7 +115,7 @@ export class World {
           ? new LedgerBooks(notary, SeededRandom.of(seed, 'ledger', number))
           : new Disk(ownRandom),
         lending: lendingOf(number, scenario.lendShare),
-        class: classOf(number % scenario.workload.classes),
+        class: classOf(random.between(0, scenario.workload.classes - 1)),
       })
       this.peers.push(peer)
     }
@@ -138,7 +145,7 @@ export class World {
       if (nextMs === undefined || nextMs > endMs) return false
       if (!isQuiet && nextMs >= checkMs) {
         isQuiet = nextMs - startMs >= this.lastFaultMs && this.#isOver()
-        if (isQuiet) endMs = Math.min(endMs, this.clock.nowMs() + quietForMs)
+        if (isQuiet) endMs = Math.min(endMs, this.clock.nowMs() + (this.settles ? settledWithinMs : quietForMs))
         checkMs += quietCheckMs
         if (nextMs > endMs) return false
       }
@@ -220,6 +227,23 @@ export class World {
     this.network.carry(from.number, receiver.number, parcel.frame.byteLength, () =>
       receiver.receiveBytes(from.name, parcel),
     )
+  }
+
+  sendSettling(from: ModelPeer, to: PeerName, frame: Uint8Array): void {
+    const receiver = this.peerOf(to)
+    if (receiver === undefined) return
+    this.network.carry(from.number, receiver.number, frame.byteLength, () => receiver.receiveSettling(from.name, frame))
+  }
+
+  /** An honest peer says something about an account. */
+  onSettling(from: ModelPeer, message: Settling): void {
+    const wrong = whatIsUnwritten(from, message)
+    if (wrong !== undefined) this.violate('durable-before-said', wrong)
+  }
+
+  /** A machine cannot go on: lawful when its disk is full, and a bug of ours otherwise. */
+  onStuck({ number, disk }: ModelPeer, error: unknown): void {
+    if (!disk.isFull) this.violate('machines-go-on', `peer ${number}: ${String(error)}`)
   }
 
   /** A provider has so many programs running. */

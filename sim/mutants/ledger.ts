@@ -88,6 +88,7 @@ export const ledgerMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    scenario,
+    // Old records come from those who keep them for it.
+    scenario: 'poisoned+ledger',
   },
 ]

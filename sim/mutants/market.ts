@@ -107,6 +107,7 @@ export const marketMutants: readonly Mutant[] = [
         replace: 'if (null === (await floor.raise(',
       },
     ],
+    scenario: 'poisoned',
   },
   {
     name: 'record-of-another-believed',
@@ -144,14 +145,51 @@ export const marketMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'gang-keeps-who-accepted',
-    about: 'when a gang fails, those that have accepted are not told',
+    name: 'gang-outlives-failure',
+    about: 'a gang of which one place has failed waits for the others',
     edits: [
       {
         file: 'protocols/negotiate/gang.ts',
-        find: "const [closed, said] = stepAll(notary, slots, { is: 'cancel' }, nowMs)",
-        replace: "const [closed] = stepAll(notary, slots, { is: 'cancel' }, nowMs); const said = []",
+        find: "if (slots.some(({ at }) => at === 'closed')) return closeAll",
+        replace: "if (slots.every(({ at }) => at === 'closed')) return closeAll",
       },
     ],
+  },
+  {
+    name: 'stored-before-durable',
+    about: 'a keeper says STORED before its entry is written',
+    edits: [
+      {
+        file: 'src/storage/shard-store.ts',
+        find: 'await index.put({ ...entry, keepUntilMs: Math.max(entry.keepUntilMs, keepUntilMs) })',
+        replace: 'void index.put({ ...entry, keepUntilMs: Math.max(entry.keepUntilMs, keepUntilMs) }).catch(() => {})',
+      },
+    ],
+    scenario: 'storage-power',
+  },
+  {
+    name: 'entry-before-file',
+    about: 'a shard is entered in the index before its file is there',
+    edits: [
+      {
+        file: 'src/storage/shard-store.ts',
+        find: '    await files.adopt(writer, root)\n',
+        replace:
+          '    await index.put({ root, bytes, owner, createdMs: clock.nowMs(), keepUntilMs })\n    await files.adopt(writer, root)\n',
+      },
+    ],
+    scenario: 'storage-power',
+  },
+  {
+    name: 'quota-unchecked',
+    about: 'a keeper takes what is over its quota',
+    edits: [
+      {
+        file: 'src/storage/shard-store.ts',
+        find: 'if (from === self || shardBytes <= freeBytes - this.#intake.brokenBytes(name))',
+        replace: 'if (from === self || freeBytes < Infinity)',
+      },
+    ],
+    scenario: 'storage',
   },
 ]

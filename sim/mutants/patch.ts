@@ -12,7 +12,7 @@ export class PatchError extends Error {
 }
 
 /** A copy of the tree that can be broken and mended. Its dependencies are those of the original. */
-export class Copy {
+export class Copy implements Disposable {
   readonly folder: string
 
   constructor(root: string) {
@@ -42,7 +42,7 @@ export class Copy {
     return restore
   }
 
-  remove(): void {
+  [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true })
   }
 }

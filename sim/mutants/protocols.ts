@@ -76,15 +76,14 @@ export const protocolMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'receipt-state-unsaved',
-    about: 'the chain of receipts is not saved with its last receipt: a restart forks it',
-    edits: [
-      {
-        file: bill,
-        find: "      { do: 'save' },\n      { do: 'send', to: lease.requester, message: { say: 'receipt', receipt } },",
-        replace: "      { do: 'send', to: lease.requester, message: { say: 'receipt', receipt } },",
-      },
-    ],
+    name: 'receipt-number-reused',
+    about: 'the number of a receipt is not raised',
+    edits: [{ file: bill, find: 'sequence: sequence + 1,', replace: 'sequence: Math.max(1, sequence),' }],
+  },
+  {
+    name: 'old-lease-blamed',
+    about: 'a late receipt of a lease that was given up is held against its provider',
+    edits: [{ file: pay, find: 'if (receipt.body.lease !== lease.id) return [state, []]', replace: '' }],
   },
   {
     name: 'receipt-delta',
@@ -196,13 +195,13 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: provider,
-        find: 'return isToUs && !equals(offer, sha256(state.offer.envelope))',
+        find: 'return isToUs && !equals(offer, hashOfEnvelope(state.offer.envelope))',
         replace: 'return false',
       },
       {
         file: provider,
         find: 'const same =\n    body.unit',
-        replace: 'const same =\n    equals(body.offer, sha256(state.offer.envelope)) &&\n    body.unit',
+        replace: 'const same =\n    equals(body.offer, hashOfEnvelope(state.offer.envelope)) &&\n    body.unit',
       },
     ],
   },
@@ -228,17 +227,6 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [{ file: watch, find: 'if (nowMs >= state.silentAtMs)\n', replace: 'if (nowMs < 0)\n' }],
   },
   {
-    name: 'result-unsaved',
-    about: 'the requester says that it has seen a result, and forgets it when it crashes',
-    edits: [
-      {
-        file: watch,
-        find: "    { do: 'save' },\n    say(state, { say: 'result-seen' }),",
-        replace: "    say(state, { say: 'result-seen' }),",
-      },
-    ],
-  },
-  {
     name: 'paid-without-outputs',
     about: 'the last receipt is answered before the outputs are here',
     edits: [{ file: pay, find: 'if (receipt.body.final && input.result === null) return [state, []]', replace: '' }],
@@ -260,5 +248,87 @@ export const protocolMutants: readonly Mutant[] = [
     name: 'flood-unfiltered',
     about: 'one author may cry as many bids as it likes',
     edits: [{ file: 'protocols/bid/filter.ts', find: 'if (count >= bidsPerAuthorMax)', replace: 'if (count < 0)' }],
+  },
+  {
+    name: 'settled-twice',
+    about: 'what earlier statements have taken in of a lease is taken in again',
+    edits: [
+      {
+        file: 'protocols/settle/books.ts',
+        find: 'return Math.max(book?.settledMicro ?? 0, entry?.amountMicro ?? 0)',
+        replace: 'return entry === undefined ? 0 : 0',
+      },
+    ],
+    scenario: 'settling',
+  },
+  {
+    name: 'settlement-unpersisted',
+    about: 'a proposal to settle is sent before it is written down',
+    edits: [
+      {
+        file: 'protocols/settle/propose.ts',
+        find: "[...before, record('settlement', proposal), { do: 'save' }, ...sent, ...after]",
+        replace: "[...before, { do: 'save' }, ...sent, ...after]",
+      },
+    ],
+    scenario: 'settling',
+  },
+  {
+    name: 'settling-forgets-its-word',
+    about: 'a restart does not know what it proposed to settle',
+    edits: [
+      {
+        file: 'protocols/settle/propose.ts',
+        find: "record('settlement', proposal), { do: 'save' }, ...sent",
+        replace: "record('settlement', proposal), ...sent",
+      },
+    ],
+    scenario: 'settling',
+  },
+  {
+    name: 'settlement-chain-loose',
+    about: 'every settlement names the first one',
+    edits: [
+      {
+        file: 'protocols/settle/propose.ts',
+        find: 'previous: headHashOf(desk, state),',
+        replace: 'previous: headHashOf(desk, { ...state, head: null }),',
+      },
+    ],
+    scenario: 'settling',
+  },
+  {
+    name: 'block-unproved',
+    about: 'a block is taken whatever its proof says',
+    edits: [
+      {
+        file: 'protocols/transfer/receiver.ts',
+        find: '!verifyProof(state.root, leaf, leafCount(state.shardBytes), hash, proof)',
+        replace: 'verifyProof === undefined',
+      },
+    ],
+    scenario: 'storage',
+  },
+  {
+    name: 'segment-unopened',
+    about: 'a segment whose seal does not fit is given out all the same',
+    edits: [
+      {
+        file: 'protocols/transfer/receiver.ts',
+        find: '!verifyProof(state.root, leaf, leafCount(state.shardBytes), hash, proof)',
+        replace: 'verifyProof === undefined',
+      },
+      {
+        file: 'protocols/erasure/segment.ts',
+        find: '  try {\n    decrypt.final()\n  } catch {\n    return undefined\n  }\n',
+        replace: '',
+      },
+      {
+        file: 'protocols/erasure/commitment.ts',
+        find: 'if (!equals(this.#builders[shard]!.root(), this.#roots[shard]!))',
+        replace: 'if (this.#builders.length === 0 && equals(this.#roots[shard]!, this.#roots[shard]!))',
+      },
+    ],
+    scenario: 'storage',
   },
 ]

@@ -18,6 +18,7 @@ const outputBytesMax = 16 * 1024 * 1024
 
 export async function tryMutant(folder: string, mutant: Mutant, scenario: string, seeds: number): Promise<Verdict> {
   const args = [
+    ...process.execArgv,
     'sim/main.ts',
     'model',
     '--scenario',

@@ -1,11 +1,12 @@
 import { vices } from '../model/vices.ts'
 import { compose, type Scenario } from './scenario.ts'
+import { storageScenarios, type StorageScenario } from './storage.ts'
 
 const calm: Scenario = {
   name: 'calm',
   about: 'nothing goes wrong',
   peers: 16,
-  lendShare: 0.4,
+  lendShare: 0.35,
   ledgerShare: 0,
   workload: {
     jobs: 10,
@@ -13,7 +14,8 @@ const calm: Scenario = {
     gangShare: 0,
     gangSlotsMax: 1,
     cancelShare: 0,
-    lookUpShare: 0.3,
+    lookUpShare: 0.2,
+    settleShare: 0.05,
     classes: 1,
   },
   network: {
@@ -90,7 +92,7 @@ const liars: Scenario = {
 const storm: Scenario = {
   ...compose('storm', calm, lossy, split, crashes, clocks, liars),
   about: 'everything goes wrong at once: the network, the disks, the clocks, the peers, and some of them lie',
-  workload: { ...calm.workload, gangShare: 0.15, gangSlotsMax: 3, cancelShare: 0.1 },
+  workload: { ...calm.workload, gangShare: 0.1, gangSlotsMax: 3, cancelShare: 0.1 },
   faults: {
     crashesMax: 4,
     freezesMax: 3,
@@ -100,7 +102,7 @@ const storm: Scenario = {
     clogsMax: 1,
     lastsMsMax: 15_000,
   },
-  dishonestShare: 0.15,
+  dishonestShare: 0.12,
   assertions: { paidShareMin: 0.3 },
 }
 
@@ -112,7 +114,26 @@ const ledger: Scenario = {
   peers: 6,
   lendShare: 0.5,
   ledgerShare: 1,
-  workload: { ...storm.workload, jobs: 4 },
+  workload: { ...storm.workload, jobs: 4, settleShare: 0.3 },
+}
+
+const settling: Scenario = {
+  ...storm,
+  name: 'settling',
+  about: 'a storm of few peers who work for each other again and again, and settle',
+  peers: 6,
+  lendShare: 0.7,
+  workload: { ...storm.workload, jobs: 14, jobsWithinMs: 25_000, settleShare: 1 },
+}
+
+const poisoned: Scenario = {
+  ...crashes,
+  name: 'poisoned',
+  about: 'peers look each other up in a DHT of which a third answers what it likes',
+  workload: { ...calm.workload, jobs: 20, jobsWithinMs: 40_000, lookUpShare: 1 },
+  dishonestShare: 0.35,
+  vices: ['poison'],
+  assertions: { paidShareMin: 0.7 },
 }
 
 const market: Scenario = {
@@ -142,10 +163,32 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   liars,
   storm,
   ledger,
+  settling,
+  poisoned,
   market,
   single,
 }
 export const scenarioDefault = 'storm'
+
+/** The same with so many peers, who want as much each as they did. */
+export function withPeers(scenario: Scenario, peers: number): Scenario {
+  const jobs = Math.max(1, Math.round((scenario.workload.jobs * peers) / scenario.peers))
+  return { ...scenario, peers, workload: { ...scenario.workload, jobs } }
+}
+
+export function isStorage(scenario: Scenario | StorageScenario): scenario is StorageScenario {
+  return 'objects' in scenario
+}
+
+/** Those of the mesh and those of its storage. */
+export const allScenarios: readonly (Scenario | StorageScenario)[] = [
+  ...Object.values(scenarios),
+  ...Object.values(storageScenarios),
+]
+
+export function storageScenarioNamed(name: string): StorageScenario | undefined {
+  return Object.hasOwn(storageScenarios, name) ? storageScenarios[name] : undefined
+}
 
 /** `crashes+lossy` is both at once. Undefined when there is no such scenario. */
 export function scenarioNamed(name: string): Scenario | undefined {

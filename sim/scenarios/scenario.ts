@@ -13,6 +13,8 @@ export interface Workload {
   readonly cancelShare: number
   /** Share of the jobs before which their requester looks for providers in the DHT. */
   readonly lookUpShare: number
+  /** Share of the lives in which accounts are settled. */
+  readonly settleShare: number
   /** Classes of work; a peer hears of the bids of one. */
   readonly classes: number
 }

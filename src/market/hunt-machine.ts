@@ -73,8 +73,9 @@ export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, n
 
 /** A copy of an offer that was awarded already, late on its way: it can be awarded once only. */
 function isAwarded({ hunt, spent }: JobState, { envelope }: Signed<Offer>): boolean {
-  const hash = hashOfEnvelope(envelope)
   const gangs = [hunt?.at === 'awarding' ? hunt.gang : null, spent]
+  if (gangs.every((gang) => gang === null)) return false
+  const hash = hashOfEnvelope(envelope)
   return gangs.some((gang) => gang?.slots.some((slot) => slot.at !== 'leased' && equals(slot.award.body.offer, hash)))
 }
 

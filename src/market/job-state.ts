@@ -68,9 +68,12 @@ export function endingOf({ slots, verdict }: JobState): Ending | null {
 }
 
 export function jobWakeAtMs(state: JobState): number | undefined {
-  const wakes = [huntWakeAtMs(state), ...state.slots.map((slot) => slotWakeAtMs(slot))]
-  const soonest = Math.min(...wakes.map((atMs) => atMs ?? Infinity))
-  return soonest === Infinity ? undefined : soonest
+  let soonestMs = huntWakeAtMs(state)
+  for (const slot of state.slots) {
+    const atMs = slotWakeAtMs(slot)
+    if (atMs !== undefined && (soonestMs === undefined || atMs < soonestMs)) soonestMs = atMs
+  }
+  return soonestMs
 }
 
 function huntWakeAtMs({ hunt, order, terms }: JobState): number | undefined {

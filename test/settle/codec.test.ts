@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { create, toBinary } from '@bufbuild/protobuf'
@@ -37,7 +35,7 @@ import { SettlingSchema } from '../../protocols/settle/wire_pb.ts'
 import { microMax, sha256 } from '../../protocols/wire/index.ts'
 import { faultOf, flipped, startMs } from '../negotiate/parties.ts'
 import { network } from '../support/peers.ts'
-import { messages, plain, second } from './messages.ts'
+import { messages, second } from './messages.ts'
 import { entryOf, evidenceOf, high, higher, leaseNamed, low, lower, outsider, statementOf, unit } from './parties.ts'
 
 for (const [name, message] of Object.entries(messages)) {
@@ -304,36 +302,4 @@ test('a message that says nothing is a fault', () => {
 test('the pair has one order, whoever asks', () => {
   assert.deepEqual(pairOf(lower, higher), pairOf(higher, lower))
   assert.equal(pairOf(higher, lower).lower, lower)
-})
-
-const vectors = join(import.meta.dirname, '..', 'vectors', 'settle.json')
-
-test('the vectors are what this program writes', (t) => {
-  const cases = [
-    {
-      name: 'what statement 1 of a pair names as the one before',
-      hex: Buffer.from(originOf(network, lower, higher, unit)).toString('hex'),
-      meaning: { network, lower, higher, unit },
-    },
-    ...Object.entries(messages).map(([name, message]) => ({
-      name,
-      hex: Buffer.from(encodeSettling(message)).toString('hex'),
-      meaning: plain(message),
-    })),
-  ]
-  t.assert.fileSnapshot({ v: 1, protocol: '/pleach/settle/1', network, cases }, vectors, {
-    serializers: [(value: unknown) => `${JSON.stringify(value, null, 2)}`],
-  })
-})
-
-test('the vectors mean what they say', () => {
-  const file = JSON.parse(readFileSync(vectors, 'utf8')) as { cases: { name: string; hex: string; meaning: unknown }[] }
-  const [origin, ...rest] = file.cases
-  assert.ok(origin !== undefined && rest.length === Object.keys(messages).length)
-  for (const { name, hex, meaning } of rest) {
-    const bytes = new Uint8Array(Buffer.from(hex, 'hex'))
-    const message = decodeSettling(outsider, bytes)
-    assert.deepEqual(plain(message), meaning, name)
-    assert.deepEqual(encodeSettling(message), bytes, name)
-  }
 })

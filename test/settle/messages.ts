@@ -1,4 +1,4 @@
-/** One of each message, from keys that are always the same: what the codec's tests take apart and the vectors pin. */
+/** One of each message, from keys that are always the same: what the codec's tests take apart. */
 import {
   sealAgreement,
   sealDifference,
@@ -75,11 +75,4 @@ export const messages: Readonly<Record<string, Settling>> = {
   'DIFFER, with the proof of more': { say: 'differ', difference: differs, evidence: [laterOfTwo] },
   AGREE: { say: 'agree', agreement },
   AGREED: { say: 'agreed', statement: second, agreement },
-}
-
-/** As JSON has it: bytes in hex. */
-export function plain(value: unknown): unknown {
-  return JSON.parse(
-    JSON.stringify(value, (_key, one: unknown) => (one instanceof Uint8Array ? Buffer.from(one).toString('hex') : one)),
-  ) as unknown
 }

@@ -103,7 +103,7 @@ export function viewOf(books: StatementBooks, peer: string): BooksView {
   }
 }
 
-/** Every turn that a machine of a test has taken: state, kind of input, next state. */
+/** Every turn that a machine of a test has taken, and that was one: state, input or message in capitals, next state. */
 export const turns = new Set<string>()
 
 /** One side: its machine, and the disk that a crash leaves. */
@@ -131,7 +131,8 @@ export class Side {
   step(input: SettleInput, nowMs: number): SettleStep {
     const step = stepSettle(this.notary, this.state, input, viewOf(this.books, this.other), nowMs)
     checkStep<SettleState>(this.state, step, this.other)
-    turns.add(`${this.state.at} ${input.is} ${step[0].at}`)
+    const on = input.is === 'message' ? input.message.say.toUpperCase() : input.is
+    if (step[0] !== this.state || step[1].length > 0) turns.add(`${this.state.at} ${on} ${step[0].at}`)
     this.state = step[0]
     for (const effect of step[1]) {
       if (effect.do === 'record') this.write(effect.statement)

@@ -1,7 +1,5 @@
 /** Whatever is lost, late, doubled, or restarted: both sides come to the same chain, and nothing is counted twice. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { test } from 'node:test'
 
 import fc from 'fast-check'
@@ -10,6 +8,7 @@ import { toString } from 'uint8arrays'
 import { openStatement, originOf, openAgreed, type Agreed } from '../../protocols/settle/index.ts'
 import { sha256 } from '../../protocols/wire/index.ts'
 import { startMs } from '../negotiate/parties.ts'
+import { quoted, readmeOf, tablesOf } from '../spec/tables.ts'
 import { network } from '../support/peers.ts'
 import { Pair, onTime, type Name } from './pair.ts'
 import { higher, lower, turns, unit, type Side } from './parties.ts'
@@ -151,9 +150,11 @@ test('in the end both have the same chain, every amount is in it once, and nobod
 })
 
 test('every turn that a machine took is in the table of its specification', () => {
-  const readme = readFileSync(join(import.meta.dirname, '..', '..', 'protocols', 'settle', 'README.md'), 'utf8')
   const rows = new Set(
-    [...readme.matchAll(/^\| `(\w+)` \| `(\w+)` \| `(\w+)` \|/gm)].map((row) => row.slice(1).join(' ')),
+    tablesOf(readmeOf('settle'))
+      .flatMap((table) => table.rows)
+      .filter(({ state, on, next }) => state !== undefined && on !== undefined && next !== undefined)
+      .flatMap(({ state, on, next }) => quoted(next!).map((to) => [...quoted(state!), ...quoted(on!), to].join(' '))),
   )
   assert.ok(turns.size > 12)
   assert.deepEqual(

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { decodeJobManifest, encodeJobManifest } from '../../protocols/execute/index.ts'
 import { runSeeds } from '../../sim/model/campaign.ts'
+import { plainTerms } from '../../sim/model/stand-ins.ts'
 import { scenarioNamed } from '../../sim/scenarios/index.ts'
 
 /** Enough for a second or two each; `npm run -s sim -- model --seeds N` lives as many as one likes. */
@@ -32,4 +34,9 @@ test('the same seed gives the same trace', async () => {
 test('with real signatures no invariant is broken either', async () => {
   const { failures } = await runSeeds(scenario('storm'), { from: 3, seeds: 2, signatures: 'real' })
   assert.deepEqual(failures, [])
+})
+
+test('the jobs of the model are lawful ones', () => {
+  const { job, manifest } = plainTerms('a nonce', 0, { slots: 2 })
+  assert.equal(encodeJobManifest(decodeJobManifest(manifest)).job, job)
 })

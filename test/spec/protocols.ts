@@ -6,6 +6,7 @@ export const protocolsWithReadme = [
   'execute',
   'negotiate',
   'receipt',
+  'settle',
   'transfer',
   'wire',
 ]
@@ -24,5 +25,8 @@ export const sectionsInOrder: readonly RegExp[] = [
 /** Sources whose constants are no limits of the agreement: how this program computes fast. */
 export const valuesElsewhere = ['protocols/erasure/coder.ts', 'protocols/erasure/kernel.ts']
 
-/** How much of what can be computed again a program remembers: of no concern to anybody else. */
-export const memories = ['namesMax', 'networksMax']
+/**
+ * The memory of the process: how much of what can be computed again is remembered, and in what pieces memory is taken. Of no concern to
+ * anybody else.
+ */
+export const memories = ['namesMax', 'networksMax', 'poolBytes', 'pooledBytesMax', 'firstBytes']

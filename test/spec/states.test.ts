@@ -15,17 +15,19 @@ import { test } from 'node:test'
 import { executeMachines } from './machines-execute.ts'
 import { negotiateMachines } from './machines-negotiate.ts'
 import { receiptMachines } from './machines-receipt.ts'
+import { settleMachines } from './machines-settle.ts'
 import { transferMachines } from './machines-transfer.ts'
 import { protocolsWithReadme } from './protocols.ts'
 import { codesIn, quoted, readmeOf, tablesOf, type Table } from './tables.ts'
 import type { Observed } from './walk.ts'
 
-const machines: readonly (() => Observed)[] = [
+const machines: readonly Observed[] = [
   ...negotiateMachines,
   ...executeMachines,
   ...receiptMachines,
+  ...settleMachines,
   ...transferMachines,
-]
+].map((machine) => machine())
 
 const columns = ['state', 'on', 'next', 'says']
 
@@ -60,8 +62,7 @@ function rowsOf(table: Table): Row[] {
 
 const sorted = (words: Iterable<string>): string[] => [...new Set(words)].toSorted()
 
-for (const machine of machines) {
-  const observed = machine()
+for (const observed of machines) {
   const { protocol, name } = observed
 
   test(`${protocol}: the table of ${name} is what the machine does`, () => {
@@ -89,7 +90,7 @@ for (const machine of machines) {
 }
 
 test('every transition table of the READMEs is walked', () => {
-  const walked = machines.map((machine) => machine().name)
+  const walked = machines.map(({ name }) => name)
   for (const protocol of protocolsWithReadme)
     for (const table of tablesOf(readmeOf(protocol)).filter(isOfStates))
       assert.ok(

@@ -12,15 +12,25 @@ import { fromString, toString } from 'uint8arrays'
 
 import { openAccount, openReceipt, stepPay } from '../../protocols/receipt/index.ts'
 import { verifyReceiptFile } from '../../protocols/receipt/verify.ts'
+import {
+  openAgreed,
+  openSettling,
+  stepSettle,
+  type Agreed,
+  type BooksView,
+  type Settling,
+} from '../../protocols/settle/index.ts'
+import { judge } from '../../protocols/settle/judge.ts'
 import { billedLease } from '../../src/market/terms.ts'
 import { faultOf, startMs } from '../negotiate/parties.ts'
 import { announcementVectors } from './vectors/announcements.ts'
-import type { Case, ChainCase, FileCase, VectorFile } from './vectors/cases.ts'
+import type { Case, ChainCase, FileCase, SettlementsCase, VectorFile } from './vectors/cases.ts'
 import { executeVectors } from './vectors/execute.ts'
-import { asker, fromJson, keys, kinds, network, toJson } from './vectors/kinds.ts'
+import { asker, fromJson, keys, kinds, network, toJson, worker } from './vectors/kinds.ts'
 import { accept, award, commit, lease } from './vectors/lease.ts'
 import { negotiateVectors } from './vectors/negotiate.ts'
 import { receiptVectors } from './vectors/receipt.ts'
+import { balanceOf, settleVectors } from './vectors/settle.ts'
 import { transferVectors } from './vectors/transfer.ts'
 import { wireVectors } from './vectors/wire.ts'
 
@@ -31,6 +41,7 @@ const files: Readonly<Record<string, VectorFile>> = {
   ...executeVectors,
   ...transferVectors,
   ...receiptVectors,
+  ...settleVectors,
 }
 
 const pathOf = (name: string): string => join(import.meta.dirname, '..', 'vectors', `${name}.json`)
@@ -50,6 +61,7 @@ for (const [name, made] of Object.entries(files)) {
     for (const one of cases) {
       if (one.kind === 'chain') checkChain(one as ChainCase)
       else if (one.kind === 'receipt-file') checkFile(one as FileCase)
+      else if (one.kind === 'settlements') checkSettlements(one as SettlementsCase)
       else checkCase(one as Case, name === 'unknown-fields')
     }
   })
@@ -95,6 +107,71 @@ function checkFile({ name, file, meaning, at }: FileCase): void {
   assert.equal(ok, at === undefined, name)
   if (at === undefined) assert.deepEqual(verdict, meaning, name)
   else assert.equal((verdict as { at: string }).at, at, name)
+}
+
+function checkSettlements({ name, settlements, meaning, fault }: SettlementsCase): void {
+  const account = new TwoSides()
+  for (const [index, { statement, agreement }] of settlements.entries()) {
+    const code = faultOf(() =>
+      account.hear(
+        openAgreed(asker, { statement: fromString(statement, 'hex'), agreement: fromString(agreement, 'hex') }),
+      ),
+    )
+    const isLast = index === settlements.length - 1
+    assert.equal(code, isLast && fault !== undefined ? fault : 'no fault', `${name} ${index}`)
+  }
+  if (fault === undefined) assert.deepEqual(toJson(balanceOf(account.chain)), meaning, name)
+}
+
+/** Both peers of an account, as they hear what was agreed: the one that did not propose it judges it first. */
+class TwoSides {
+  readonly chain: Agreed[] = []
+  readonly #states = new Map(
+    [
+      [asker, worker],
+      [worker, asker],
+    ].map(([self, other]) => [self!, openSettling(other!.signer.peer, 'credit')]),
+  )
+
+  /** Throws the fault that one of the two finds in it. */
+  hear(agreed: Agreed): void {
+    const { statement, agreement } = agreed
+    const [self, state] = [...this.#states].find(([{ signer }]) => signer.peer === agreement.by)!
+    const books = this.#booksFor(agreed)
+    const { number, revision } = statement.body
+    const isNext = number === (state.head?.statement.body.number ?? 0) + 1
+    if (isNext) judge(self, statement.body, [], null, state.head, books)
+    // Revisions before are not told of here, so that a later one cannot be heard as a proposal.
+    if (revision === 1) this.#step(self, { say: 'propose', statement, evidence: [] }, books)
+    for (const one of this.#states.keys()) {
+      const next = this.#step(one, { say: 'agreed', ...agreed }, books)
+      this.#states.set(one, next)
+    }
+    if (isNext) this.chain.push(agreed)
+  }
+
+  #step(self: typeof asker, message: Settling, books: BooksView) {
+    const state = this.#states.get(self)!
+    const [next, effects] = stepSettle(self, state, { is: 'message', from: state.other, message }, books, startMs)
+    for (const effect of effects) if (effect.do === 'blame') throw effect.fault
+    return next
+  }
+
+  /** They hold what it takes in, so that nothing but the chain is judged. */
+  #booksFor({ statement }: Agreed): BooksView {
+    return {
+      unsettled: () => [],
+      lease: (lease) => {
+        const entry = statement.body.entries.find((one) => one.lease === lease)
+        if (entry === undefined) return undefined
+        const entries = this.chain.flatMap((agreed) => agreed.statement.body.entries)
+        const settledMicro = entries.findLast((one) => one.lease === lease)?.amountMicro ?? 0
+        return { lease, provider: entry.provider, held: entry, settledMicro }
+      },
+      evidence: () => undefined,
+      agreed: () => undefined,
+    }
+  }
 }
 
 test('the lease of the vectors has every statement of its way, and costs what the formula says', () => {

@@ -33,6 +33,8 @@ export interface Machine<State extends object, Input> {
   readonly nameOf: (state: State) => string
   /** Two states with one key go on alike. What `shapeOf` says is enough for most. */
   readonly keyOf?: (state: State) => string
+  /** How many states with one key are gone on from. */
+  readonly placesPerKeyMax?: number
   readonly inputs: (state: State, nowMs: number) => Iterable<readonly [on: string, input: Input]>
   readonly step: (state: State, input: Input, nowMs: number) => Stepped<State>
   readonly wakeAtMs?: (state: State) => number | undefined
@@ -57,7 +59,7 @@ export interface Observed {
 /** Codes that the other side, or the owner, chose: what passes through says nothing of the machine. */
 export const passedOn = 'AS_THE_OTHER_SAID'
 
-const placesPerKeyMax = 5
+const placesPerKeyMaxDefault = 5
 const farMs = 10 * 60_000
 
 export function walk<State extends object, Input>(machine: Machine<State, Input>): Observed {
@@ -66,6 +68,7 @@ export function walk<State extends object, Input>(machine: Machine<State, Input>
   const codes = new Map<string, Set<string>>()
   const words = new Map<string, Set<string>>()
   const places = new Map<string, number>()
+  const placesPerKeyMax = machine.placesPerKeyMax ?? placesPerKeyMaxDefault
   const queue: { state: State; nowMs: number }[] = []
   let steps = 0
 

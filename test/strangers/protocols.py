@@ -452,3 +452,202 @@ def billing(network, data, _context):
         return {"say": say, say: signed(network, say, value)}
     integers(value, "sequence")
     return {"say": say, "lease": digest(value["lease"]), "sequence": value["sequence"], "refusal": refusal(value["refusal"])}
+
+
+# settle
+
+HELD = {1: ("sequence", "uint64"), 2: ("receipt", "bytes"), 3: ("amount_micro", "uint64")}
+ENTRY = {
+    1: ("lease", "bytes"), 2: ("higher_provides", "bool"), 3: ("sequence", "uint64"), 4: ("receipt", "bytes"), 5: ("amount_micro", "uint64"),
+    6: ("settled_micro", "uint64"),
+}
+DISPUTED = {1: ("lease", "bytes"), 2: ("higher_provides", "bool"), 3: ("code", "string"), 4: ("proposer_holds", HELD), 5: ("other_holds", HELD)}
+STATEMENT = {
+    1: ("lower", "string"), 2: ("higher", "string"), 3: ("unit", "string"), 4: ("number", "uint64"), 5: ("revision", "uint32"),
+    6: ("previous", "bytes"), 7: ("answers", "bytes"), 8: ("entries", [ENTRY]), 9: ("disputed", [DISPUTED]),
+    **uints(10, "lower_earned_micro", "higher_earned_micro", "net_micro"), 13: ("debtor", "string"), 14: ("issued_ms", "uint64"),
+}
+REFERENCE = {1: ("unit", "string"), 2: ("number", "uint64"), 3: ("revision", "uint32"), 4: ("statement", "bytes")}
+OBJECTION = {1: ("lease", "bytes"), 2: ("code", "string"), 3: ("holds", HELD)}
+DIFFERENCE = {**REFERENCE, 5: ("objections", [OBJECTION]), 6: ("issued_ms", "uint64")}
+AGREEMENT = {**REFERENCE, 5: ("issued_ms", "uint64")}
+PROOF = {1: ("receipt", "bytes"), 2: ("countersignature", "bytes")}
+SETTLING = {
+    1: ("propose", {1: ("statement", "bytes"), 2: ("evidence", [PROOF])}), 2: ("agree", "bytes"),
+    3: ("differ", {1: ("difference", "bytes"), 2: ("evidence", [PROOF])}), 4: ("agreed", {1: ("statement", "bytes"), 2: ("agreement", "bytes")}),
+}
+
+
+def held(made):
+    need(made is not None, "what is held is missing")
+    check_numbers(HELD, made)
+    digest(made["receipt"])
+    need(made["sequence"] > 0, "receipt 0")
+
+
+def objection_code(value):
+    need(value in ("HOLDS_MORE", "HOLDS_LESS", "RECEIPT_DIFFERS"), "no such objection")
+
+
+def in_order(items):
+    leases = [digest(one["lease"]) for one in items]
+    need(all(one < other for one, other in zip(leases, leases[1:])), "leases that are not in order, each once")
+
+
+def place_of(schema, made):
+    check_numbers(schema, made)
+    text(made["unit"])
+    need(made["number"] > 0 and 0 < made["revision"] <= 65_535, "number or revision 0, or over its bound")
+
+
+def totals(made):
+    """What the entries add in each direction, the net, and who owes it."""
+    earned = {"lower": 0, "higher": 0}
+    for entry in made["entries"]:
+        earned["lower" if entry["provider"] == made["lower"] else "higher"] += entry["amount_micro"] - entry["settled_micro"]
+    need(max(earned.values()) <= EXACT, "a sum too great")
+    return debt(made["lower"], made["higher"], earned["lower"], earned["higher"])
+
+
+def debt(lower, higher, lower_earned, higher_earned):
+    net = abs(lower_earned - higher_earned)
+    debtor = "" if net == 0 else lower if lower_earned < higher_earned else higher
+    return {"lower_earned_micro": lower_earned, "higher_earned_micro": higher_earned, "net_micro": net, "debtor": debtor}
+
+
+def settlement_body(data):
+    made = message(STATEMENT, data)
+    key_of(made["lower"]), key_of(made["higher"])
+    need(made["lower"] < made["higher"], "peers that are not in order")
+    place_of(STATEMENT, made)
+    digest(made["previous"])
+    entries, disputed = made["entries"], made["disputed"]
+    need(0 < len(entries) + len(disputed) <= 256, "no leases, or too many")
+    for one in entries + disputed:
+        one["provider"] = made["higher" if one.pop("higher_provides") else "lower"]
+    for entry in entries:
+        held(entry)
+        integers(entry, "settled_micro")
+        need(entry["amount_micro"] > entry["settled_micro"], "an entry that adds nothing")
+    for one in disputed:
+        objection_code(one["code"])
+        held(one["proposer_holds"])
+        if one["other_holds"] is not None:
+            held(one["other_holds"])
+    in_order(entries), in_order(disputed)
+    need(not {one["lease"] for one in entries} & {one["lease"] for one in disputed}, "a lease taken in and disputed")
+    if made["revision"] == 1:
+        need(made["answers"] == b"" and disputed == [], "a first revision answers nothing and disputes nothing")
+    else:
+        digest(made["answers"])
+    need(all(made[name] == value for name, value in totals(made).items()), "totals that do not follow")
+    return made
+
+
+def settlement_difference_body(data):
+    made = message(DIFFERENCE, data)
+    place_of(DIFFERENCE, made)
+    digest(made["statement"])
+    need(0 < len(made["objections"]) <= 256, "no objections, or too many")
+    for one in made["objections"]:
+        objection_code(one["code"])
+        need(one["holds"] is not None or one["code"] == "HOLDS_LESS", "an objection without what is held")
+        if one["holds"] is not None:
+            held(one["holds"])
+    in_order(made["objections"])
+    return made
+
+
+def settlement_agreement_body(data):
+    made = message(AGREEMENT, data)
+    place_of(AGREEMENT, made)
+    digest(made["statement"])
+    return made
+
+
+BODIES["settlement"] = settlement_body
+BODIES["settlement-difference"] = settlement_difference_body
+BODIES["settlement-agreement"] = settlement_agreement_body
+
+
+def proof(network, made):
+    """A receipt that both have signed."""
+    need(max(map(len, made.values())) <= 1024, "a proof too long")
+    receipt, counter = signed(network, "receipt", made["receipt"]), signed(network, "countersignature", made["countersignature"])
+    body = receipt["body"]
+    need(counter["by"] == body["requester"], "the countersignature of another", "SIGNER_UNEXPECTED")
+    wanted = {"lease": body["lease"], "sequence": body["sequence"], "receipt": sha256(made["receipt"])}
+    need(all(counter["body"][name] == value for name, value in wanted.items()), "a countersignature of another receipt", "PROOF_INVALID")
+    return {"receipt": receipt, "countersignature": counter}
+
+
+def proofs(network, made):
+    need(len(made) <= 32, "too many proofs")
+    opened = [proof(network, one) for one in made]
+    need(len({one["receipt"]["body"]["lease"] for one in opened}) == len(opened), "two proofs of one lease")
+    return opened
+
+
+def settlement(network, data):
+    opened = signed(network, "settlement", data)
+    need(opened["by"] in (opened["body"]["lower"], opened["body"]["higher"]), "by neither of the two", "SIGNER_UNEXPECTED")
+    return opened
+
+
+def agreed(network, statement_data, agreement_data):
+    statement, agreement = settlement(network, statement_data), signed(network, "settlement-agreement", agreement_data)
+    body = statement["body"]
+    need({statement["by"], agreement["by"]} == {body["lower"], body["higher"]}, "not by the other of the two", "SIGNER_UNEXPECTED")
+    wanted = {**{name: body[name] for name in ("unit", "number", "revision")}, "statement": sha256(statement_data)}
+    need(all(agreement["body"][name] == value for name, value in wanted.items()), "an agreement to another statement", "CHAIN_BROKEN")
+    return {"statement": statement, "agreement": agreement}
+
+
+def settling(network, data, _context):
+    say, value = which(SETTLING, data)
+    need(say is not None, "nothing said")
+    if say == "agree":
+        return {"say": say, "agreement": signed(network, "settlement-agreement", value)}
+    if say == "agreed":
+        return {"say": say, **agreed(network, value["statement"], value["agreement"])}
+    if say == "propose":
+        return {"say": say, "statement": settlement(network, value["statement"]), "evidence": proofs(network, value["evidence"])}
+    difference = signed(network, "settlement-difference", value["difference"])
+    return {"say": say, "difference": difference, "evidence": proofs(network, value["evidence"])}
+
+
+def origin(network, lower, higher, unit):
+    """What the first statement of a pair names as the one before."""
+    parts = [part.encode() for part in (f"pleach/settlement/1@{network}", lower, higher, unit)]
+    return sha256(b"".join(len(part).to_bytes(2, "big") + part for part in parts))
+
+
+class Settlements:
+    """What two peers have agreed in one unit, statement by statement."""
+
+    def __init__(self):
+        self.head, self.number, self.settled, self.earned = None, 0, {}, {}
+
+    def take(self, network, statement_data, agreement_data):
+        body = agreed(network, statement_data, agreement_data)["statement"]["body"]
+        self.pair = lower, higher = body["lower"], body["higher"]
+        if body["number"] < self.number:
+            return
+        if body["number"] == self.number:
+            need(sha256(statement_data) == self.head, "two of one number", "EQUIVOCATION")
+            return
+        need(body["number"] == self.number + 1, "a number left out", "OUT_OF_TURN")
+        before = origin(network, lower, higher, body["unit"]) if self.head is None else self.head
+        need(body["previous"] == before, "it does not follow", "CHAIN_BROKEN")
+        for entry in body["entries"]:
+            known = self.settled.get(entry["lease"], {"settledMicro": 0})
+            need(entry["settledMicro"] == known["settledMicro"], "another amount settled before", "CHAIN_BROKEN")
+        for entry in body["entries"]:
+            lease, provider, amount = entry["lease"], entry["provider"], entry["amountMicro"]
+            self.settled[lease] = {"lease": lease, "provider": provider, "settledMicro": amount}
+            self.earned[provider] = self.earned.get(provider, 0) + amount - entry["settledMicro"]
+        self.head, self.number = sha256(statement_data), body["number"]
+
+    def balance(self):
+        sums = debt(*self.pair, *(self.earned.get(peer, 0) for peer in self.pair))
+        return {"number": self.number, "leases": [self.settled[lease] for lease in sorted(self.settled)], **camel(sums)}

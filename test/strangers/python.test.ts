@@ -25,6 +25,7 @@ interface Case {
   readonly kind: string
   hex?: string
   receipts?: string[]
+  settlements?: { statement: string; agreement: string }[]
   meaning?: { receipts?: number }
   readonly fault?: string
   readonly at?: string
@@ -42,6 +43,8 @@ function damage(one: Case): boolean {
   if (one.fault !== undefined || one.at !== undefined || one.hex === '') return false
   if (one.hex !== undefined) one.hex = damaged(one.hex)
   else if (one.receipts !== undefined) one.receipts = one.receipts.map(damaged)
+  else if (one.settlements !== undefined)
+    one.settlements = one.settlements.map((pair) => ({ ...pair, statement: damaged(pair.statement) }))
   else one.meaning = { ...one.meaning, receipts: 99 }
   return true
 }

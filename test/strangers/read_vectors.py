@@ -73,7 +73,7 @@ KINDS = {
     "envelope": envelope, "frames": frames, "peer-name": peer_name, "merkle-proof": merkle_proof, "capability": protocols.capability,
     "bid": protocols.bid, "negotiation": protocols.negotiation, "job-manifest": protocols.job_manifest,
     "object-manifest": protocols.object_manifest, "result": protocols.result, "execution": protocols.execution,
-    "transfer": protocols.transfer, "billing": protocols.billing,
+    "transfer": protocols.transfer, "billing": protocols.billing, "settling": protocols.settling,
 }
 
 
@@ -177,6 +177,12 @@ def read_case(network, case, folder):
                 place.append(index)
                 account.take(network, bytes.fromhex(data))
             return None, None, None
+        if case["kind"] == "settlements":
+            account = protocols.Settlements()
+            for index, pair in enumerate(case["settlements"]):
+                place.append(index)
+                account.take(network, bytes.fromhex(pair["statement"]), bytes.fromhex(pair["agreement"]))
+            return as_json(account.balance()), None, None
         if case["kind"] == "receipt-file":
             return as_json(check_file(network, case["file"], place.append)), None, None
         return as_json(KINDS[case["kind"]](network, bytes.fromhex(case["hex"]), case.get("context", {}))), None, None
@@ -193,6 +199,8 @@ def check_case(network, case, folder):
         return f"it is {fault or 'no fault'}, not {case.get('fault', 'no fault')}"
     if case["kind"] == "chain" and fault is not None and place != len(case["receipts"]) - 1:
         return f"receipt {place} is the fault, not the last"
+    if case["kind"] == "settlements" and fault is not None and place != len(case["settlements"]) - 1:
+        return f"settlement {place} is the fault, not the last"
     if fault is None and meaning != case.get("meaning"):
         return f"it means {json.dumps(meaning)}"
     return None

@@ -20,6 +20,15 @@ export interface ChainCase {
   readonly fault?: string
 }
 
+/** The agreed statements of one account as they come to both: all follow, or the last one is a fault. */
+export interface SettlementsCase {
+  readonly name: string
+  readonly kind: 'settlements'
+  readonly settlements: readonly { readonly statement: string; readonly agreement: string }[]
+  readonly meaning?: unknown
+  readonly fault?: string
+}
+
 /** A file of receipts, as `pleach receipt verify` reads it. `at` is where a bad one is wrong. */
 export interface FileCase {
   readonly name: string
@@ -31,7 +40,7 @@ export interface FileCase {
 
 export interface VectorFile {
   readonly what: string
-  readonly cases: readonly (Case | ChainCase | FileCase)[]
+  readonly cases: readonly (Case | ChainCase | FileCase | SettlementsCase)[]
 }
 
 const hexOf = (bytes: Uint8Array): string => toString(bytes, 'hex')

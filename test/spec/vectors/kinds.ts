@@ -38,6 +38,15 @@ import {
   sealReceipt,
   type Billing,
 } from '../../../protocols/receipt/index.ts'
+import {
+  decodeSettling,
+  encodeSettling,
+  sealAgreement,
+  sealDifference,
+  sealStatement,
+  type Evidence,
+  type Settling,
+} from '../../../protocols/settle/index.ts'
 import { decodeTransfer, encodeTransfer, type Transfer } from '../../../protocols/transfer/index.ts'
 import {
   Fault,
@@ -165,6 +174,7 @@ export const kinds: Readonly<Record<string, Kind<unknown>>> = {
     ({ by, document }: { by: string; document: ResultDocument }) => sealResult(notaryOf(by), document).envelope,
   ),
   billing: kind((bytes) => decodeBilling(asker, bytes), encodeSignedBilling),
+  settling: kind((bytes) => decodeSettling(asker, bytes), encodeSignedSettling),
   transfer: kind(
     (bytes) => decodeTransfer(bytes),
     (message: Transfer) => encodeTransfer(message),
@@ -204,6 +214,42 @@ function encodeSignedBilling(message: Billing): Uint8Array {
       return encodeBilling(message)
     default:
       throw new Error(`no vector says ${(message as { say: string }).say}`)
+  }
+}
+
+function encodeSignedSettling(message: Settling): Uint8Array {
+  switch (message.say) {
+    case 'propose': {
+      const { by, body } = message.statement
+      const evidence = message.evidence.map(signedEvidence)
+      return encodeSettling({ ...message, statement: sealStatement(notaryOf(by), body), evidence })
+    }
+    case 'differ': {
+      const { by, body } = message.difference
+      const evidence = message.evidence.map(signedEvidence)
+      return encodeSettling({ ...message, difference: sealDifference(notaryOf(by), body), evidence })
+    }
+    case 'agree': {
+      const { by, body } = message.agreement
+      return encodeSettling({ ...message, agreement: sealAgreement(notaryOf(by), body) })
+    }
+    case 'agreed': {
+      const { statement, agreement } = message
+      return encodeSettling({
+        ...message,
+        statement: sealStatement(notaryOf(statement.by), statement.body),
+        agreement: sealAgreement(notaryOf(agreement.by), agreement.body),
+      })
+    }
+    default:
+      throw new Error(`no vector says ${(message as { say: string }).say}`)
+  }
+}
+
+function signedEvidence({ receipt, countersignature }: Evidence): Evidence {
+  return {
+    receipt: sealReceipt(notaryOf(receipt.by), receipt.body),
+    countersignature: sealCountersignature(notaryOf(countersignature.by), countersignature.body),
   }
 }
 

@@ -1,0 +1,76 @@
+/** Settling in one life of a model peer: the desk of production, on books over what the peer's disk holds. */
+import type { Notary } from '../../protocols/negotiate/index.ts'
+import { decodeSettling, encodeSettling, type SettleState, type Settling } from '../../protocols/settle/index.ts'
+import { Fault, type PeerName, type Statement } from '../../protocols/wire/index.ts'
+import { silentLog, type Clock, type Random } from '../../src/environment.ts'
+import type { Journal, JournalEntry } from '../../src/reactor.ts'
+import type { SettlePolicy } from '../../src/settlement/policy.ts'
+import { SettleDesk } from '../../src/settlement/settle-desk.ts'
+import { StatementBooks } from '../../src/settlement/statement-books.ts'
+
+/** In the time of the model: what production settles in hours. */
+const policy: SettlePolicy = {
+  lookEveryMs: 3_000,
+  periodMs: 8_000,
+  retryMs: 6_000,
+  leasesUnsettledMax: 4,
+  netUnsettledMicroMax: 1_000_000,
+}
+
+export interface AccountDeps {
+  readonly notary: Notary
+  readonly clock: Clock
+  readonly random: Random
+  readonly journal: Journal
+  /** What the disk has from earlier lives. */
+  readonly statements: readonly { readonly statement: Statement }[]
+  send(to: PeerName, message: Settling): void
+  onFault(peer: PeerName, fault: Fault): void
+}
+
+export class Accounts {
+  readonly books: StatementBooks
+  readonly desk: SettleDesk
+  /** The journal of all of this life's machines: what it has written shows in the books before anybody hears that it is. */
+  readonly journal: Journal
+
+  constructor(deps: AccountDeps) {
+    const { notary, journal } = deps
+    const books = new StatementBooks(
+      notary,
+      deps.statements.map(({ statement }) => statement),
+    )
+    this.books = books
+    this.journal = {
+      commit: async (entry: JournalEntry) => {
+        await journal.commit(entry)
+        for (const statement of entry.statements) books.add(statement)
+      },
+    }
+    this.desk = new SettleDesk({
+      ...deps,
+      journal: this.journal,
+      log: silentLog,
+      books,
+      policy,
+      onEvent: () => {},
+    })
+  }
+
+  resume(state: SettleState): void {
+    this.desk.resume(state)
+  }
+
+  /** As bytes, through the codec: every frame of settling is tried. Returns what is wrong with it. */
+  hear(notary: Notary, from: PeerName, frame: Uint8Array): Fault | undefined {
+    try {
+      this.desk.onSettling(from, decodeSettling(notary, frame))
+      return undefined
+    } catch (error) {
+      if (error instanceof Fault) return error
+      throw error
+    }
+  }
+}
+
+export const frameOf = encodeSettling
