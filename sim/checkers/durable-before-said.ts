@@ -22,7 +22,7 @@ export const durableBeforeSaid: Checker = {
                 : message.say === 'result'
                   ? message.result.statement
                   : undefined
-    if (envelope === undefined || disk.envelopes.has(envelope)) return undefined
+    if (envelope === undefined || disk.holds(envelope)) return undefined
     return `peer ${number} says ${message.say}, which is not on its disk`
   },
 }
@@ -35,7 +35,7 @@ export function whatIsUnwritten({ disk, number }: ModelPeer, message: Settling):
       : message.say === 'differ'
         ? message.difference.envelope
         : message.agreement.envelope
-  return disk.envelopes.has(envelope) || disk.statements.some(({ statement }) => equals(statement.envelope, envelope))
+  return disk.holds(envelope) || disk.statements.some(({ statement }) => equals(statement.envelope, envelope))
     ? undefined
     : `peer ${number} says ${message.say}, which is not on its disk`
 }

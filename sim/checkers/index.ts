@@ -11,6 +11,7 @@ import { finalInTime } from './final-in-time.ts'
 import { gangsAreWhole } from './gangs-are-whole.ts'
 import { goodWeatherIsPaid } from './good-weather-is-paid.ts'
 import { honestAreNotBanned } from './honest-are-not-banned.ts'
+import { ledgerAgrees } from './ledger-agrees.ts'
 import { noReceiptLost } from './no-receipt-lost.ts'
 import { noneCountedTwice } from './none-counted-twice.ts'
 import { nobodyOverpays } from './nobody-overpays.ts'
@@ -38,6 +39,7 @@ export const checkers: readonly Checker[] = [
   nobodyOverpays,
   statementsHold,
   recordsAreTrue,
+  ledgerAgrees,
   nothingLeaks,
   finalInTime,
   honestAreNotBanned,

@@ -6,7 +6,8 @@ import {
   type Countersignature,
   type Receipt,
 } from '../../protocols/receipt/index.ts'
-import type { Signed } from '../../protocols/wire/index.ts'
+import type { PeerName, Signed } from '../../protocols/wire/index.ts'
+import type { StoredStatement } from '../model/disk.ts'
 import type { ModelPeer } from '../model/peer.ts'
 import type { World } from '../model/world.ts'
 
@@ -41,9 +42,9 @@ function read(world: World, peer: ModelPeer, side: Side): Books {
     else items.push(item)
   }
   const { notary } = peer.plan
-  for (const { machine, statement } of peer.disk.statements) {
-    if (!machine.startsWith(side)) continue
-    const { kind, envelope } = statement
+  for (const stored of peer.disk.statements) {
+    if (sideOf(stored, peer.name) !== side) continue
+    const { kind, envelope } = stored.statement
     if (kind === 'award') {
       awards.set(leaseIdOf(envelope), (world.said.get(envelope) as Signed<Award>) ?? openAward(notary, envelope))
     } else if (kind === 'receipt') {
@@ -55,6 +56,15 @@ function read(world: World, peer: ModelPeer, side: Side): Books {
     }
   }
   return { awards, receipts, countersignatures }
+}
+
+/**
+ * A ledger keeps a statement once, under the machine that was the first to record it: what came by settling first is the lease's or
+ * the job's all the same. Whoever signs a receipt works, whoever countersigns it pays.
+ */
+function sideOf({ machine, statement: { kind, by } }: StoredStatement, self: PeerName): Side {
+  if (!machine.startsWith('settle')) return machine.startsWith('job') ? 'job' : 'lease'
+  return (by === self) === (kind === 'receipt') ? 'lease' : 'job'
 }
 
 /** The largest amount of a lease for which there is a countersignature here: what these books say is owed or earned. */

@@ -65,7 +65,7 @@ export async function tally(scenario: Scenario, options: CampaignOptions): Promi
   for (let seed = options.from; seed < options.from + options.seeds; seed++) {
     const world = await live(seed, scenario, options)
     const found = check(world)
-    if (seed % again === 0 && (await live(seed, scenario, options)).traceHash !== world.traceHash)
+    if (seed % again === 0 && !(await leavesTrace(world.traceHash, seed, scenario, options)))
       found.push({ checker: 'same-seed-same-trace', what: `seed ${seed} was lived in two ways`, atMs: 0 })
     events += world.events
     virtualMs += world.elapsedMs
@@ -77,6 +77,7 @@ export async function tally(scenario: Scenario, options: CampaignOptions): Promi
     }
     violations += found.length
     if (found.length > 0 && failures.length < toldMax) failures.push({ seed, violations: found })
+    world.close()
     if (found.length > 0 && options.stopAtFirst === true) break
   }
   Error.stackTraceLimit = stackTraceLimit
@@ -118,6 +119,12 @@ async function live(seed: number, scenario: Scenario, options: WorldOptions): Pr
     throw new LifeError(seed, error)
   }
   return world
+}
+
+async function leavesTrace(hash: string, seed: number, scenario: Scenario, options: WorldOptions): Promise<boolean> {
+  const world = await live(seed, scenario, options)
+  world.close()
+  return world.traceHash === hash
 }
 
 function isPaid(

@@ -1,17 +1,18 @@
 /**
- * What survives a crash, and when. Writes of one moment go to the disk together, as the ledger's group commit does; they are
- * acknowledged when they are durable. A peer that dies meanwhile does not know whether they are.
+ * The books of a peer: what survives a crash, and when. `Disk` is a small stand-in for the ledger, so that a second holds many lives
+ * of the mesh; `LedgerBooks` is the ledger itself. Writes of one moment go to the disk together, as the ledger's group commit does;
+ * they are acknowledged when they are durable. A peer that dies meanwhile does not know whether they are.
  */
-import type { Statement } from '../../protocols/wire/index.ts'
+import type { PeerName, Statement } from '../../protocols/wire/index.ts'
 import { memorySequenceFloors } from '../../src/host/sequence-floors.ts'
-import type { JournalEntry } from '../../src/reactor.ts'
+import type { Journal, JournalEntry } from '../../src/reactor.ts'
 import type { Seen } from '../../src/reputation/standing.ts'
 import type { SeededRandom } from '../random.ts'
 
 /** How long a group waits and is written. */
 const commitMs: readonly [number, number] = [2, 8]
 /** How often a group that a crash met was written all the same: nobody was told. */
-const landsProbability = 0.3
+export const landsProbability = 0.3
 
 export interface StoredState {
   readonly kind: JournalEntry['kind']
@@ -25,24 +26,79 @@ export interface StoredStatement {
   readonly statement: Statement
 }
 
-/** The books of one peer. */
-export class Disk {
+/** What is written down, for whoever looks at it from outside. */
+export interface Books {
+  /** By `kind/id`. */
+  readonly states: ReadonlyMap<string, StoredState>
+  /** In the order in which they were written. */
+  readonly statements: readonly StoredStatement[]
+  readonly seen: ReadonlyMap<PeerName, Seen>
+  /** Of our own capability record: the last number that was used. */
+  readonly sequence: number
+  /** Nothing can be written meanwhile. */
+  isFull: boolean
+  /** Whether an envelope is written down. */
+  holds(envelope: Uint8Array): boolean
+  /** For one life of the peer. `onEffect` is called around every write, and may end that life. */
+  open(life: BookLife, onEffect: (when: 'before' | 'after') => void): OpenBooks
+  close(): void
+}
+
+/** What books need of a life of the peer. */
+export interface BookLife {
+  readonly isOver: boolean
+  nowMs(): number
+  after(delayMs: number, run: () => void): () => void
+  post(delayMs: number, run: () => void): void
+}
+
+/** The books in the hands of one life of the peer. */
+export interface OpenBooks extends Journal {
+  /** What a restart takes up again. */
+  unfinished(): readonly StoredState[]
+  seen(peer: PeerName): Seen | undefined
+  bump(peer: PeerName, what: keyof Seen): void
+  /** Whether a record of this number may stand. Throws when it cannot be written down. */
+  accepts(key: string, sequence: number, hash: Uint8Array): boolean
+  /** The next number of our own capability record. */
+  nextSequence(): Promise<number>
+  /** The peer dies: what it was writing is there or not, all of it. */
+  crash(): void
+}
+
+const nobodySeen: Seen = { success: 0, refused: 0, fault: 0, noShow: 0 }
+
+export class Disk implements Books {
   readonly states = new Map<string, StoredState>()
   readonly statements: StoredStatement[] = []
-  /** Envelopes that are written down, by identity: in the model bytes are passed on, not copied. */
-  readonly envelopes = new Set<Uint8Array>()
-  readonly seen = new Map<string, Seen>()
+  readonly seen = new Map<PeerName, Seen>()
   readonly floors = memorySequenceFloors()
-  /** Of our own capability record: the last number that was used. */
   sequence = 0
   isFull = false
+  /** Envelopes that are written down, by identity: in the model bytes are passed on, not copied. */
+  readonly #envelopes = new Set<Uint8Array>()
+  readonly #random: SeededRandom
+
+  constructor(random: SeededRandom) {
+    this.#random = random
+  }
+
+  holds(envelope: Uint8Array): boolean {
+    return this.#envelopes.has(envelope)
+  }
+
+  open(life: BookLife, onEffect: (when: 'before' | 'after') => void): OpenBooks {
+    return new DiskJournal(this, life, this.#random, onEffect)
+  }
+
+  close(): void {}
 
   write(entry: JournalEntry): void {
     const machine = `${entry.kind}/${entry.id}`
     if (entry.state !== null) this.states.set(machine, { kind: entry.kind, state: entry.state, final: entry.final })
     for (const statement of entry.statements) {
       this.statements.push({ machine, statement })
-      this.envelopes.add(statement.envelope)
+      this.#envelopes.add(statement.envelope)
     }
   }
 }
@@ -53,21 +109,14 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
-/** What the journal needs of a life of the peer. */
-interface Life {
-  readonly isOver: boolean
-  post(delayMs: number, run: () => void): void
-}
-
-/** The journal of one life of a peer. */
-export class DiskJournal {
+class DiskJournal implements OpenBooks {
   readonly #disk: Disk
-  readonly #life: Life
+  readonly #life: BookLife
   readonly #random: SeededRandom
   readonly #onEffect: (when: 'before' | 'after') => void
   #group: Pending[] = []
 
-  constructor(disk: Disk, life: Life, random: SeededRandom, onEffect: (when: 'before' | 'after') => void) {
+  constructor(disk: Disk, life: BookLife, random: SeededRandom, onEffect: (when: 'before' | 'after') => void) {
     this.#disk = disk
     this.#life = life
     this.#random = random
@@ -81,7 +130,27 @@ export class DiskJournal {
     return promise
   }
 
-  /** The peer dies: what it was writing is there or not, all of it. */
+  unfinished(): readonly StoredState[] {
+    return Array.from(this.#disk.states.values()).filter(({ final }) => !final)
+  }
+
+  seen(peer: PeerName): Seen | undefined {
+    return this.#disk.seen.get(peer)
+  }
+
+  bump(peer: PeerName, what: keyof Seen): void {
+    const seen = this.#disk.seen.get(peer) ?? nobodySeen
+    this.#disk.seen.set(peer, { ...seen, [what]: seen[what] + 1 })
+  }
+
+  accepts(key: string, sequence: number, hash: Uint8Array): boolean {
+    return this.#disk.floors.accepts(key, sequence, hash)
+  }
+
+  async nextSequence(): Promise<number> {
+    return (this.#disk.sequence = Math.max(this.#life.nowMs(), this.#disk.sequence + 1))
+  }
+
   crash(): void {
     const group = this.#group
     this.#group = []

@@ -30,6 +30,7 @@ export async function exhaustFaults(
   const calm = await live(scenario, seed, [])
   const frames = calm.network.counts.sent
   const { effects } = calm
+  calm.close()
   const all: InjectedFault[] = []
   for (let frame = 0; frame < frames; frame++)
     for (const what of ['drop', 'double', 'delay'] as const) all.push({ what, frame })
@@ -40,7 +41,9 @@ export async function exhaustFaults(
   const failures: { faults: readonly InjectedFault[]; violations: readonly Violation[] }[] = []
   let violations = 0
   const attempt = async (faults: readonly InjectedFault[]): Promise<void> => {
-    const found = check(await live(scenario, seed, faults))
+    const world = await live(scenario, seed, faults)
+    const found = check(world)
+    world.close()
     violations += found.length
     if (found.length > 0 && failures.length < toldMax) failures.push({ faults, violations: found })
   }

@@ -17,12 +17,12 @@ import type { Lending } from '../../src/market/offer-policy.ts'
 import { ProviderDesk } from '../../src/market/provider-desk.ts'
 import { RequesterDesk } from '../../src/market/requester-desk.ts'
 import { decodeCarry, takeCarry } from '../../src/node/routes.ts'
-import { standingOf, type Seen } from '../../src/reputation/standing.ts'
+import { standingOf } from '../../src/reputation/standing.ts'
 import type { SettleState, Settling } from '../../protocols/settle/index.ts'
 import type { SeededRandom } from '../random.ts'
 import { Accounts, frameOf } from './accounts.ts'
 import type { Member, Shelf } from './bulletin.ts'
-import { Disk, DiskJournal } from './disk.ts'
+import type { Books, OpenBooks } from './disk.ts'
 import { modelErrands, modelWorkshop } from './errands.ts'
 import { LifeClock } from './life.ts'
 import { PoisonedAnswers } from './poison.ts'
@@ -40,6 +40,7 @@ export interface PeerPlan {
   readonly notary: Notary
   readonly vice: Vice | null
   readonly random: SeededRandom
+  readonly books: Books
   readonly skewMs: number
   /** Null: it only asks. */
   readonly lending: Lending | null
@@ -47,11 +48,9 @@ export interface PeerPlan {
   readonly class: string
 }
 
-const nobodySeen: Seen = { success: 0, refused: 0, fault: 0, noShow: 0 }
-
 export class ModelPeer implements Member {
   readonly plan: PeerPlan
-  readonly disk = new Disk()
+  readonly disk: Books
   readonly shelf: Shelf = { values: new Map(), adverts: new Map(), floors: memorySequenceFloors() }
   readonly dishonesty: Dishonesty | null
   readonly jobEvents = new Map<string, Told<JobEvent>[]>()
@@ -65,7 +64,7 @@ export class ModelPeer implements Member {
   /** Null in a world that does not settle. */
   accounts: Accounts | null = null
   #life!: LifeClock
-  #journal!: DiskJournal
+  #books!: OpenBooks
   #gossip!: Gossip
   readonly #world: World
   readonly #poison: PoisonedAnswers | null
@@ -75,6 +74,7 @@ export class ModelPeer implements Member {
   constructor(world: World, plan: PeerPlan) {
     this.#world = world
     this.plan = plan
+    this.disk = plan.books
     const { vice, notary, random } = plan
     const others = (): PeerName[] => world.peers.filter((peer) => peer !== this).map(({ name }) => name)
     this.dishonesty = vice === null ? null : new Dishonesty(vice, notary, random, others)
@@ -110,7 +110,7 @@ export class ModelPeer implements Member {
   crash(): void {
     if (this.#life.isOver) return
     this.#life.isOver = true
-    this.#journal.crash()
+    this.#books.crash()
     this.#note('crash')
   }
 
@@ -118,8 +118,7 @@ export class ModelPeer implements Member {
     if (!this.#life.isOver) return
     this.#boot(this.#life.skewMs)
     this.#note('restart')
-    for (const { kind, state, final } of Array.from(this.disk.states.values())) {
-      if (final) continue
+    for (const { kind, state } of this.#books.unfinished()) {
       if (kind === 'job') this.requester.resume(state as JobState)
       else if (kind === 'lease') this.provider.resume(state as LeaseState)
       else this.accounts?.resume(state as SettleState)
@@ -176,7 +175,7 @@ export class ModelPeer implements Member {
   }
 
   standing(of: PeerName): number {
-    return standingOf(this.disk.seen.get(of))
+    return standingOf(this.#books.seen(of))
   }
 
   #boot(skewMs: number): void {
@@ -184,7 +183,8 @@ export class ModelPeer implements Member {
     const world = this.#world
     const life = new LifeClock(world.clock, skewMs)
     this.#life = life
-    this.#journal = new DiskJournal(this.disk, life, random, (when) => world.onEffect(this, when))
+    const books = this.disk.open(life, (when) => world.onEffect(this, when))
+    this.#books = books
     this.#gossip = world.gossip.portOf(number, this.name, (run) => life.live(run))
     const bulletin = world.dht.portOf(this, life)
     this.directory = new Directory({
@@ -195,7 +195,7 @@ export class ModelPeer implements Member {
       log: silentLog,
       floor: {
         raise: async (key, sequence, hash) => {
-          const accepted = this.disk.floors.accepts(key, sequence, hash)
+          const accepted = books.accepts(key, sequence, hash)
           if (accepted) world.onAccepted(this, key, sequence)
           return accepted
         },
@@ -206,7 +206,7 @@ export class ModelPeer implements Member {
           notary,
           clock: life,
           random,
-          journal: this.#journal,
+          journal: books,
           statements: this.disk.statements,
           send: (to, message) => this.#sendSettling(life, to, message),
           onFault: (peer, fault) => this.#onFault(peer, fault),
@@ -219,7 +219,7 @@ export class ModelPeer implements Member {
       log: (_level: string, message: string, facts?: Readonly<Record<string, unknown>>) => {
         if (message === 'a machine stands still') world.onStuck(this, facts?.['error'])
       },
-      journal: this.accounts?.journal ?? this.#journal,
+      journal: this.accounts?.journal ?? books,
       send: (to: PeerName, carry: Carry) => {
         if (!life.isOver) this.#send(to, carry)
       },
@@ -236,7 +236,7 @@ export class ModelPeer implements Member {
         this.leaseEvents.push({ atMs: world.elapsedMs, event })
         this.#note(`lease ${event.stage}`)
         if (event.stage === 'ended')
-          this.#see(state.hold.requester, event.ending.outcome === 'paid' ? 'success' : 'noShow')
+          books.bump(state.hold.requester, event.ending.outcome === 'paid' ? 'success' : 'noShow')
       },
     })
     this.provider.lend(lending)
@@ -258,11 +258,7 @@ export class ModelPeer implements Member {
       network: notary.network,
       clock: life,
       log: silentLog,
-      nextSequence: async () => {
-        const sequence = Math.max(life.nowMs(), this.disk.sequence + 1)
-        this.disk.sequence = sequence
-        return sequence
-      },
+      nextSequence: async () => books.nextSequence(),
     })
     publisher.publish(factsOf(lending))
   }
@@ -304,19 +300,14 @@ export class ModelPeer implements Member {
     told.push({ atMs: this.#world.elapsedMs, event })
     this.jobEvents.set(job, told)
     this.#note(`job ${event.stage}`)
-    if (event.stage === 'replacing') this.#see(event.peer, 'noShow')
+    if (event.stage === 'replacing') this.#books.bump(event.peer, 'noShow')
     if (event.stage !== 'ended' || event.ending.outcome !== 'paid') return
-    for (const { event: past } of told) if (past.stage === 'result') this.#see(past.peer, 'success')
-  }
-
-  #see(peer: PeerName, what: keyof Seen): void {
-    const seen = this.disk.seen.get(peer) ?? nobodySeen
-    this.disk.seen.set(peer, { ...seen, [what]: seen[what] + 1 })
+    for (const { event: past } of told) if (past.stage === 'result') this.#books.bump(past.peer, 'success')
   }
 
   #onFault(peer: PeerName, fault: Fault): void {
     this.blamed.push({ peer, fault })
-    this.#see(peer, 'fault')
+    this.#books.bump(peer, 'fault')
   }
 
   #send(to: PeerName, carry: Carry): void {

@@ -25,7 +25,9 @@ export async function shortestPrefix(
   const fails = async (prefix: Prefix): Promise<boolean> => {
     const world = new World(seed, scenario, { ...options, ...prefix })
     await world.run()
-    return check(world).some(({ checker }) => wanted.has(checker))
+    const isFailing = check(world).some(({ checker }) => wanted.has(checker))
+    world.close()
+    return isFailing
   }
   let best: Prefix = { mischiefUntilMs: scenario.faultsUntilMs, jobsMax: scenario.workload.jobs }
   if (!(await fails(best))) return undefined

@@ -12,9 +12,11 @@ import { SeededRandom } from '../random.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 import { Trace } from '../trace.ts'
 import { ModelDht } from './bulletin.ts'
+import { Disk } from './disk.ts'
 import { writeFast } from './fast-writer.ts'
 import { planFaults } from './faults.ts'
 import { GossipNet } from './gossip.ts'
+import { LedgerBooks } from './ledger-books.ts'
 import { ModelNetwork } from './network.ts'
 import { ModelPeer } from './peer.ts'
 import { untilSettled } from './settled.ts'
@@ -98,15 +100,20 @@ export class World {
     this.dht = new ModelDht(this.network, SeededRandom.of(seed, 'dht'), capabilityRules(anybody, network))
     this.openBid = memoized((envelope) => openBid(anybody, network, envelope))
     const random = SeededRandom.of(seed, 'peers')
+    const ledgers = SeededRandom.of(seed, 'ledgers')
     for (let number = 0; number < scenario.peers; number++) {
       const notary = { network, signer: signerOf(number) }
+      const ownRandom = SeededRandom.of(seed, 'peer', number)
       this.#numbers.set(notary.signer.peer, number)
       const peer = new ModelPeer(this, {
         number,
         notary,
         vice: random.chance(scenario.dishonestShare) ? random.pick(scenario.vices) : null,
         skewMs: random.between(-scenario.skewMsMax, scenario.skewMsMax),
-        random: SeededRandom.of(seed, 'peer', number),
+        random: ownRandom,
+        books: ledgers.chance(scenario.ledgerShare)
+          ? new LedgerBooks(notary, SeededRandom.of(seed, 'ledger', number))
+          : new Disk(ownRandom),
         lending: lendingOf(number, scenario.lendShare),
         class: classOf(random.between(0, scenario.workload.classes - 1)),
       })
@@ -148,6 +155,11 @@ export class World {
       return false
     }
     await untilSettled(next)
+  }
+
+  /** Lets go of memory that would otherwise be held until it is collected. Nothing can be asked of the life afterwards. */
+  close(): void {
+    for (const { disk } of this.peers) disk.close()
   }
 
   numberOf(peer: PeerName): number {

@@ -7,6 +7,7 @@ const calm: Scenario = {
   about: 'nothing goes wrong',
   peers: 16,
   lendShare: 0.35,
+  ledgerShare: 0,
   workload: {
     jobs: 10,
     jobsWithinMs: 10_000,
@@ -105,6 +106,17 @@ const storm: Scenario = {
   assertions: { paidShareMin: 0.3 },
 }
 
+/** Fewer peers and jobs, because each life costs more. */
+const ledger: Scenario = {
+  ...storm,
+  name: 'ledger',
+  about: 'everything goes wrong, and the books of every peer are the ledger of production, in memory',
+  peers: 6,
+  lendShare: 0.5,
+  ledgerShare: 1,
+  workload: { ...storm.workload, jobs: 4, settleShare: 0.3 },
+}
+
 const settling: Scenario = {
   ...storm,
   name: 'settling',
@@ -150,6 +162,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   clocks,
   liars,
   storm,
+  ledger,
   settling,
   poisoned,
   market,

@@ -41,6 +41,8 @@ export interface Scenario {
   readonly peers: number
   /** Share of the peers that lend. */
   readonly lendShare: number
+  /** Share of the peers whose books are the ledger of production, which costs some ten times as much as the model's own. */
+  readonly ledgerShare: number
   readonly workload: Workload
   readonly network: NetworkFaults
   readonly faults: Faults
@@ -66,6 +68,7 @@ export function compose(name: string, first: Scenario, ...others: readonly Scena
       faultsUntilMs: Math.max(joined.faultsUntilMs, other.faultsUntilMs),
       virtualMs: Math.max(joined.virtualMs, other.virtualMs),
       skewMsMax: Math.max(joined.skewMsMax, other.skewMsMax),
+      ledgerShare: Math.max(joined.ledgerShare, other.ledgerShare),
       dishonestShare: Math.max(joined.dishonestShare, other.dishonestShare),
       vices: [...new Set([...joined.vices, ...other.vices])],
       assertions: { paidShareMin: Math.min(joined.assertions.paidShareMin, other.assertions.paidShareMin) },

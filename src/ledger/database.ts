@@ -21,7 +21,9 @@ export interface DatabaseShape {
   readonly bytesMax: number
 }
 
-const pageBytes = 4_096
+export const pageBytes = 4_096
+/** A database without a file, and so without a lock and a holder: for simulations. */
+export const inMemory = ':memory:'
 /** Up to here the whole file is checked when it is opened, which takes about a millisecond for each MiB. */
 const checkedBytesMax = 64 * 1_024 * 1_024
 
@@ -37,8 +39,10 @@ export function openDatabase(path: string, { steps, synchronous, bytesMax }: Dat
     db.exec(`PRAGMA max_page_count=${Math.floor(bytesMax / pageBytes)}`)
     // Takes the lock for good, though nothing is written.
     db.exec('BEGIN IMMEDIATE; COMMIT')
-    writeFileSync(pidPath(path), String(process.pid))
-    if (statSync(path).size <= checkedBytesMax) check(db, path)
+    if (path !== inMemory) {
+      writeFileSync(pidPath(path), String(process.pid))
+      if (statSync(path).size <= checkedBytesMax) check(db, path)
+    }
     migrate(db, path, steps)
     return db
   } catch (error) {
@@ -49,7 +53,7 @@ export function openDatabase(path: string, { steps, synchronous, bytesMax }: Dat
 
 export function closeDatabase(db: DatabaseSync, path: string): void {
   // While the lock is still held: afterwards the file may be another process's.
-  rmSync(pidPath(path), { force: true })
+  if (path !== inMemory) rmSync(pidPath(path), { force: true })
   db.close()
 }
 

@@ -32,7 +32,7 @@ interface Pending {
 export class Store {
   readonly #db: DatabaseSync
   readonly #path: string
-  readonly #clock: Clock
+  readonly #clock: Pick<Clock, 'after'>
   readonly #log: Log
   readonly #pending: Pending[] = []
   #cancelCommit: (() => void) | undefined
@@ -42,7 +42,7 @@ export class Store {
   /** Commits and changes since the start, and the most changes in one commit: how well changes are grouped. */
   readonly counts = { commits: 0, changes: 0, largest: 0 }
 
-  private constructor(db: DatabaseSync, path: string, clock: Clock, log: Log) {
+  private constructor(db: DatabaseSync, path: string, clock: Pick<Clock, 'after'>, log: Log) {
     this.#db = db
     this.#path = path
     this.#clock = clock
@@ -50,13 +50,19 @@ export class Store {
   }
 
   /** Throws LedgerError when it is in use by another process, damaged, too new or too large. */
-  static open(path: string, clock: Clock, log: Log, bytesMax = ledgerBytesMax): Store {
+  static open(path: string, clock: Pick<Clock, 'after'>, log: Log, bytesMax = ledgerBytesMax): Store {
     try {
-      return new Store(openDatabase(path, { steps: ledgerSteps, synchronous: 'FULL', bytesMax }), path, clock, log)
+      const db = openDatabase(path, { steps: ledgerSteps, synchronous: 'FULL', bytesMax })
+      return Store.over(db, path, clock, log)
     } catch (error) {
       log('error', 'the ledger cannot be opened', { path, error })
       throw error
     }
+  }
+
+  /** Over a database that `openDatabase` opened with the ledger's steps, and that nobody else writes to meanwhile. */
+  static over(db: DatabaseSync, path: string, clock: Pick<Clock, 'after'>, log: Log): Store {
+    return new Store(db, path, clock, log)
   }
 
   /**

@@ -5,8 +5,17 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
 
 import { realClock, silentLog } from '../../src/environment.ts'
+import { closeDatabase, inMemory, openDatabase } from '../../src/ledger/database.ts'
 import type { LedgerErrorCode } from '../../src/ledger/ledger-error.ts'
-import { changesPendingMax, changesPerCommitMax, commitWithinMs, LedgerError, Store } from '../../src/ledger/store.ts'
+import { ledgerSteps } from '../../src/ledger/migrations.ts'
+import {
+  changesPendingMax,
+  changesPerCommitMax,
+  commitWithinMs,
+  ledgerBytesMax,
+  LedgerError,
+  Store,
+} from '../../src/ledger/store.ts'
 import { ManualClock, Scratch } from '../fixtures/ledgers.ts'
 
 const isCode = (code: LedgerErrorCode) => (error: unknown) => error instanceof LedgerError && error.code === code
@@ -217,6 +226,28 @@ describe('a damaged file', () => {
       assert.throws(() => scratch.open(), isCode('LEDGER_DAMAGED'))
     })
   }
+})
+
+test('a ledger in memory is one of its own, has no file beside it, and outlives the store over it', async () => {
+  const time = new ManualClock()
+  const [store, other] = [inMemory, inMemory].map((path) => Store.open(path, time.clock, silentLog)) as [Store, Store]
+  const written = put(store, 'a')
+  time.fire()
+  await written
+  assert.deepEqual([ids(store), ids(other)], [['a'], []])
+  assert.ok(!existsSync(`${inMemory}.pid`) && !existsSync(inMemory))
+  store.close()
+  other.close()
+
+  const db = openDatabase(inMemory, { steps: ledgerSteps, synchronous: 'FULL', bytesMax: ledgerBytesMax })
+  const first = Store.over(db, inMemory, time.clock, silentLog)
+  const kept = put(first, 'kept')
+  time.fire()
+  await kept
+  // Waits for a commit that never comes: whoever had this store is gone.
+  void put(first, 'lost')
+  assert.deepEqual(ids(Store.over(db, inMemory, new ManualClock().clock, silentLog)), ['kept'])
+  closeDatabase(db, inMemory)
 })
 
 test('a ledger in a folder that is not there cannot be opened', () => {
