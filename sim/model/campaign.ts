@@ -45,6 +45,8 @@ export interface CampaignOptions extends WorldOptions {
   readonly stopAtFirst?: boolean
 }
 
+/** A share of fewer jobs than this says nothing of a scenario. */
+const jobsJudgedMin = 100
 /** Seeds whose violations are told; all are counted. */
 const toldMax = 10
 /** Every so many seeds one is lived again, and must leave the same trace. */
@@ -92,14 +94,19 @@ export function reportOf(scenario: Scenario, tallies: readonly Tally[], seconds:
   return {
     seeds,
     violations: sum((one) => one.violations),
-    seedsPerSecond: Math.round(seeds / seconds),
+    seedsPerSecond: rounded(seeds / seconds),
     events: sum((one) => one.events),
     traceHash: hash('sha256', tallies.map(({ traces }) => traces).join(''), 'hex'),
     virtualSecondsPerSecond: Math.round(sum((one) => one.virtualMs) / 1000 / seconds),
     paidShare,
-    promiseKept: paidShare >= scenario.assertions.paidShareMin,
+    promiseKept: jobs < jobsJudgedMin || paidShare >= scenario.assertions.paidShareMin,
     failures: tallies.flatMap(({ failures }) => failures).slice(0, toldMax),
   }
+}
+
+/** Whole, and of slow ones the first decimals as well. */
+function rounded(rate: number): number {
+  return rate >= 10 ? Math.round(rate) : Math.round(rate * 100) / 100
 }
 
 /** A life in which the program broke: a bug of ours, which an assertion found. */

@@ -49,7 +49,7 @@ const lossy: Scenario = {
   },
   faults: { ...calm.faults, clogsMax: 2, lastsMsMax: 15_000 },
   faultsUntilMs: 40_000,
-  assertions: { paidShareMin: 0.95 },
+  assertions: { paidShareMin: 0.98 },
 }
 
 const split: Scenario = {
@@ -58,7 +58,7 @@ const split: Scenario = {
   about: 'peers are cut off from each other, one way or both',
   faults: { ...calm.faults, cutsMax: 4, lastsMsMax: 15_000 },
   faultsUntilMs: 40_000,
-  assertions: { paidShareMin: 0.7 },
+  assertions: { paidShareMin: 0.97 },
 }
 
 const crashes: Scenario = {
@@ -67,7 +67,7 @@ const crashes: Scenario = {
   about: 'peers crash, hang, and run out of disk',
   faults: { ...calm.faults, crashesMax: 8, freezesMax: 4, diskFullMax: 1, lastsMsMax: 15_000 },
   faultsUntilMs: 40_000,
-  assertions: { paidShareMin: 0.7 },
+  assertions: { paidShareMin: 0.98 },
 }
 
 const clocks: Scenario = {
@@ -77,7 +77,7 @@ const clocks: Scenario = {
   faults: { ...calm.faults, clockJumpsMax: 3 },
   faultsUntilMs: 40_000,
   skewMsMax: 1_000,
-  assertions: { paidShareMin: 0.9 },
+  assertions: { paidShareMin: 0.99 },
 }
 
 const liars: Scenario = {
@@ -86,7 +86,7 @@ const liars: Scenario = {
   about: 'every fifth peer is dishonest in one way or another',
   dishonestShare: 0.2,
   vices,
-  assertions: { paidShareMin: 0.4 },
+  assertions: { paidShareMin: 0.93 },
 }
 
 const storm: Scenario = {
@@ -103,7 +103,7 @@ const storm: Scenario = {
     lastsMsMax: 15_000,
   },
   dishonestShare: 0.12,
-  assertions: { paidShareMin: 0.3 },
+  assertions: { paidShareMin: 0.92 },
 }
 
 /** Fewer peers and jobs, because each life costs more. */
@@ -115,6 +115,7 @@ const ledger: Scenario = {
   lendShare: 0.5,
   ledgerShare: 1,
   workload: { ...storm.workload, jobs: 4, settleShare: 0.3 },
+  assertions: { paidShareMin: 0.75 },
 }
 
 const settling: Scenario = {
@@ -124,6 +125,7 @@ const settling: Scenario = {
   peers: 6,
   lendShare: 0.7,
   workload: { ...storm.workload, jobs: 14, jobsWithinMs: 25_000, settleShare: 1 },
+  assertions: { paidShareMin: 0.8 },
 }
 
 const poisoned: Scenario = {
@@ -133,7 +135,7 @@ const poisoned: Scenario = {
   workload: { ...calm.workload, jobs: 20, jobsWithinMs: 40_000, lookUpShare: 1 },
   dishonestShare: 0.35,
   vices: ['poison'],
-  assertions: { paidShareMin: 0.7 },
+  assertions: { paidShareMin: 0.97 },
 }
 
 const market: Scenario = {

@@ -13,13 +13,13 @@ const scenario = (name: string) => scenarioNamed(name) ?? assert.fail(`no scenar
 
 for (const [name, count] of Object.entries(seeds)) {
   test(`no invariant is broken in ${count} lives of ${name}, and it keeps what it promises`, async () => {
-    const { failures, paidShare } = await runSeeds(scenario(name), { from: 1, seeds: count })
+    const { failures, paidShare, promiseKept } = await runSeeds(scenario(name), { from: 1, seeds: count })
     assert.deepEqual(
       failures,
       [],
       failures.map(({ seed }) => `npm run -s sim -- replay --scenario ${name} --seed ${seed}`).join('\n'),
     )
-    assert.ok(paidShare >= scenario(name).assertions.paidShareMin, `${paidShare} of the jobs were paid`)
+    assert.ok(promiseKept, `${paidShare} of the jobs were paid`)
   })
 }
 
