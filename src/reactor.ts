@@ -12,7 +12,7 @@ export type MachineKind = 'job' | 'lease' | 'settle'
 
 /** What machines need of the ledger. */
 export interface Journal {
-  /** Resolves once all of it is durable; rejects when none of it is. */
+  /** Resolves once all of it is durable. Rejects when none of it is, or when the disk broke and nobody can tell before the next start. */
   commit(entry: JournalEntry): Promise<void>
 }
 
@@ -102,7 +102,9 @@ export class Reactor<State, Input, Effect extends { readonly do: string }> {
       await this.#write(this.#state, effects)
       this.#take(this.#state, effects)
     } catch (error) {
-      this.#isRunning = false
+      this.#stopped = true
+      this.#queue.length = 0
+      this.#rest()
       throw error
     }
     this.#run()

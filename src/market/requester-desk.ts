@@ -100,11 +100,19 @@ export class RequesterDesk {
     return this.#folders.get(job)?.reactor.state
   }
 
-  /** Durable when it resolves: from here on the job ends in exactly one of paid, refused, expired. */
+  /**
+   * Durable when it resolves: from here on the job ends in exactly one of paid, refused, expired. When it rejects there is no such
+   * job; but for a disk that broke in the middle: then the next start knows.
+   */
   async submit(terms: JobTerms): Promise<void> {
     const [state, effects] = openJob(terms, this.#deps.clock.nowMs())
     const folder = this.#folder(terms.job, state)
-    await folder.reactor.begin(effects)
+    try {
+      await folder.reactor.begin(effects)
+    } catch (error) {
+      this.#folders.delete(terms.job)
+      throw error
+    }
   }
 
   resume(state: JobState): void {

@@ -182,6 +182,19 @@ test('a cancelled job stops the work, and what was worked is paid', async () => 
   assert.ok(world.clock.nowMs() < 1_700_000_000_000 + 10_000)
 })
 
+test('a job that could not be written down was not taken in: nothing of it is left', async () => {
+  const world = new World()
+  const asker = world.peer(1, { lends: false })
+  world.peer(2)
+  asker.diskFull = true
+  await assert.rejects(asker.requester.submit(asker.terms()))
+  assert.equal(asker.requester.openJobs, 0)
+  asker.diskFull = false
+  await asker.requester.submit(asker.terms())
+  await world.until(() => asker.jobEvents.some((event) => event.stage === 'ended'))
+  assert.equal(asker.jobEvents.filter((event) => event.stage === 'ended').length, 1)
+})
+
 test('a requester whose ledger cannot be written awards nothing', async () => {
   const world = new World()
   const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2)]
