@@ -7,7 +7,7 @@
  *   mutants [--only NAME] [--seeds N] [--json]
  *   list | show X
  *
- * X is a scenario, or several joined: crashes+lossy. T is virtual time: 1500ms, 12s, 2m, 1:05.220.
+ * X is a scenario, several joined (crashes+lossy), or a file of your own (my.yaml). T is virtual time: 1500ms, 12s, 2m, 1:05.220.
  */
 import { parseArgs } from 'node:util'
 
@@ -17,6 +17,7 @@ import { mutants } from './commands/mutants.ts'
 import { replay, replayStorage } from './commands/replay.ts'
 import { parseFault, type InjectedFault } from './model/injected.ts'
 import { allScenarios, scenarioDefault, scenarioNamed, storageScenarioNamed, withPeers } from './scenarios/index.ts'
+import { ScenarioError } from './scenarios/load.ts'
 import type { StorageScenario } from './scenarios/storage.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
@@ -160,7 +161,9 @@ try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   const isUsage =
-    error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true
+    error instanceof UsageError ||
+    error instanceof ScenarioError ||
+    (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true
   if (!isUsage) throw error
   process.stderr.write(`error: ${(error as Error).message}\n`)
   process.exitCode = 2

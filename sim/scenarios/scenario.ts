@@ -1,60 +1,7 @@
-/** A scenario is data: who is there, what they do, what goes wrong, and what must come of it. */
-import type { NetworkFaults } from '../model/network.ts'
-import type { Vice } from '../model/vices.ts'
+/** A scenario is data: who is there, what they do, what goes wrong, and what must come of it. The files are in mesh/. */
+import type { Scenario } from './schema.ts'
 
-export interface Workload {
-  readonly jobs: number
-  /** Jobs are asked for within this. */
-  readonly jobsWithinMs: number
-  /** Share of the jobs that need several places at once, and how many at most. */
-  readonly gangShare: number
-  readonly gangSlotsMax: number
-  /** Share of the jobs that are taken back at some moment. */
-  readonly cancelShare: number
-  /** Share of the jobs before which their requester looks for providers in the DHT. */
-  readonly lookUpShare: number
-  /** Share of the lives in which accounts are settled. */
-  readonly settleShare: number
-  /** Classes of work; a peer hears of the bids of one. */
-  readonly classes: number
-}
-
-export interface Faults {
-  readonly crashesMax: number
-  /** Of the crashes: how many come in the middle of a write, one in so many effects of the peer. */
-  readonly freezesMax: number
-  readonly diskFullMax: number
-  readonly clockJumpsMax: number
-  readonly cutsMax: number
-  readonly clogsMax: number
-  readonly lastsMsMax: number
-}
-
-/** What the run as a whole must show, beyond the invariants. Shares are of all jobs of all lives. */
-export interface Assertions {
-  readonly paidShareMin: number
-}
-
-export interface Scenario {
-  readonly name: string
-  readonly about: string
-  readonly peers: number
-  /** Share of the peers that lend. */
-  readonly lendShare: number
-  /** Share of the peers whose books are the ledger of production, which costs some ten times as much as the model's own. */
-  readonly ledgerShare: number
-  readonly workload: Workload
-  readonly network: NetworkFaults
-  readonly faults: Faults
-  /** After this nothing goes wrong any more, … */
-  readonly faultsUntilMs: number
-  /** … and by then everything must be over. */
-  readonly virtualMs: number
-  readonly skewMsMax: number
-  readonly dishonestShare: number
-  readonly vices: readonly Vice[]
-  readonly assertions: Assertions
-}
+export type { Scenario } from './schema.ts'
 
 /** Scenarios joined: of each kind of fault the worst of them, of each promise the weakest. The workload is the first one's. */
 export function compose(name: string, first: Scenario, ...others: readonly Scenario[]): Scenario {

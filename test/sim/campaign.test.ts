@@ -89,6 +89,7 @@ test('a scenario that is none, a time that is none, a peer that is none: what, w
   for (const [args, says] of [
     [['model', '--scenario', 'nonesuch'], /nonesuch is no scenario; there are calm, .*storm/],
     [['replay', '--until', 'noon'], /noon is no time: 1500ms, 12s, 2m/],
+    [['model', '--scenario', 'nowhere.yaml'], /nowhere.yaml: it cannot be read/],
     [['model', '--seeds', 'many'], /--seeds is a whole number, not many/],
     [['replay', '--fault', 'drop'], /drop is no fault: drop:12/],
     [['model', '--nonesuch'], /--nonesuch/],
