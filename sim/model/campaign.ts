@@ -49,7 +49,7 @@ export interface CampaignOptions extends WorldOptions {
 export type OnLife = (world: World, violations: readonly Violation[]) => void
 
 /** A share of fewer jobs than this says nothing of a scenario. */
-const jobsJudgedMin = 100
+export const jobsJudgedMin = 100
 /** Seeds whose violations are told; all are counted. */
 const toldMax = 10
 /** Every so many seeds one is lived again, and must leave the same trace. */

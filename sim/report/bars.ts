@@ -1,6 +1,6 @@
 /** Amounts side by side, the greatest first. */
 import type { Bars } from './record.ts'
-import { escape, measure, number, px, svg, table, told, words } from './svg.ts'
+import { escape, measure, number, px, svg, table, words } from './svg.ts'
 
 const width = 720
 const [rowHeight, labelWidth, valueWidth] = [26, 210, 96]
@@ -10,13 +10,13 @@ const barsMax = 30
 export function drawBars(figure: Bars, id: string): string {
   const bars = figure.bars.toSorted((left, right) => right.value - left.value)
   const total = bars.reduce((sum, { value }) => sum + value, 0)
-  const share = (value: number): string => (total === 0 ? 'unknown' : `${told((100 * value) / total)} %`)
-  const rows = bars.map(({ name, value }) => [
-    words(name),
-    number(value, figure.unit),
-    { html: share(value), isNumber: true },
-  ])
-  const values = table(['', figure.unit, 'of all'], rows, `${figure.title}: the same as numbers`)
+  const share = (value: number) => (figure.isWhole ? [number(total === 0 ? null : value / total, 'share')] : [])
+  const rows = bars.map(({ name, value }) => [words(name), number(value, figure.unit), ...share(value)])
+  const values = table(
+    ['', figure.unit === '' ? 'count' : figure.unit, ...(figure.isWhole ? ['of all'] : [])],
+    rows,
+    `${figure.title}: the same as numbers`,
+  )
   if (total === 0) return `<p class="none">There was none of it.</p>${values}`
   const drawn = bars.slice(0, barsMax)
   const most = drawn[0]!.value

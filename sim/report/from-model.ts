@@ -1,6 +1,6 @@
 /** The record of a campaign of the model: what all its lives together say (lives.ts has one of them). */
 import { checkers } from '../checkers/index.ts'
-import type { CampaignReport } from '../model/campaign.ts'
+import { jobsJudgedMin, type CampaignReport } from '../model/campaign.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 import { stages, type LifeFacts, type Stage } from './lives.ts'
 import type { Metric } from './metrics.ts'
@@ -70,7 +70,8 @@ export class LivesRecord {
       for (const stage of stages) if (job.took[stage] !== undefined) this.#took.get(stage)!.add(job.took[stage])
       for (const counts of life.seed === this.#seed ? [this.#all, this.#first] : [this.#all]) {
         bump(counts.asked, binOf(job.askedMs))
-        if (ending !== null) bump(ending.outcome === 'paid' ? counts.paid : counts.other, binOf(ending.atMs))
+        if (ending !== null && ending.atMs !== null)
+          bump(ending.outcome === 'paid' ? counts.paid : counts.other, binOf(ending.atMs))
       }
     }
     for (const [name, count] of Object.entries(life.network)) bump(this.#network, name, count)
@@ -103,7 +104,7 @@ export class LivesRecord {
       invalidBecause: report.seeds > 0 ? null : 'not one life was lived',
       assertions: this.#assertions(report),
       numbers: this.#numbers(report),
-      figures: this.#figures(),
+      figures: this.#figures(report.seeds),
     }
   }
 
@@ -114,7 +115,7 @@ export class LivesRecord {
     return [
       {
         name: 'jobs of honest requesters are paid',
-        wanted: `at least ${percent(share)} (asked of 100 jobs and more)`,
+        wanted: `at least ${percent(share)}, judged from ${jobsJudgedMin} jobs on`,
         got: `${percent(report.paidShare)} of ${this.#jobs}`,
         holds: report.promiseKept,
       },
@@ -136,23 +137,28 @@ export class LivesRecord {
     const hops = this.#gossip.get('hops') ?? 0
     const delivered = this.#gossip.get('delivered') ?? 0
     return [
-      { name: 'job_success', title: 'of the jobs were paid', unit: '', value: report.paidShare },
+      { name: 'job_success', title: 'of the jobs were paid', unit: 'share', value: report.paidShare },
       { name: 'jobs', title: 'jobs of honest requesters', unit: '', value: this.#jobs },
       { name: 'violations', title: 'violations of invariants', unit: '', value: report.violations },
       { name: 'honest_accused', title: 'honest peers accused', unit: '', value: this.#accused },
-      { name: 'dishonest_caught', title: 'of the dishonest were caught', unit: '', value: shareOf(caught, dishonest) },
+      {
+        name: 'dishonest_caught',
+        title: 'of the dishonest were caught',
+        unit: 'share',
+        value: shareOf(caught, dishonest),
+      },
       {
         name: 'gossip_hops',
         title: 'copies sent for each delivered message',
         unit: '',
         value: shareOf(hops, delivered),
       },
-      { name: 'lives_per_second', title: 'lives each second', unit: '/s', value: report.seedsPerSecond },
+      { name: 'lives_per_second', title: 'lives each second', unit: '', value: report.seedsPerSecond },
       { name: 'events', title: 'events', unit: '', value: report.events },
     ]
   }
 
-  #figures(): Figure[] {
+  #figures(lives: number): Figure[] {
     const figures: Figure[] = [
       {
         kind: 'cdf',
@@ -171,12 +177,13 @@ export class LivesRecord {
         title: 'How jobs ended',
         unit: 'jobs',
         read: 'one bar for each way in which jobs of honest requesters ended; everything but paid says who or what prevented it.',
+        isWhole: true,
         bars: topBars(this.#endings),
       },
-      this.#timeline('jobs', 'Jobs over virtual time', this.#all, []),
+      this.#timeline('jobs', 'Jobs over virtual time', this.#all, lives === 1 ? this.#story : null),
     ]
-    if (this.#story !== null)
-      figures.push(this.#timeline('first_life', `One life told: seed ${this.#seed}`, this.#first, this.#story.events))
+    if (this.#story !== null && lives > 1)
+      figures.push(this.#timeline('first_life', `One life told: seed ${this.#seed}`, this.#first, this.#story))
     figures.push(
       this.#viceTable(),
       this.#counts('gossip', 'Gossip', this.#gossip, gossipRead),
@@ -187,14 +194,9 @@ export class LivesRecord {
     return figures
   }
 
-  #timeline(
-    name: string,
-    title: string,
-    { asked, paid, other }: Counts,
-    events: readonly { atMs: number; untilMs: number | null; what: string }[],
-  ): Figure {
+  #timeline(name: string, title: string, { asked, paid, other }: Counts, story: LifeFacts['story']): Figure {
     const { faultsUntilMs } = this.#scenario
-    const last = Math.max(0, ...asked.keys(), ...paid.keys(), ...other.keys()) + 1
+    const last = Math.max(binOf(story?.endMs ?? 0), ...asked.keys(), ...paid.keys(), ...other.keys()) + 1
     const mischief = faultsUntilMs > 0 ? [{ atMs: 0, untilMs: faultsUntilMs, what: 'mischief' }] : []
     return {
       kind: 'timeline',
@@ -207,7 +209,7 @@ export class LivesRecord {
         { name: 'paid', points: summed(paid, last) },
         { name: 'ended otherwise', points: summed(other, last) },
       ],
-      events: [...mischief, ...events.slice(0, storyEventsMax - 1)],
+      events: [...mischief, ...(story?.events ?? []).slice(0, storyEventsMax - 1)],
     }
   }
 
@@ -228,7 +230,7 @@ export class LivesRecord {
   }
 
   #counts(name: string, title: string, counts: ReadonlyMap<string, number>, read: string): Figure {
-    return { kind: 'bars', name, title, unit: '', read, bars: topBars(counts) }
+    return { kind: 'bars', name, title, unit: '', read, isWhole: false, bars: topBars(counts) }
   }
 
   #topology({ nodes, edges }: NonNullable<LifeFacts['story']>['graph']): Figure {

@@ -16,6 +16,8 @@ export const pageBytesMax = 4 * 1024 * 1024
 const figuresBytesMax = 3 * 1024 * 1024
 const rowsShownMax = 200
 const configCharsMax = 64 * 1024
+/** Assertions that want the same and got it are told as one from so many on. */
+const groupedMin = 4
 
 export function page(record: RunRecord): string {
   const { scenario, figures } = record
@@ -95,16 +97,19 @@ function numbers({ numbers: all }: RunRecord): string {
 
 function assertions({ assertions: all }: RunRecord): string {
   if (all.length === 0) return ''
-  // What does not hold is what one came for.
-  const rows = all
-    .toSorted((left, right) => Number(left.holds) - Number(right.holds))
-    .map(({ name, wanted, got, holds }) => [
-      words(name),
-      words(wanted),
-      words(got),
-      { html: holds ? '<span class="ok">✓ pass</span>' : '<span class="no">✗ FAIL</span>', isNumber: false },
-    ])
-  return `<section><h2>What it promises</h2>${table(['', 'wanted', 'got', 'verdict'], rows, 'Assertions')}</section>`
+  // What does not hold is what one came for; of what holds, many that say the same are one row.
+  const groups = Map.groupBy(all, ({ name, wanted, got, holds }) => JSON.stringify([wanted, got, holds ? true : name]))
+  const rows = [...groups.values()]
+    .flatMap((group) => (group.length < groupedMin ? group.map((one) => [one]) : [group]))
+    .toSorted(([left], [right]) => Number(left!.holds) - Number(right!.holds))
+    .map((group) => {
+      const { wanted, got, holds } = group[0]!
+      const passed = group.length === 1 ? 'pass' : `all ${group.length} pass`
+      const mark = holds ? `<span class="ok">✓ ${passed}</span>` : '<span class="no">✗ FAIL</span>'
+      const names = group.map(({ name }) => `<span class="name">${escape(name)}</span>`).join(' · ')
+      return [{ html: names, isNumber: false }, words(wanted), words(got), { html: mark, isNumber: false }]
+    })
+  return `<section class="promises"><h2>What it promises</h2>${table(['', 'wanted', 'got', 'verdict'], rows, 'Assertions')}</section>`
 }
 
 function sectionOf(figure: Figure, id: string): string {

@@ -2,6 +2,7 @@
  * What one finished life of the model says to a report: small and plain, so that it comes out of another thread. Nothing of this
  * happens unless somebody wants a record.
  */
+import { endingOf, type JobState } from '../../src/market/job-state.ts'
 import { honest, type Violation } from '../checkers/checker.ts'
 import type { ModelPeer } from '../model/peer.ts'
 import type { PlannedJob } from '../model/workload.ts'
@@ -13,8 +14,8 @@ export type Stage = (typeof stages)[number]
 
 export interface JobFacts {
   readonly askedMs: number
-  /** Null: it was not over when the life was. */
-  readonly ending: { readonly atMs: number; readonly outcome: string; readonly code: string } | null
+  /** Null: it was not over when the life was. When that was is not known of one whose peer crashed before it told. */
+  readonly ending: { readonly atMs: number | null; readonly outcome: string; readonly code: string } | null
   /** Milliseconds since its first bid; those of a job that is not paid end early. */
   readonly took: Readonly<Partial<Record<Stage, number>>>
 }
@@ -45,7 +46,7 @@ export interface LifeFacts {
   /** The names of the checkers, once for each violation. */
   readonly violations: readonly string[]
   /** Of a life whose trace was kept: what happened to it, and who worked for whom. */
-  readonly story: { readonly events: readonly EventFacts[]; readonly graph: GraphFacts } | null
+  readonly story: { readonly endMs: number; readonly events: readonly EventFacts[]; readonly graph: GraphFacts } | null
 }
 
 export function lifeFacts(world: World, violations: readonly Violation[]): LifeFacts {
@@ -62,7 +63,8 @@ export function lifeFacts(world: World, violations: readonly Violation[]): LifeF
     accused: honestPeers.filter(({ name }) => accused.has(name)).length,
     dishonest: world.peers.flatMap(({ vice, name }) => (vice === null ? [] : [{ vice, caught: accused.has(name) }])),
     violations: violations.map(({ checker }) => checker),
-    story: world.trace.lines === null ? null : { events: eventsOf(world), graph: graphOf(world) },
+    story:
+      world.trace.lines === null ? null : { endMs: world.elapsedMs, events: eventsOf(world), graph: graphOf(world) },
   }
 }
 
@@ -73,13 +75,16 @@ function jobFacts({ requester, terms, submittedMs }: PlannedJob): JobFacts {
     if (!first.has(event.stage)) first.set(event.stage, atMs)
     if (event.stage === 'ended' && ending === null) ending = { atMs, ...event.ending }
   }
+  const stored = requester.disk.states.get(`job/${terms.job}`)?.state as JobState | undefined
+  const silent = ending === null && stored !== undefined ? endingOf(stored) : null
+  if (silent !== null) ending = { atMs: null, ...silent }
   const bidMs = first.get('bidding') ?? submittedMs
   const at: Readonly<Record<Stage, number | undefined>> = {
     offer: first.get('offered'),
     commit: first.get('matched'),
     running: first.get('running'),
     result: first.get('result'),
-    done: ending?.outcome === 'paid' ? ending.atMs : undefined,
+    done: ending?.outcome === 'paid' ? (ending.atMs ?? undefined) : undefined,
   }
   const took: Partial<Record<Stage, number>> = {}
   for (const stage of stages) {

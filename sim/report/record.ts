@@ -65,6 +65,8 @@ export const timelineSchema = z.strictObject({
 export const barsSchema = z.strictObject({
   kind: z.literal('bars'),
   ...figure,
+  /** Whether the bars are the parts of one whole, so that each has a share of it. */
+  isWhole: z.boolean(),
   bars: z.array(z.strictObject({ name: label, value: z.number().nonnegative() })).max(seriesMax),
 })
 

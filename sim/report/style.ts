@@ -36,12 +36,14 @@ figure{margin:0}
 .scroll{overflow-x:auto;margin-top:.7rem}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-th,td{text-align:left;padding:.28rem .9rem .28rem 0;border-top:1px solid var(--grid);vertical-align:top;overflow-wrap:anywhere}
-td:last-child{padding-right:0}
+th,td{text-align:left;padding:.28rem .9rem .28rem 0;border-top:1px solid var(--grid);vertical-align:top;overflow-wrap:break-word}
+td:last-child,th:last-child{padding-right:0}
 thead th{border-top:0;color:var(--soft);font-weight:500;font-size:.82rem;overflow-wrap:normal}
 tbody th{font-weight:500}
+section.promises td{min-width:7rem}
 td.n{text-align:right;white-space:nowrap}
-th.n{text-align:right}
+thead th.n{text-align:right}
+@media(min-width:40rem){.name{white-space:nowrap}}
 .ok{color:var(--good);font-weight:600;white-space:nowrap}.no{color:var(--bad);font-weight:600;white-space:nowrap}
 .none{color:var(--soft);font-style:italic}
 ul.plain{margin:.2rem 0 0;padding-left:1.1rem}
@@ -62,8 +64,9 @@ svg .badge-text{text-anchor:middle;fill:var(--on);font-size:10.5px;font-weight:7
 .badge{stroke:var(--card);stroke-width:1}
 .bar{fill:var(--bar)}.mark{fill:var(--bad)}
 .edge{fill:none;stroke:var(--soft);stroke-width:.8}
-.node{stroke-width:1.5}.node.dead{fill:var(--card)}.cross{stroke:var(--ink);stroke-width:1}
+.node{stroke-width:1.5}.cross{stroke:var(--ink);stroke-width:1}
 ${series}
+.node.node.dead{fill:var(--card)}
 @media print{:root{${light}}body{font-size:11pt}main{max-width:none;padding:0}section,.verdict,.numbers li{break-inside:avoid;border-color:#bbb}nav{display:none}
 section{break-inside:auto}figure,.plot,tr{break-inside:avoid}h2,.read{break-after:avoid}pre{white-space:pre-wrap}}
 `

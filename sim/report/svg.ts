@@ -33,7 +33,8 @@ function grouped(whole: number): string {
 /** With its unit, and a bigger one where that is easier to read. */
 export function measure(value: number | null | undefined, unit: string): string {
   if (value === undefined || value === null) return 'unknown'
-  if (unit === 'ms' && Math.abs(value) >= 10_000) return `${told(value / 1_000)} s`
+  if (unit === 'share') return `${Number((value * 100).toFixed(1))} %`
+  if (unit === 'ms' && Math.abs(value) >= 1_000) return `${told(value / 1_000)} s`
   if (unit === 'bytes') {
     for (const [size, name] of byteUnits) if (Math.abs(value) >= size) return `${told(value / size)} ${name}`
   }
@@ -46,6 +47,11 @@ const byteUnits = [
   [2 ** 10, 'KiB'],
 ] as const
 
+/** Beside an axis: units that have no bigger ones stand at the axis, once. */
+export function tickOf(value: number, unit: string): string {
+  return unit === 'ms' || unit === 'bytes' || unit === 'share' ? measure(value, unit) : told(value)
+}
+
 /** Of an SVG: one decimal is a tenth of a pixel. */
 export function px(value: number): string {
   return String(Math.round(value * 10) / 10)
@@ -57,12 +63,13 @@ export interface Scale {
   readonly isLog: boolean
 }
 
-/** Round steps from `min` to `max`, drawn from `from` to `to`. */
-export function linear(min: number, max: number, from: number, to: number, wanted = 5): Scale {
-  const span = max > min ? max - min : 1
-  const rough = span / wanted
+/** Round steps from `min` to `max`, drawn from `from` to `to`; the last step may be beyond `max` when `isRound`. */
+export function linear(min: number, max: number, from: number, to: number, wanted = 5, isRound = false): Scale {
+  const wide = max > min ? max - min : 1
+  const rough = wide / wanted
   const power = 10 ** Math.floor(Math.log10(rough))
   const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999) ?? 10)
+  const span = isRound ? Math.ceil((min + wide) / step) * step - min : wide
   const ticks: number[] = []
   for (let index = Math.ceil(min / step); index * step <= min + span * 1.0001; index++)
     ticks.push(Number((index * step).toPrecision(12)))
@@ -72,7 +79,7 @@ export function linear(min: number, max: number, from: number, to: number, wante
 /** Powers of ten, and their doubles and halves where there are few. Only for values above zero. */
 export function logarithmic(min: number, max: number, from: number, to: number): Scale {
   const [low, high] = [Math.log10(min), Math.log10(Math.max(max, min * 1.001))]
-  const factors = high - low > 3 ? [1] : [1, 2, 5]
+  const factors = high - low > 4 ? [1] : high - low > 2 ? [1, 3] : [1, 2, 5]
   const ticks: number[] = []
   for (let power = Math.floor(low); power <= high; power++)
     for (const factor of factors) {
@@ -129,7 +136,11 @@ export function svg(
 
 /** A table whose cells are HTML already; numbers stand right. */
 export function table(columns: readonly string[], rows: readonly (readonly Cell[])[], caption: string): string {
-  const head = columns.map((column) => `<th scope="col">${escape(column)}</th>`).join('')
+  const head = columns
+    .map(
+      (column, at) => `<th scope="col"${rows[0]?.[at]?.isNumber === true ? ' class="n"' : ''}>${escape(column)}</th>`,
+    )
+    .join('')
   const body = rows
     .map((cells) => {
       const [first, ...rest] = cells

@@ -13,12 +13,13 @@ import {
   px,
   svg,
   swatch,
+  tickOf,
   table,
   words,
 } from './svg.ts'
 
 const width = 720
-const plot = { left: 58, right: width - 30, top: 14, bottom: 240 }
+const plot = { left: 58, right: width - 30, top: 18, bottom: 244 }
 /** Kinds of events that are drawn, a lane each. */
 const lanesMax = 10
 const laneHeight = 17
@@ -56,12 +57,12 @@ function drawing(figure: Timeline, id: string): string {
   const height = axisY + 44
   const x = linear(0, endMs / 1_000, plot.left, plot.right, 8)
   const atMs = (ms: number): number => x.at(ms / 1_000)
-  const y = linear(low, top === low ? low + 1 : top, plot.bottom, plot.top + 4)
+  const y = linear(low, top === low ? low + 1 : top, plot.bottom, plot.top + 8, 5, true)
 
   const grid = y.ticks.map(
     (tick) =>
       `<path class="grid" d="M${plot.left} ${px(y.at(tick))}H${plot.right}"/>` +
-      `<text class="tick end" x="${plot.left - 7}" y="${px(y.at(tick) + 4)}">${escape(measure(tick, tick === 0 ? '' : figure.unit))}</text>`,
+      `<text class="tick end" x="${plot.left - 7}" y="${px(y.at(tick) + 4)}">${escape(tickOf(tick, figure.unit))}</text>`,
   )
   const ticks = x.ticks.map(
     (tick) =>
@@ -69,6 +70,9 @@ function drawing(figure: Timeline, id: string): string {
       `<text class="tick mid" x="${px(x.at(tick))}" y="${axisY + 17}">${escape(measure(tick, ''))}</text>`,
   )
   const axis = `<text class="axis mid" x="${(plot.left + plot.right) / 2}" y="${height - 6}">seconds since the start</text>`
+  const unit = ['', 'ms', 'bytes', 'share'].includes(figure.unit)
+    ? ''
+    : `<text class="axis end" x="${plot.left - 7}" y="${plot.top - 3}">${escape(figure.unit, 20)}</text>`
   const marks = lanes.map(({ what, events }, lane) => {
     const laneY = plot.bottom + lane * laneHeight + laneHeight / 2 + 4
     const drawn = thinned(events, marksMax).map((event) => {
@@ -96,7 +100,7 @@ function drawing(figure: Timeline, id: string): string {
     height,
     figure.title,
     description(figure),
-    [...grid, ...ticks, axis, ...marks, ...lines, ...badges(series, atMs, y.at)].join(''),
+    [...grid, ...ticks, axis, unit, ...marks, ...lines, ...badges(series, atMs, y.at)].join(''),
   )
 }
 

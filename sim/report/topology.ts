@@ -7,8 +7,8 @@ const size = 350
 const [centre, radius] = [size / 2, size / 2 - 26]
 const nodesDrawnMax = 600
 const edgesDrawnMax = 1_500
-/** Edges bend so much towards the centre: what is tied to a neighbour stays apart from the circle. */
-const bend = 0.55
+/** Edges bend towards the centre, those between distant peers more: what is tied to a neighbour stays near the circle. */
+const [bendMin, bendMax] = [0.12, 0.6]
 
 export function drawTopology(figure: Topology, id: string): string {
   const roles = [
@@ -72,6 +72,7 @@ function drawing(figure: Topology, graph: Graph, roles: readonly string[], id: s
   const among = graph.edges.filter(([from, to]) => places.has(from) && places.has(to))
   const edges = thinned(among, edgesDrawnMax).map(([from, to]) => {
     const [[fromX, fromY], [toX, toY]] = [places.get(from)!, places.get(to)!]
+    const bend = bendMin + ((bendMax - bendMin) * Math.hypot(fromX - toX, fromY - toY)) / (2 * radius)
     const bent = (one: number, other: number): number => centre + ((one + other) / 2 - centre) * (1 - bend)
     return `M${px(fromX)} ${px(fromY)}Q${px(bent(fromX, toX))} ${px(bent(fromY, toY))} ${px(toX)} ${px(toY)}`
   })
