@@ -12,27 +12,32 @@ import { drawTopology } from './topology.ts'
 
 /** A page longer than this is no page; figures that would make it so are named instead. */
 export const pageBytesMax = 4 * 1024 * 1024
-/** What stands around the figures is far less than this. */
-const figuresBytesMax = 3 * 1024 * 1024
+/** For the names of figures that are left out. */
+const namesBytesMax = 256 * 1024
 const rowsShownMax = 200
 const configCharsMax = 64 * 1024
 /** Assertions that want the same and got it are told as one from so many on. */
 const groupedMin = 4
 
 export function page(record: RunRecord): string {
-  const { scenario, figures } = record
-  let [left, leftOut] = [figuresBytesMax, 0]
+  const { figures } = record
+  const links = figures.map(({ title }, index) => `<a href="#f${index}">${escape(title)}</a>`).join(' ')
+  const before = `${head(record)}${figures.length > 1 ? `<nav aria-label="Figures">${links}</nav>` : ''}\n`
+  const after = `\n${stubs(record)}\n${again(record)}\n</main>\n</body>\n</html>\n`
+  let left = pageBytesMax - namesBytesMax - Buffer.byteLength(before) - Buffer.byteLength(after)
   const sections = figures.map((figure, index) => {
     const section = sectionOf(figure, `f${index}`)
     const bytes = Buffer.byteLength(section)
-    if (bytes <= left) {
-      left -= bytes
-      return section
-    }
-    leftOut++
-    return `<section id="f${index}"><h2>${escape(figure.title)}</h2><p class="none">Left out, because the page would be too long; record.json has it.</p></section>`
+    if (bytes > left)
+      return `<section id="f${index}"><h2>${escape(figure.title)}</h2><p class="none">Left out, because the page would be too long; record.json has it.</p></section>`
+    left -= bytes
+    return section
   })
-  const links = figures.map(({ title }, index) => `<a href="#f${index}">${escape(title)}</a>`).join(' ')
+  return `${before}${sections.join('\n')}${after}`
+}
+
+function head(record: RunRecord): string {
+  const { scenario } = record
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -53,14 +58,6 @@ export function page(record: RunRecord): string {
 ${verdict(record)}
 ${numbers(record)}
 ${assertions(record)}
-${figures.length > 1 ? `<nav aria-label="Figures">${links}</nav>` : ''}
-${sections.join('\n')}
-${leftOut === 0 ? '' : `<p class="none">${leftOut} of ${figures.length} figures are not drawn.</p>`}
-${stubs(record)}
-${again(record)}
-</main>
-</body>
-</html>
 `
 }
 

@@ -91,7 +91,7 @@ export const topologySchema = z.strictObject({
 export const tableSchema = z.strictObject({
   kind: z.literal('table'),
   ...figure,
-  columns: z.array(label).min(1).max(16),
+  columns: z.array(z.string().max(200)).min(1).max(16),
   /** Null is not known, and shown as such. */
   rows: z.array(z.array(z.union([z.number(), z.string().max(400), z.null()])).max(16)).max(rowsMax),
 })

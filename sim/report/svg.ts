@@ -4,7 +4,7 @@ const unsafe: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>
 /** Controls that XML does not know, and what turns the direction of writing. */
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
 const unprintable = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g
-const textCharsMax = 4_000
+const textCharsMax = 1_000
 
 /** Text of anybody, for the page: in an element or in an attribute with double quotes. */
 export function escape(text: string, charsMax = textCharsMax): string {
@@ -156,8 +156,11 @@ export interface Cell {
   readonly isNumber: boolean
 }
 
+/** Longer text of a cell is cut. */
+const cellCharsMax = 300
+
 export function words(text: string, before = ''): Cell {
-  return { html: before + escape(text), isNumber: false }
+  return { html: before + escape(text, cellCharsMax), isNumber: false }
 }
 
 export function number(value: number | null | undefined, unit = ''): Cell {
