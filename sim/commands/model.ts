@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { runSeeds, type CampaignReport, type Failure } from '../model/campaign.ts'
 import { runSeedsIn } from '../model/workers.ts'
 import { shortestPrefix } from '../model/shrink.ts'
-import { runStorageSeeds } from '../model/storage-campaign.ts'
+import { runStorageSeeds, type StorageReport } from '../model/storage-campaign.ts'
 import { lifeFacts, type LifeFacts } from '../report/lives.ts'
-import { isStorage, scenarioNamed } from '../scenarios/index.ts'
+import { isStorage, scenarioNamed, storageScenarioNamed } from '../scenarios/index.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 import type { StorageScenario } from '../scenarios/storage.ts'
 
@@ -89,10 +89,30 @@ async function recorded(scenario: Scenario, args: ModelArgs, out: string): Promi
   return report
 }
 
+async function recordStorage(
+  scenario: StorageScenario,
+  args: ModelArgs,
+  out: string,
+  report: StorageReport,
+  wallMs: number,
+): Promise<void> {
+  const { storageRecord } = await import('../report/from-storage.ts')
+  const { metricsFile, pageFile, writeRun } = await import('../report/folder.ts')
+  const { MetricsWriter } = await import('../report/metrics.ts')
+  const { seeds, events, violations, counts } = report
+  using metrics = new MetricsWriter(join(out, metricsFile))
+  metrics.write({ v: 1, of: 'campaign', from: args.from, seeds, events, violations, ...counts })
+  writeRun(out, storageRecord(scenario, args.from, report, commandOf(scenario, args), wallMs))
+  process.stderr.write(`${join(out, pageFile)}\n`)
+}
+
 /** What lives the same lives again. */
-function commandOf({ name, peers }: Scenario, { from, seeds, workers, signatures, stopAtFirst }: ModelArgs): string {
+function commandOf(
+  { name, peers }: Scenario | StorageScenario,
+  { from, seeds, workers, signatures, stopAtFirst }: ModelArgs,
+): string {
   const flags = [`--scenario ${name}`]
-  if (scenarioNamed(name)?.peers !== peers) flags.push(`--peers ${peers}`)
+  if ((storageScenarioNamed(name) ?? scenarioNamed(name))?.peers !== peers) flags.push(`--peers ${peers}`)
   flags.push(`--seeds ${seeds}`, `--from ${from}`)
   if (workers > 1) flags.push(`--workers ${workers}`)
   if (signatures !== 'model') flags.push(`--signatures ${signatures}`)
@@ -101,8 +121,13 @@ function commandOf({ name, peers }: Scenario, { from, seeds, workers, signatures
 }
 
 /** The same of the world that puts and reads objects. */
-async function storage(scenario: StorageScenario, { from, seeds, json, stopAtFirst }: ModelArgs): Promise<number> {
-  const { failures, ...report } = await runStorageSeeds(from, seeds, scenario, stopAtFirst)
+async function storage(scenario: StorageScenario, args: ModelArgs): Promise<number> {
+  const { from, seeds, json, stopAtFirst, out } = args
+  if (out !== undefined) (await import('../report/folder.ts')).makeFolder(out)
+  const beganMs = performance.now()
+  const whole = await runStorageSeeds(from, seeds, scenario, stopAtFirst)
+  const { failures, ...report } = whole
+  if (out !== undefined) await recordStorage(scenario, args, out, whole, performance.now() - beganMs)
   for (const { seed, violations } of failures) {
     const told = violations.map(({ checker, what, atMs }) => `  ${checker} at ${(atMs / 1000).toFixed(3)} s: ${what}\n`)
     process.stderr.write(`scenario ${scenario.name}, seed ${seed}:\n${told.join('')}`)

@@ -32,5 +32,5 @@ export function drawBars(figure: Bars, id: string): string {
     )
   })
   const description = drawn.map(({ name, value }) => `${name}: ${measure(value, figure.unit)}`).join('; ')
-  return `${svg(id, width, drawn.length * rowHeight + 4, figure.title, description, body.join(''))}${values}`
+  return `<div class="scroll">${svg(id, width, drawn.length * rowHeight + 4, figure.title, description, body.join(''))}</div>${values}`
 }

@@ -35,7 +35,7 @@ export function drawCdf(figure: Cdf, id: string): string {
   const columns = ['', 'count', 'least', 'median', '90 %', '99 %', 'most']
   const values = table(columns, rows, `${figure.title}: the same as numbers`)
   if (drawn.length === 0) return `<p class="none">Nothing was measured.</p>${values}`
-  return `${drawing(figure, id)}${values}`
+  return `<div class="scroll">${drawing(figure, id)}</div>${values}`
 }
 
 function drawing(figure: Cdf, id: string): string {

@@ -26,14 +26,14 @@ p{margin:.3rem 0;overflow-wrap:anywhere}
 .numbers{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.6rem;margin:0 0 1.6rem;padding:0;list-style:none}
 .numbers li{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:.55rem .8rem}
 .numbers b{display:block;font-size:1.35rem;font-weight:600;font-variant-numeric:tabular-nums;line-height:1.3}
-.numbers span{color:var(--soft);font-size:.85rem;line-height:1.3;display:block}
+.numbers span{overflow-wrap:anywhere;color:var(--soft);font-size:.85rem;line-height:1.3;display:block}
 section{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:1rem 1.2rem 1.1rem;margin:0 0 1.1rem}
 .read{color:var(--soft);margin:0 0 .8rem;max-width:44rem}
 .read b{color:var(--ink);font-weight:600}
-nav{font-size:.9rem;margin:0 0 1.2rem}nav a{color:inherit;margin-right:1rem;white-space:nowrap}
+nav{font-size:.9rem;margin:0 0 1.2rem}nav a{color:inherit;margin-right:1rem;display:inline-block;max-width:100%;overflow-wrap:anywhere}
 figure{margin:0}
 .plot{display:block;width:100%;height:auto;overflow:visible}
-.scroll{overflow-x:auto;margin-top:.7rem}
+.scroll{overflow-x:auto;margin-top:.7rem}.scroll>.plot{min-width:32rem}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 th,td{text-align:left;padding:.28rem .9rem .28rem 0;border-top:1px solid var(--grid);vertical-align:top;overflow-wrap:break-word}

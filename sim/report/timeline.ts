@@ -39,7 +39,7 @@ export function drawTimeline(figure: Timeline, id: string): string {
   const values = table(['', 'first', 'most', 'last'], rows, `${figure.title}: the same as numbers`)
   if (figure.series.every(({ points }) => points.length === 0))
     return `<p class="none">Nothing was measured.</p>${values}`
-  return `${drawing(figure, id)}${values}`
+  return `<div class="scroll">${drawing(figure, id)}</div>${values}`
 }
 
 function drawing(figure: Timeline, id: string): string {

@@ -4,7 +4,9 @@ import { quantile, thinned } from './samples.ts'
 import { escape, number, px, svg, table, words } from './svg.ts'
 
 const size = 350
-const [centre, radius] = [size / 2, size / 2 - 26]
+/** Room for the names of regions. */
+const margin = 48
+const [centre, radius] = [size / 2, size / 2 - margin]
 const nodesDrawnMax = 600
 const edgesDrawnMax = 1_500
 /** Edges bend towards the centre, those between distant peers more: what is tied to a neighbour stays near the circle. */
@@ -112,8 +114,8 @@ function regionNames(regions: readonly (string | null)[]): string {
     .map(([region, { from, to }]) => {
       const angle = (Math.PI * (from + to)) / regions.length - Math.PI / 2
       const [x, y] = [centre + (radius + 15) * Math.cos(angle), centre + (radius + 15) * Math.sin(angle)]
-      const side = Math.cos(angle) > 0.3 ? 'end' : Math.cos(angle) < -0.3 ? '' : 'mid'
-      return `<text class="tick ${side}" x="${px(Math.min(size - 2, Math.max(2, x)))}" y="${px(y + 4)}">${escape(region, 14)}</text>`
+      const side = Math.cos(angle) > 0.3 ? '' : Math.cos(angle) < -0.3 ? 'end' : 'mid'
+      return `<text class="tick ${side}" x="${px(x)}" y="${px(y + 4)}">${escape(region, 9)}</text>`
     })
     .join('')
 }

@@ -327,6 +327,19 @@ test('a campaign leaves its record, its measurements and its page, the same in t
   assert.equal(readFileSync(join(one, 'report.html'), 'utf8'), page(record))
 })
 
+test('a campaign of the storage model leaves the same three files', async () => {
+  const out = join(folder, 'storage')
+  const ran = await sim('model', '--scenario', 'storage-calm', '--seeds', '3', '--out', out)
+  assert.equal(ran.code, 0, ran.stderr)
+  const record = readRun(out)
+  assert.deepEqual([record.scenario.name, record.lives, record.valid], ['storage-calm', 3, true])
+  assert.match(record.command, /--scenario storage-calm --seeds 3 --from 1 --out/)
+  assert.ok(record.assertions.length > 5 && record.assertions.every(({ holds }) => holds))
+  const [campaign] = await all(readMetrics(join(out, 'metrics.jsonl')))
+  assert.equal(campaign?.['objects'], record.numbers.find(({ name }) => name === 'objects')?.value)
+  assert.match(readFileSync(join(out, 'report.html'), 'utf8'), /<strong>Pass\.<\/strong>/)
+})
+
 test('a folder that cannot be is told before the first life', async () => {
   const file = join(folder, 'file')
   writeFileSync(file, '')
