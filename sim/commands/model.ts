@@ -84,7 +84,8 @@ async function recorded(scenario: Scenario, args: ModelArgs, out: string): Promi
     metrics.write(metricOf(life))
     lives.add(life)
   })
-  writeRun(out, lives.record(report, commandOf(scenario, args), performance.now() - beganMs))
+  const wallMs = performance.now() - beganMs
+  writeRun(out, lives.record(report, { command: commandOf(scenario, args), wallMs, signatures: args.signatures }))
   process.stderr.write(`${join(out, pageFile)}\n`)
   return report
 }

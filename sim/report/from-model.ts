@@ -14,9 +14,10 @@ const stubs = [
   'Gossip goes from neighbour to neighbour as in gossipsub, without its scores and control messages.',
   'The DHT is a table with the known weaknesses of one; its hops are a drawn delay.',
   'Disks are memory that is durable only after its group commit; power and crashes take what was not.',
-  'Signatures are keyed hashes, unless --signatures real.',
   'Programs do not run: staging, running and collecting are waits of drawn lengths.',
 ]
+
+const keyedHashes = 'Signatures are keyed hashes in the place of Ed25519.'
 
 /** Of virtual time: counters are kept this fine. */
 const binMs = 1_000
@@ -35,6 +36,12 @@ interface Counts {
   readonly asked: Map<number, number>
   readonly paid: Map<number, number>
   readonly other: Map<number, number>
+}
+
+export interface HowItRan {
+  readonly command: string
+  readonly wallMs: number
+  readonly signatures: 'model' | 'real'
 }
 
 /** Gathers lives in any order: the same lives give the same record. */
@@ -86,7 +93,7 @@ export class LivesRecord {
     if (life.seed === this.#seed) this.#story = life.story
   }
 
-  record(report: CampaignReport, command: string, wallMs: number): RunRecord {
+  record(report: CampaignReport, { command, wallMs, signatures }: HowItRan): RunRecord {
     const { name, about } = this.#scenario
     return {
       v: 1,
@@ -99,7 +106,7 @@ export class LivesRecord {
       versions: versions(false),
       machine: machine(),
       wallMs,
-      stubs,
+      stubs: signatures === 'real' ? stubs : [...stubs, keyedHashes],
       valid: report.seeds > 0,
       invalidBecause: report.seeds > 0 ? null : 'not one life was lived',
       assertions: this.#assertions(report),

@@ -22,7 +22,7 @@ export function drawTopology(figure: Topology, id: string): string {
   ]
   const drawings = graphs.map(
     ({ name, graph }) =>
-      `<figure class="graph">${drawing(figure, graph, roles, `${id}-${name.replaceAll(' ', '-')}`, name)}<figcaption>${name}</figcaption></figure>`,
+      `<figure class="graph">${drawing(figure, graph, roles, `${id}-${name.replaceAll(' ', '-')}`, name)}<figcaption>${name}${cutOf(graph)}</figcaption></figure>`,
   )
   const legend = roles
     .map(
@@ -65,7 +65,7 @@ function drawing(figure: Topology, graph: Graph, roles: readonly string[], id: s
         compare(left.node.role, right.node.role) ||
         left.index - right.index,
     )
-  const drawn = thinned(order, nodesDrawnMax)
+  const drawn = mostTied(graph, order)
   const places = new Map<number, readonly [number, number]>()
   drawn.forEach(({ index }, at) => {
     const angle = (2 * Math.PI * at) / drawn.length - Math.PI / 2
@@ -84,12 +84,8 @@ function drawing(figure: Topology, graph: Graph, roles: readonly string[], id: s
     const what = `${node.id}, ${node.role}${node.region === null ? '' : `, ${node.region}`}${node.alive ? '' : ', not there'}`
     return `<g>${shape(roles.indexOf(node.role), x, y, dot, node.alive)}<title>${escape(what, 300)}</title></g>`
   })
-  const cut =
-    drawn.length < order.length || edges.length < graph.edges.length
-      ? `; ${drawn.length} of ${order.length} peers and ${edges.length} of ${graph.edges.length} ties are drawn`
-      : ''
   const opacity = edges.length > 300 ? 0.25 : edges.length > 80 ? 0.5 : 0.8
-  const description = `${graph.nodes.length} peers and ${graph.edges.length} ties${cut}`
+  const description = `${graph.nodes.length} peers and ${graph.edges.length} ties${cutOf(graph)}`
   return svg(
     id,
     size,
@@ -133,6 +129,22 @@ function shape(role: number, x: number, y: number, r: number, alive: boolean): s
   return alive
     ? outline
     : `${outline}<path class="cross" d="M${left} ${up}L${right} ${down}M${right} ${up}L${left} ${down}"/>`
+}
+
+function cutOf({ nodes, edges }: Graph): string {
+  if (nodes.length > nodesDrawnMax)
+    return `; the ${nodesDrawnMax} peers with the most ties are drawn, of ${nodes.length}`
+  return edges.length > edgesDrawnMax ? `; ${edgesDrawnMax} of ${edges.length} ties are drawn` : ''
+}
+
+/** Of more than can be drawn those with the most ties, in the order that they had. */
+function mostTied<Node extends { readonly index: number }>(graph: Graph, order: readonly Node[]): readonly Node[] {
+  if (order.length <= nodesDrawnMax) return order
+  const degrees = degreesOf(graph)
+  const kept = new Set(
+    order.toSorted((left, right) => degrees[right.index]! - degrees[left.index]!).slice(0, nodesDrawnMax),
+  )
+  return order.filter((node) => kept.has(node))
 }
 
 function degreesOf({ nodes, edges }: Graph): number[] {
