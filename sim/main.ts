@@ -1,13 +1,23 @@
 /**
  * `npm run -s sim -- …`: the simulator from the command line.
  *
- *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--workers N] [--json] [--stop] [--no-shrink] [--signatures model|real]
+ *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--workers N] [--json] [--stop] [--no-shrink] [--signatures model|real] [--out DIR]
  *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
  *   exhaust [--scenario X] [--from S] [--seeds N] [--pairs N] [--triples N] [--json]
  *   mutants [--only NAME] [--seeds N] [--json]
+ *   compare A B [--fail-if 'EXPR' …] [--json]
+ *   report  DIR
  *   list | show X
  *
- * X is a scenario, several joined (crashes+lossy), or a file of your own (my.yaml). T is virtual time: 1500ms, 12s, 2m, 1:05.220.
+    error instanceof UsageError ||
+    error instanceof ScenarioError ||
+    name === 'ExpressionError' ||
+    code?.startsWith('ERR_PARSE_ARGS') === true
+  // A folder that is no run is told without a stack, and is no mistake of usage.
+  if (!isUsage && name !== 'RecordError') throw error
+  process.stderr.write(`error: ${message}
+`)
+  process.exitCode = isUsage ? 2 : 1
  */
 import { parseArgs } from 'node:util'
 
@@ -26,7 +36,11 @@ const livesExhausted = 8
 
 class UsageError extends Error {}
 
-const usage = 'usage: sim model|replay|exhaust|mutants|list|show   (npm run -s sim -- model --seeds 1000)'
+const usage =
+  'usage: sim model|replay|exhaust|mutants|compare|report|list|show   (npm run -s sim -- model --seeds 1000)'
+const compareUsage =
+  "usage: sim compare A B [--fail-if 'job_success<0.95'] [--json]   (A and B are folders that --out made)"
+const reportUsage = 'usage: sim report DIR   (a folder that --out made)'
 
 async function main(args: string[]): Promise<number> {
   const { positionals, values } = parseArgs({
@@ -51,6 +65,8 @@ async function main(args: string[]): Promise<number> {
       stop: { type: 'boolean', default: false },
       'no-shrink': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      out: { type: 'string' },
+      'fail-if': { type: 'string', multiple: true, default: [] },
     },
   })
   const scenario = (fallback = scenarioDefault): Scenario => {
@@ -77,7 +93,20 @@ async function main(args: string[]): Promise<number> {
         workers: Math.max(1, whole(values.workers, 'workers')),
         shrink: !values['no-shrink'],
         signatures,
+        out: values.out,
       })
+    }
+    case 'compare': {
+      const [, a, b, ...others] = positionals
+      if (a === undefined || b === undefined || others.length > 0) throw new UsageError(compareUsage)
+      const { compare } = await import('./commands/compare.ts')
+      return compare({ a, b, failIf: values['fail-if'], json })
+    }
+    case 'report': {
+      const [, folder, ...others] = positionals
+      if (folder === undefined || others.length > 0) throw new UsageError(reportUsage)
+      const { report } = await import('./commands/compare.ts')
+      return report(folder)
     }
     case 'replay': {
       const seed = whole(values.seed, 'seed')
@@ -160,11 +189,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
+  const { name, message, code } = error as Error & { readonly code?: string }
   const isUsage =
     error instanceof UsageError ||
     error instanceof ScenarioError ||
-    (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') === true
-  if (!isUsage) throw error
-  process.stderr.write(`error: ${(error as Error).message}\n`)
-  process.exitCode = 2
+    name === 'ExpressionError' ||
+    code?.startsWith('ERR_PARSE_ARGS') === true
+  // A folder that is no run is told without a stack, and is no mistake of usage.
+  if (!isUsage && name !== 'RecordError') throw error
+  process.stderr.write(`error: ${message}
+`)
+  process.exitCode = isUsage ? 2 : 1
 }

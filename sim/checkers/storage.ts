@@ -15,6 +15,8 @@ const checkers: Readonly<Record<string, (world: StorageWorld) => string[]>> = {
   'no-honest-blame': noHonestBlame,
 }
 
+export const storageCheckers: readonly string[] = Object.keys(checkers)
+
 export function checkStorage(world: StorageWorld): Violation[] {
   return Object.entries(checkers).flatMap(([checker, run]) =>
     run(world).map((what) => ({ checker, what, atMs: world.elapsedMs })),

@@ -45,19 +45,22 @@ export interface CampaignOptions extends WorldOptions {
   readonly stopAtFirst?: boolean
 }
 
+/** Told of every life when it is over; the trace of the first is kept for it. */
+export type OnLife = (world: World, violations: readonly Violation[]) => void
+
 /** A share of fewer jobs than this says nothing of a scenario. */
-const jobsJudgedMin = 100
+export const jobsJudgedMin = 100
 /** Seeds whose violations are told; all are counted. */
 const toldMax = 10
 /** Every so many seeds one is lived again, and must leave the same trace. */
 const again = 1_000
 
-export async function runSeeds(scenario: Scenario, options: CampaignOptions): Promise<CampaignReport> {
+export async function runSeeds(scenario: Scenario, options: CampaignOptions, onLife?: OnLife): Promise<CampaignReport> {
   const beganMs = performance.now()
-  return reportOf(scenario, [await tally(scenario, options)], (performance.now() - beganMs) / 1000)
+  return reportOf(scenario, [await tally(scenario, options, onLife)], (performance.now() - beganMs) / 1000)
 }
 
-export async function tally(scenario: Scenario, options: CampaignOptions): Promise<Tally> {
+export async function tally(scenario: Scenario, options: CampaignOptions, onLife?: OnLife): Promise<Tally> {
   const { stackTraceLimit } = Error
   // Faults of the dishonest are errors, and a stack costs more than what it is about. A life that breaks is told by a replay.
   Error.stackTraceLimit = 0
@@ -65,7 +68,8 @@ export async function tally(scenario: Scenario, options: CampaignOptions): Promi
   const traces: string[] = []
   let [events, violations, virtualMs, jobs, paid] = [0, 0, 0, 0, 0]
   for (let seed = options.from; seed < options.from + options.seeds; seed++) {
-    const world = await live(seed, scenario, options)
+    const isTold = onLife !== undefined && seed === options.from
+    const world = await live(seed, scenario, isTold ? { ...options, keepTrace: true } : options)
     const found = check(world)
     if (seed % again === 0 && !(await leavesTrace(world.traceHash, seed, scenario, options)))
       found.push({ checker: 'same-seed-same-trace', what: `seed ${seed} was lived in two ways`, atMs: 0 })
@@ -79,6 +83,7 @@ export async function tally(scenario: Scenario, options: CampaignOptions): Promi
     }
     violations += found.length
     if (found.length > 0 && failures.length < toldMax) failures.push({ seed, violations: found })
+    onLife?.(world, found)
     world.close()
     if (found.length > 0 && options.stopAtFirst === true) break
   }
