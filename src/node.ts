@@ -17,11 +17,11 @@ import { detectMachine, type Machine } from './discovery/detect.ts'
 import { Directory } from './discovery/directory.ts'
 import { Publisher, type Facts } from './discovery/publisher.ts'
 import { realFiles, type Clock, type Log, type Random } from './environment.ts'
-import type { ExecutorProbe } from './execution/executor.ts'
+import type { Executor, ExecutorProbe } from './execution/executor.ts'
 import { unpackTar } from './execution/tar-read.ts'
 import { packFolder } from './execution/tar-write.ts'
 import { createWasiExecutor } from './execution/wasi-executor.ts'
-import { createCourier, createHost, openIdentity, petnameOf } from './host/index.ts'
+import { createCourier, createHost, openIdentity, petnameOf, type KeyValue, type OpenedIdentity } from './host/index.ts'
 import { Jobs } from './ledger/jobs.ts'
 import { KeyValueFile } from './ledger/key-value.ts'
 import { MachineStates } from './ledger/machine-states.ts'
@@ -81,6 +81,18 @@ export interface Peer {
   stop(): Promise<void>
 }
 
+/** What a simulator puts in the place of a part that is slow or outside of it. In production all are left out. */
+export interface PeerPorts {
+  /** Who the peer is, in the place of the key file. */
+  readonly identity?: OpenedIdentity
+  /** What the host remembers, in the place of a file. */
+  readonly memory?: KeyValue
+  /** The host, of other parts: another transport, other limits, … */
+  readonly createHost?: typeof createHost
+  /** What runs programs: one for all peers of a process, since its probe runs one. */
+  readonly executor?: Executor
+}
+
 /** Class of jobs of WASI programs: names the topic of their bids. */
 const computeClass = 'compute'
 const unitDefault = 'credit'
@@ -95,11 +107,12 @@ const runningMsMax = 3_000
 export async function createPeer(
   options: PeerOptions,
   environment: { readonly clock: Clock; readonly random: Random; readonly log: Log },
+  ports: PeerPorts = {},
 ): Promise<Peer> {
   const { clock, random, log } = environment
   const { dataDir, network, offer } = options
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const identity = await openIdentity(join(dataDir, 'key'), random)
+  const identity = ports.identity ?? (await openIdentity(join(dataDir, 'key'), random))
   const { signer } = identity
   const self = signer.peer
   const notary: Notary = { signer, network }
@@ -109,8 +122,7 @@ export async function createPeer(
   // What is remembered.
   const ledger = Store.open(join(dataDir, 'ledger.db'), clock, log)
   starting.defer(() => ledger.close())
-  const memory = new KeyValueFile(join(dataDir, 'host.db'))
-  starting.defer(() => memory.close())
+  const memory = ports.memory ?? starting.adopt(new KeyValueFile(join(dataDir, 'host.db')), (file) => file.close())
   const machines = new MachineStates(ledger, notary)
   const floors = new SequenceFloors(ledger)
   const seen = new PeersSeen(ledger)
@@ -131,7 +143,7 @@ export async function createPeer(
   }
 
   // The network.
-  const host = await createHost(
+  const host = await (ports.createHost ?? createHost)(
     {
       network,
       reach: options.reach,
@@ -175,7 +187,7 @@ export async function createPeer(
   const objects = new OwnObjects({ ...data, objects: new Objects(ledger) })
 
   // Work and its book-keeping.
-  const executor = createWasiExecutor({ clock, log })
+  const executor = ports.executor ?? createWasiExecutor({ clock, log })
   const book = new JobBook(
     {
       put: (view) => later(jobs.put(view.id, view.createdMs, JSON.stringify(view))),

@@ -74,7 +74,17 @@ export const packages = [
       'datastore-core',
       'interface-datastore',
     ],
-    only: ['src/host/', 'test/host/', 'test/src/host/'],
+    // The live simulator brings a transport of its own, and the address books that hosts begin with.
+    only: [
+      'src/host/',
+      'test/host/',
+      'test/src/host/',
+      'sim/live/transport.ts',
+      'sim/live/connection.ts',
+      'sim/live/stream.ts',
+      'sim/live/address-book.ts',
+      'test/live-transport/',
+    ],
   },
 ]
 

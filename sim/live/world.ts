@@ -1,0 +1,191 @@
+/**
+ * Hundreds of real peers in this process: each is put together by the composition root of production, of production's parts.
+ * What is other: the network is our own, memories are in memory, and one executor serves all.
+ *
+ * The boot is a fast one: every peer begins with what a restart would have left it, an address book and a routing table, in
+ * the place of finding both by asking. From there it is production's: peers are dialled, identified, and meshes form.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { bidTopic } from '../../protocols/bid/index.ts'
+import type { PeerName } from '../../protocols/wire/index.ts'
+import { realClock, silentLog, type Log } from '../../src/environment.ts'
+import type { Executor, ExecutorProbe } from '../../src/execution/executor.ts'
+import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
+import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identity } from '../../src/host/index.ts'
+import { createPeer } from '../../src/node.ts'
+import { SeededRandom } from '../random.ts'
+import { bookEntries, type BookEntry } from './address-book.ts'
+import type { LinkQuality } from './link.ts'
+import { LivePeer } from './live-peer.ts'
+import { LiveNetwork } from './network.ts'
+import type { LiveNet } from './transport.ts'
+import { TimerWheel } from './wheel.ts'
+
+export interface LiveOptions {
+  readonly peers: number
+  readonly seed: number
+  readonly link: LinkQuality
+  /** One peer in so many lends, and has a record in the DHT. */
+  readonly lendsOneIn: number
+}
+
+/** Class of the bids, as in src/node.ts. */
+const bidClass = 'compute'
+const port = 4117
+/** Peers that one has met before, and begins by dialling some of. */
+const metMax = 12
+/** Peers that boot at the same time: enough to fill the round trips that each waits for. */
+const bootingMax = 32
+/** How long one peer may take to be connected. */
+const connectedWithinMs = 15_000
+const pollMs = 25
+
+export class LiveWorld {
+  readonly network: string
+  readonly net: LiveNet
+  readonly peers: LivePeer[] = []
+  readonly topic: string
+  /** What peers logged as errors: none is expected. */
+  readonly errors: string[] = []
+  readonly #options: LiveOptions
+  readonly #folder: string
+  readonly #random: SeededRandom
+
+  private constructor(options: LiveOptions, folder: string) {
+    this.#options = options
+    this.#folder = folder
+    this.#random = SeededRandom.of(options.seed, 'live')
+    this.network = `live-${options.seed}`
+    this.topic = bidTopic(this.network, bidClass)
+    this.net = new LiveNetwork(new TimerWheel(), SeededRandom.of(options.seed, 'live', 'net'), options.link)
+  }
+
+  /** Resolves once every peer runs and has connections; `waitForMesh` is the next thing to do. */
+  static async boot(options: LiveOptions, progress: (booted: number) => void): Promise<LiveWorld> {
+    const folder = await mkdtemp(join(tmpdir(), 'pleach-live-'))
+    const world = new LiveWorld(options, folder)
+    try {
+      await world.#boot(progress)
+      return world
+    } catch (error) {
+      await world.stop()
+      throw error
+    }
+  }
+
+  get lenders(): LivePeer[] {
+    return this.peers.filter(({ lends }) => lends)
+  }
+
+  get meshDegreeMin(): number {
+    return Math.min(...this.peers.map((peer) => peer.host.gossip.meshDegree(this.topic)))
+  }
+
+  /** Whether every peer came to have so many mesh neighbours on the topic of bids in time. */
+  async waitForMesh(degree: number, withinMs: number): Promise<boolean> {
+    return until(() => this.meshDegreeMin >= degree, withinMs)
+  }
+
+  /** Whether the record of everybody who lends came to be stored by others in time. */
+  async waitForRecords(withinMs: number): Promise<boolean> {
+    return until(() => this.lenders.every(({ recordIsOut }) => recordIsOut), withinMs)
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.peers.map(async (peer) => peer.stop()))
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  async #boot(progress: (booted: number) => void): Promise<void> {
+    const identities = Array.from({ length: this.#options.peers }, () => identityFromSeed(this.#random.bytes(32)))
+    const contacts = identities.map(({ peer }) => contactOf(peer))
+    const known = identities.map(({ peer }, index) => ({ peer, address: addressOf(index) }))
+    const entries = await bookEntries(known, ['/meshsub/1.2.0', `/pleach/${this.network}/kad/1`])
+    const executor = sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
+    let next = 0
+    const bootSome = async (): Promise<void> => {
+      while (next < identities.length) {
+        await this.#bootOne(next, identities[next++]!, entries, contacts, executor)
+        progress(this.peers.length)
+      }
+    }
+    // The first has nobody to dial; the others dial who is there already.
+    await this.#bootOne(next, identities[next++]!, entries, contacts, executor)
+    await Promise.all(Array.from({ length: bootingMax }, bootSome))
+  }
+
+  async #bootOne(
+    index: number,
+    identity: Identity,
+    entries: ReadonlyMap<PeerName, BookEntry>,
+    contacts: readonly Contact[],
+    executor: Executor,
+  ): Promise<void> {
+    const memory = memoryKeyValue()
+    for (const [name, entry] of entries) if (name !== identity.peer) entry.heardOf(memory)
+    const met = this.#someMet(index, [...entries.keys()])
+    for (const name of met) entries.get(name)!.met(memory)
+    const live = new LivePeer({ index, ip: ipOf(index), lends: index % this.#options.lendsOneIn === 0, identity })
+    const peer = await createPeer(
+      {
+        network: this.network,
+        reach: 'public',
+        dataDir: join(this.#folder, String(index)),
+        listen: [addressOf(index)],
+        bootstrap: [],
+        offer: live.offer,
+        profile: 'live',
+      },
+      { clock: realClock, random: SeededRandom.of(this.#options.seed, 'live', index), log: this.#log },
+      {
+        identity: { ...identity, fresh: false },
+        memory,
+        executor,
+        createHost: live.hostOn(this.net, contacts),
+      },
+    )
+    live.runs(peer)
+    this.peers.push(live)
+    const wanted = Math.min(live.connectionsMin, met.size)
+    await until(() => live.host.connections().length >= wanted, connectedWithinMs)
+  }
+
+  /** Of those before it, which run already or will in a moment. */
+  #someMet(index: number, names: readonly PeerName[]): Set<PeerName> {
+    const met = new Set<PeerName>()
+    while (met.size < Math.min(metMax, index)) met.add(names[this.#random.between(0, index - 1)]!)
+    return met
+  }
+
+  readonly #log: Log = (level, message, facts) => {
+    silentLog(level, message, facts)
+    if (level === 'error') this.errors.push(`${message} ${String(facts?.['error'] ?? '')}`)
+  }
+}
+
+/** Public addresses, so that peers treat each other as they would on the Internet. Nothing leaves this process. */
+function ipOf(index: number): string {
+  return `20.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`
+}
+
+function addressOf(index: number): string {
+  return `/ip4/${ipOf(index)}/tcp/${port}`
+}
+
+/** The machine is the same for all, so it is tried once. */
+function sharedExecutor(executor: Executor): Executor {
+  let probe: Promise<ExecutorProbe> | undefined
+  return { ...executor, probe: async () => (probe ??= executor.probe()) }
+}
+
+async function until(holds: () => boolean, withinMs: number): Promise<boolean> {
+  using deadline = realClock.deadline(withinMs)
+  while (!holds()) {
+    if (deadline.signal.aborted) return false
+    await realClock.sleep(pollMs, new AbortController().signal)
+  }
+  return true
+}
