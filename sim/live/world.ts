@@ -11,7 +11,7 @@ import { join } from 'node:path'
 
 import { bidTopic } from '../../protocols/bid/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
-import { realClock, silentLog, type Log } from '../../src/environment.ts'
+import { realClock, type Log } from '../../src/environment.ts'
 import type { Executor, ExecutorProbe } from '../../src/execution/executor.ts'
 import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
 import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identity } from '../../src/host/index.ts'
@@ -161,8 +161,8 @@ export class LiveWorld {
   }
 
   readonly #log: Log = (level, message, facts) => {
-    silentLog(level, message, facts)
-    if (level === 'error') this.errors.push(`${message} ${String(facts?.['error'] ?? '')}`)
+    const error = facts?.['error']
+    if (level === 'error') this.errors.push(error instanceof Error ? `${message}: ${error.message}` : message)
   }
 }
 
