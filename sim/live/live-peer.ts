@@ -6,6 +6,7 @@ import {
   limitsFor,
   type Contact,
   type Host,
+  type HostLimits,
   type Identity,
   type TransportFactory,
 } from '../../src/host/index.ts'
@@ -17,6 +18,8 @@ import { liveTransport, type LiveNet } from './transport.ts'
  * host costs most; kad-dht's 20 are for networks in which most of them are gone by the time one asks.
  */
 const bucketPeersMax = 8
+/** Fewer connections and rarer pings than production's, both for the sake of the processor that all peers share. */
+const changedLimits: Partial<HostLimits> = { connectionsMin: 4, pingEveryMs: 120_000 }
 const hour = 3_600_000
 
 export interface LivePeerInit {
@@ -35,7 +38,7 @@ export class LivePeer {
   onHeard: (message: Uint8Array) => void = () => {}
   /** Whether others acknowledged this peer's record. */
   recordIsOut = false
-  readonly #limits = limitsFor('public')
+  readonly #limits = limitsFor('public', changedLimits)
   #host: Host | undefined
   #peer: Peer | undefined
 
@@ -54,10 +57,6 @@ export class LivePeer {
   get host(): Host {
     if (this.#host === undefined) throw new Error('the peer has no host yet')
     return this.#host
-  }
-
-  get connectionsMin(): number {
-    return this.#limits.connectionsMin
   }
 
   get offer(): OfferOptions | null {
@@ -81,7 +80,10 @@ export class LivePeer {
       writeBufferBytesMax: streamWriteBufferBytesMax,
     }) as TransportFactory
     return async (options, environment) => {
-      const host = await createHost({ ...options, dht: { bucketPeersMax, table } }, { ...environment, transport })
+      const host = await createHost(
+        { ...options, limits: changedLimits, dht: { bucketPeersMax, table } },
+        { ...environment, transport },
+      )
       this.#host = host
       return { ...host, gossip: this.#listening(host.gossip), bulletin: this.#noting(host.bulletin) }
     }

@@ -35,10 +35,11 @@ export interface LiveOptions {
 /** Class of the bids, as in src/node.ts. */
 const bidClass = 'compute'
 const port = 4117
-/** Peers that one has met before, and begins by dialling some of. */
-const metMax = 12
-/** Peers that boot at the same time: enough to fill the round trips that each waits for. */
-const bootingMax = 32
+/** Peers that each dials; as many dial it. */
+const neighbours = 5
+/** Peers that start, and that dial, at the same time: enough to fill the waits for the disk, and for round trips. */
+const bootingMax = 8
+const diallingMax = 24
 /** How long one peer may take to be connected. */
 const connectedWithinMs = 15_000
 const pollMs = 25
@@ -105,16 +106,11 @@ export class LiveWorld {
     const known = identities.map(({ peer }, index) => ({ peer, address: addressOf(index) }))
     const entries = await bookEntries(known, ['/meshsub/1.2.0', `/pleach/${this.network}/kad/1`])
     const executor = sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
-    let next = 0
-    const bootSome = async (): Promise<void> => {
-      while (next < identities.length) {
-        await this.#bootOne(next, identities[next++]!, entries, contacts, executor)
-        progress(this.peers.length)
-      }
-    }
-    // The first has nobody to dial; the others dial who is there already.
-    await this.#bootOne(next, identities[next++]!, entries, contacts, executor)
-    await Promise.all(Array.from({ length: bootingMax }, bootSome))
+    await inTurn(identities.keys(), bootingMax, async (index) => {
+      await this.#bootOne(index, identities[index]!, entries, contacts, executor)
+      progress(this.peers.length)
+    })
+    await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
   }
 
   async #bootOne(
@@ -126,8 +122,6 @@ export class LiveWorld {
   ): Promise<void> {
     const memory = memoryKeyValue()
     for (const [name, entry] of entries) if (name !== identity.peer) entry.heardOf(memory)
-    const met = this.#someMet(index, [...entries.keys()])
-    for (const name of met) entries.get(name)!.met(memory)
     const live = new LivePeer({ index, ip: ipOf(index), lends: index % this.#options.lendsOneIn === 0, identity })
     const peer = await createPeer(
       {
@@ -149,15 +143,16 @@ export class LiveWorld {
     )
     live.runs(peer)
     this.peers.push(live)
-    const wanted = Math.min(live.connectionsMin, met.size)
-    await until(() => live.host.connections().length >= wanted, connectedWithinMs)
   }
 
-  /** Of those before it, which run already or will in a moment. */
-  #someMet(index: number, names: readonly PeerName[]): Set<PeerName> {
-    const met = new Set<PeerName>()
-    while (met.size < Math.min(metMax, index)) met.add(names[this.#random.between(0, index - 1)]!)
-    return met
+  /** As a host does on its own account, and paced by the host; but when all are there, and not those that came first. */
+  async #dialSome(peer: LivePeer): Promise<void> {
+    const chosen = new Set<number>([peer.index])
+    while (chosen.size <= Math.min(neighbours, this.peers.length - 1))
+      chosen.add(this.#random.between(0, this.peers.length - 1))
+    using deadline = realClock.deadline(connectedWithinMs)
+    const dials = [...chosen].filter((index) => index !== peer.index)
+    await Promise.all(dials.map(async (index) => peer.host.dial(addressOf(index), deadline.signal)))
   }
 
   readonly #log: Log = (level, message, facts) => {
@@ -179,6 +174,14 @@ function addressOf(index: number): string {
 function sharedExecutor(executor: Executor): Executor {
   let probe: Promise<ExecutorProbe> | undefined
   return { ...executor, probe: async () => (probe ??= executor.probe()) }
+}
+
+/** Does `work` for all items, so many at a time. They share the iterator: each takes what is next. */
+async function inTurn<Item>(items: Iterator<Item>, atOnce: number, work: (item: Item) => Promise<void>): Promise<void> {
+  const some = async (): Promise<void> => {
+    for (let next; (next = items.next()).done !== true;) await work(next.value)
+  }
+  await Promise.all(Array.from({ length: atOnce }, some))
 }
 
 async function until(holds: () => boolean, withinMs: number): Promise<boolean> {
