@@ -10,23 +10,15 @@ import type { PeerName } from '../../protocols/wire/index.ts'
 import { KeyValueDatastore, memoryKeyValue, type KeyValue } from '../../src/host/datastore.ts'
 import { silentLogger } from '../../src/host/silent-logger.ts'
 
-/** A peer in an address book, as bytes. */
-export interface BookEntry {
-  /** Of a peer that was only heard of: where it is. */
-  heardOf(memory: KeyValue): void
-  /** Of a peer that was met: what it speaks, too. A host dials such on its own account. */
-  met(memory: KeyValue): void
-}
+/** Writes a peer that was heard of, and where it is, into the memory of a host. */
+export type BookEntry = (memory: KeyValue) => void
 
 export interface Known {
   readonly peer: PeerName
   readonly address: string
 }
 
-export async function bookEntries(
-  peers: readonly Known[],
-  protocols: readonly string[],
-): Promise<ReadonlyMap<PeerName, BookEntry>> {
+export async function bookEntries(peers: readonly Known[]): Promise<ReadonlyMap<PeerName, BookEntry>> {
   let put: [key: string, value: Uint8Array] | undefined
   const store = memoryKeyValue()
   const recorder: KeyValue = {
@@ -43,14 +35,11 @@ export async function bookEntries(
   })
   const entries = new Map<PeerName, BookEntry>()
   for (const { peer, address } of peers) {
-    const id = peerIdFromString(peer)
-    const written = async (data: Parameters<typeof peerStore.merge>[1]): Promise<(memory: KeyValue) => void> => {
-      await peerStore.merge(id, data)
-      const [key, value] = put!
-      return (memory) => memory.put(key, value)
-    }
-    const heardOf = await written({ addresses: [{ multiaddr: multiaddr(address), isCertified: true }] })
-    entries.set(peer, { heardOf, met: await written({ protocols: [...protocols] }) })
+    await peerStore.merge(peerIdFromString(peer), {
+      addresses: [{ multiaddr: multiaddr(address), isCertified: true }],
+    })
+    const [key, value] = put!
+    entries.set(peer, (memory) => memory.put(key, value))
   }
   return entries
 }

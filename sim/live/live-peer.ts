@@ -17,9 +17,9 @@ import { liveTransport, type LiveNet } from './transport.ts'
  * Peers of a bucket, and so also those that store a record. Each costs whoever publishes a connection, and that is what a
  * host costs most; kad-dht's 20 are for networks in which most of them are gone by the time one asks.
  */
-const bucketPeersMax = 8
-/** Fewer connections and rarer pings than production's, both for the sake of the processor that all peers share. */
-const changedLimits: Partial<HostLimits> = { connectionsMin: 4, pingEveryMs: 120_000 }
+const bucketPeersMax = 6
+/** Fewer connections, rarer looks for more, and rarer pings than production's: all peers share a processor. */
+const changedLimits: Partial<HostLimits> = { connectionsMin: 4, lookEveryMs: 15_000, pingEveryMs: 120_000 }
 const hour = 3_600_000
 
 export interface LivePeerInit {

@@ -5,7 +5,7 @@
  * The boot is a fast one: every peer begins with what a restart would have left it, an address book and a routing table, in
  * the place of finding both by asking. From there it is production's: peers are dialled, identified, and meshes form.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -21,6 +21,7 @@ import { bookEntries, type BookEntry } from './address-book.ts'
 import type { LinkQuality } from './link.ts'
 import { LivePeer } from './live-peer.ts'
 import { LiveNetwork } from './network.ts'
+import { SignatureMemo } from './signature-memo.ts'
 import type { LiveNet } from './transport.ts'
 import { TimerWheel } from './wheel.ts'
 
@@ -39,10 +40,14 @@ const port = 4117
 const neighbours = 5
 /** Peers that start, and that dial, at the same time: enough to fill the waits for the disk, and for round trips. */
 const bootingMax = 8
-const diallingMax = 24
+const diallingMax = 48
 /** How long one peer may take to be connected. */
 const connectedWithinMs = 15_000
 const pollMs = 25
+/** Linux's file system in memory. */
+const memoryFolder = '/dev/shm'
+/** What the folder of one peer comes to: its ledger, mostly, and what is under way to it. */
+const folderBytes = 2 * 1024 * 1024
 
 export class LiveWorld {
   readonly network: string
@@ -54,6 +59,8 @@ export class LiveWorld {
   readonly #options: LiveOptions
   readonly #folder: string
   readonly #random: SeededRandom
+  readonly #memo = new SignatureMemo()
+  #uninstall = (): void => {}
 
   private constructor(options: LiveOptions, folder: string) {
     this.#options = options
@@ -66,7 +73,7 @@ export class LiveWorld {
 
   /** Resolves once every peer runs and has connections; `waitForMesh` is the next thing to do. */
   static async boot(options: LiveOptions, progress: (booted: number) => void): Promise<LiveWorld> {
-    const folder = await mkdtemp(join(tmpdir(), 'pleach-live-'))
+    const folder = await mkdtemp(join(await parentFolder(options.peers), 'pleach-live-'))
     const world = new LiveWorld(options, folder)
     try {
       await world.#boot(progress)
@@ -79,6 +86,11 @@ export class LiveWorld {
 
   get lenders(): LivePeer[] {
     return this.peers.filter(({ lends }) => lends)
+  }
+
+  /** Signatures that were checked, and checks that were spared. */
+  get checks(): SignatureMemo['counts'] {
+    return this.#memo.counts
   }
 
   get meshDegreeMin(): number {
@@ -97,14 +109,18 @@ export class LiveWorld {
 
   async stop(): Promise<void> {
     await Promise.all(this.peers.map(async (peer) => peer.stop()))
+    this.#uninstall()
     await rm(this.#folder, { recursive: true, force: true })
   }
 
   async #boot(progress: (booted: number) => void): Promise<void> {
-    const identities = Array.from({ length: this.#options.peers }, () => identityFromSeed(this.#random.bytes(32)))
+    const identities = Array.from({ length: this.#options.peers }, () =>
+      this.#memo.identity(identityFromSeed(this.#random.bytes(32))),
+    )
+    this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
     const contacts = identities.map(({ peer }) => contactOf(peer))
     const known = identities.map(({ peer }, index) => ({ peer, address: addressOf(index) }))
-    const entries = await bookEntries(known, ['/meshsub/1.2.0', `/pleach/${this.network}/kad/1`])
+    const entries = await bookEntries(known)
     const executor = sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
     await inTurn(identities.keys(), bootingMax, async (index) => {
       await this.#bootOne(index, identities[index]!, entries, contacts, executor)
@@ -121,7 +137,6 @@ export class LiveWorld {
     executor: Executor,
   ): Promise<void> {
     const memory = memoryKeyValue()
-    for (const [name, entry] of entries) if (name !== identity.peer) entry.heardOf(memory)
     const live = new LivePeer({ index, ip: ipOf(index), lends: index % this.#options.lendsOneIn === 0, identity })
     const peer = await createPeer(
       {
@@ -142,6 +157,8 @@ export class LiveWorld {
       },
     )
     live.runs(peer)
+    // Not before it starts: libp2p and the host read the whole book then, to no use for a host that is told whom to dial.
+    for (const [name, entry] of entries) if (name !== identity.peer) entry(memory)
     this.peers.push(live)
   }
 
@@ -159,6 +176,15 @@ export class LiveWorld {
     const error = facts?.['error']
     if (level === 'error') this.errors.push(error instanceof Error ? `${message}: ${error.message}` : message)
   }
+}
+
+/**
+ * Where the ledgers of all peers are: in memory where there is room for them. They wait for the disk at every statement, and
+ * hundreds that wait for one disk would be a measurement of that disk.
+ */
+async function parentFolder(peers: number): Promise<string> {
+  const { bavail, bsize } = await statfs(memoryFolder).catch(() => ({ bavail: 0, bsize: 0 }))
+  return bavail * bsize > peers * folderBytes ? memoryFolder : tmpdir()
 }
 
 /** Public addresses, so that peers treat each other as they would on the Internet. Nothing leaves this process. */

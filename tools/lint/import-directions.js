@@ -74,7 +74,7 @@ export const packages = [
       'datastore-core',
       'interface-datastore',
     ],
-    // The live simulator brings a transport of its own, and the address books that hosts begin with.
+    // The live simulator brings a transport, the address books that hosts begin with, and a memory of signatures.
     only: [
       'src/host/',
       'test/host/',
@@ -83,6 +83,7 @@ export const packages = [
       'sim/live/connection.ts',
       'sim/live/stream.ts',
       'sim/live/address-book.ts',
+      'sim/live/signature-memo.ts',
       'test/live-transport/',
     ],
   },
