@@ -17,11 +17,11 @@ import { detectMachine, type Machine } from './discovery/detect.ts'
 import { Directory } from './discovery/directory.ts'
 import { Publisher, type Facts } from './discovery/publisher.ts'
 import { realFiles, type Clock, type Log, type Random } from './environment.ts'
-import type { Executor, ExecutorProbe } from './execution/executor.ts'
+import type { ExecutorProbe } from './execution/executor.ts'
 import { unpackTar } from './execution/tar-read.ts'
 import { packFolder } from './execution/tar-write.ts'
 import { createWasiExecutor } from './execution/wasi-executor.ts'
-import { createCourier, createHost, openIdentity, petnameOf, type KeyValue, type OpenedIdentity } from './host/index.ts'
+import { createCourier, createHost, openIdentity, petnameOf } from './host/index.ts'
 import { Jobs } from './ledger/jobs.ts'
 import { KeyValueFile } from './ledger/key-value.ts'
 import { MachineStates } from './ledger/machine-states.ts'
@@ -48,6 +48,7 @@ import { OwnObjects } from './node/objects.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
 import { createKeeperFinder, keepersMax } from './node/keepers.ts'
+import type { PeerPorts } from './node/ports.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
 import { standingOf } from './reputation/standing.ts'
 import { ShardFiles } from './storage/shard-files.ts'
@@ -79,18 +80,6 @@ export interface Peer {
   ready(signal: AbortSignal): Promise<ReadyFacts>
   /** Takes the record back, ends work in good order and closes everything, within ten seconds. Never rejects. */
   stop(): Promise<void>
-}
-
-/** What a simulator puts in the place of a part that is slow or outside of it. In production all are left out. */
-export interface PeerPorts {
-  /** Who the peer is, in the place of the key file. */
-  readonly identity?: OpenedIdentity
-  /** What the host remembers, in the place of a file. */
-  readonly memory?: KeyValue
-  /** The host, of other parts: another transport, other limits, … */
-  readonly createHost?: typeof createHost
-  /** What runs programs: one for all peers of a process, since its probe runs one. */
-  readonly executor?: Executor
 }
 
 /** Class of jobs of WASI programs: names the topic of their bids. */
