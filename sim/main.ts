@@ -2,6 +2,7 @@
  * `npm run -s sim -- …`: the simulator from the command line.
  *
  *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--workers N] [--json] [--stop] [--no-shrink] [--signatures model|real] [--out DIR]
+ *   live    [--scenario boot] [--peers N] [--seed S] [--json]
  *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
  *   exhaust [--scenario X] [--from S] [--seeds N] [--pairs N] [--triples N] [--json]
  *   mutants [--only NAME] [--seeds N] [--json]
@@ -22,6 +23,7 @@
 import { parseArgs } from 'node:util'
 
 import { exhaust } from './commands/exhaust.ts'
+import { live, livePeersDefault, livePeersMax, livePeersMin, liveScenarios } from './commands/live.ts'
 import { model } from './commands/model.ts'
 import { mutants } from './commands/mutants.ts'
 import { replay, replayStorage } from './commands/replay.ts'
@@ -37,7 +39,7 @@ const livesExhausted = 8
 class UsageError extends Error {}
 
 const usage =
-  'usage: sim model|replay|exhaust|mutants|compare|report|list|show   (npm run -s sim -- model --seeds 1000)'
+  'usage: sim model|live|replay|exhaust|mutants|compare|report|list|show   (npm run -s sim -- model --seeds 1000)'
 const compareUsage =
   "usage: sim compare A B [--fail-if 'job_success<0.95'] [--json]   (A and B are folders that --out made)"
 const reportUsage = 'usage: sim report DIR   (a folder that --out made)'
@@ -107,6 +109,15 @@ async function main(args: string[]): Promise<number> {
       if (folder === undefined || others.length > 0) throw new UsageError(reportUsage)
       const { report } = await import('./commands/compare.ts')
       return report(folder)
+    }
+    case 'live': {
+      const { scenario: name = liveScenarios[0] } = values
+      if (!liveScenarios.some((known) => known === name))
+        throw new UsageError(`${name} is no scenario of live peers; there are ${liveScenarios.join(', ')}`)
+      const peers = whole(values.peers ?? String(livePeersDefault), 'peers')
+      if (peers < livePeersMin || peers > livePeersMax)
+        throw new UsageError(`--peers of live is ${livePeersMin} to ${livePeersMax}, not ${peers}`)
+      return live({ scenario: name, peers, seed: whole(values.seed, 'seed'), json })
     }
     case 'replay': {
       const seed = whole(values.seed, 'seed')

@@ -48,6 +48,7 @@ import { OwnObjects } from './node/objects.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
 import { createKeeperFinder, keepersMax } from './node/keepers.ts'
+import type { PeerPorts } from './node/ports.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
 import { standingOf } from './reputation/standing.ts'
 import { ShardFiles } from './storage/shard-files.ts'
@@ -95,11 +96,12 @@ const runningMsMax = 3_000
 export async function createPeer(
   options: PeerOptions,
   environment: { readonly clock: Clock; readonly random: Random; readonly log: Log },
+  ports: PeerPorts = {},
 ): Promise<Peer> {
   const { clock, random, log } = environment
   const { dataDir, network, offer } = options
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const identity = await openIdentity(join(dataDir, 'key'), random)
+  const identity = ports.identity ?? (await openIdentity(join(dataDir, 'key'), random))
   const { signer } = identity
   const self = signer.peer
   const notary: Notary = { signer, network }
@@ -109,8 +111,7 @@ export async function createPeer(
   // What is remembered.
   const ledger = Store.open(join(dataDir, 'ledger.db'), clock, log)
   starting.defer(() => ledger.close())
-  const memory = new KeyValueFile(join(dataDir, 'host.db'))
-  starting.defer(() => memory.close())
+  const memory = ports.memory ?? starting.adopt(new KeyValueFile(join(dataDir, 'host.db')), (file) => file.close())
   const machines = new MachineStates(ledger, notary)
   const floors = new SequenceFloors(ledger)
   const seen = new PeersSeen(ledger)
@@ -131,7 +132,7 @@ export async function createPeer(
   }
 
   // The network.
-  const host = await createHost(
+  const host = await (ports.createHost ?? createHost)(
     {
       network,
       reach: options.reach,
@@ -175,7 +176,7 @@ export async function createPeer(
   const objects = new OwnObjects({ ...data, objects: new Objects(ledger) })
 
   // Work and its book-keeping.
-  const executor = createWasiExecutor({ clock, log })
+  const executor = ports.executor ?? createWasiExecutor({ clock, log })
   const book = new JobBook(
     {
       put: (view) => later(jobs.put(view.id, view.createdMs, JSON.stringify(view))),

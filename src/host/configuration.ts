@@ -22,7 +22,19 @@ import type { HostLimits, Reach } from './limits.ts'
 import { announceOwnAddresses } from './own-addresses.ts'
 import type { QuotaDatastore } from './quota-datastore.ts'
 import type { RecordJudge } from './record-judge.ts'
+import type { Contact } from './routing-table.ts'
 import { silentLogger } from './silent-logger.ts'
+
+/** What libp2p takes in its list of transports. */
+export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
+
+/** How the DHT works. What is left out is as kad-dht has it. */
+export interface DhtOptions {
+  /** Peers in a bucket of the routing table, and so also those that store a record. kad-dht has 20. */
+  readonly bucketPeersMax?: number
+  /** The routing table, given instead of found: see routing-table.ts. */
+  readonly table?: readonly Contact[]
+}
 
 /** A type and not an interface: libp2p wants an index signature, which only types have. */
 export type Services = {
@@ -44,10 +56,17 @@ export interface NodeSettings {
   readonly judge: RecordJudge
   readonly gater: Gater
   readonly limits: HostLimits
+  readonly dht: DhtOptions
+  /** TCP when left out. */
+  readonly transport: TransportFactory | undefined
 }
 
+/** Longer than any run, and what a timer takes at most. */
+const neverMs = 2 ** 31 - 1
+
 export function configurationOf(settings: NodeSettings): Libp2pOptions<Services> {
-  const { network, reach, listen, announce, identity, datastore, judge, gater, limits } = settings
+  const { network, reach, listen, announce, identity, datastore, judge, gater, limits, transport } = settings
+  const { bucketPeersMax, table } = settings.dht
   const announced = new Set(announce.map(withoutPeer))
   return {
     start: false,
@@ -62,7 +81,7 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
       announceFilter: (addresses) =>
         addresses.filter((address) => announced.has(withoutPeer(address)) || isWithin(reach, address)),
     },
-    transports: [tcp({ maxConnections: limits.connectionsMax + limits.inboundPendingMax })],
+    transports: [transport ?? tcp({ maxConnections: limits.connectionsMax + limits.inboundPendingMax })],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -104,6 +123,9 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
         clientMode: false,
         // Otherwise look-ups hang until a first peer is in the table.
         allowQueryWithZeroPeers: true,
+        ...(bucketPeersMax === undefined ? {} : { kBucketSize: bucketPeersMax }),
+        // Looks for our own neighbourhood, to fill the table.
+        ...(table === undefined ? {} : { initialQuerySelfInterval: neverMs }),
         peerInfoMapper: reach === 'public' ? removePrivateAddressesMapper : passthroughMapper,
         validators: judge.validators,
         selectors: judge.selectors,

@@ -14,7 +14,7 @@ import type { PeerName } from '../../protocols/wire/peer.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import { parseAddress } from './address.ts'
 import { createBulletin } from './bulletin.ts'
-import { configurationOf } from './configuration.ts'
+import { configurationOf, type DhtOptions, type TransportFactory } from './configuration.ts'
 import { memoryKeyValue, type KeyValue } from './datastore.ts'
 import { createDialler } from './dialler.ts'
 import { HostError, asError } from './errors.ts'
@@ -26,6 +26,7 @@ import { listenError } from './listen-error.ts'
 import { QuotaDatastore } from './quota-datastore.ts'
 import { createRecordJudge } from './record-judge.ts'
 import { createRedial } from './redial.ts'
+import { layRoutingTable } from './routing-table.ts'
 import { memorySequenceFloors, type SequenceFloors } from './sequence-floors.ts'
 import { stopWithin } from './stop-within.ts'
 import { createStreams, type OnFault } from './streams.ts'
@@ -44,6 +45,7 @@ export interface HostOptions {
   /** The namespaces of the bulletin. Records of any other are refused. */
   readonly records?: readonly RecordRules[]
   readonly limits?: Partial<HostLimits>
+  readonly dht?: DhtOptions
 }
 
 export interface HostEnvironment {
@@ -57,6 +59,8 @@ export interface HostEnvironment {
   readonly floors?: SequenceFloors
   /** Called when a peer breaks a protocol on a stream that we answer. */
   readonly onFault?: OnFault
+  /** What carries connections. TCP when left out. */
+  readonly transport?: TransportFactory
 }
 
 export interface ConnectionView {
@@ -124,8 +128,11 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const floors = environment.floors ?? memorySequenceFloors()
   const store = environment.store ?? memoryKeyValue()
   const datastore = new QuotaDatastore({ store, self: identity.peer, judge, floors, limits, clock })
-  const settings = { network, reach, listen, announce, identity, datastore, judge, gater, limits }
+  const { dht = {} } = options
+  const { transport } = environment
+  const settings = { network, reach, listen, announce, identity, datastore, judge, gater, limits, dht, transport }
   const node = await createLibp2p(configurationOf(settings))
+  if (dht.table !== undefined) layRoutingTable(node.services.dht, identity.peer, dht.table, clock.nowMs())
 
   const dialler = createDialler(node, limits, clock)
   const redial = createRedial({ node, bootstrap, dialler, limits, clock, random, log })

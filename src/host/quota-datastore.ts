@@ -180,7 +180,7 @@ export function floorKey(path: Uint8Array): string {
 }
 
 /** kad-dht hashes the multihash of a peer id: 0x00, the length, and the encoded key. */
-function placeOfPeer(peer: PeerName): Uint8Array {
+export function placeOfPeer(peer: PeerName): Uint8Array {
   return sha256(Uint8Array.from([0x00, 0x24, 0x08, 0x01, 0x12, 0x20, ...publicKeyOf(peer)]))
 }
 

@@ -82,7 +82,9 @@ export function createRedial({ node, bootstrap, dialler, limits, clock, random, 
 
   /** One look: dials what is due. Resolves with how long the next may wait. */
   const look = async (): Promise<number> => {
-    const missing = limits.connectionsMin - node.getConnections().length
+    // Dials under way count: the end of each makes us look again, and every look reads all peers that were ever met.
+    const underWay = attempts.values().reduce((count, { running }) => count + Number(running), 0)
+    const missing = limits.connectionsMin - node.getConnections().length - underWay
     if (missing <= 0) return limits.lookEveryMs
     const typed = unconnectedBootstrap(node, bootstrap)
     const named = new Set(typed.map(({ peer }) => peer))

@@ -74,7 +74,18 @@ export const packages = [
       'datastore-core',
       'interface-datastore',
     ],
-    only: ['src/host/', 'test/host/', 'test/src/host/'],
+    // The live simulator brings a transport, the address books that hosts begin with, and a memory of signatures.
+    only: [
+      'src/host/',
+      'test/host/',
+      'test/src/host/',
+      'sim/live/transport.ts',
+      'sim/live/connection.ts',
+      'sim/live/stream.ts',
+      'sim/live/address-book.ts',
+      'sim/live/signature-memo.ts',
+      'test/live-transport/',
+    ],
   },
 ]
 

@@ -1,0 +1,220 @@
+/**
+ * Hundreds of real peers in this process: each is put together by the composition root of production, of production's parts.
+ * What is other: the network is our own, memories are in memory, and one executor serves all.
+ *
+ * The boot is a fast one: every peer begins with what a restart would have left it, an address book and a routing table, in
+ * the place of finding both by asking. From there it is production's: peers are dialled, identified, and meshes form.
+ */
+import { mkdtemp, rm, statfs } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { bidTopic } from '../../protocols/bid/index.ts'
+import type { PeerName } from '../../protocols/wire/index.ts'
+import { realClock, type Log } from '../../src/environment.ts'
+import type { Executor, ExecutorProbe } from '../../src/execution/executor.ts'
+import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
+import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identity } from '../../src/host/index.ts'
+import { createPeer } from '../../src/node.ts'
+import { SeededRandom } from '../random.ts'
+import { bookEntries, type BookEntry } from './address-book.ts'
+import type { LinkQuality } from './link.ts'
+import { LivePeer } from './live-peer.ts'
+import { LiveNetwork } from './network.ts'
+import { SignatureMemo } from './signature-memo.ts'
+import type { LiveNet } from './transport.ts'
+import { TimerWheel } from './wheel.ts'
+
+export interface LiveOptions {
+  readonly peers: number
+  readonly seed: number
+  readonly link: LinkQuality
+  /** One peer in so many lends, and has a record in the DHT. */
+  readonly lendsOneIn: number
+}
+
+/** Class of the bids, as in src/node.ts. */
+const bidClass = 'compute'
+const port = 4117
+/** Peers that each dials; as many dial it. */
+const neighbours = 5
+/** Peers that start, and that dial, at the same time: enough to fill the waits for the disk, and for round trips. */
+const bootingMax = 8
+const diallingMax = 48
+/** How long one peer may take to be connected. */
+const connectedWithinMs = 15_000
+const pollMs = 25
+/** Linux's file system in memory. */
+const memoryFolder = '/dev/shm'
+/** What the folder of one peer comes to: its ledger, mostly, and what is under way to it. */
+const folderBytes = 2 * 1024 * 1024
+
+export class LiveWorld {
+  readonly network: string
+  readonly net: LiveNet
+  readonly peers: LivePeer[] = []
+  readonly topic: string
+  /** What peers logged as errors: none is expected. */
+  readonly errors: string[] = []
+  readonly #options: LiveOptions
+  readonly #folder: string
+  readonly #random: SeededRandom
+  readonly #memo = new SignatureMemo()
+  #uninstall = (): void => {}
+
+  private constructor(options: LiveOptions, folder: string) {
+    this.#options = options
+    this.#folder = folder
+    this.#random = SeededRandom.of(options.seed, 'live')
+    this.network = `live-${options.seed}`
+    this.topic = bidTopic(this.network, bidClass)
+    this.net = new LiveNetwork(new TimerWheel(), SeededRandom.of(options.seed, 'live', 'net'), options.link)
+  }
+
+  /** Resolves once every peer runs and has connections; `waitForMesh` is the next thing to do. */
+  static async boot(options: LiveOptions, progress: (booted: number) => void): Promise<LiveWorld> {
+    const folder = await mkdtemp(join(await parentFolder(options.peers), 'pleach-live-'))
+    const world = new LiveWorld(options, folder)
+    try {
+      await world.#boot(progress)
+      return world
+    } catch (error) {
+      await world.stop()
+      throw error
+    }
+  }
+
+  get lenders(): LivePeer[] {
+    return this.peers.filter(({ lends }) => lends)
+  }
+
+  /** Signatures that were checked, and checks that were spared. */
+  get checks(): SignatureMemo['counts'] {
+    return this.#memo.counts
+  }
+
+  get meshDegreeMin(): number {
+    return Math.min(...this.peers.map((peer) => peer.host.gossip.meshDegree(this.topic)))
+  }
+
+  /** Whether every peer came to have so many mesh neighbours on the topic of bids in time. */
+  async waitForMesh(degree: number, withinMs: number): Promise<boolean> {
+    return until(() => this.meshDegreeMin >= degree, withinMs)
+  }
+
+  /** Whether the record of everybody who lends came to be stored by others in time. */
+  async waitForRecords(withinMs: number): Promise<boolean> {
+    return until(() => this.lenders.every(({ recordIsOut }) => recordIsOut), withinMs)
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.peers.map(async (peer) => peer.stop()))
+    this.#uninstall()
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  async #boot(progress: (booted: number) => void): Promise<void> {
+    const identities = Array.from({ length: this.#options.peers }, () =>
+      this.#memo.identity(identityFromSeed(this.#random.bytes(32))),
+    )
+    this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
+    const contacts = identities.map(({ peer }) => contactOf(peer))
+    const known = identities.map(({ peer }, index) => ({ peer, address: addressOf(index) }))
+    const entries = await bookEntries(known)
+    const executor = sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
+    await inTurn(identities.keys(), bootingMax, async (index) => {
+      await this.#bootOne(index, identities[index]!, entries, contacts, executor)
+      progress(this.peers.length)
+    })
+    await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
+  }
+
+  async #bootOne(
+    index: number,
+    identity: Identity,
+    entries: ReadonlyMap<PeerName, BookEntry>,
+    contacts: readonly Contact[],
+    executor: Executor,
+  ): Promise<void> {
+    const memory = memoryKeyValue()
+    const live = new LivePeer({ index, ip: ipOf(index), lends: index % this.#options.lendsOneIn === 0, identity })
+    const peer = await createPeer(
+      {
+        network: this.network,
+        reach: 'public',
+        dataDir: join(this.#folder, String(index)),
+        listen: [addressOf(index)],
+        bootstrap: [],
+        offer: live.offer,
+        profile: 'live',
+      },
+      { clock: realClock, random: SeededRandom.of(this.#options.seed, 'live', index), log: this.#log },
+      {
+        identity: { ...identity, fresh: false },
+        memory,
+        executor,
+        createHost: live.hostOn(this.net, contacts),
+      },
+    )
+    live.runs(peer)
+    // Not before it starts: libp2p and the host read the whole book then, to no use for a host that is told whom to dial.
+    for (const [name, entry] of entries) if (name !== identity.peer) entry(memory)
+    this.peers.push(live)
+  }
+
+  /** As a host does on its own account, and paced by the host; but when all are there, and not those that came first. */
+  async #dialSome(peer: LivePeer): Promise<void> {
+    const chosen = new Set<number>([peer.index])
+    while (chosen.size <= Math.min(neighbours, this.peers.length - 1))
+      chosen.add(this.#random.between(0, this.peers.length - 1))
+    using deadline = realClock.deadline(connectedWithinMs)
+    const dials = [...chosen].filter((index) => index !== peer.index)
+    await Promise.all(dials.map(async (index) => peer.host.dial(addressOf(index), deadline.signal)))
+  }
+
+  readonly #log: Log = (level, message, facts) => {
+    const error = facts?.['error']
+    if (level === 'error') this.errors.push(error instanceof Error ? `${message}: ${error.message}` : message)
+  }
+}
+
+/**
+ * Where the ledgers of all peers are: in memory where there is room for them. They wait for the disk at every statement, and
+ * hundreds that wait for one disk would be a measurement of that disk.
+ */
+async function parentFolder(peers: number): Promise<string> {
+  const { bavail, bsize } = await statfs(memoryFolder).catch(() => ({ bavail: 0, bsize: 0 }))
+  return bavail * bsize > peers * folderBytes ? memoryFolder : tmpdir()
+}
+
+/** Public addresses, so that peers treat each other as they would on the Internet. Nothing leaves this process. */
+function ipOf(index: number): string {
+  return `20.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`
+}
+
+function addressOf(index: number): string {
+  return `/ip4/${ipOf(index)}/tcp/${port}`
+}
+
+/** The machine is the same for all, so it is tried once. */
+function sharedExecutor(executor: Executor): Executor {
+  let probe: Promise<ExecutorProbe> | undefined
+  return { ...executor, probe: async () => (probe ??= executor.probe()) }
+}
+
+/** Does `work` for all items, so many at a time. They share the iterator: each takes what is next. */
+async function inTurn<Item>(items: Iterator<Item>, atOnce: number, work: (item: Item) => Promise<void>): Promise<void> {
+  const some = async (): Promise<void> => {
+    for (let next; (next = items.next()).done !== true;) await work(next.value)
+  }
+  await Promise.all(Array.from({ length: atOnce }, some))
+}
+
+async function until(holds: () => boolean, withinMs: number): Promise<boolean> {
+  using deadline = realClock.deadline(withinMs)
+  while (!holds()) {
+    if (deadline.signal.aborted) return false
+    await realClock.sleep(pollMs, new AbortController().signal)
+  }
+  return true
+}

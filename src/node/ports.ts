@@ -1,0 +1,14 @@
+/** What a simulator puts in the place of a part of a peer that is slow, or outside of the process. In production all are left out. */
+import type { Executor } from '../execution/executor.ts'
+import type { createHost, KeyValue, OpenedIdentity } from '../host/index.ts'
+
+export interface PeerPorts {
+  /** Who the peer is, in the place of the key file. */
+  readonly identity?: OpenedIdentity
+  /** What the host remembers, in the place of a file. */
+  readonly memory?: KeyValue
+  /** The host, of other parts: another transport, other limits. */
+  readonly createHost?: typeof createHost
+  /** What runs programs: one for all peers of a process, since its probe runs one. */
+  readonly executor?: Executor
+}
