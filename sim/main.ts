@@ -117,7 +117,7 @@ async function main(args: string[]): Promise<number> {
       const peers = whole(values.peers ?? String(livePeersDefault), 'peers')
       if (peers < livePeersMin || peers > livePeersMax)
         throw new UsageError(`--peers of live is ${livePeersMin} to ${livePeersMax}, not ${peers}`)
-      return live({ scenario: name, peers, seed: whole(values.seed, 'seed'), json })
+      return live({ scenario: name, peers, seed: whole(values.seed, 'seed'), json }, args)
     }
     case 'replay': {
       const seed = whole(values.seed, 'seed')

@@ -5,6 +5,7 @@
  * The boot is a fast one: every peer begins with what a restart would have left it, an address book and a routing table, in
  * the place of finding both by asking. From there it is production's: peers are dialled, identified, and meshes form.
  */
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -65,6 +66,7 @@ export class LiveWorld {
   private constructor(options: LiveOptions, folder: string) {
     this.#options = options
     this.#folder = folder
+    process.once('exit', this.#onExit)
     this.#random = SeededRandom.of(options.seed, 'live')
     this.network = `live-${options.seed}`
     this.topic = bidTopic(this.network, bidClass)
@@ -110,6 +112,7 @@ export class LiveWorld {
   async stop(): Promise<void> {
     await Promise.all(this.peers.map(async (peer) => peer.stop()))
     this.#uninstall()
+    process.off('exit', this.#onExit)
     await rm(this.#folder, { recursive: true, force: true })
   }
 
@@ -171,6 +174,9 @@ export class LiveWorld {
     const dials = [...chosen].filter((index) => index !== peer.index)
     await Promise.all(dials.map(async (index) => peer.host.dial(addressOf(index), deadline.signal)))
   }
+
+  /** Whoever is interrupted has no time for a stop, but leaves nothing behind in the memory of the machine. */
+  readonly #onExit = (): void => rmSync(this.#folder, { recursive: true, force: true })
 
   readonly #log: Log = (level, message, facts) => {
     const error = facts?.['error']
