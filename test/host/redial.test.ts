@@ -46,7 +46,9 @@ const steppedClock = () => {
   return { clock, forward, timers }
 }
 
-const world = (changed: { known?: number[]; bootstrap?: string[]; connectionsMin?: number } = {}) => {
+const world = (
+  changed: { known?: number[]; silent?: number[]; bootstrap?: string[]; connectionsMin?: number } = {},
+) => {
   const { clock, forward, timers } = steppedClock()
   const dialled: { atMs: number; target: string }[] = []
   const connections: Connection[] = []
@@ -67,6 +69,8 @@ const world = (changed: { known?: number[]; bootstrap?: string[]; connectionsMin
   const dialler = {
     async dial(target: PeerId | Multiaddr): Promise<Connection> {
       dialled.push({ atMs: clock.monotonicMs(), target: target.toString() })
+      if (changed.silent?.some((number) => peerOf(number).toString() === target.toString()) === true)
+        return new Promise(() => {})
       if (!answers) throw new Error('nobody is there')
       const connection = Object.assign(new EventTarget(), {
         status: 'open',
@@ -118,6 +122,19 @@ describe('redialling', () => {
     await turns()
     assert.equal(dialled.length, 2)
     assert.ok(dialled.every(({ target }) => [2, 3, 4].map((number) => peerOf(number).toString()).includes(target)))
+    redial.stop()
+  })
+
+  test('does not dial more than are missing while dials are under way, though one has ended', async () => {
+    const known = [2, 3, 4, 5, 6, 7, 8]
+    const { redial, forward, dialled, connections, answer } = world({ known, silent: [2, 4], connectionsMin: 3 })
+    answer(true)
+    redial.start()
+    await turns()
+    await forward(60_000)
+    const silent = dialled.filter(({ target }) => [2, 4].some((number) => peerOf(number).toString() === target)).length
+    assert.equal(connections.length + silent, 3)
+    assert.equal(dialled.length, 3)
     redial.stop()
   })
 
