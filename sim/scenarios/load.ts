@@ -5,6 +5,7 @@ import { basename, join } from 'node:path'
 import { parse } from 'yaml'
 
 import { describeIssue } from '../../protocols/execute/index.ts'
+import { isGroup } from '../../src/config/yaml-file.ts'
 import { vices } from '../model/vices.ts'
 import { compose } from './scenario.ts'
 import { scenarioFileSchema, scenarioSchema, type Scenario, type ScenarioFile } from './schema.ts'
@@ -92,8 +93,4 @@ function merged(under: object, over: object): object {
     result[key] = isGroup(value) && isGroup(below) ? merged(below, value) : value
   }
   return result
-}
-
-function isGroup(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
