@@ -11,17 +11,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { bidTopic } from '../../protocols/bid/index.ts'
-import type { PeerName } from '../../protocols/wire/index.ts'
 import { realClock, type Log } from '../../src/environment.ts'
 import type { Executor, ExecutorProbe } from '../../src/execution/executor.ts'
 import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
-import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identity } from '../../src/host/index.ts'
-import { createPeer } from '../../src/node.ts'
+import { contactOf, identityFromSeed, type Contact } from '../../src/host/index.ts'
+import type { PeerPorts } from '../../src/node/ports.ts'
 import { SeededRandom } from '../random.ts'
-import { bookEntries, type BookEntry } from './address-book.ts'
+import { bookEntries } from './address-book.ts'
 import type { Carrier, CarrierName, PeerPlace } from './carrier.ts'
 import type { LinkQuality } from './link.ts'
-import { LivePeer } from './live-peer.ts'
+import { LivePeer, type Ground } from './live-peer.ts'
 import { LiveNetwork } from './network.ts'
 import { ownCarrier } from './own-carrier.ts'
 import { SignatureMemo } from './signature-memo.ts'
@@ -29,14 +28,28 @@ import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
 import { TimerWheel } from './wheel.ts'
 
+/** Who a peer is to be. */
+export interface LiveRole {
+  readonly lends: boolean
+  /** Null: honest. */
+  readonly vice: string | null
+  /** By how much its clock is ahead. */
+  readonly skewMs: number
+}
+
 export interface LiveOptions {
-  readonly peers: number
+  readonly peers: readonly LiveRole[]
   readonly seed: number
   /** What carries connections; over TCP nothing is made of `link`. */
   readonly carrier: CarrierName
   readonly link: LinkQuality
-  /** One peer in so many lends, and has a record in the DHT. */
-  readonly lendsOneIn: number
+  /** What runs programs; production's when left out. */
+  readonly executor?: Executor
+}
+
+/** So many honest peers, of which one in `lendsOneIn` lends. */
+export function plainRoles(peers: number, lendsOneIn: number): LiveRole[] {
+  return Array.from({ length: peers }, (_, index) => ({ lends: index % lendsOneIn === 0, vice: null, skewMs: 0 }))
 }
 
 /** Class of the bids, as in src/node.ts. */
@@ -81,7 +94,7 @@ export class LiveWorld {
 
   /** Resolves once every peer runs and has connections; `waitForMesh` is the next thing to do. */
   static async boot(options: LiveOptions, progress: (booted: number) => void): Promise<LiveWorld> {
-    const folder = await mkdtemp(join(await parentFolder(options.peers), 'pleach-live-'))
+    const folder = await mkdtemp(join(await parentFolder(options.peers.length), 'pleach-live-'))
     const world = new LiveWorld(options, folder)
     try {
       await world.#boot(progress)
@@ -98,7 +111,7 @@ export class LiveWorld {
   }
 
   get lenders(): LivePeer[] {
-    return this.peers.filter(({ lends }) => lends)
+    return this.peers.filter(({ lends, isUp }) => lends && isUp)
   }
 
   /** Signatures that were checked, and checks that were spared. */
@@ -107,7 +120,7 @@ export class LiveWorld {
   }
 
   get meshDegreeMin(): number {
-    return Math.min(...this.peers.map((peer) => peer.host.gossip.meshDegree(this.topic)))
+    return Math.min(...this.peers.filter(({ isUp }) => isUp).map(({ host }) => host.gossip.meshDegree(this.topic)))
   }
 
   /** Whether every peer came to have so many mesh neighbours on the topic of bids in time. */
@@ -128,54 +141,39 @@ export class LiveWorld {
   }
 
   async #boot(progress: (booted: number) => void): Promise<void> {
-    const identities = Array.from({ length: this.#options.peers }, () =>
-      this.#memo.identity(identityFromSeed(this.#random.bytes(32))),
-    )
+    const { peers: roles, seed } = this.#options
+    const identities = roles.map(() => this.#memo.identity(identityFromSeed(this.#random.bytes(32))))
     this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
-    const contacts = identities.map(({ peer }) => contactOf(peer))
     this.#places = await this.carrier.places(identities.length)
-    const known = identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address }))
-    const entries = await bookEntries(known)
-    const executor = sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
-    await inTurn(identities.keys(), bootingMax, async (index) => {
-      await this.#bootOne(index, identities[index]!, entries, contacts, executor)
+    const entries = await bookEntries(
+      identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address })),
+    )
+    const executor = this.#options.executor ?? sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
+    const ground: Ground = {
+      network: this.network,
+      seed,
+      carrier: this.carrier,
+      folder: this.#folder,
+      executor,
+      log: this.#log,
+      table: identities.map(({ peer }): Contact => contactOf(peer)),
+      bootstrap: () => [],
+      acquaint(peer, memory) {
+        for (const [name, entry] of entries) if (name !== peer.name) entry(memory)
+      },
+      ports: (_peer: LivePeer, ports: PeerPorts) => ports,
+    }
+    const peers = roles.map(
+      (role, index) =>
+        new LivePeer(ground, { index, place: this.#places[index]!, identity: identities[index]!, ...role }),
+    )
+    await inTurn(peers.values(), bootingMax, async (peer) => {
+      await peer.start()
+      this.peers.push(peer)
       progress(this.peers.length)
     })
+    this.peers.sort((left, right) => left.index - right.index)
     await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
-  }
-
-  async #bootOne(
-    index: number,
-    identity: Identity,
-    entries: ReadonlyMap<PeerName, BookEntry>,
-    contacts: readonly Contact[],
-    executor: Executor,
-  ): Promise<void> {
-    const memory = memoryKeyValue()
-    const place = this.#places[index]!
-    const live = new LivePeer({ index, place, lends: index % this.#options.lendsOneIn === 0, identity })
-    const peer = await createPeer(
-      {
-        network: this.network,
-        reach: this.carrier.reach,
-        dataDir: join(this.#folder, String(index)),
-        listen: [place.address],
-        bootstrap: [],
-        offer: live.offer,
-        profile: 'live',
-      },
-      { clock: realClock, random: SeededRandom.of(this.#options.seed, 'live', index), log: this.#log },
-      {
-        identity: { ...identity, fresh: false },
-        memory,
-        executor,
-        createHost: live.hostOn(this.carrier, contacts),
-      },
-    )
-    live.runs(peer)
-    // Not before it starts: libp2p and the host read the whole book then, to no use for a host that is told whom to dial.
-    for (const [name, entry] of entries) if (name !== identity.peer) entry(memory)
-    this.peers.push(live)
   }
 
   /** As a host does on its own account, and paced by the host; but when all are there, and not those that came first. */
