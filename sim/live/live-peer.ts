@@ -1,17 +1,9 @@
 /** One peer of a live world: production's own, on our network, and what is heard and stored there is noted down. */
 import type { Gossip, PeerName, Bulletin } from '../../protocols/wire/index.ts'
 import type { OfferOptions } from '../../src/config/options.ts'
-import {
-  createHost,
-  limitsFor,
-  type Contact,
-  type Host,
-  type HostLimits,
-  type Identity,
-  type TransportFactory,
-} from '../../src/host/index.ts'
+import { createHost, limitsFor, type Contact, type Host, type HostLimits, type Identity } from '../../src/host/index.ts'
 import type { Peer } from '../../src/node.ts'
-import { liveTransport, type LiveNet } from './transport.ts'
+import type { Carrier, PeerPlace } from './carrier.ts'
 
 /**
  * Peers of a bucket, and so also those that store a record. Each costs whoever publishes a connection, and that is what a
@@ -24,27 +16,26 @@ const hour = 3_600_000
 
 export interface LivePeerInit {
   readonly index: number
-  readonly ip: string
+  readonly place: PeerPlace
   readonly lends: boolean
   readonly identity: Identity
 }
 
 export class LivePeer {
   readonly index: number
-  readonly ip: string
+  readonly place: PeerPlace
   readonly lends: boolean
   readonly identity: Identity
   /** Called with every message of gossip that this peer accepts. */
   onHeard: (message: Uint8Array) => void = () => {}
   /** Whether others acknowledged this peer's record. */
   recordIsOut = false
-  readonly #limits = limitsFor('public', changedLimits)
   #host: Host | undefined
   #peer: Peer | undefined
 
-  constructor({ index, ip, lends, identity }: LivePeerInit) {
+  constructor({ index, place, lends, identity }: LivePeerInit) {
     this.index = index
-    this.ip = ip
+    this.place = place
     this.lends = lends
     this.identity = identity
   }
@@ -71,18 +62,17 @@ export class LivePeer {
     }
   }
 
-  /** For the composition root: its host, on our network, with a routing table that is laid already. */
-  hostOn(net: LiveNet, table: readonly Contact[]): typeof createHost {
-    const { streamsPerConnectionMax, streamWindowBytes, streamWriteBufferBytesMax } = this.#limits
-    const transport = liveTransport(net, this.ip, {
-      streamsMax: streamsPerConnectionMax,
-      windowBytes: streamWindowBytes,
-      writeBufferBytesMax: streamWriteBufferBytesMax,
-    }) as TransportFactory
+  /** For the composition root: its host, on what carries this world. Without a table, it is left to find its own. */
+  hostOn(carrier: Carrier, table?: readonly Contact[]): typeof createHost {
+    const transport = carrier.transport(this.place, limitsFor(carrier.reach, changedLimits))
     return async (options, environment) => {
       const host = await createHost(
-        { ...options, limits: changedLimits, dht: { bucketPeersMax, table } },
-        { ...environment, transport },
+        {
+          ...options,
+          limits: changedLimits,
+          dht: { bucketPeersMax, ...(table === undefined ? {} : { table }) },
+        },
+        { ...environment, ...(transport === undefined ? {} : { transport }) },
       )
       this.#host = host
       return { ...host, gossip: this.#listening(host.gossip), bulletin: this.#noting(host.bulletin) }

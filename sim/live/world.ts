@@ -19,16 +19,21 @@ import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identit
 import { createPeer } from '../../src/node.ts'
 import { SeededRandom } from '../random.ts'
 import { bookEntries, type BookEntry } from './address-book.ts'
+import type { Carrier, CarrierName, PeerPlace } from './carrier.ts'
 import type { LinkQuality } from './link.ts'
 import { LivePeer } from './live-peer.ts'
 import { LiveNetwork } from './network.ts'
+import { ownCarrier } from './own-carrier.ts'
 import { SignatureMemo } from './signature-memo.ts'
+import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
 import { TimerWheel } from './wheel.ts'
 
 export interface LiveOptions {
   readonly peers: number
   readonly seed: number
+  /** What carries connections; over TCP nothing is made of `link`. */
+  readonly carrier: CarrierName
   readonly link: LinkQuality
   /** One peer in so many lends, and has a record in the DHT. */
   readonly lendsOneIn: number
@@ -36,7 +41,6 @@ export interface LiveOptions {
 
 /** Class of the bids, as in src/node.ts. */
 const bidClass = 'compute'
-const port = 4117
 /** Peers that each dials; as many dial it. */
 const neighbours = 5
 /** Peers that start, and that dial, at the same time: enough to fill the waits for the disk, and for round trips. */
@@ -52,7 +56,7 @@ const folderBytes = 2 * 1024 * 1024
 
 export class LiveWorld {
   readonly network: string
-  readonly net: LiveNet
+  readonly carrier: Carrier
   readonly peers: LivePeer[] = []
   readonly topic: string
   /** What peers logged as errors: none is expected. */
@@ -61,6 +65,8 @@ export class LiveWorld {
   readonly #folder: string
   readonly #random: SeededRandom
   readonly #memo = new SignatureMemo()
+  /** By the numbers of the peers, which are not the order in which they came to run. */
+  #places: readonly PeerPlace[] = []
   #uninstall = (): void => {}
 
   private constructor(options: LiveOptions, folder: string) {
@@ -70,7 +76,7 @@ export class LiveWorld {
     this.#random = SeededRandom.of(options.seed, 'live')
     this.network = `live-${options.seed}`
     this.topic = bidTopic(this.network, bidClass)
-    this.net = new LiveNetwork(new TimerWheel(), SeededRandom.of(options.seed, 'live', 'net'), options.link)
+    this.carrier = carrierOf(options)
   }
 
   /** Resolves once every peer runs and has connections; `waitForMesh` is the next thing to do. */
@@ -84,6 +90,11 @@ export class LiveWorld {
       await world.stop()
       throw error
     }
+  }
+
+  /** Where there is weather to be made. */
+  get net(): LiveNet | undefined {
+    return this.carrier.net
   }
 
   get lenders(): LivePeer[] {
@@ -122,7 +133,8 @@ export class LiveWorld {
     )
     this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
     const contacts = identities.map(({ peer }) => contactOf(peer))
-    const known = identities.map(({ peer }, index) => ({ peer, address: addressOf(index) }))
+    this.#places = await this.carrier.places(identities.length)
+    const known = identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address }))
     const entries = await bookEntries(known)
     const executor = sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
     await inTurn(identities.keys(), bootingMax, async (index) => {
@@ -140,13 +152,14 @@ export class LiveWorld {
     executor: Executor,
   ): Promise<void> {
     const memory = memoryKeyValue()
-    const live = new LivePeer({ index, ip: ipOf(index), lends: index % this.#options.lendsOneIn === 0, identity })
+    const place = this.#places[index]!
+    const live = new LivePeer({ index, place, lends: index % this.#options.lendsOneIn === 0, identity })
     const peer = await createPeer(
       {
         network: this.network,
-        reach: 'public',
+        reach: this.carrier.reach,
         dataDir: join(this.#folder, String(index)),
-        listen: [addressOf(index)],
+        listen: [place.address],
         bootstrap: [],
         offer: live.offer,
         profile: 'live',
@@ -156,7 +169,7 @@ export class LiveWorld {
         identity: { ...identity, fresh: false },
         memory,
         executor,
-        createHost: live.hostOn(this.net, contacts),
+        createHost: live.hostOn(this.carrier, contacts),
       },
     )
     live.runs(peer)
@@ -172,7 +185,7 @@ export class LiveWorld {
       chosen.add(this.#random.between(0, this.peers.length - 1))
     using deadline = realClock.deadline(connectedWithinMs)
     const dials = [...chosen].filter((index) => index !== peer.index)
-    await Promise.all(dials.map(async (index) => peer.host.dial(addressOf(index), deadline.signal)))
+    await Promise.all(dials.map(async (index) => peer.host.dial(this.#places[index]!.address, deadline.signal)))
   }
 
   /** Whoever is interrupted has no time for a stop, but leaves nothing behind in the memory of the machine. */
@@ -193,13 +206,9 @@ async function parentFolder(peers: number): Promise<string> {
   return bavail * bsize > peers * folderBytes ? memoryFolder : tmpdir()
 }
 
-/** Public addresses, so that peers treat each other as they would on the Internet. Nothing leaves this process. */
-function ipOf(index: number): string {
-  return `20.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`
-}
-
-function addressOf(index: number): string {
-  return `/ip4/${ipOf(index)}/tcp/${port}`
+function carrierOf({ carrier, seed, link }: LiveOptions): Carrier {
+  if (carrier === 'tcp') return tcpCarrier(process.pid)
+  return ownCarrier(new LiveNetwork(new TimerWheel(), SeededRandom.of(seed, 'live', 'net'), link))
 }
 
 /** The machine is the same for all, so it is tried once. */
