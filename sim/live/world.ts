@@ -2,8 +2,9 @@
  * Hundreds of real peers in this process: each is put together by the composition root of production, of production's parts.
  * What is other: the network is our own, memories are in memory, and one executor serves all.
  *
- * The boot is a fast one: every peer begins with what a restart would have left it, an address book and a routing table, in
- * the place of finding both by asking. From there it is production's: peers are dialled, identified, and meshes form.
+ * A fast boot: every peer begins with what a restart would have left it, an address book and a routing table, in the place of
+ * finding both by asking. From there it is production's: peers are dialled, identified, and meshes form. A cold one is all
+ * production's: a peer knows one address, that of the first, and nobody but itself dials for it.
  */
 import { rmSync } from 'node:fs'
 import { mkdtemp, rm, statfs } from 'node:fs/promises'
@@ -29,11 +30,15 @@ import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
 import { TimerWheel } from './wheel.ts'
 
+export const bootNames = ['fast', 'cold'] as const
+export type BootName = (typeof bootNames)[number]
+
 export interface LiveOptions {
   readonly peers: number
   readonly seed: number
   /** What carries connections; over TCP nothing is made of `link`. */
   readonly carrier: CarrierName
+  readonly boot: BootName
   readonly link: LinkQuality
   /** One peer in so many lends, and has a record in the DHT. */
   readonly lendsOneIn: number
@@ -53,6 +58,15 @@ const pollMs = 25
 const memoryFolder = '/dev/shm'
 /** What the folder of one peer comes to: its ledger, mostly, and what is under way to it. */
 const folderBytes = 2 * 1024 * 1024
+
+/** What a peer knows of others when it starts. */
+interface Beginning {
+  /** An address of the first peer. */
+  readonly bootstrap: string | undefined
+  /** Left out, it is to be found. */
+  readonly table: readonly Contact[] | undefined
+  readonly book: ReadonlyMap<PeerName, BookEntry>
+}
 
 export class LiveWorld {
   readonly network: string
@@ -132,25 +146,31 @@ export class LiveWorld {
       this.#memo.identity(identityFromSeed(this.#random.bytes(32))),
     )
     this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
-    const contacts = identities.map(({ peer }) => contactOf(peer))
     this.#places = await this.carrier.places(identities.length)
-    const known = identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address }))
-    const entries = await bookEntries(known)
+    const beginning = await this.#beginning(identities)
     const executor = sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
-    await inTurn(identities.keys(), bootingMax, async (index) => {
-      await this.#bootOne(index, identities[index]!, entries, contacts, executor)
+    const bootOne = async (index: number): Promise<void> => {
+      await this.#bootOne(index, identities[index]!, beginning, executor)
       progress(this.peers.length)
-    })
-    await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
+    }
+    // Whom all others begin from is there first.
+    await bootOne(0)
+    await inTurn(identities.keys().drop(1), bootingMax, bootOne)
+    if (this.#options.boot === 'fast')
+      await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
   }
 
-  async #bootOne(
-    index: number,
-    identity: Identity,
-    entries: ReadonlyMap<PeerName, BookEntry>,
-    contacts: readonly Contact[],
-    executor: Executor,
-  ): Promise<void> {
+  async #beginning(identities: readonly Identity[]): Promise<Beginning> {
+    if (this.#options.boot === 'cold') {
+      const bootstrap = `${this.#places[0]!.address}/p2p/${identities[0]!.peer}`
+      return { bootstrap, table: undefined, book: new Map() }
+    }
+    const known = identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address }))
+    return { bootstrap: undefined, table: identities.map(({ peer }) => contactOf(peer)), book: await bookEntries(known) }
+  }
+
+  async #bootOne(index: number, identity: Identity, beginning: Beginning, executor: Executor): Promise<void> {
+    const { bootstrap, table, book } = beginning
     const memory = memoryKeyValue()
     const place = this.#places[index]!
     const live = new LivePeer({ index, place, lends: index % this.#options.lendsOneIn === 0, identity })
@@ -160,7 +180,7 @@ export class LiveWorld {
         reach: this.carrier.reach,
         dataDir: join(this.#folder, String(index)),
         listen: [place.address],
-        bootstrap: [],
+        bootstrap: bootstrap === undefined || index === 0 ? [] : [bootstrap],
         offer: live.offer,
         profile: 'live',
       },
@@ -169,12 +189,12 @@ export class LiveWorld {
         identity: { ...identity, fresh: false },
         memory,
         executor,
-        createHost: live.hostOn(this.carrier, contacts),
+        createHost: live.hostOn(this.carrier, table),
       },
     )
     live.runs(peer)
     // Not before it starts: libp2p and the host read the whole book then, to no use for a host that is told whom to dial.
-    for (const [name, entry] of entries) if (name !== identity.peer) entry(memory)
+    for (const [name, entry] of book) if (name !== identity.peer) entry(memory)
     this.peers.push(live)
   }
 
