@@ -37,7 +37,7 @@ describe('16 live peers over TCP', { timeout: 3 * deadlineMs }, () => {
   let world: LiveWorld
 
   before(async () => {
-    const options = { peers: plainRoles(peers, 4), seed: 7, carrier: 'tcp', link: perfectLink, lendsOneIn: 4 } as const
+    const options = { peers: plainRoles(peers, 4), seed: 7, carrier: 'tcp', boot: 'fast', link: perfectLink } as const
     world = await LiveWorld.boot(options, () => {})
   })
 
