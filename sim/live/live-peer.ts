@@ -1,6 +1,7 @@
 /** One peer of a live world: production's own, on our network, and what is heard and stored there is noted down. */
 import type { Gossip, PeerName, Bulletin } from '../../protocols/wire/index.ts'
 import type { OfferOptions } from '../../src/config/options.ts'
+import type { PeerControl } from '../../src/control/api.ts'
 import {
   createHost,
   limitsFor,
@@ -11,7 +12,9 @@ import {
   type TransportFactory,
 } from '../../src/host/index.ts'
 import type { Peer } from '../../src/node.ts'
+import type { PeerPorts } from '../../src/node/ports.ts'
 import { liveTransport, type LiveNet } from './transport.ts'
+import { act, offerOf, withVice, type LiveVice, type ViceContext } from './vices/index.ts'
 
 /**
  * Peers of a bucket, and so also those that store a record. Each costs whoever publishes a connection, and that is what a
@@ -27,6 +30,8 @@ export interface LivePeerInit {
   readonly ip: string
   readonly lends: boolean
   readonly identity: Identity
+  /** Null when it is honest. */
+  readonly vice: LiveVice | null
 }
 
 export class LivePeer {
@@ -34,6 +39,7 @@ export class LivePeer {
   readonly ip: string
   readonly lends: boolean
   readonly identity: Identity
+  readonly vice: LiveVice | null
   /** Called with every message of gossip that this peer accepts. */
   onHeard: (message: Uint8Array) => void = () => {}
   /** Whether others acknowledged this peer's record. */
@@ -41,12 +47,15 @@ export class LivePeer {
   readonly #limits = limitsFor('public', changedLimits)
   #host: Host | undefined
   #peer: Peer | undefined
+  readonly #stopping = new AbortController()
+  #acting: Promise<void> | undefined
 
-  constructor({ index, ip, lends, identity }: LivePeerInit) {
+  constructor({ index, ip, lends, identity, vice }: LivePeerInit) {
     this.index = index
     this.ip = ip
     this.lends = lends
     this.identity = identity
+    this.vice = vice
   }
 
   get name(): PeerName {
@@ -61,7 +70,7 @@ export class LivePeer {
 
   get offer(): OfferOptions | null {
     if (!this.lends) return null
-    return {
+    const honest: OfferOptions = {
       cpuMilli: 2_000,
       memoryBytes: 2 ** 32,
       keepBytes: 10 ** 9,
@@ -69,6 +78,17 @@ export class LivePeer {
       unit: 'credit',
       wallMsMax: hour,
     }
+    return this.vice === null ? honest : offerOf(this.vice, honest)
+  }
+
+  get control(): PeerControl {
+    if (this.#peer === undefined) throw new Error('the peer does not run yet')
+    return this.#peer.control
+  }
+
+  /** The ports, as they are when this peer has its vice. */
+  ports(honest: PeerPorts, context: ViceContext): PeerPorts {
+    return this.vice === null ? honest : withVice(this.vice, honest, context)
   }
 
   /** For the composition root: its host, on our network, with a routing table that is laid already. */
@@ -81,7 +101,7 @@ export class LivePeer {
     }) as TransportFactory
     return async (options, environment) => {
       const host = await createHost(
-        { ...options, limits: changedLimits, dht: { bucketPeersMax, table } },
+        { ...options, limits: changedLimits, dht: { bucketPeersMax, table, ...options.dht } },
         { ...environment, transport },
       )
       this.#host = host
@@ -93,7 +113,14 @@ export class LivePeer {
     this.#peer = peer
   }
 
+  /** Lets its vice do what it does on its own account, until it stops. */
+  acts(context: ViceContext): void {
+    if (this.vice !== null) this.#acting = act(this.vice, this.host, context, this.#stopping.signal)
+  }
+
   async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the peer stops'))
+    await this.#acting
     await this.#peer?.stop()
   }
 

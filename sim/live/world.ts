@@ -24,6 +24,7 @@ import { LivePeer } from './live-peer.ts'
 import { LiveNetwork } from './network.ts'
 import { SignatureMemo } from './signature-memo.ts'
 import type { LiveNet } from './transport.ts'
+import type { KnownPeer, LiveVice, ViceContext } from './vices/index.ts'
 import { TimerWheel } from './wheel.ts'
 
 export interface LiveOptions {
@@ -32,6 +33,18 @@ export interface LiveOptions {
   readonly link: LinkQuality
   /** One peer in so many lends, and has a record in the DHT. */
   readonly lendsOneIn: number
+  /** The peers that are not honest, by number, when any are. */
+  readonly dishonest?: ReadonlyMap<number, Dishonest>
+}
+
+export interface Dishonest {
+  readonly vice: LiveVice
+  /** Who it is, where it has chosen its name. */
+  readonly identity?: Identity
+  /** The peers, by number, to which alone it is so. Everybody when left out. */
+  readonly victims?: readonly number[]
+  /** The number of the peer whose address it shares, under another port. */
+  readonly at?: number
 }
 
 /** Class of the bids, as in src/node.ts. */
@@ -117,12 +130,12 @@ export class LiveWorld {
   }
 
   async #boot(progress: (booted: number) => void): Promise<void> {
-    const identities = Array.from({ length: this.#options.peers }, () =>
-      this.#memo.identity(identityFromSeed(this.#random.bytes(32))),
+    const identities = Array.from({ length: this.#options.peers }, (_, index) =>
+      this.#memo.identity(this.#dishonest(index)?.identity ?? identityFromSeed(this.#random.bytes(32))),
     )
     this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
     const contacts = identities.map(({ peer }) => contactOf(peer))
-    const known = identities.map(({ peer }, index) => ({ peer, address: addressOf(index) }))
+    const known = identities.map(({ peer }, index) => ({ peer, address: this.addressOf(index) }))
     const entries = await bookEntries(known)
     const executor = sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
     await inTurn(identities.keys(), bootingMax, async (index) => {
@@ -130,6 +143,34 @@ export class LiveWorld {
       progress(this.peers.length)
     })
     await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
+    for (const peer of this.peers) peer.acts(this.#viceContext(peer))
+  }
+
+  addressOf(index: number): string {
+    const { at = index } = this.#dishonest(index) ?? {}
+    return `/ip4/${ipOf(at)}/tcp/${at === index ? port : port + index}`
+  }
+
+  #dishonest(index: number): Dishonest | undefined {
+    return this.#options.dishonest?.get(index)
+  }
+
+  #viceContext({ index, identity, vice }: LivePeer): ViceContext {
+    const others = (): LivePeer[] => this.peers.filter((other) => other.index !== index)
+    const knownAs = (peer: LivePeer): KnownPeer => ({ peer: peer.name, address: this.addressOf(peer.index) })
+    const victims = this.#dishonest(index)?.victims
+    return {
+      identity,
+      network: this.network,
+      random: SeededRandom.of(this.#options.seed, 'live', 'vice', index),
+      clock: realClock,
+      others: () => others().map(knownAs),
+      accomplices: () => others().filter((other) => other.vice === vice).map(knownAs),
+      victims:
+        victims === undefined
+          ? null
+          : () => this.peers.filter((other) => victims.includes(other.index)).map(({ name }) => name),
+    }
   }
 
   async #bootOne(
@@ -140,24 +181,28 @@ export class LiveWorld {
     executor: Executor,
   ): Promise<void> {
     const memory = memoryKeyValue()
-    const live = new LivePeer({ index, ip: ipOf(index), lends: index % this.#options.lendsOneIn === 0, identity })
+    const live = new LivePeer({
+      index,
+      ip: ipOf(this.#dishonest(index)?.at ?? index),
+      lends: index % this.#options.lendsOneIn === 0,
+      identity,
+      vice: this.#dishonest(index)?.vice ?? null,
+    })
     const peer = await createPeer(
       {
         network: this.network,
         reach: 'public',
         dataDir: join(this.#folder, String(index)),
-        listen: [addressOf(index)],
+        listen: [this.addressOf(index)],
         bootstrap: [],
         offer: live.offer,
         profile: 'live',
       },
       { clock: realClock, random: SeededRandom.of(this.#options.seed, 'live', index), log: this.#log },
-      {
-        identity: { ...identity, fresh: false },
-        memory,
-        executor,
-        createHost: live.hostOn(this.net, contacts),
-      },
+      live.ports(
+        { identity: { ...identity, fresh: false }, memory, executor, createHost: live.hostOn(this.net, contacts) },
+        this.#viceContext(live),
+      ),
     )
     live.runs(peer)
     // Not before it starts: libp2p and the host read the whole book then, to no use for a host that is told whom to dial.
@@ -172,7 +217,7 @@ export class LiveWorld {
       chosen.add(this.#random.between(0, this.peers.length - 1))
     using deadline = realClock.deadline(connectedWithinMs)
     const dials = [...chosen].filter((index) => index !== peer.index)
-    await Promise.all(dials.map(async (index) => peer.host.dial(addressOf(index), deadline.signal)))
+    await Promise.all(dials.map(async (index) => peer.host.dial(this.addressOf(index), deadline.signal)))
   }
 
   /** Whoever is interrupted has no time for a stop, but leaves nothing behind in the memory of the machine. */
@@ -196,10 +241,6 @@ async function parentFolder(peers: number): Promise<string> {
 /** Public addresses, so that peers treat each other as they would on the Internet. Nothing leaves this process. */
 function ipOf(index: number): string {
   return `20.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`
-}
-
-function addressOf(index: number): string {
-  return `/ip4/${ipOf(index)}/tcp/${port}`
 }
 
 /** The machine is the same for all, so it is tried once. */
