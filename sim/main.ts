@@ -2,7 +2,7 @@
  * `npm run -s sim -- …`: the simulator from the command line.
  *
  *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--workers N] [--json] [--stop] [--no-shrink] [--signatures model|real] [--out DIR]
- *   live    [--scenario boot] [--peers N] [--seed S] [--json]
+ *   live    [--scenario boot] [--peers N] [--seed S] [--tcp] [--json]
  *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
  *   exhaust [--scenario X] [--from S] [--seeds N] [--pairs N] [--triples N] [--json]
  *   mutants [--only NAME] [--seeds N] [--json]
@@ -67,6 +67,7 @@ async function main(args: string[]): Promise<number> {
       stop: { type: 'boolean', default: false },
       'no-shrink': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      tcp: { type: 'boolean', default: false },
       out: { type: 'string' },
       'fail-if': { type: 'string', multiple: true, default: [] },
     },
@@ -117,7 +118,8 @@ async function main(args: string[]): Promise<number> {
       const peers = whole(values.peers ?? String(livePeersDefault), 'peers')
       if (peers < livePeersMin || peers > livePeersMax)
         throw new UsageError(`--peers of live is ${livePeersMin} to ${livePeersMax}, not ${peers}`)
-      return live({ scenario: name, peers, seed: whole(values.seed, 'seed'), json }, args)
+      const carrier = values.tcp ? 'tcp' : 'own'
+      return live({ scenario: name, peers, seed: whole(values.seed, 'seed'), carrier, json }, args)
     }
     case 'replay': {
       const seed = whole(values.seed, 'seed')

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
+import type { CarrierName } from '../live/carrier.ts'
 import type { LinkQuality } from '../live/link.ts'
 import { measureFinds, measureGossip, watched } from '../live/measure.ts'
 import { LiveWorld } from '../live/world.ts'
@@ -12,6 +13,7 @@ export interface LiveOrder {
   readonly scenario: string
   readonly peers: number
   readonly seed: number
+  readonly carrier: CarrierName
   readonly json: boolean
 }
 
@@ -60,12 +62,13 @@ export async function live(order: LiveOrder, args: readonly string[]): Promise<n
   return code ?? 1
 }
 
-async function measured({ scenario, peers, seed, json }: LiveOrder): Promise<number> {
+async function measured({ scenario, peers, seed, carrier, json }: LiveOrder): Promise<number> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
-  say(`live ${scenario}  ${peers} peers  seed ${seed}  ${link.latencyMs}±${link.jitterMs} ms one way`)
+  const way = carrier === 'tcp' ? 'TCP' : `${link.latencyMs}±${link.jitterMs} ms one way`
+  say(`live ${scenario}  ${peers} peers  seed ${seed}  ${way}`)
   const startedMs = performance.now()
   const sinceMs = (): number => Math.round(performance.now() - startedMs)
-  const world = await LiveWorld.boot({ peers, seed, link, lendsOneIn }, (booted) => {
+  const world = await LiveWorld.boot({ peers, seed, carrier, link, lendsOneIn }, (booted) => {
     if (booted % 50 === 0) say(`  ${booted} peers run after ${seconds(sinceMs())}`)
   })
   try {
@@ -90,6 +93,7 @@ async function measured({ scenario, peers, seed, json }: LiveOrder): Promise<num
       scenario,
       peers,
       seed,
+      carrier,
       // Routing tables and address books were there, as after a restart.
       boot: 'fast',
       bootMs,
@@ -103,7 +107,7 @@ async function measured({ scenario, peers, seed, json }: LiveOrder): Promise<num
       findP50Ms: Math.round(finds.p50Ms),
       meshDegreeMin,
       connectionsMean: Math.round((connections / peers) * 10) / 10,
-      latencyMs: link.latencyMs,
+      latencyMs: carrier === 'tcp' ? 0 : link.latencyMs,
       eventLoopDelayP99Ms: Math.round(believable.eventLoopDelayP99Ms * 10) / 10,
       deliveryLateP99Ms: Math.round(believable.deliveryLateP99Ms * 10) / 10,
       /** Whether the machine kept up: otherwise latencies are its own, and not the network's. */

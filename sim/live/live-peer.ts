@@ -2,18 +2,10 @@
 import type { Gossip, PeerName, Bulletin } from '../../protocols/wire/index.ts'
 import type { OfferOptions } from '../../src/config/options.ts'
 import type { PeerControl } from '../../src/control/api.ts'
-import {
-  createHost,
-  limitsFor,
-  type Contact,
-  type Host,
-  type HostLimits,
-  type Identity,
-  type TransportFactory,
-} from '../../src/host/index.ts'
+import { createHost, limitsFor, type Contact, type Host, type HostLimits, type Identity } from '../../src/host/index.ts'
 import type { Peer } from '../../src/node.ts'
 import type { PeerPorts } from '../../src/node/ports.ts'
-import { liveTransport, type LiveNet } from './transport.ts'
+import type { Carrier, PeerPlace } from './carrier.ts'
 import { act, offerOf, withVice, type LiveVice, type ViceContext } from './vices/index.ts'
 
 /**
@@ -27,7 +19,7 @@ const hour = 3_600_000
 
 export interface LivePeerInit {
   readonly index: number
-  readonly ip: string
+  readonly place: PeerPlace
   readonly lends: boolean
   readonly identity: Identity
   /** Null when it is honest. */
@@ -36,7 +28,7 @@ export interface LivePeerInit {
 
 export class LivePeer {
   readonly index: number
-  readonly ip: string
+  readonly place: PeerPlace
   readonly lends: boolean
   readonly identity: Identity
   readonly vice: LiveVice | null
@@ -44,15 +36,14 @@ export class LivePeer {
   onHeard: (message: Uint8Array) => void = () => {}
   /** Whether others acknowledged this peer's record. */
   recordIsOut = false
-  readonly #limits = limitsFor('public', changedLimits)
   #host: Host | undefined
   #peer: Peer | undefined
   readonly #stopping = new AbortController()
   #acting: Promise<void> | undefined
 
-  constructor({ index, ip, lends, identity, vice }: LivePeerInit) {
+  constructor({ index, place, lends, identity, vice }: LivePeerInit) {
     this.index = index
-    this.ip = ip
+    this.place = place
     this.lends = lends
     this.identity = identity
     this.vice = vice
@@ -86,23 +77,22 @@ export class LivePeer {
     return this.#peer.control
   }
 
-  /** The ports, as they are when this peer has its vice. */
+  /** The ports of this peer, bent when it has a vice. */
   ports(honest: PeerPorts, context: ViceContext): PeerPorts {
     return this.vice === null ? honest : withVice(this.vice, honest, context)
   }
 
-  /** For the composition root: its host, on our network, with a routing table that is laid already. */
-  hostOn(net: LiveNet, table: readonly Contact[]): typeof createHost {
-    const { streamsPerConnectionMax, streamWindowBytes, streamWriteBufferBytesMax } = this.#limits
-    const transport = liveTransport(net, this.ip, {
-      streamsMax: streamsPerConnectionMax,
-      windowBytes: streamWindowBytes,
-      writeBufferBytesMax: streamWriteBufferBytesMax,
-    }) as TransportFactory
+  /** For the composition root: its host, on what carries this world. Without a table, it is left to find its own. */
+  hostOn(carrier: Carrier, table?: readonly Contact[]): typeof createHost {
+    const transport = carrier.transport(this.place, limitsFor(carrier.reach, changedLimits))
     return async (options, environment) => {
       const host = await createHost(
-        { ...options, limits: changedLimits, dht: { bucketPeersMax, table, ...options.dht } },
-        { ...environment, transport },
+        {
+          ...options,
+          limits: changedLimits,
+          dht: { bucketPeersMax, ...(table === undefined ? {} : { table }), ...options.dht },
+        },
+        { ...environment, ...(transport === undefined ? {} : { transport }) },
       )
       this.#host = host
       return { ...host, gossip: this.#listening(host.gossip), bulletin: this.#noting(host.bulletin) }

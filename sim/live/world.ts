@@ -19,10 +19,13 @@ import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identit
 import { createPeer } from '../../src/node.ts'
 import { SeededRandom } from '../random.ts'
 import { bookEntries, type BookEntry } from './address-book.ts'
+import type { Carrier, CarrierName, PeerPlace } from './carrier.ts'
 import type { LinkQuality } from './link.ts'
 import { LivePeer } from './live-peer.ts'
 import { LiveNetwork } from './network.ts'
+import { ownCarrier } from './own-carrier.ts'
 import { SignatureMemo } from './signature-memo.ts'
+import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
 import type { KnownPeer, LiveVice, ViceContext } from './vices/index.ts'
 import { TimerWheel } from './wheel.ts'
@@ -30,6 +33,8 @@ import { TimerWheel } from './wheel.ts'
 export interface LiveOptions {
   readonly peers: number
   readonly seed: number
+  /** What carries connections; over TCP nothing is made of `link`. */
+  readonly carrier: CarrierName
   readonly link: LinkQuality
   /** One peer in so many lends, and has a record in the DHT. */
   readonly lendsOneIn: number
@@ -39,17 +44,16 @@ export interface LiveOptions {
 
 export interface Dishonest {
   readonly vice: LiveVice
-  /** Who it is, where it has chosen its name. */
+  /** Who it is, when it has chosen its name. */
   readonly identity?: Identity
   /** The peers, by number, to which alone it is so. Everybody when left out. */
   readonly victims?: readonly number[]
-  /** The number of the peer whose address it shares, under another port. */
+  /** The number of the peer whose IP address it shares. */
   readonly at?: number
 }
 
 /** Class of the bids, as in src/node.ts. */
 const bidClass = 'compute'
-const port = 4117
 /** Peers that each dials; as many dial it. */
 const neighbours = 5
 /** Peers that start, and that dial, at the same time: enough to fill the waits for the disk, and for round trips. */
@@ -65,7 +69,7 @@ const folderBytes = 2 * 1024 * 1024
 
 export class LiveWorld {
   readonly network: string
-  readonly net: LiveNet
+  readonly carrier: Carrier
   readonly peers: LivePeer[] = []
   readonly topic: string
   /** What peers logged as errors: none is expected. */
@@ -74,6 +78,8 @@ export class LiveWorld {
   readonly #folder: string
   readonly #random: SeededRandom
   readonly #memo = new SignatureMemo()
+  /** By the numbers of the peers, which are not the order in which they came to run. */
+  #places: readonly PeerPlace[] = []
   #uninstall = (): void => {}
 
   private constructor(options: LiveOptions, folder: string) {
@@ -83,7 +89,7 @@ export class LiveWorld {
     this.#random = SeededRandom.of(options.seed, 'live')
     this.network = `live-${options.seed}`
     this.topic = bidTopic(this.network, bidClass)
-    this.net = new LiveNetwork(new TimerWheel(), SeededRandom.of(options.seed, 'live', 'net'), options.link)
+    this.carrier = carrierOf(options)
   }
 
   /** Resolves once every peer runs and has connections; `waitForMesh` is the next thing to do. */
@@ -97,6 +103,11 @@ export class LiveWorld {
       await world.stop()
       throw error
     }
+  }
+
+  /** Where there is weather to be made. */
+  get net(): LiveNet | undefined {
+    return this.carrier.net
   }
 
   get lenders(): LivePeer[] {
@@ -130,12 +141,15 @@ export class LiveWorld {
   }
 
   async #boot(progress: (booted: number) => void): Promise<void> {
+    const { dishonest = new Map<number, Dishonest>() } = this.#options
     const identities = Array.from({ length: this.#options.peers }, (_, index) =>
-      this.#memo.identity(this.#dishonest(index)?.identity ?? identityFromSeed(this.#random.bytes(32))),
+      this.#memo.identity(dishonest.get(index)?.identity ?? identityFromSeed(this.#random.bytes(32))),
     )
     this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
     const contacts = identities.map(({ peer }) => contactOf(peer))
-    const known = identities.map(({ peer }, index) => ({ peer, address: this.addressOf(index) }))
+    const places = await this.carrier.places(identities.length)
+    this.#places = places.map((place, index) => sharing(place, places[dishonest.get(index)?.at ?? index]!, index))
+    const known = identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address }))
     const entries = await bookEntries(known)
     const executor = sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
     await inTurn(identities.keys(), bootingMax, async (index) => {
@@ -146,26 +160,20 @@ export class LiveWorld {
     for (const peer of this.peers) peer.acts(this.#viceContext(peer))
   }
 
-  addressOf(index: number): string {
-    const { at = index } = this.#dishonest(index) ?? {}
-    return `/ip4/${ipOf(at)}/tcp/${at === index ? port : port + index}`
-  }
-
-  #dishonest(index: number): Dishonest | undefined {
-    return this.#options.dishonest?.get(index)
-  }
-
   #viceContext({ index, identity, vice }: LivePeer): ViceContext {
     const others = (): LivePeer[] => this.peers.filter((other) => other.index !== index)
-    const knownAs = (peer: LivePeer): KnownPeer => ({ peer: peer.name, address: this.addressOf(peer.index) })
-    const victims = this.#dishonest(index)?.victims
+    const knownAs = ({ name, place }: LivePeer): KnownPeer => ({ peer: name, address: place.address })
+    const victims = this.#options.dishonest?.get(index)?.victims
     return {
       identity,
       network: this.network,
       random: SeededRandom.of(this.#options.seed, 'live', 'vice', index),
       clock: realClock,
       others: () => others().map(knownAs),
-      accomplices: () => others().filter((other) => other.vice === vice).map(knownAs),
+      accomplices: () =>
+        others()
+          .filter((other) => other.vice === vice)
+          .map(knownAs),
       victims:
         victims === undefined
           ? null
@@ -181,26 +189,27 @@ export class LiveWorld {
     executor: Executor,
   ): Promise<void> {
     const memory = memoryKeyValue()
-    const live = new LivePeer({
-      index,
-      ip: ipOf(this.#dishonest(index)?.at ?? index),
-      lends: index % this.#options.lendsOneIn === 0,
-      identity,
-      vice: this.#dishonest(index)?.vice ?? null,
-    })
+    const place = this.#places[index]!
+    const vice = this.#options.dishonest?.get(index)?.vice ?? null
+    const live = new LivePeer({ index, place, lends: index % this.#options.lendsOneIn === 0, identity, vice })
     const peer = await createPeer(
       {
         network: this.network,
-        reach: 'public',
+        reach: this.carrier.reach,
         dataDir: join(this.#folder, String(index)),
-        listen: [this.addressOf(index)],
+        listen: [place.address],
         bootstrap: [],
         offer: live.offer,
         profile: 'live',
       },
       { clock: realClock, random: SeededRandom.of(this.#options.seed, 'live', index), log: this.#log },
       live.ports(
-        { identity: { ...identity, fresh: false }, memory, executor, createHost: live.hostOn(this.net, contacts) },
+        {
+          identity: { ...identity, fresh: false },
+          memory,
+          executor,
+          createHost: live.hostOn(this.carrier, contacts),
+        },
         this.#viceContext(live),
       ),
     )
@@ -217,7 +226,7 @@ export class LiveWorld {
       chosen.add(this.#random.between(0, this.peers.length - 1))
     using deadline = realClock.deadline(connectedWithinMs)
     const dials = [...chosen].filter((index) => index !== peer.index)
-    await Promise.all(dials.map(async (index) => peer.host.dial(this.addressOf(index), deadline.signal)))
+    await Promise.all(dials.map(async (index) => peer.host.dial(this.#places[index]!.address, deadline.signal)))
   }
 
   /** Whoever is interrupted has no time for a stop, but leaves nothing behind in the memory of the machine. */
@@ -238,9 +247,15 @@ async function parentFolder(peers: number): Promise<string> {
   return bavail * bsize > peers * folderBytes ? memoryFolder : tmpdir()
 }
 
-/** Public addresses, so that peers treat each other as they would on the Internet. Nothing leaves this process. */
-function ipOf(index: number): string {
-  return `20.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`
+function carrierOf({ carrier, seed, link }: LiveOptions): Carrier {
+  if (carrier === 'tcp') return tcpCarrier(process.pid)
+  return ownCarrier(new LiveNetwork(new TimerWheel(), SeededRandom.of(seed, 'live', 'net'), link))
+}
+
+/** The place of a peer that is at another's IP address, under another port. */
+function sharing(own: PeerPlace, other: PeerPlace, index: number): PeerPlace {
+  if (own === other) return own
+  return { ip: other.ip, address: other.address.replace(/\d+$/, (port) => String(Number(port) + index)) }
 }
 
 /** The machine is the same for all, so it is tried once. */

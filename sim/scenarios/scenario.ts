@@ -18,6 +18,13 @@ export function compose(name: string, first: Scenario, ...others: readonly Scena
       ledgerShare: Math.max(joined.ledgerShare, other.ledgerShare),
       dishonestShare: Math.max(joined.dishonestShare, other.dishonestShare),
       vices: [...new Set([...joined.vices, ...other.vices])],
+      live: {
+        ...joined.live,
+        regions: joined.live.regions || other.live.regions,
+        forMs: Math.max(joined.live.forMs, other.live.forMs),
+        faults: [...joined.live.faults, ...other.live.faults],
+        expect: [...new Set([...joined.live.expect, ...other.live.expect])],
+      },
       assertions: { paidShareMin: Math.min(joined.assertions.paidShareMin, other.assertions.paidShareMin) },
     }
   }

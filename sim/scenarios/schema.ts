@@ -3,6 +3,32 @@ import { z } from 'zod'
 
 import { vices } from '../model/vices.ts'
 
+/** What can happen to live peers. */
+export const liveFaults = [
+  /** Stops in good order, and takes its record back. */
+  'leave',
+  /** Hangs: nothing comes from it or reaches it, and nothing is closed. */
+  'freeze',
+  /** Ends at once, as by SIGKILL, and comes back with what was durable. */
+  'restart',
+  /** The same, and its disk is empty when it comes back. */
+  'lose-disk',
+  /** Two halves do not reach each other, */
+  'partition',
+  /** … or the one half does not reach the other. */
+  'one-way',
+  /** Has a small part of its bandwidth. */
+  'slow',
+  'disk-full',
+  /** Its clock jumps. */
+  'clock',
+  /** Nobody reaches it by dialling: it is behind a NAT. */
+  'nat',
+  /** Peers go, in good order or not, and come back, all the time. */
+  'churn',
+] as const
+export type LiveFaultKind = (typeof liveFaults)[number]
+
 const count = z.int().min(0).max(10_000_000)
 const share = z.number().min(0).max(1)
 const ms = z
@@ -52,6 +78,62 @@ const faults = z.strictObject({
 /** What the run as a whole must show, beyond the invariants. Shares are of all jobs of all lives. */
 const assertions = z.strictObject({ paidShareMin: share })
 
+/** What goes wrong at one moment of a live run, and with whom. What lasts ends after `forMs`; with 0 it is for good. */
+const liveFault = z.strictObject({
+  what: z.enum(liveFaults),
+  atMs: ms,
+  forMs: ms.default(0),
+  /** Of those that `who` names, this share … */
+  share: share.default(0),
+  /** … and at least so many. */
+  peers: count.default(0),
+  who: z.enum(['all', 'lenders', 'askers']).default('all'),
+  /** Of churn: share of the peers that go in a minute. */
+  perMinute: share.default(0),
+  /** Of a clock: by how much it jumps. Of slow peers: what is left of their bandwidth. */
+  byMs: z.int().min(-86_400_000).max(86_400_000).default(0),
+  factor: z.number().min(0.001).max(1).default(0.1),
+})
+
+/** What only live peers have. Model runs leave it alone. */
+const live = z.strictObject({
+  carrier: z.enum(['own', 'tcp']),
+  boot: z.enum(['fast', 'cold']),
+  /** Peers are in the regions of a table of round trips; otherwise all are as far from each other as `network` says. */
+  regions: z.boolean(),
+  /** How long the run is, from the end of the boot; it ends sooner when all is done. */
+  forMs: ms,
+  /** Peers that ask for jobs, and how many jobs each, within how long; with 0 requesters the workload says it. */
+  requesters: count,
+  jobsEach: count,
+  jobsWithinMs: ms,
+  /** Programs are run, or their running is a wait. */
+  execution: z.enum(['real', 'modelled']),
+  /** What a job reads, and how it is coded on its way. */
+  inputBytes: z
+    .int()
+    .min(1)
+    .max(2 ** 30),
+  code: z.string(),
+  /** How long a job works, about. */
+  workMs: ms,
+  /** Bids that nobody answers, and look-ups of records, by which the mesh is measured. */
+  probes: z.strictObject({ bids: count, bidEveryMs: ms, lookUps: count }),
+  /** Objects that are put at the beginning and fetched at the end. */
+  objects: z.strictObject({
+    count,
+    bytes: z
+      .int()
+      .min(1)
+      .max(2 ** 32),
+    readers: count,
+    code: z.string(),
+  }),
+  faults: z.array(liveFault).max(100),
+  /** Of the numbers of the record: `gossip_coverage>=1`. */
+  expect: z.array(z.string().max(200)).max(50),
+})
+
 const fields = {
   about: z.string().max(500),
   peers: z.int().min(2).max(1_000_000),
@@ -70,6 +152,7 @@ const fields = {
   dishonestShare: share,
   vices: z.array(z.enum(vices)),
   assertions,
+  live,
 }
 
 export const scenarioSchema = z.strictObject({ name: z.string(), ...fields })
@@ -82,6 +165,9 @@ export const scenarioFileSchema = z
     network: network.partial(),
     faults: faults.partial(),
     assertions: assertions.partial(),
+    live: live
+      .partial()
+      .extend({ probes: live.shape.probes.partial().optional(), objects: live.shape.objects.partial().optional() }),
     vices: z.union([z.literal('all'), fields.vices]),
   })
   .partial()
@@ -96,4 +182,6 @@ type Deep<Value> = Value extends readonly (infer Item)[]
 export type Scenario = Omit<Deep<z.infer<typeof scenarioSchema>>, 'network'> & {
   readonly network: Omit<Deep<z.infer<typeof network>>, 'delayMs'> & { readonly delayMs: readonly [number, number] }
 }
+export type LiveSettings = Scenario['live']
+export type LiveFault = LiveSettings['faults'][number]
 export type ScenarioFile = z.infer<typeof scenarioFileSchema>

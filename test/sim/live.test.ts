@@ -18,17 +18,17 @@ describe('24 live peers', { timeout: 3 * deadlineMs }, () => {
 
   before(async () => {
     const link = { ...perfectLink, latencyMs, jitterMs: 2 }
-    world = await LiveWorld.boot({ peers, seed: 7, link, lendsOneIn }, (count) => booted.push(count))
+    world = await LiveWorld.boot({ peers, seed: 7, carrier: 'own', link, lendsOneIn }, (count) => booted.push(count))
   })
 
   after(async () => {
     await world.stop()
     // What was under way when they stopped has arrived nowhere by now, or is called off.
     await new Promise((resolve) => {
-      world.net.wheel.after(10 * latencyMs, () => resolve(undefined))
+      world.net!.wheel.after(10 * latencyMs, () => resolve(undefined))
     })
-    assert.equal(world.net.linesCount, 0)
-    assert.equal(world.net.wheel.waiting, 0)
+    assert.equal(world.net!.linesCount, 0)
+    assert.equal(world.net!.wheel.waiting, 0)
     assert.deepEqual(world.errors, [])
   })
 

@@ -1,0 +1,29 @@
+/**
+ * What carries the connections of live peers: a network of our own inside the process, with weather, or TCP of the machine,
+ * as in production. Everything else of a peer is the same over either.
+ */
+import type { HostLimits, Reach, TransportFactory } from '../../src/host/index.ts'
+import type { LiveNet } from './transport.ts'
+
+/** Where one peer is. */
+export interface PeerPlace {
+  /** No two peers have the same. */
+  readonly ip: string
+  /** What it listens at and is known by: a multiaddr without the peer at its end. */
+  readonly address: string
+}
+
+export const carrierNames = ['own', 'tcp'] as const
+export type CarrierName = (typeof carrierNames)[number]
+
+export interface Carrier {
+  readonly name: CarrierName
+  /** What the addresses of this carrier are to a peer. */
+  readonly reach: Reach
+  /** Where there is weather to be made; undefined where the machine's own network carries. */
+  readonly net: LiveNet | undefined
+  /** So many places, all free now. A peer that is started again comes back to its own. */
+  places(count: number): Promise<readonly PeerPlace[]>
+  /** What the host at this place has in the place of its transport; undefined: its own, which is TCP with noise and yamux. */
+  transport(place: PeerPlace, limits: HostLimits): TransportFactory | undefined
+}

@@ -1,0 +1,191 @@
+/**
+ * What will happen in a live run, drawn from the seed before anything runs: who the peers are, what they want of each other and
+ * what goes wrong when. Pure: several processes that hold the same scenario and seed have the same plan.
+ */
+import { SeededRandom } from '../../random.ts'
+import type { LiveFault, LiveFaultKind, Scenario } from '../../scenarios/schema.ts'
+
+export interface PlannedPeer {
+  readonly index: number
+  readonly lends: boolean
+  readonly vice: string | null
+  /** By how much its clock is off from the beginning. */
+  readonly skewMs: number
+}
+
+export interface PlannedJob {
+  readonly index: number
+  readonly requester: number
+  readonly atMs: number
+  /** Places that it needs at the same time. */
+  readonly nodes: number
+  /** After it was asked for; null: it is not taken back. */
+  readonly cancelAfterMs: number | null
+}
+
+export interface PlannedObject {
+  readonly index: number
+  readonly owner: number
+  readonly readers: readonly number[]
+}
+
+/** One thing that goes wrong, with whom. Of a partition `peers` is one side. */
+export interface PlannedFault {
+  readonly what: Exclude<LiveFaultKind, 'churn'>
+  readonly atMs: number
+  /** 0: for good. */
+  readonly forMs: number
+  readonly peers: readonly number[]
+  readonly byMs: number
+  readonly factor: number
+}
+
+export interface LivePlan {
+  readonly scenario: Scenario
+  readonly seed: number
+  readonly peers: readonly PlannedPeer[]
+  readonly jobs: readonly PlannedJob[]
+  readonly objects: readonly PlannedObject[]
+  /** In the order in which they begin. */
+  readonly faults: readonly PlannedFault[]
+}
+
+const clockJumpMsMax = 2_000
+const cancelWithinMs = 5_000
+/** How long a peer that churn took away is away, at most. */
+const awayMs: readonly [number, number] = [2_000, 15_000]
+
+export function planOf(scenario: Scenario, seed: number): LivePlan {
+  const peers = planPeers(scenario, SeededRandom.of(seed, 'live', 'peers'))
+  return {
+    scenario,
+    seed,
+    peers,
+    jobs: planJobs(scenario, peers, SeededRandom.of(seed, 'live', 'jobs')),
+    objects: planObjects(scenario, peers, SeededRandom.of(seed, 'live', 'objects')),
+    faults: planFaults(scenario, peers, SeededRandom.of(seed, 'live', 'faults')),
+  }
+}
+
+/** Lenders and the dishonest are shares of all, to the whole peer, so that small worlds have some of each. */
+function planPeers(scenario: Scenario, random: SeededRandom): PlannedPeer[] {
+  const { peers, lendShare, dishonestShare, vices, skewMsMax } = scenario
+  const lenders = new Set(some(random, peers, Math.max(1, Math.round(peers * lendShare))))
+  const dishonest = vices.length === 0 ? [] : some(random, peers, Math.round(peers * dishonestShare))
+  const viceOf = new Map(dishonest.map((index, place) => [index, vices[place % vices.length]!]))
+  return Array.from({ length: peers }, (_, index) => ({
+    index,
+    lends: lenders.has(index),
+    vice: viceOf.get(index) ?? null,
+    skewMs: skewMsMax === 0 ? 0 : random.between(-skewMsMax, skewMsMax),
+  }))
+}
+
+function planJobs({ workload, live }: Scenario, peers: readonly PlannedPeer[], random: SeededRandom): PlannedJob[] {
+  const chosen = live.requesters > 0
+  const askers = chosen ? askersOf(peers, live.requesters, random) : peers.map(({ index }) => index)
+  const count = chosen ? askers.length * live.jobsEach : workload.jobs
+  const withinMs = chosen ? live.jobsWithinMs : workload.jobsWithinMs
+  return Array.from({ length: count }, (_, index) => ({
+    index,
+    requester: chosen ? askers[index % askers.length]! : random.pick(askers),
+    atMs: random.between(0, withinMs),
+    nodes: random.chance(workload.gangShare) ? random.between(2, Math.max(2, workload.gangSlotsMax)) : 1,
+    cancelAfterMs: random.chance(workload.cancelShare) ? random.between(0, cancelWithinMs) : null,
+  })).toSorted((left, right) => left.atMs - right.atMs)
+}
+
+/** Those that do not lend first: a provider would not answer its own bid. */
+function askersOf(peers: readonly PlannedPeer[], count: number, random: SeededRandom): number[] {
+  const idle = peers.filter(({ lends }) => !lends).map(({ index }) => index)
+  const others = peers.filter(({ lends }) => lends).map(({ index }) => index)
+  return [...shuffled(random, idle), ...shuffled(random, others)].slice(0, count)
+}
+
+function planObjects({ live }: Scenario, peers: readonly PlannedPeer[], random: SeededRandom): PlannedObject[] {
+  const { count, readers } = live.objects
+  return Array.from({ length: count }, (_, index) => {
+    const [owner, ...others] = some(random, peers.length, 1 + readers) as [number, ...number[]]
+    return { index, owner, readers: others }
+  })
+}
+
+/** Those of the model, once each and as many as there may be, and those that the scenario gives times for. */
+function planFaults(scenario: Scenario, peers: readonly PlannedPeer[], random: SeededRandom): PlannedFault[] {
+  const { faults, faultsUntilMs, live } = scenario
+  const planned: PlannedFault[] = []
+  const lastsMs = (): number => random.between(Math.min(200, faults.lastsMsMax), faults.lastsMsMax)
+  const repeat = (count: number, what: PlannedFault['what'], who: () => readonly number[]): void => {
+    for (let left = faultsUntilMs === 0 ? 0 : count; left > 0; left--) {
+      const byMs = what === 'clock' ? random.between(-clockJumpMsMax, clockJumpMsMax) : 0
+      planned.push({
+        what,
+        atMs: random.between(0, faultsUntilMs),
+        forMs: what === 'clock' ? 0 : lastsMs(),
+        peers: who(),
+        byMs,
+        factor: 0.1,
+      })
+    }
+  }
+  const one = (): number[] => some(random, peers.length, 1)
+  const half = (): number[] => some(random, peers.length, Math.floor(peers.length / 2))
+  repeat(faults.crashesMax, 'restart', one)
+  repeat(faults.freezesMax, 'freeze', one)
+  repeat(faults.diskFullMax, 'disk-full', one)
+  repeat(faults.clockJumpsMax, 'clock', one)
+  for (let left = faults.cutsMax; left > 0; left--) repeat(1, random.chance(0.3) ? 'one-way' : 'partition', half)
+  repeat(faults.clogsMax, 'slow', half)
+  for (const fault of live.faults) planned.push(...timed(fault, peers, live.forMs, random))
+  return planned.toSorted((left, right) => left.atMs - right.atMs)
+}
+
+function timed(fault: LiveFault, peers: readonly PlannedPeer[], endMs: number, random: SeededRandom): PlannedFault[] {
+  const { atMs, forMs, byMs, factor } = fault
+  const named = peers.filter(({ lends }) => fault.who === 'all' || lends === (fault.who === 'lenders'))
+  if (fault.what === 'churn') return churn(fault, named, endMs, random)
+  const count = Math.min(named.length, Math.max(fault.peers, Math.round(named.length * fault.share)))
+  const chosen = some(random, named.length, count).map((place) => named[place]!.index)
+  return [{ what: fault.what, atMs, forMs, peers: chosen, byMs, factor }]
+}
+
+/** Arrivals of a Poisson process: one peer after the other goes; two in five of them in good order, one for good with its disk. */
+function churn(
+  { atMs, forMs, perMinute }: LiveFault,
+  named: readonly PlannedPeer[],
+  endMs: number,
+  random: SeededRandom,
+): PlannedFault[] {
+  const untilMs = forMs === 0 ? endMs : Math.min(endMs, atMs + forMs)
+  const everyMs = 60_000 / (named.length * perMinute)
+  const gone: PlannedFault[] = []
+  const backMs = new Map<number, number>()
+  for (let nextMs = atMs; Number.isFinite(everyMs);) {
+    nextMs += -Math.log(1 - random.float()) * everyMs
+    if (nextMs >= untilMs) break
+    const peer = random.pick(named).index
+    const away = random.between(...awayMs)
+    if ((backMs.get(peer) ?? 0) > nextMs) continue
+    backMs.set(peer, nextMs + away + 5_000)
+    const what = random.pick(['leave', 'leave', 'restart', 'restart', 'lose-disk'] as const)
+    gone.push({ what, atMs: Math.round(nextMs), forMs: away, peers: [peer], byMs: 0, factor: 1 })
+  }
+  return gone
+}
+
+/** So many different numbers below `of`, in the order of chance. */
+function some(random: SeededRandom, of: number, count: number): number[] {
+  return shuffled(
+    random,
+    Array.from({ length: of }, (_, index) => index),
+  ).slice(0, count)
+}
+
+function shuffled<Item>(random: SeededRandom, items: readonly Item[]): Item[] {
+  const result = [...items]
+  for (let last = result.length - 1; last > 0; last--) {
+    const other = random.between(0, last)
+    ;[result[last], result[other]] = [result[other]!, result[last]!]
+  }
+  return result
+}

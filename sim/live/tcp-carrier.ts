@@ -1,0 +1,42 @@
+/**
+ * TCP of this machine, with production's noise and yamux: nothing of a host is exchanged. All of 127.0.0.0/8 is the machine
+ * itself on Linux, so every peer listens at an address of its own; those that dial come from 127.0.0.1, as in a devnet.
+ */
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Server } from 'node:net'
+
+import type { Carrier, PeerPlace } from './carrier.ts'
+
+/** Second numbers of the addresses: 127.0 is left to whatever else runs here. */
+const netsMax = 255
+const placesMax = 2 ** 16
+
+/** Worlds with different numbers have different addresses, and so do not take each other's ports. */
+export function tcpCarrier(world: number): Carrier {
+  const second = 1 + (world % netsMax)
+  return {
+    name: 'tcp',
+    reach: 'loopback',
+    net: undefined,
+
+    async places(count) {
+      if (count > placesMax) throw new RangeError(`${count} peers are more than ${placesMax}`)
+      return Promise.all(
+        Array.from({ length: count }, async (_, index) => freePlace(`127.${second}.${index >> 8}.${index & 255}`)),
+      )
+    },
+
+    transport: () => undefined,
+  }
+}
+
+/** Known before the peer starts, so that others may be told of it; the system does not give the port out again so soon. */
+async function freePlace(ip: string): Promise<PeerPlace> {
+  const server: Server = createServer()
+  server.listen(0, ip)
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return { ip, address: `/ip4/${ip}/tcp/${port}` }
+}
