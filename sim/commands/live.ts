@@ -7,7 +7,7 @@ import { runInNewContext } from 'node:vm'
 import type { CarrierName } from '../live/carrier.ts'
 import type { LinkQuality } from '../live/link.ts'
 import { measureFinds, measureGossip, watched } from '../live/measure.ts'
-import { LiveWorld } from '../live/world.ts'
+import { LiveWorld, plainRoles } from '../live/world.ts'
 
 export interface LiveOrder {
   readonly scenario: string
@@ -68,7 +68,7 @@ async function measured({ scenario, peers, seed, carrier, json }: LiveOrder): Pr
   say(`live ${scenario}  ${peers} peers  seed ${seed}  ${way}`)
   const startedMs = performance.now()
   const sinceMs = (): number => Math.round(performance.now() - startedMs)
-  const world = await LiveWorld.boot({ peers, seed, carrier, link, lendsOneIn }, (booted) => {
+  const world = await LiveWorld.boot({ peers: plainRoles(peers, lendsOneIn), seed, carrier, link }, (booted) => {
     if (booted % 50 === 0) say(`  ${booted} peers run after ${seconds(sinceMs())}`)
   })
   try {

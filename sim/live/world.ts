@@ -11,17 +11,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { bidTopic } from '../../protocols/bid/index.ts'
-import type { PeerName } from '../../protocols/wire/index.ts'
 import { realClock, type Log } from '../../src/environment.ts'
 import type { Executor, ExecutorProbe } from '../../src/execution/executor.ts'
 import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
-import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identity } from '../../src/host/index.ts'
-import { createPeer } from '../../src/node.ts'
+import { contactOf, identityFromSeed, type Contact, type Identity } from '../../src/host/index.ts'
+import type { PeerPorts } from '../../src/node/ports.ts'
 import { SeededRandom } from '../random.ts'
-import { bookEntries, type BookEntry } from './address-book.ts'
+import { bookEntries } from './address-book.ts'
 import type { Carrier, CarrierName, PeerPlace } from './carrier.ts'
 import type { LinkQuality } from './link.ts'
-import { LivePeer } from './live-peer.ts'
+import { LivePeer, type Ground } from './live-peer.ts'
 import { LiveNetwork } from './network.ts'
 import { ownCarrier } from './own-carrier.ts'
 import { SignatureMemo } from './signature-memo.ts'
@@ -30,26 +29,34 @@ import type { LiveNet } from './transport.ts'
 import type { KnownPeer, LiveVice, ViceContext } from './vices/index.ts'
 import { TimerWheel } from './wheel.ts'
 
+/** Who a peer is to be. */
+export interface LiveRole {
+  readonly lends: boolean
+  /** Null: honest. */
+  readonly vice: LiveVice | null
+  /** By how much its clock is ahead. */
+  readonly skewMs: number
+  /** Who it is, when it has chosen its name. */
+  readonly identity?: Identity
+  /** The peers, by number, for which alone it works, and to which it is dishonest. Everybody when left out. */
+  readonly victims?: readonly number[]
+  /** The number of the peer whose IP address it shares. */
+  readonly at?: number
+}
+
 export interface LiveOptions {
-  readonly peers: number
+  readonly peers: readonly LiveRole[]
   readonly seed: number
   /** What carries connections; over TCP nothing is made of `link`. */
   readonly carrier: CarrierName
   readonly link: LinkQuality
-  /** One peer in so many lends, and has a record in the DHT. */
-  readonly lendsOneIn: number
-  /** The peers that are not honest, by number, when any are. */
-  readonly dishonest?: ReadonlyMap<number, Dishonest>
+  /** What runs programs; production's when left out. */
+  readonly executor?: Executor
 }
 
-export interface Dishonest {
-  readonly vice: LiveVice
-  /** Who it is, when it has chosen its name. */
-  readonly identity?: Identity
-  /** The peers, by number, to which alone it is so. Everybody when left out. */
-  readonly victims?: readonly number[]
-  /** The number of the peer whose IP address it shares. */
-  readonly at?: number
+/** So many honest peers, of which one in `lendsOneIn` lends. */
+export function plainRoles(peers: number, lendsOneIn: number): LiveRole[] {
+  return Array.from({ length: peers }, (_, index) => ({ lends: index % lendsOneIn === 0, vice: null, skewMs: 0 }))
 }
 
 /** Class of the bids, as in src/node.ts. */
@@ -94,7 +101,7 @@ export class LiveWorld {
 
   /** Resolves once every peer runs and has connections; `waitForMesh` is the next thing to do. */
   static async boot(options: LiveOptions, progress: (booted: number) => void): Promise<LiveWorld> {
-    const folder = await mkdtemp(join(await parentFolder(options.peers), 'pleach-live-'))
+    const folder = await mkdtemp(join(await parentFolder(options.peers.length), 'pleach-live-'))
     const world = new LiveWorld(options, folder)
     try {
       await world.#boot(progress)
@@ -111,7 +118,7 @@ export class LiveWorld {
   }
 
   get lenders(): LivePeer[] {
-    return this.peers.filter(({ lends }) => lends)
+    return this.peers.filter(({ lends, isUp }) => lends && isUp)
   }
 
   /** Signatures that were checked, and checks that were spared. */
@@ -120,7 +127,7 @@ export class LiveWorld {
   }
 
   get meshDegreeMin(): number {
-    return Math.min(...this.peers.map((peer) => peer.host.gossip.meshDegree(this.topic)))
+    return Math.min(...this.peers.filter(({ isUp }) => isUp).map(({ host }) => host.gossip.meshDegree(this.topic)))
   }
 
   /** Whether every peer came to have so many mesh neighbours on the topic of bids in time. */
@@ -141,34 +148,54 @@ export class LiveWorld {
   }
 
   async #boot(progress: (booted: number) => void): Promise<void> {
-    const { dishonest = new Map<number, Dishonest>() } = this.#options
-    const identities = Array.from({ length: this.#options.peers }, (_, index) =>
-      this.#memo.identity(dishonest.get(index)?.identity ?? identityFromSeed(this.#random.bytes(32))),
+    const { peers: roles, seed } = this.#options
+    const identities = roles.map((role) =>
+      this.#memo.identity(role.identity ?? identityFromSeed(this.#random.bytes(32))),
     )
     this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
-    const contacts = identities.map(({ peer }) => contactOf(peer))
     const places = await this.carrier.places(identities.length)
-    this.#places = places.map((place, index) => sharing(place, places[dishonest.get(index)?.at ?? index]!, index))
-    const known = identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address }))
-    const entries = await bookEntries(known)
-    const executor = sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
-    await inTurn(identities.keys(), bootingMax, async (index) => {
-      await this.#bootOne(index, identities[index]!, entries, contacts, executor)
+    this.#places = places.map((place, index) => sharing(place, places[roles[index]!.at ?? index]!, index))
+    const entries = await bookEntries(
+      identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address })),
+    )
+    const executor = this.#options.executor ?? sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
+    const ground: Ground = {
+      network: this.network,
+      seed,
+      carrier: this.carrier,
+      folder: this.#folder,
+      executor,
+      log: this.#log,
+      table: identities.map(({ peer }): Contact => contactOf(peer)),
+      bootstrap: () => [],
+      acquaint(peer, memory) {
+        for (const [name, entry] of entries) if (name !== peer.name) entry(memory)
+      },
+      ports: (_peer: LivePeer, ports: PeerPorts) => ports,
+      viceContext: (peer) => this.#viceContext(peer),
+    }
+    const peers = roles.map(
+      (role, index) =>
+        new LivePeer(ground, { ...role, index, place: this.#places[index]!, identity: identities[index]! }),
+    )
+    await inTurn(peers.values(), bootingMax, async (peer) => {
+      await peer.start()
+      this.peers.push(peer)
       progress(this.peers.length)
     })
+    this.peers.sort((left, right) => left.index - right.index)
     await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
-    for (const peer of this.peers) peer.acts(this.#viceContext(peer))
   }
 
-  #viceContext({ index, identity, vice }: LivePeer): ViceContext {
+  #viceContext({ index, identity, vice, clock }: LivePeer): ViceContext {
     const others = (): LivePeer[] => this.peers.filter((other) => other.index !== index)
     const knownAs = ({ name, place }: LivePeer): KnownPeer => ({ peer: name, address: place.address })
-    const victims = this.#options.dishonest?.get(index)?.victims
+    const victims = this.#options.peers[index]?.victims
     return {
       identity,
       network: this.network,
       random: SeededRandom.of(this.#options.seed, 'live', 'vice', index),
-      clock: realClock,
+      clock,
       others: () => others().map(knownAs),
       accomplices: () =>
         others()
@@ -179,44 +206,6 @@ export class LiveWorld {
           ? null
           : () => this.peers.filter((other) => victims.includes(other.index)).map(({ name }) => name),
     }
-  }
-
-  async #bootOne(
-    index: number,
-    identity: Identity,
-    entries: ReadonlyMap<PeerName, BookEntry>,
-    contacts: readonly Contact[],
-    executor: Executor,
-  ): Promise<void> {
-    const memory = memoryKeyValue()
-    const place = this.#places[index]!
-    const vice = this.#options.dishonest?.get(index)?.vice ?? null
-    const live = new LivePeer({ index, place, lends: index % this.#options.lendsOneIn === 0, identity, vice })
-    const peer = await createPeer(
-      {
-        network: this.network,
-        reach: this.carrier.reach,
-        dataDir: join(this.#folder, String(index)),
-        listen: [place.address],
-        bootstrap: [],
-        offer: live.offer,
-        profile: 'live',
-      },
-      { clock: realClock, random: SeededRandom.of(this.#options.seed, 'live', index), log: this.#log },
-      live.ports(
-        {
-          identity: { ...identity, fresh: false },
-          memory,
-          executor,
-          createHost: live.hostOn(this.carrier, contacts),
-        },
-        this.#viceContext(live),
-      ),
-    )
-    live.runs(peer)
-    // Not before it starts: libp2p and the host read the whole book then, to no use for a host that is told whom to dial.
-    for (const [name, entry] of entries) if (name !== identity.peer) entry(memory)
-    this.peers.push(live)
   }
 
   /** As a host does on its own account, and paced by the host; but when all are there, and not those that came first. */

@@ -20,8 +20,11 @@ import { isPeerName } from '../../protocols/wire/peer.ts'
 import type { Log } from '../environment.ts'
 import { peerScoreOf, topicScore } from './gossip-score.ts'
 import type { HostLimits, Reach } from './limits.ts'
+import type { HostWatch } from './watch.ts'
 
 export type { GossipSub }
+
+type SignedMessage = Extract<Message, { readonly type: 'signed' }>
 
 /** Longest name of a topic, in characters. */
 const topicCharsMax = 128
@@ -41,6 +44,7 @@ export function gossipService(
   network: string,
   reach: Reach,
   limits: HostLimits,
+  watch?: HostWatch,
 ): (components: GossipSubComponents) => GossipSub {
   const create = gossipsub({
     globalSignaturePolicy: StrictSign,
@@ -55,8 +59,11 @@ export function gossipService(
     maxOutboundBufferSize: limits.gossipWriteBufferBytesMax,
     scoreParams: peerScoreOf(reach, limits),
     // An author's sequence numbers name its messages. Copies are most of what arrives, and a signature costs 0.15 ms.
-    fastMsgIdFn: ({ from, seqno }) =>
-      `${Buffer.from(from ?? []).toString('latin1')}/${Buffer.from(seqno ?? []).toString('latin1')}`,
+    fastMsgIdFn: ({ from, seqno }) => {
+      const name = `${Buffer.from(from ?? []).toString('latin1')}/${Buffer.from(seqno ?? []).toString('latin1')}`
+      watch?.onCopy(name)
+      return name
+    },
   })
   return (components) => {
     const service = create(components)
@@ -94,7 +101,7 @@ export interface StartedGossip extends Gossip {
   readonly topics: readonly string[]
 }
 
-export function createGossip(service: GossipSub, log: Log): StartedGossip {
+export function createGossip(service: GossipSub, log: Log, watch?: HostWatch): StartedGossip {
   const internals = service as unknown as Internals
   const handlers = new Map<string, TopicHandler>()
   let started = false
@@ -128,7 +135,15 @@ export function createGossip(service: GossipSub, log: Log): StartedGossip {
       if (internals.allowedTopics?.has(topic) === false) throw new RangeError(`${topic} is not a topic of this network`)
       if (handlers.has(topic)) throw new Error(`the topic ${topic} has a handler already`)
       handlers.set(topic, handler)
-      service.topicValidators.set(topic, (_from, message) => acceptances[verdictOn(message, handler, log)])
+      // Called once for each message, whatever the number of its copies.
+      service.topicValidators.set(topic, (from, message) => {
+        const verdict = verdictOn(message, handler, log)
+        if (watch !== undefined && message.type === 'signed') {
+          const author = message.from.toString()
+          watch.onFirst(nameOf(message), { topic, author, from: from.toString(), message: message.data, verdict })
+        }
+        return acceptances[verdict]
+      })
       if (started) join(topic)
       return () => {
         if (handlers.get(topic) !== handler) return
@@ -143,12 +158,23 @@ export function createGossip(service: GossipSub, log: Log): StartedGossip {
       if (message.byteLength > bytesMax)
         throw new RangeError(`a message of ${message.byteLength} B is over the cap of ${topic}`)
       if (!started) return 0
+      watch?.onPublish(topic, message)
       const { recipients } = await service.publish(topic, message)
       return recipients.length
     },
 
     meshDegree: (topic) => internals.getMeshPeers(topic).length,
   }
+}
+
+/** Bytes of the sequence numbers of gossipsub. */
+const sequenceBytes = 8
+
+/** What its copies are called before they are looked at. */
+function nameOf({ from, sequenceNumber }: SignedMessage): string {
+  const sequence = Buffer.alloc(sequenceBytes)
+  sequence.writeBigUInt64BE(sequenceNumber)
+  return `${Buffer.from(from.toMultihash().bytes).toString('latin1')}/${sequence.toString('latin1')}`
 }
 
 const acceptances: Record<Verdict, TopicValidatorResult> = {

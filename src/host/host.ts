@@ -31,6 +31,7 @@ import { layRoutingTable } from './routing-table.ts'
 import { memorySequenceFloors, type SequenceFloors } from './sequence-floors.ts'
 import { stopWithin } from './stop-within.ts'
 import { createStreams, type OnFault } from './streams.ts'
+import type { HostWatch } from './watch.ts'
 import { createWatchdog } from './watchdog.ts'
 
 export interface HostOptions {
@@ -62,6 +63,8 @@ export interface HostEnvironment {
   readonly onFault?: OnFault
   /** What carries connections. TCP when left out. */
   readonly transport?: TransportFactory
+  /** Who measures this host. */
+  readonly watch?: HostWatch
 }
 
 export interface ConnectionView {
@@ -130,8 +133,9 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const store = environment.store ?? memoryKeyValue()
   const datastore = new QuotaDatastore({ store, self: identity.peer, judge, floors, limits, clock })
   const { dht = {} } = options
-  const { transport } = environment
-  const settings = { network, reach, listen, announce, identity, datastore, judge, gater, limits, dht, transport }
+  const { transport, watch } = environment
+  const parts = { datastore, judge, gater, transport, watch }
+  const settings = { network, reach, listen, announce, identity, limits, dht, ...parts }
   const node = await createLibp2p(configurationOf(settings))
   if (dht.answer !== undefined) answerOtherwise(node.services.dht, dht.answer)
   if (dht.table !== undefined) layRoutingTable(node.services.dht, identity.peer, dht.table, clock.nowMs())
@@ -139,9 +143,9 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const dialler = createDialler(node, limits, clock)
   const redial = createRedial({ node, bootstrap, dialler, limits, clock, random, log })
   const watchdog = createWatchdog({ node, dialler, limits, clock, log })
-  const gossip = createGossip(node.services.gossip, log)
+  const gossip = createGossip(node.services.gossip, log, watch)
   const streams = createStreams({ node, limits, onFault: environment.onFault ?? (() => {}), clock, log })
-  const bulletin = createBulletin({ dht: node.services.dht, self: identity.peer, judge, floors, datastore })
+  const bulletin = createBulletin({ dht: node.services.dht, self: identity.peer, judge, floors, datastore, watch })
 
   return {
     peer: identity.peer,

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test'
 
 import { perfectLink } from '../../sim/live/link.ts'
 import { measureFinds, measureGossip, watched } from '../../sim/live/measure.ts'
-import { LiveWorld } from '../../sim/live/world.ts'
+import { LiveWorld, plainRoles } from '../../sim/live/world.ts'
 
 const peers = 24
 const lendsOneIn = 3
@@ -18,7 +18,9 @@ describe('24 live peers', { timeout: 3 * deadlineMs }, () => {
 
   before(async () => {
     const link = { ...perfectLink, latencyMs, jitterMs: 2 }
-    world = await LiveWorld.boot({ peers, seed: 7, carrier: 'own', link, lendsOneIn }, (count) => booted.push(count))
+    world = await LiveWorld.boot({ peers: plainRoles(peers, lendsOneIn), seed: 7, carrier: 'own', link }, (count) =>
+      booted.push(count),
+    )
   })
 
   after(async () => {
