@@ -26,6 +26,7 @@ import type { PeerPorts } from '../../src/node/ports.ts'
 import { SeededRandom } from '../random.ts'
 import type { Carrier, PeerPlace } from './carrier.ts'
 import { SkewedClock } from './skewed-clock.ts'
+import { act, offerOf, withVice, type LiveVice, type ViceContext } from './vices/index.ts'
 
 /**
  * Peers of a bucket, and so also those that store a record. Each costs whoever publishes a connection, and that is what a
@@ -53,6 +54,8 @@ export interface Ground {
   acquaint(peer: LivePeer, memory: KeyValue): void
   /** What a peer has in the place of production's parts beside these. */
   ports(peer: LivePeer, ports: PeerPorts): PeerPorts
+  /** What a dishonest peer knows of the others. */
+  viceContext(peer: LivePeer): ViceContext
 }
 
 export interface LivePeerInit {
@@ -60,7 +63,7 @@ export interface LivePeerInit {
   readonly place: PeerPlace
   readonly lends: boolean
   readonly identity: Identity
-  readonly vice?: string | null
+  readonly vice?: LiveVice | null
   readonly skewMs?: number
 }
 
@@ -73,7 +76,7 @@ export class LivePeer {
   readonly lends: boolean
   readonly identity: Identity
   /** Null: an honest peer. */
-  readonly vice: string | null
+  readonly vice: LiveVice | null
   readonly clock: SkewedClock
   /** Called with every message of gossip that this peer accepts. */
   onHeard: (message: Uint8Array) => void = () => {}
@@ -90,6 +93,8 @@ export class LivePeer {
   #lives = 0
   #frozenAtMs = 0
   #thaw = (): void => {}
+  /** Ends what its vice does on its own account, in this life. */
+  #behave: () => Promise<void> = async () => {}
   /** Lives that are over, and whose parts still end. */
   #ending: Promise<void> = Promise.resolve()
 
@@ -129,7 +134,7 @@ export class LivePeer {
 
   get offer(): OfferOptions | null {
     if (!this.lends) return null
-    return {
+    const honest: OfferOptions = {
       cpuMilli: 2_000,
       memoryBytes: 2 ** 32,
       keepBytes: 10 ** 9,
@@ -137,6 +142,7 @@ export class LivePeer {
       unit: 'credit',
       wallMsMax: hour,
     }
+    return this.vice === null ? honest : offerOf(this.vice, honest)
   }
 
   /** Runs, with what its disk and its memory have. */
@@ -155,15 +161,18 @@ export class LivePeer {
         profile: 'live',
       },
       { clock: this.clock, random: SeededRandom.of(seed, 'live', this.index, this.#lives), log },
-      ground.ports(this, {
-        identity: { ...this.identity, fresh: false },
-        memory,
-        executor,
-        createHost: this.#hostOn(carrier),
-      }),
+      this.#bent(
+        ground.ports(this, {
+          identity: { ...this.identity, fresh: false },
+          memory,
+          executor,
+          createHost: this.#hostOn(carrier),
+        }),
+      ),
     )
     this.#peer = peer
     this.state = 'up'
+    this.#misbehave()
     // Not before it starts: libp2p and the host read the whole book then, to no use for a host that is told whom to dial.
     ground.acquaint(this, memory)
   }
@@ -173,6 +182,7 @@ export class LivePeer {
     if (this.state === 'frozen') this.thaw()
     if (this.state !== 'up') return
     this.state = 'left'
+    await this.#behave()
     await this.#peer!.stop()
   }
 
@@ -195,6 +205,7 @@ export class LivePeer {
     this.#memory = memory
     this.#ending = Promise.all([
       this.#ending,
+      this.#behave(),
       peer.stop().then(async () => rm(old, { recursive: true, force: true })),
     ]).then(() => {})
   }
@@ -229,6 +240,20 @@ export class LivePeer {
     await Promise.all([this.leave(), this.#ending])
   }
 
+  #bent(honest: PeerPorts): PeerPorts {
+    return this.vice === null ? honest : withVice(this.vice, honest, this.#ground.viceContext(this))
+  }
+
+  #misbehave(): void {
+    if (this.vice === null) return
+    const ending = new AbortController()
+    const acting = act(this.vice, this.host, this.#ground.viceContext(this), ending.signal)
+    this.#behave = async () => {
+      ending.abort(new Error('the peer ends'))
+      await acting
+    }
+  }
+
   #net() {
     const { net } = this.#ground.carrier
     if (net === undefined) throw new Error('over TCP nobody can be cut off from others')
@@ -247,7 +272,7 @@ export class LivePeer {
         {
           ...options,
           limits: changedLimits,
-          dht: { bucketPeersMax, ...(table === undefined ? {} : { table }) },
+          dht: { bucketPeersMax, ...(table === undefined ? {} : { table }), ...options.dht },
         },
         { ...environment, ...(transport === undefined ? {} : { transport }) },
       )

@@ -27,15 +27,22 @@ import { ownCarrier } from './own-carrier.ts'
 import { SignatureMemo } from './signature-memo.ts'
 import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
+import type { KnownPeer, LiveVice, ViceContext } from './vices/index.ts'
 import { TimerWheel } from './wheel.ts'
 
 /** Who a peer is to be. */
 export interface LiveRole {
   readonly lends: boolean
   /** Null: honest. */
-  readonly vice: string | null
+  readonly vice: LiveVice | null
   /** By how much its clock is ahead. */
   readonly skewMs: number
+  /** Who it is, when it has chosen its name. */
+  readonly identity?: Identity
+  /** The peers, by number, for which alone it works, and to which it is dishonest. Everybody when left out. */
+  readonly victims?: readonly number[]
+  /** The number of the peer whose IP address it shares. */
+  readonly at?: number
 }
 
 export const bootNames = ['fast', 'cold'] as const
@@ -147,9 +154,12 @@ export class LiveWorld {
 
   async #boot(progress: (booted: number) => void): Promise<void> {
     const { peers: roles, seed } = this.#options
-    const identities = roles.map(() => this.#memo.identity(identityFromSeed(this.#random.bytes(32))))
+    const identities = roles.map((role) =>
+      this.#memo.identity(role.identity ?? identityFromSeed(this.#random.bytes(32))),
+    )
     this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
-    this.#places = await this.carrier.places(identities.length)
+    const places = await this.carrier.places(identities.length)
+    this.#places = places.map((place, index) => sharing(place, places[roles[index]!.at ?? index]!, index))
     const executor = this.#options.executor ?? sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
     const ground: Ground = {
       network: this.network,
@@ -159,11 +169,12 @@ export class LiveWorld {
       executor,
       log: this.#log,
       ports: (_peer: LivePeer, ports: PeerPorts) => ports,
+      viceContext: (peer) => this.#viceContext(peer),
       ...(await this.#beginning(identities)),
     }
     const peers = roles.map(
       (role, index) =>
-        new LivePeer(ground, { index, place: this.#places[index]!, identity: identities[index]!, ...role }),
+        new LivePeer(ground, { ...role, index, place: this.#places[index]!, identity: identities[index]! }),
     )
     const start = async (peer: LivePeer): Promise<void> => {
       await peer.start()
@@ -193,6 +204,27 @@ export class LiveWorld {
       acquaint({ name: self }, memory) {
         for (const [name, entry] of entries) if (name !== self) entry(memory)
       },
+    }
+  }
+
+  #viceContext({ index, identity, vice, clock }: LivePeer): ViceContext {
+    const others = (): LivePeer[] => this.peers.filter((other) => other.index !== index)
+    const knownAs = ({ name, place }: LivePeer): KnownPeer => ({ peer: name, address: place.address })
+    const victims = this.#options.peers[index]?.victims
+    return {
+      identity,
+      network: this.network,
+      random: SeededRandom.of(this.#options.seed, 'live', 'vice', index),
+      clock,
+      others: () => others().map(knownAs),
+      accomplices: () =>
+        others()
+          .filter((other) => other.vice === vice)
+          .map(knownAs),
+      victims:
+        victims === undefined
+          ? null
+          : () => this.peers.filter((other) => victims.includes(other.index)).map(({ name }) => name),
     }
   }
 
@@ -227,6 +259,12 @@ async function parentFolder(peers: number): Promise<string> {
 function carrierOf({ carrier, seed, link }: LiveOptions): Carrier {
   if (carrier === 'tcp') return tcpCarrier(process.pid)
   return ownCarrier(new LiveNetwork(new TimerWheel(), SeededRandom.of(seed, 'live', 'net'), link))
+}
+
+/** The place of a peer that is at another's IP address, under another port. */
+function sharing(own: PeerPlace, other: PeerPlace, index: number): PeerPlace {
+  if (own === other) return own
+  return { ip: other.ip, address: other.address.replace(/\d+$/, (port) => String(Number(port) + index)) }
 }
 
 /** The machine is the same for all, so it is tried once. */
