@@ -1,9 +1,11 @@
 /** One peer of a live world: production's own, on our network, and what is heard and stored there is noted down. */
-import type { Gossip, PeerName, Bulletin } from '../../protocols/wire/index.ts'
+import type { Bulletin, PeerName } from '../../protocols/wire/index.ts'
 import type { OfferOptions } from '../../src/config/options.ts'
+import type { PeerControl } from '../../src/control/api.ts'
 import { createHost, limitsFor, type Contact, type Host, type HostLimits, type Identity } from '../../src/host/index.ts'
 import type { Peer } from '../../src/node.ts'
 import type { Carrier, PeerPlace } from './carrier.ts'
+import { Watchers } from './measures/watchers.ts'
 
 /**
  * Peers of a bucket, and so also those that store a record. Each costs whoever publishes a connection, and that is what a
@@ -26,8 +28,10 @@ export class LivePeer {
   readonly place: PeerPlace
   readonly lends: boolean
   readonly identity: Identity
-  /** Called with every message of gossip that this peer accepts. */
-  onHeard: (message: Uint8Array) => void = () => {}
+  /** Told of what its host hears and asks. */
+  readonly watchers = new Watchers()
+  /** Faults that it held against others since the world began. */
+  readonly holds = new Map<PeerName, number>()
   /** Whether others acknowledged this peer's record. */
   recordIsOut = false
   #host: Host | undefined
@@ -49,6 +53,14 @@ export class LivePeer {
     if (this.#host === undefined) throw new Error('the peer has no host yet')
     return this.#host
   }
+
+  get control(): PeerControl {
+    if (this.#peer === undefined) throw new Error('the peer does not run yet')
+    return this.#peer.control
+  }
+
+  /** For the composition root. */
+  readonly onFault = (peer: PeerName): void => void this.holds.set(peer, (this.holds.get(peer) ?? 0) + 1)
 
   get offer(): OfferOptions | null {
     if (!this.lends) return null
@@ -72,10 +84,10 @@ export class LivePeer {
           limits: changedLimits,
           dht: { bucketPeersMax, ...(table === undefined ? {} : { table }) },
         },
-        { ...environment, ...(transport === undefined ? {} : { transport }) },
+        { ...environment, watch: this.watchers, ...(transport === undefined ? {} : { transport }) },
       )
       this.#host = host
-      return { ...host, gossip: this.#listening(host.gossip), bulletin: this.#noting(host.bulletin) }
+      return { ...host, bulletin: this.#noting(host.bulletin) }
     }
   }
 
@@ -85,22 +97,6 @@ export class LivePeer {
 
   async stop(): Promise<void> {
     await this.#peer?.stop()
-  }
-
-  #listening(gossip: Gossip): Gossip {
-    return {
-      publish: async (topic, message) => gossip.publish(topic, message),
-      meshDegree: (topic) => gossip.meshDegree(topic),
-      subscribe: (topic, handler) =>
-        gossip.subscribe(topic, {
-          messageBytesMax: handler.messageBytesMax,
-          judge: (author, message) => handler.judge(author, message),
-          deliver: (author, message) => {
-            this.onHeard(message)
-            handler.deliver(author, message)
-          },
-        }),
-    }
   }
 
   #noting(bulletin: Bulletin): Bulletin {

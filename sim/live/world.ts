@@ -170,6 +170,7 @@ export class LiveWorld {
         memory,
         executor,
         createHost: live.hostOn(this.carrier, contacts),
+        onFault: live.onFault,
       },
     )
     live.runs(peer)
