@@ -9,7 +9,7 @@ import type { LinkQuality } from '../live/link.ts'
 import { Measures } from '../live/measures/measures.ts'
 import { ProcessTap } from '../live/measures/process-tap.ts'
 import { quantileOf, spreadOf } from '../live/measures/spread.ts'
-import { LiveWorld } from '../live/world.ts'
+import { LiveWorld, plainRoles, type BootName } from '../live/world.ts'
 import { quantile } from '../report/samples.ts'
 
 export interface LiveOrder {
@@ -17,6 +17,7 @@ export interface LiveOrder {
   readonly peers: number
   readonly seed: number
   readonly carrier: CarrierName
+  readonly boot: BootName
   readonly json: boolean
 }
 
@@ -65,14 +66,15 @@ export async function live(order: LiveOrder, args: readonly string[]): Promise<n
   return code ?? 1
 }
 
-async function measured({ scenario, peers, seed, carrier, json }: LiveOrder): Promise<number> {
+async function measured({ scenario, peers, seed, carrier, boot, json }: LiveOrder): Promise<number> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
   const way = carrier === 'tcp' ? 'TCP' : `${link.latencyMs}±${link.jitterMs} ms one way`
   say(`live ${scenario}  ${peers} peers  seed ${seed}  ${way}`)
   const startedMs = performance.now()
   const sinceMs = (): number => Math.round(performance.now() - startedMs)
   const tap = new ProcessTap('all peers')
-  const world = await LiveWorld.boot({ peers, seed, carrier, link, lendsOneIn }, (booted) => {
+  const roles = plainRoles(peers, lendsOneIn)
+  const world = await LiveWorld.boot({ peers: roles, seed, carrier, boot, link }, (booted) => {
     if (booted % 50 === 0) say(`  ${booted} peers run after ${seconds(sinceMs())}`)
   })
   try {
@@ -105,8 +107,8 @@ async function measured({ scenario, peers, seed, carrier, json }: LiveOrder): Pr
       peers,
       seed,
       carrier,
-      // Routing tables and address books were there, as after a restart.
-      boot: 'fast',
+      // fast: routing tables and address books were there, as after a restart. cold: one address was.
+      boot,
       bootMs,
       meshMs,
       rssMb: Math.round(process.memoryUsage.rss() / 1e6),

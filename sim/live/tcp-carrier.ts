@@ -21,9 +21,10 @@ export function tcpCarrier(world: number): Carrier {
 
     async places(count) {
       if (count > placesMax) throw new RangeError(`${count} peers are more than ${placesMax}`)
-      return Promise.all(
-        Array.from({ length: count }, async (_, index) => freePlace(`127.${second}.${index >> 8}.${index & 255}`)),
-      )
+      const places: PeerPlace[] = []
+      for (let index = 0; index < count; index++)
+        places.push(await freePlace(`127.${second}.${index >> 8}.${index & 255}`))
+      return places
     },
 
     transport: () => undefined,

@@ -2,8 +2,9 @@
  * Hundreds of real peers in this process: each is put together by the composition root of production, of production's parts.
  * What is other: the network is our own, memories are in memory, and one executor serves all.
  *
- * The boot is a fast one: every peer begins with what a restart would have left it, an address book and a routing table, in
- * the place of finding both by asking. From there it is production's: peers are dialled, identified, and meshes form.
+ * A fast boot: every peer begins with what a restart would have left it, an address book and a routing table, in the place of
+ * finding both by asking. From there it is production's: peers are dialled, identified, and meshes form. A cold one is all
+ * production's: a peer knows one address, that of the first, and nobody but itself dials for it.
  */
 import { rmSync } from 'node:fs'
 import { mkdtemp, rm, statfs } from 'node:fs/promises'
@@ -11,32 +12,56 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { bidTopic } from '../../protocols/bid/index.ts'
-import type { PeerName } from '../../protocols/wire/index.ts'
 import { realClock, type Log } from '../../src/environment.ts'
 import type { Executor, ExecutorProbe } from '../../src/execution/executor.ts'
 import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
-import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identity } from '../../src/host/index.ts'
-import { createPeer } from '../../src/node.ts'
+import { contactOf, identityFromSeed, type Contact, type Identity } from '../../src/host/index.ts'
+import type { PeerPorts } from '../../src/node/ports.ts'
 import { SeededRandom } from '../random.ts'
-import { bookEntries, type BookEntry } from './address-book.ts'
+import { bookEntries } from './address-book.ts'
 import type { Carrier, CarrierName, PeerPlace } from './carrier.ts'
 import type { LinkQuality } from './link.ts'
-import { LivePeer } from './live-peer.ts'
+import { LivePeer, type Ground } from './live-peer.ts'
 import { LiveNetwork } from './network.ts'
 import { ownCarrier } from './own-carrier.ts'
 import { SignatureMemo } from './signature-memo.ts'
 import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
+import type { KnownPeer, LiveVice, ViceContext } from './vices/index.ts'
 import { TimerWheel } from './wheel.ts'
 
+/** Who a peer is to be. */
+export interface LiveRole {
+  readonly lends: boolean
+  /** Null: honest. */
+  readonly vice: LiveVice | null
+  /** By how much its clock is ahead. */
+  readonly skewMs: number
+  /** Who it is, when it has chosen its name. */
+  readonly identity?: Identity
+  /** The peers, by number, for which alone it works, and to which it is dishonest. Everybody when left out. */
+  readonly victims?: readonly number[]
+  /** The number of the peer whose IP address it shares. */
+  readonly at?: number
+}
+
+export const bootNames = ['fast', 'cold'] as const
+export type BootName = (typeof bootNames)[number]
+
 export interface LiveOptions {
-  readonly peers: number
+  readonly peers: readonly LiveRole[]
   readonly seed: number
   /** What carries connections; over TCP nothing is made of `link`. */
   readonly carrier: CarrierName
+  readonly boot: BootName
   readonly link: LinkQuality
-  /** One peer in so many lends, and has a record in the DHT. */
-  readonly lendsOneIn: number
+  /** What runs programs; production's when left out. */
+  readonly executor?: Executor
+}
+
+/** So many honest peers, of which one in `lendsOneIn` lends. */
+export function plainRoles(peers: number, lendsOneIn: number): LiveRole[] {
+  return Array.from({ length: peers }, (_, index) => ({ lends: index % lendsOneIn === 0, vice: null, skewMs: 0 }))
 }
 
 /** Class of the bids, as in src/node.ts. */
@@ -81,7 +106,7 @@ export class LiveWorld {
 
   /** Resolves once every peer runs and has connections; `waitForMesh` is the next thing to do. */
   static async boot(options: LiveOptions, progress: (booted: number) => void): Promise<LiveWorld> {
-    const folder = await mkdtemp(join(await parentFolder(options.peers), 'pleach-live-'))
+    const folder = await mkdtemp(join(await parentFolder(options.peers.length), 'pleach-live-'))
     const world = new LiveWorld(options, folder)
     try {
       await world.#boot(progress)
@@ -98,7 +123,7 @@ export class LiveWorld {
   }
 
   get lenders(): LivePeer[] {
-    return this.peers.filter(({ lends }) => lends)
+    return this.peers.filter(({ lends, isUp }) => lends && isUp)
   }
 
   /** Signatures that were checked, and checks that were spared. */
@@ -107,7 +132,7 @@ export class LiveWorld {
   }
 
   get meshDegreeMin(): number {
-    return Math.min(...this.peers.map((peer) => peer.host.gossip.meshDegree(this.topic)))
+    return Math.min(...this.peers.filter(({ isUp }) => isUp).map(({ host }) => host.gossip.meshDegree(this.topic)))
   }
 
   /** Whether every peer came to have so many mesh neighbours on the topic of bids in time. */
@@ -128,55 +153,79 @@ export class LiveWorld {
   }
 
   async #boot(progress: (booted: number) => void): Promise<void> {
-    const identities = Array.from({ length: this.#options.peers }, () =>
-      this.#memo.identity(identityFromSeed(this.#random.bytes(32))),
+    const { peers: roles, seed } = this.#options
+    const identities = roles.map((role) =>
+      this.#memo.identity(role.identity ?? identityFromSeed(this.#random.bytes(32))),
     )
     this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
-    const contacts = identities.map(({ peer }) => contactOf(peer))
-    this.#places = await this.carrier.places(identities.length)
-    const known = identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address }))
-    const entries = await bookEntries(known)
-    const executor = sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
-    await inTurn(identities.keys(), bootingMax, async (index) => {
-      await this.#bootOne(index, identities[index]!, entries, contacts, executor)
+    const places = await this.carrier.places(identities.length)
+    this.#places = places.map((place, index) => sharing(place, places[roles[index]!.at ?? index]!, index))
+    const executor = this.#options.executor ?? sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
+    const ground: Ground = {
+      network: this.network,
+      seed,
+      carrier: this.carrier,
+      folder: this.#folder,
+      executor,
+      log: this.#log,
+      ports: (_peer: LivePeer, ports: PeerPorts) => ports,
+      viceContext: (peer) => this.#viceContext(peer),
+      ...(await this.#beginning(identities)),
+    }
+    const peers = roles.map(
+      (role, index) =>
+        new LivePeer(ground, { ...role, index, place: this.#places[index]!, identity: identities[index]! }),
+    )
+    const start = async (peer: LivePeer): Promise<void> => {
+      await peer.start()
+      this.peers.push(peer)
       progress(this.peers.length)
-    })
-    await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
+    }
+    // Whom all others begin from is there first.
+    const [first, ...others] = peers
+    await start(first!)
+    await inTurn(others.values(), bootingMax, start)
+    this.peers.sort((left, right) => left.index - right.index)
+    if (this.#options.boot === 'fast')
+      await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
   }
 
-  async #bootOne(
-    index: number,
-    identity: Identity,
-    entries: ReadonlyMap<PeerName, BookEntry>,
-    contacts: readonly Contact[],
-    executor: Executor,
-  ): Promise<void> {
-    const memory = memoryKeyValue()
-    const place = this.#places[index]!
-    const live = new LivePeer({ index, place, lends: index % this.#options.lendsOneIn === 0, identity })
-    const peer = await createPeer(
-      {
-        network: this.network,
-        reach: this.carrier.reach,
-        dataDir: join(this.#folder, String(index)),
-        listen: [place.address],
-        bootstrap: [],
-        offer: live.offer,
-        profile: 'live',
+  /** What peers know when they start: everybody, as after a restart, or one address. */
+  async #beginning(identities: readonly Identity[]): Promise<Pick<Ground, 'table' | 'bootstrap' | 'acquaint'>> {
+    if (this.#options.boot === 'cold') {
+      const address = `${this.#places[0]!.address}/p2p/${identities[0]!.peer}`
+      return { table: undefined, bootstrap: ({ index }) => (index === 0 ? [] : [address]), acquaint: () => {} }
+    }
+    const known = identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address }))
+    const entries = await bookEntries(known)
+    return {
+      table: identities.map(({ peer }): Contact => contactOf(peer)),
+      bootstrap: () => [],
+      acquaint({ name: self }, memory) {
+        for (const [name, entry] of entries) if (name !== self) entry(memory)
       },
-      { clock: realClock, random: SeededRandom.of(this.#options.seed, 'live', index), log: this.#log },
-      {
-        identity: { ...identity, fresh: false },
-        memory,
-        executor,
-        createHost: live.hostOn(this.carrier, contacts),
-        onFault: live.onFault,
-      },
-    )
-    live.runs(peer)
-    // Not before it starts: libp2p and the host read the whole book then, to no use for a host that is told whom to dial.
-    for (const [name, entry] of entries) if (name !== identity.peer) entry(memory)
-    this.peers.push(live)
+    }
+  }
+
+  #viceContext({ index, identity, vice, clock }: LivePeer): ViceContext {
+    const others = (): LivePeer[] => this.peers.filter((other) => other.index !== index)
+    const knownAs = ({ name, place }: LivePeer): KnownPeer => ({ peer: name, address: place.address })
+    const victims = this.#options.peers[index]?.victims
+    return {
+      identity,
+      network: this.network,
+      random: SeededRandom.of(this.#options.seed, 'live', 'vice', index),
+      clock,
+      others: () => others().map(knownAs),
+      accomplices: () =>
+        others()
+          .filter((other) => other.vice === vice)
+          .map(knownAs),
+      victims:
+        victims === undefined
+          ? null
+          : () => this.peers.filter((other) => victims.includes(other.index)).map(({ name }) => name),
+    }
   }
 
   /** As a host does on its own account, and paced by the host; but when all are there, and not those that came first. */
@@ -210,6 +259,12 @@ async function parentFolder(peers: number): Promise<string> {
 function carrierOf({ carrier, seed, link }: LiveOptions): Carrier {
   if (carrier === 'tcp') return tcpCarrier(process.pid)
   return ownCarrier(new LiveNetwork(new TimerWheel(), SeededRandom.of(seed, 'live', 'net'), link))
+}
+
+/** The place of a peer that is at another's IP address, under another port. */
+function sharing(own: PeerPlace, other: PeerPlace, index: number): PeerPlace {
+  if (own === other) return own
+  return { ip: other.ip, address: other.address.replace(/\d+$/, (port) => String(Number(port) + index)) }
 }
 
 /** The machine is the same for all, so it is tried once. */

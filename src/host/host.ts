@@ -16,6 +16,7 @@ import { parseAddress } from './address.ts'
 import { createBulletin } from './bulletin.ts'
 import { configurationOf, type DhtOptions, type TransportFactory } from './configuration.ts'
 import { memoryKeyValue, type KeyValue } from './datastore.ts'
+import { answerOtherwise } from './dht-answers.ts'
 import { createDialler } from './dialler.ts'
 import { HostError, asError } from './errors.ts'
 import { createGater } from './gater.ts'
@@ -136,6 +137,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const parts = { datastore, judge, gater, transport, watch }
   const settings = { network, reach, listen, announce, identity, limits, dht, ...parts }
   const node = await createLibp2p(configurationOf(settings))
+  if (dht.answer !== undefined) answerOtherwise(node.services.dht, dht.answer)
   if (dht.table !== undefined) layRoutingTable(node.services.dht, identity.peer, dht.table, clock.nowMs())
 
   const dialler = createDialler(node, limits, clock)

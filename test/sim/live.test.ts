@@ -7,7 +7,7 @@ import { perfectLink } from '../../sim/live/link.ts'
 import { Measures } from '../../sim/live/measures/measures.ts'
 import { ProcessTap } from '../../sim/live/measures/process-tap.ts'
 import { spreadOf } from '../../sim/live/measures/spread.ts'
-import { LiveWorld } from '../../sim/live/world.ts'
+import { LiveWorld, plainRoles } from '../../sim/live/world.ts'
 import { quantile } from '../../sim/report/samples.ts'
 
 const peers = 24
@@ -23,7 +23,10 @@ describe('24 live peers', { timeout: 3 * deadlineMs }, () => {
 
   before(async () => {
     const link = { ...perfectLink, latencyMs, jitterMs: 2 }
-    world = await LiveWorld.boot({ peers, seed: 7, carrier: 'own', link, lendsOneIn }, (count) => booted.push(count))
+    world = await LiveWorld.boot(
+      { peers: plainRoles(peers, lendsOneIn), seed: 7, carrier: 'own', boot: 'fast', link },
+      (count) => booted.push(count),
+    )
     measures = new Measures(world, { seed: 7, process })
   })
 

@@ -21,28 +21,18 @@ export interface MeasuredWorld {
   readonly net: LiveNet | undefined
 }
 
-/** What a scenario knows of a peer. */
-export interface Described {
-  /** Null: honest. */
-  readonly vice: string | null
-  readonly region: string | null
-  readonly isUp: boolean
-}
-
 export interface MeasuresOptions {
   /** Of the probes. */
   readonly seed: number
-  /** Asked whenever it matters. All are honest, and there, when left out. */
-  readonly describe?: (peer: LivePeer) => Described
+  /** Where a peer is, when the scenario knows regions. */
+  readonly regionOf?: (peer: LivePeer) => string | null
   /** Watched already, so that it has seen the boot. */
   readonly process: ProcessTap
 }
 
-const plain: Described = { vice: null, region: null, isUp: true }
-
 export class Measures {
   readonly #world: MeasuredWorld
-  readonly #describe: (peer: LivePeer) => Described
+  readonly #regionOf: (peer: LivePeer) => string | null
   readonly #process: ProcessTap
   readonly #random: SeededRandom
   readonly #peers = new Map<PeerName, { readonly peer: LivePeer; readonly unwatch: () => void }>()
@@ -54,9 +44,9 @@ export class Measures {
   #startedMs = nowMs()
   #stoppedMs: number | undefined
 
-  constructor(world: MeasuredWorld, { seed, describe, process }: MeasuresOptions) {
+  constructor(world: MeasuredWorld, { seed, regionOf, process }: MeasuresOptions) {
     this.#world = world
-    this.#describe = describe ?? (() => plain)
+    this.#regionOf = regionOf ?? (() => null)
     this.#process = process
     this.#random = SeededRandom.of(seed, 'live', 'probes')
   }
@@ -78,7 +68,10 @@ export class Measures {
     const { name } = peer
     if (this.#peers.has(name)) return
     const unwatch = peer.watchers.add({
-      onPublish: (_topic, message) => this.#gossip.onPublish(name, message),
+      onPublish: (_topic, message) => {
+        // Of a life that was cut off nobody hears any more.
+        if (peer.state !== 'crashed') this.#gossip.onPublish(name, message)
+      },
       onCopy: (message) => this.#gossip.onCopy(name, message),
       onFirst: (message, copy) => this.#gossip.onFirst(name, message, copy),
       onQuery: (kind, key) => this.#finds.onQuery(name, kind, key),
@@ -98,8 +91,8 @@ export class Measures {
 
   /** Resolves once the job, which this peer asked for, is over or is not told of any more. After a restart: once again. */
   async watchJob(peer: LivePeer, job: string): Promise<void> {
-    const { vice, region } = this.#describe(peer)
-    await this.#jobs.watch({ name: peer.name, control: peer.control, region, isHonest: vice === null }, job)
+    const { name, control, vice } = peer
+    await this.#jobs.watch({ name, control, region: this.#regionOf(peer), isHonest: vice === null }, job)
   }
 
   /** Times a put or a get. */
@@ -158,21 +151,27 @@ export class Measures {
   }
 
   #findingsOf(peer: LivePeer, served: ReadonlyMap<PeerName, number> | undefined): PeerFindings {
-    const { name, lends, holds } = peer
-    const { vice, region, isUp } = this.#describe(peer)
-    const requests = served === undefined ? null : (served.get(name) ?? 0)
-    return { name, lends, vice, region, isUp, served: requests, holds: Object.fromEntries(holds) }
+    const { name, lends, vice, isUp, holds } = peer
+    return {
+      name,
+      lends,
+      vice,
+      region: this.#regionOf(peer),
+      isUp,
+      served: served === undefined ? null : (served.get(name) ?? 0),
+      holds: Object.fromEntries(holds),
+    }
   }
 
   #probed(): { network: string; topic: string; peers: LivePeer[] } {
     const { network, topic } = this.#world
     const peers = [...this.#peers.values()].map(({ peer }) => peer)
-    return { network, topic, peers: peers.filter((peer) => this.#describe(peer).isUp) }
+    return { network, topic, peers: peers.filter(({ isUp }) => isUp) }
   }
 
   #listening(): number {
     let count = 0
-    for (const { peer } of this.#peers.values()) if (this.#describe(peer).isUp) count += 1
+    for (const { peer } of this.#peers.values()) if (peer.isUp) count += 1
     return count
   }
 }

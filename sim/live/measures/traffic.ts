@@ -38,8 +38,8 @@ export class Traffic implements Meter {
   taken(protocol: string | undefined, by: PeerName): void {
     if (protocol === undefined) return
     this.#count(protocol).streams += 1
-    let counts = this.#taken.get(protocol)
-    if (counts === undefined) this.#taken.set(protocol, (counts = new Map()))
+    const counts = this.#taken.get(protocol) ?? new Map<PeerName, number>()
+    this.#taken.set(protocol, counts)
     counts.set(by, (counts.get(by) ?? 0) + 1)
   }
 

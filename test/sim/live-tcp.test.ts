@@ -1,0 +1,89 @@
+// Live peers over TCP of the machine: the transport of production, and nothing in its place.
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { after, before, describe, test } from 'node:test'
+
+import { perfectLink } from '../../sim/live/link.ts'
+import { Measures } from '../../sim/live/measures/measures.ts'
+import { ProcessTap } from '../../sim/live/measures/process-tap.ts'
+import { spreadOf } from '../../sim/live/measures/spread.ts'
+import { tcpCarrier } from '../../sim/live/tcp-carrier.ts'
+import { LiveWorld, plainRoles } from '../../sim/live/world.ts'
+
+const peers = 16
+const deadlineMs = 30_000
+
+/** multistream-select: a length, the text, a line feed. */
+const said = (text: string): string => `${String.fromCharCode(text.length + 1)}${text}\n`
+
+/** What whoever listens there answers to somebody who wants to go on with this protocol. */
+const answerTo = async (protocol: string, ip: string, port: number): Promise<string> => {
+  const socket = connect(port, ip)
+  socket.setTimeout(deadlineMs, () => socket.destroy(new Error('nothing was answered')))
+  try {
+    socket.write(said('/multistream/1.0.0') + said(protocol), 'latin1')
+    let heard = ''
+    while (!heard.startsWith(said('/multistream/1.0.0')) || heard.length === said('/multistream/1.0.0').length) {
+      const [bytes] = (await once(socket, 'data')) as [Buffer]
+      heard += bytes.toString('latin1')
+    }
+    return heard.slice(said('/multistream/1.0.0').length)
+  } finally {
+    socket.destroy()
+  }
+}
+
+describe('16 live peers over TCP', { timeout: 3 * deadlineMs }, () => {
+  let world: LiveWorld
+
+  before(async () => {
+    const options = { peers: plainRoles(peers, 4), seed: 7, carrier: 'tcp', boot: 'fast', link: perfectLink } as const
+    world = await LiveWorld.boot(options, () => {})
+  })
+
+  after(async () => {
+    await world.stop()
+    assert.deepEqual(world.errors, [])
+  })
+
+  test('listen each at an IP address of its own, and announce it', () => {
+    assert.equal(new Set(world.peers.map(({ place }) => place.ip)).size, peers)
+    for (const { host, place, name } of world.peers)
+      assert.deepEqual(host.addresses(), [`${place.address}/p2p/${name}`])
+  })
+
+  test('speak noise to whoever dials, and nothing that is not encrypted', async () => {
+    const { place } = world.peers[3]!
+    const port = Number(place.address.split('/').at(-1))
+    assert.equal(await answerTo('/noise', place.ip, port), said('/noise'))
+    assert.equal(await answerTo('/plaintext/2.0.0', place.ip, port), said('na'))
+  })
+
+  test('have no weather', () => {
+    assert.equal(world.net, undefined)
+  })
+
+  test('form a mesh, hear every bid, and find every record', async () => {
+    assert.ok(await world.waitForMesh(4, deadlineMs), `the least has ${world.meshDegreeMin}`)
+    const process = new ProcessTap('test')
+    const measures = new Measures(world, { seed: 7, process })
+    measures.start()
+    await measures.probeBids(3)
+    assert.ok(await world.waitForRecords(deadlineMs))
+    await measures.probeFinds(10)
+    measures.stop()
+    process.stop()
+    const { gossip, finds } = measures.findings()
+    assert.equal(spreadOf(gossip!).coverage, 1)
+    assert.equal(finds!.found, 10)
+  })
+})
+
+test('worlds with different numbers take no address from each other', async () => {
+  const [one, other] = await Promise.all([tcpCarrier(1).places(300), tcpCarrier(2).places(300)])
+  assert.equal(new Set([...one, ...other].map(({ ip }) => ip)).size, 600)
+  assert.match(one[299]!.address, /^\/ip4\/127\.2\.1\.43\/tcp\/\d+$/)
+  await assert.rejects(tcpCarrier(1).places(2 ** 16 + 1), RangeError)
+})
