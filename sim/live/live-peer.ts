@@ -6,7 +6,7 @@ import { cpSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import type { Gossip, PeerName, Bulletin } from '../../protocols/wire/index.ts'
+import type { Bulletin, PeerName } from '../../protocols/wire/index.ts'
 import type { OfferOptions } from '../../src/config/options.ts'
 import type { PeerControl } from '../../src/control/api.ts'
 import { realClock, type Log } from '../../src/environment.ts'
@@ -25,6 +25,7 @@ import { createPeer, type Peer } from '../../src/node.ts'
 import type { PeerPorts } from '../../src/node/ports.ts'
 import { SeededRandom } from '../random.ts'
 import type { Carrier, PeerPlace } from './carrier.ts'
+import { Watchers } from './measures/watchers.ts'
 import { SkewedClock } from './skewed-clock.ts'
 import { act, offerOf, withVice, type LiveVice, type ViceContext } from './vices/index.ts'
 
@@ -78,8 +79,10 @@ export class LivePeer {
   /** Null: an honest peer. */
   readonly vice: LiveVice | null
   readonly clock: SkewedClock
-  /** Called with every message of gossip that this peer accepts. */
-  onHeard: (message: Uint8Array) => void = () => {}
+  /** Told of what its host hears and asks. */
+  readonly watchers = new Watchers()
+  /** Faults that it held against others since the world began. */
+  readonly holds = new Map<PeerName, number>()
   /** Whether others acknowledged this peer's record. */
   recordIsOut = false
   state: PeerState = 'new'
@@ -188,6 +191,7 @@ export class LivePeer {
           memory,
           executor,
           createHost: this.#hostOn(carrier),
+          onFault: (peer) => this.holds.set(peer, (this.holds.get(peer) ?? 0) + 1),
         }),
       ),
     )
@@ -300,26 +304,10 @@ export class LivePeer {
           limits: changedLimits,
           dht: { bucketPeersMax, ...(table === undefined ? {} : { table }), ...options.dht },
         },
-        { ...environment, ...(transport === undefined ? {} : { transport }) },
+        { ...environment, watch: this.watchers, ...(transport === undefined ? {} : { transport }) },
       )
       this.#host = host
-      return { ...host, gossip: this.#listening(host.gossip), bulletin: this.#noting(host.bulletin) }
-    }
-  }
-
-  #listening(gossip: Gossip): Gossip {
-    return {
-      publish: async (topic, message) => gossip.publish(topic, message),
-      meshDegree: (topic) => gossip.meshDegree(topic),
-      subscribe: (topic, handler) =>
-        gossip.subscribe(topic, {
-          messageBytesMax: handler.messageBytesMax,
-          judge: (author, message) => handler.judge(author, message),
-          deliver: (author, message) => {
-            this.onHeard(message)
-            handler.deliver(author, message)
-          },
-        }),
+      return { ...host, bulletin: this.#noting(host.bulletin) }
     }
   }
 
