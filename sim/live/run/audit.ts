@@ -1,51 +1,46 @@
 /**
- * The invariants, held against live peers: when they have stopped, their ledgers are opened, and what the disks say is put to the
- * checkers that the model has. A peer that is gone for good, or has lost its disk, is asked for nothing, as is one with a vice.
+ * The invariants, held against live peers: what their disks say is put to the checkers that the model has. A peer with a vice, one that
+ * is gone for good, and one that has lost its disk are asked for nothing.
  */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
-
 import type { Notary } from '../../../protocols/negotiate/index.ts'
-import type { Fault, FaultCode, PeerName, Statement } from '../../../protocols/wire/index.ts'
-import { PeersSeen } from '../../../src/ledger/peers-seen.ts'
-import { Store } from '../../../src/ledger/store.ts'
+import type { Fault, FaultCode } from '../../../protocols/wire/fault.ts'
+import type { Statement } from '../../../protocols/wire/index.ts'
 import type { JobState } from '../../../src/market/job-state.ts'
 import { decodeState } from '../../../src/reactor.ts'
 import { standingOf } from '../../../src/reputation/standing.ts'
-import { realClock, silentLog } from '../../../src/environment.ts'
 import type { CheckedPeer, CheckedWorld } from '../../checkers/checker.ts'
 import { checkMesh } from '../../checkers/index.ts'
-import type { LivePeer } from '../live-peer.ts'
 import type { JobOutcome } from './jobs.ts'
+import type { LedgerOfPeer } from './ledgers.ts'
 import type { LivePlan } from './plan.ts'
 
 export interface AuditInput {
   readonly plan: LivePlan
-  readonly network: string
-  readonly peers: readonly LivePeer[]
+  /** Opens statements; whose it is matters to nobody. */
+  readonly notary: Notary
+  /** Of all peers, by their numbers. */
+  readonly ledgers: readonly LedgerOfPeer[]
   readonly outcomes: readonly JobOutcome[]
   /** Peers that were taken away and did not come back. */
   readonly gone: ReadonlySet<number>
   readonly lastFaultMs: number
 }
 
-/** What each checker found wrong, by its name. The peers must have stopped. */
+/** What each checker found wrong, by its name. */
 export function auditLedgers(input: AuditInput): ReadonlyMap<string, readonly string[]> {
-  const { plan, peers, outcomes, lastFaultMs } = input
-  const checked = peers.map((peer) => checkedPeer(peer, input))
-  const byName = new Map(checked.map((peer) => [peer.name, peer]))
+  const { plan, ledgers, outcomes, lastFaultMs } = input
+  const peers = ledgers.map((ledger) => checkedPeer(ledger, input))
+  const byName = new Map(peers.map((peer) => [peer.name, peer]))
   const world: CheckedWorld = {
-    peers: checked,
-    jobs: outcomes.flatMap((outcome) => {
-      const requester = checked[outcome.plan.requester]!
-      const stored = outcome.id === null ? undefined : requester.disk.states.get(`job/${outcome.id}`)
+    peers,
+    jobs: outcomes.flatMap(({ id, plan: { requester: index }, askedMs }) => {
+      const requester = peers[index]!
+      const stored = id === null ? undefined : requester.disk.states.get(`job/${id}`)
       if (stored === undefined) return []
-      const { terms } = stored.state as JobState
-      return [{ requester, terms, submittedMs: outcome.askedMs, submitted: true }]
+      return [{ requester, terms: (stored.state as JobState).terms, submittedMs: askedMs, submitted: true }]
     }),
     scenario: {
-      faultsUntilMs: plan.faults.length,
+      faultsUntilMs: plan.faults.length === 0 ? 0 : 1,
       workload: { cancelShare: plan.scenario.workload.cancelShare },
     },
     lastFaultMs,
@@ -56,70 +51,49 @@ export function auditLedgers(input: AuditInput): ReadonlyMap<string, readonly st
   return checkMesh(world)
 }
 
-function checkedPeer(peer: LivePeer, { network, outcomes, gone }: AuditInput): CheckedPeer {
-  const notary: Notary = { signer: peer.identity.signer, network }
-  const disk = readLedger(join(peer.folder, 'ledger.db'))
-  const jobEvents = new Map(
-    outcomes
-      .filter(({ plan, id, endedMs }) => plan.requester === peer.index && id !== null && endedMs !== null)
-      .map(({ id, ending, code, endedMs }) => {
-        const event = { stage: 'ended', ending: { outcome: ending, code }, document: null, amountMicro: 0 } as const
-        return [id!, [{ atMs: endedMs!, event: event as never }]] as const
-      }),
-  )
+function checkedPeer(ledger: LedgerOfPeer, { notary, outcomes, gone }: AuditInput): CheckedPeer {
+  const { index, name, vice, frozenMs, cpuHourMicro } = ledger
+  const seen = new Map(ledger.seen.map((sight) => [sight.peer, sight]))
   return {
-    number: peer.index,
-    name: peer.name,
-    vice: peer.vice ?? (gone.has(peer.index) ? 'gone' : peer.hasLostDisk ? 'without its disk' : null),
-    frozenMs: peer.frozenMs,
-    plan: { notary, lending: peer.offer },
-    disk,
-    jobEvents,
+    number: index,
+    name,
+    vice: vice ?? (gone.has(index) ? 'gone' : null),
+    frozenMs,
+    plan: { notary, lending: cpuHourMicro === null ? null : { cpuHourMicro } },
+    disk: {
+      states: new Map(
+        ledger.machines.map(({ kind, id, state }) => [`${kind}/${id}`, { kind, state: decodeState(state) }]),
+      ),
+      statements: ledger.statements.map(({ machine, kind, signer: by, envelope }) => ({
+        machine,
+        statement: { kind, by, envelope } as Statement,
+      })),
+      seen,
+    },
+    jobEvents: new Map(
+      outcomes
+        .filter(({ plan, id, ending }) => plan.requester === index && id !== null && ending !== 'not over')
+        .map(({ id, ending, code, endedMs }) => [
+          id!,
+          [
+            {
+              atMs: endedMs!,
+              event: {
+                stage: 'ended',
+                ending: { outcome: ending as 'paid', code },
+                document: null,
+                amountMicro: 0,
+              },
+            },
+          ],
+        ]),
+    ),
     leaseEvents: [],
-    blamed: disk.blamed,
-    standing: (of) => standingOf(disk.seen.get(of)),
+    blamed: ledger.seen
+      .filter(({ fault }) => fault > 0)
+      .map(({ peer, evidence }) => ({ peer, fault: faultOf(evidence) })),
+    standing: (of) => standingOf(seen.get(of)),
   }
-}
-
-interface ReadLedger {
-  readonly states: Map<string, { readonly kind: string; readonly state: unknown }>
-  readonly statements: { readonly machine: string; readonly statement: Statement }[]
-  readonly seen: Map<PeerName, NonNullable<ReturnType<PeersSeen['get']>>>
-  readonly blamed: { readonly peer: PeerName; readonly fault: Pick<Fault, 'code' | 'message'> }[]
-}
-
-function readLedger(path: string): ReadLedger {
-  const result: ReadLedger = { states: new Map(), statements: [], seen: new Map(), blamed: [] }
-  if (!existsSync(path)) return result
-  const db = new DatabaseSync(path)
-  try {
-    for (const { kind, id, state } of rows(db, 'SELECT kind, id, state FROM machine_states ORDER BY rowid'))
-      result.states.set(`${kind as string}/${id as string}`, {
-        kind: kind as string,
-        state: decodeState(state as Uint8Array),
-      })
-    for (const { kind, machine, signer, envelope } of rows(
-      db,
-      'SELECT kind, machine, signer, envelope FROM statements ORDER BY rowid',
-    ))
-      result.statements.push({
-        machine: machine as string,
-        statement: { kind, by: signer, envelope } as Statement,
-      })
-    const seen = new PeersSeen(Store.over(db, path, realClock, silentLog))
-    for (const { peer } of rows(db, 'SELECT peer FROM peers_seen')) {
-      const sight = seen.get(peer as string)!
-      result.seen.set(peer as string, sight)
-      if (sight.fault > 0) result.blamed.push({ peer: peer as string, fault: faultOf(sight.evidence) })
-    }
-  } finally {
-    db.close()
-  }
-  return result
-}
-
-function rows(db: DatabaseSync, sql: string): Record<string, unknown>[] {
-  return db.prepare(sql).all()
 }
 
 /** As src/node.ts writes it down: the code, a colon, the message. */

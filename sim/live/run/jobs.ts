@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import type { JobStreamEvent, JobView } from '../../../src/control/api.ts'
+import type { JobView } from '../../../src/control/api.ts'
 import { realClock } from '../../../src/environment.ts'
 import { digestOf, digestPath, digestProgram } from '../../programs/digest.ts'
 import { SeededRandom } from '../../random.ts'
@@ -28,14 +28,13 @@ export interface JobsDeps {
   readonly folder: string
   readonly peer: (index: number) => LivePeer
   readonly elapsedMs: () => number
-  /** Told of everything that its requester is told about a job. */
-  readonly onEvent: (job: PlannedJob, id: string, event: JobStreamEvent) => void
+  /** A job was taken in, or its requester is there again. */
+  readonly onTaken: (requester: LivePeer, id: string) => void
 }
 
 const inputName = 'input'
 /** Between two looks at a job whose requester came back. */
 const lookAgainMs = 100
-/** A job that was taken back, or whose requester died, may still have had its output written. */
 const memoryBytes = 64 * 1024 * 1024
 
 export class Jobs {
@@ -112,8 +111,8 @@ export class Jobs {
       while (!signal.aborted) {
         await requester.untilUp(signal)
         const life = AbortSignal.any([signal, requester.life])
+        this.#deps.onTaken(requester, id)
         for await (const event of requester.control.jobEvents(id, { logs: false, follow: true }, life)) {
-          this.#deps.onEvent(job, id, event)
           if (event.type === 'end' && isOver(event.job)) return event.job
         }
         await realClock.sleep(lookAgainMs, signal)
