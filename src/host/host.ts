@@ -106,6 +106,8 @@ export interface Host {
   /** The returned function ends it. */
   onPeer(listener: (event: PeerEvent) => void): () => void
   readiness(): Readiness
+  /** Who passes gossip of a topic on to us, and we to them. */
+  meshPeers(topic: string): PeerName[]
 }
 
 const networkPattern = /^[a-z][a-z0-9-]{0,31}$/
@@ -184,6 +186,8 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
     },
 
     onPeer: (listener) => listenToPeers(node, listener),
+
+    meshPeers: (topic) => gossip.meshPeers(topic),
 
     readiness: () => ({
       connections: node.getConnections().length,
