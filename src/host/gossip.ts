@@ -16,8 +16,7 @@ import type { Connection } from '@libp2p/interface'
 
 import { Fault } from '../../protocols/wire/fault.ts'
 import type { Gossip, TopicHandler, Verdict } from '../../protocols/wire/gossip.ts'
-import type { PeerName } from '../../protocols/wire/peer.ts'
-import { isPeerName } from '../../protocols/wire/peer.ts'
+import { isPeerName, type PeerName } from '../../protocols/wire/peer.ts'
 import type { Log } from '../environment.ts'
 import { peerScoreOf, topicScore } from './gossip-score.ts'
 import type { HostLimits, Reach } from './limits.ts'
@@ -97,11 +96,11 @@ export function speaksGossip(protocols: readonly string[]): boolean {
 }
 
 export interface StartedGossip extends Gossip {
-  /** Neighbours in the mesh of a topic. */
-  meshPeers(topic: string): PeerName[]
   /** Joins the topics that were subscribed to before libp2p was started. */
   start(): void
   readonly topics: readonly string[]
+  /** Who is in our mesh of this topic. */
+  meshPeers(topic: string): PeerName[]
 }
 
 export function createGossip(service: GossipSub, log: Log, watch?: HostWatch): StartedGossip {
@@ -166,8 +165,8 @@ export function createGossip(service: GossipSub, log: Log, watch?: HostWatch): S
       return recipients.length
     },
 
-    meshDegree: (topic) => internals.getMeshPeers(topic).length,
     meshPeers: (topic) => internals.getMeshPeers(topic),
+    meshDegree: (topic) => internals.getMeshPeers(topic).length,
   }
 }
 

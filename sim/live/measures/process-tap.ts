@@ -27,7 +27,6 @@ interface Window {
 
 export class ProcessTap {
   readonly #name: string
-  readonly #counts: () => Readonly<Record<string, number>>
   readonly #onSample: (sample: ProcessSample) => void
   readonly #delay = monitorEventLoopDelay({ resolution: delayResolutionMs })
   readonly #gc: PerformanceObserver
@@ -37,6 +36,8 @@ export class ProcessTap {
   readonly #timer: NodeJS.Timeout
   /** Where there is one from now on. */
   wheel: TimerWheel | undefined
+  /** Counters of what goes on, for each sample. */
+  counts: () => Readonly<Record<string, number>> = () => ({})
   #samples: ProcessSample[] = []
   #keepOneIn = 1
   #taken = 0
@@ -46,14 +47,9 @@ export class ProcessTap {
   #gcSampledMs = 0
   #all: Window
 
-  /** `counts`: counters of what goes on, for each sample. `onSample` is called with each, as it is taken. */
-  constructor(
-    name: string,
-    counts: () => Readonly<Record<string, number>> = () => ({}),
-    onSample: (sample: ProcessSample) => void = () => {},
-  ) {
+  /** `onSample` is called with each second, as it is over. */
+  constructor(name: string, onSample: (sample: ProcessSample) => void = () => {}) {
     this.#name = name
-    this.#counts = counts
     this.#onSample = onSample
     this.#delay.enable()
     this.#gc = new PerformanceObserver((list) => {
@@ -69,6 +65,11 @@ export class ProcessTap {
   judgeFromHere(): void {
     this.#close(this.#all)
     this.#all = this.#open()
+  }
+
+  /** Milliseconds since it was begun: the axis of time of its samples. */
+  get elapsedMs(): number {
+    return performance.now() - this.#startedMs
   }
 
   watch(): Watch {
@@ -141,7 +142,7 @@ export class ProcessTap {
       loopDelayMaxMs: delayOf(this.#delay.max),
       lateP99Ms: late?.p99Ms ?? null,
       lateMaxMs: late?.maxMs ?? null,
-      counts: this.#counts(),
+      counts: this.counts(),
     }
     this.#delay.reset()
     this.#sampledMs = nowMs

@@ -1,4 +1,5 @@
 /** What hearings come to: how far gossip reached, how fast, over how many hops, and how often each peer got the same once more. */
+import type { PeerName } from '../../../protocols/wire/index.ts'
 import { Histogram, quantile, type Bins } from '../../report/samples.ts'
 import type { GossipFindings, Hearing, MessageFindings } from './findings.ts'
 
@@ -80,4 +81,22 @@ function waysOf({ published, heard }: MessageFindings): (peer: number) => number
     for (const passed of chain.toReversed()) ways.set(passed, way === undefined ? undefined : (way += 1))
     return way
   }
+}
+
+/** Sorted latencies of first copies by a group of who heard; null is in none. */
+export function latenciesBy(
+  { names, messages }: GossipFindings,
+  groupOf: (peer: PeerName) => string | null,
+): Map<string, number[]> {
+  const groups = new Map<string, number[]>()
+  for (const { published, heard } of messages)
+    for (const [peer, , atMs] of heard) {
+      const group = groupOf(names[peer]!)
+      if (published === null || peer === published[0] || group === null) continue
+      const latencies = groups.get(group) ?? []
+      groups.set(group, latencies)
+      latencies.push(atMs - published[1])
+    }
+  for (const latencies of groups.values()) latencies.sort((left, right) => left - right)
+  return groups
 }
