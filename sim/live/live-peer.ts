@@ -88,6 +88,8 @@ export class LivePeer {
   state: PeerState = 'new'
   /** How long it hung, in all. */
   frozenMs = 0
+  /** What it knew before it lost its disk, it knows no more. */
+  hasLostDisk = false
   readonly #ground: Ground
   #host: Host | undefined
   #peer: Peer | undefined
@@ -96,6 +98,8 @@ export class LivePeer {
   #lives = 0
   #frozenAtMs = 0
   #thaw = (): void => {}
+  #life = new AbortController()
+  readonly #waiting = new Set<() => void>()
   /** Ends what its vice does on its own account, in this life. */
   #behave: () => Promise<void> = async () => {}
   /** Lives that are over, and whose parts still end. */
@@ -122,6 +126,23 @@ export class LivePeer {
 
   get isUp(): boolean {
     return this.state === 'up'
+  }
+
+  /** Fires when the life that the peer has now is over. */
+  get life(): AbortSignal {
+    return this.#life.signal
+  }
+
+  /** Resolves when it runs, now or again. Rejects when the signal fires first. */
+  async untilUp(signal: AbortSignal): Promise<void> {
+    while (this.state !== 'up' && this.state !== 'frozen') {
+      signal.throwIfAborted()
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#waiting.add(resolve)
+      signal.addEventListener('abort', () => resolve(), { once: true })
+      await promise
+      this.#waiting.delete(resolve)
+    }
   }
 
   /** The host as the network made it, below what notes down. */
@@ -175,7 +196,9 @@ export class LivePeer {
       ),
     )
     this.#peer = peer
+    this.#life = new AbortController()
     this.state = 'up'
+    for (const resolve of this.#waiting) resolve()
     this.#misbehave()
     // Not before it starts: libp2p and the host read the whole book then, to no use for a host that is told whom to dial.
     ground.acquaint(this, memory)
@@ -186,6 +209,7 @@ export class LivePeer {
     if (this.state === 'frozen') this.thaw()
     if (this.state !== 'up') return
     this.state = 'left'
+    this.#life.abort(new Error('the peer left'))
     await this.#behave()
     await this.#peer!.stop()
   }
@@ -198,6 +222,7 @@ export class LivePeer {
     if (this.state !== 'up' && this.state !== 'frozen') return
     if (this.state === 'frozen') this.thaw()
     this.state = 'crashed'
+    this.#life.abort(new Error('the peer was killed'))
     this.recordIsOut = false
     this.#net().pull(this.place.ip)
     const [old, peer] = [this.folder, this.#peer!]
@@ -221,6 +246,7 @@ export class LivePeer {
 
   /** Its disk is gone: with a crash, or after it left. It is who it was, and remembers nothing. */
   async loseDisk(): Promise<void> {
+    this.hasLostDisk = true
     this.#memory = memoryKeyValue()
     await rm(this.folder, { recursive: true, force: true })
   }

@@ -10,7 +10,7 @@ import type { Assertion, Graph, RunRecord, Timeline } from './record.ts'
 import { quantile } from './samples.ts'
 
 export interface LiveRun {
-  readonly scenario: RunRecord['scenario']
+  readonly scenario: { readonly name: string; readonly about: string; readonly config: unknown }
   readonly seed: number
   readonly boot: 'fast' | 'cold'
   /** Until everybody was there and in company; null: it was not waited for. */
@@ -21,6 +21,8 @@ export interface LiveRun {
   readonly stubs: readonly string[]
   readonly findings: LiveFindings
   readonly assertions: readonly Assertion[]
+  /** What else is known of the run. */
+  readonly numbers?: RunRecord['numbers']
   /** Faults and phases, on the axis of time of the process that was watched (`ProcessTap.elapsedMs`). */
   readonly events: Timeline['events']
   /** One way, on the nearest links that are typical. A machine that is later than that measures itself. */
@@ -41,7 +43,7 @@ export function recordOfLive(run: LiveRun): RunRecord {
   const invalidBecause = run.invalidBecause ?? lateBecause(findings.processes, run.latencyMs, findings.peers.length)
   return {
     v: 1,
-    scenario,
+    scenario: { ...scenario, config: JSON.parse(JSON.stringify(scenario.config)) as RunRecord['scenario']['config'] },
     seed,
     lives: 1,
     tier: 'live',
@@ -54,7 +56,7 @@ export function recordOfLive(run: LiveRun): RunRecord {
     valid: invalidBecause === null,
     invalidBecause,
     assertions: [...assertions],
-    numbers: numbersOf(run, spread),
+    numbers: [...numbersOf(run, spread), ...(run.numbers ?? [])],
     figures: liveFigures(findings, spread, run.events, cut(run.before), cut(run.after)),
   }
 }

@@ -96,6 +96,8 @@ export function speaksGossip(protocols: readonly string[]): boolean {
 }
 
 export interface StartedGossip extends Gossip {
+  /** Neighbours in the mesh of a topic. */
+  meshPeers(topic: string): PeerName[]
   /** Joins the topics that were subscribed to before libp2p was started. */
   start(): void
   readonly topics: readonly string[]
@@ -165,8 +167,8 @@ export function createGossip(service: GossipSub, log: Log, watch?: HostWatch): S
       return recipients.length
     },
 
-    meshPeers: (topic) => internals.getMeshPeers(topic),
     meshDegree: (topic) => internals.getMeshPeers(topic).length,
+    meshPeers: (topic) => internals.getMeshPeers(topic),
   }
 }
 
