@@ -10,7 +10,7 @@ import type { Assertion, Graph, RunRecord, Timeline } from './record.ts'
 import { quantile } from './samples.ts'
 
 export interface LiveRun {
-  readonly scenario: RunRecord['scenario']
+  readonly scenario: { readonly name: string; readonly about: string; readonly config: unknown }
   readonly seed: number
   readonly boot: 'fast' | 'cold'
   /** Until everybody was there and in company; null: it was not waited for. */
@@ -21,6 +21,8 @@ export interface LiveRun {
   readonly stubs: readonly string[]
   readonly findings: LiveFindings
   readonly assertions: readonly Assertion[]
+  /** What else is known of the run. */
+  readonly numbers?: RunRecord['numbers']
   /** Faults and phases, on the axis of time of the process that was watched (`ProcessTap.elapsedMs`). */
   readonly events: Timeline['events']
   /** One way, on the nearest links that are typical. A machine that is later than that measures itself. */
@@ -30,8 +32,6 @@ export interface LiveRun {
   /** Who is tied to whom, of the mesh of the bids. Null before: only the end is known. */
   readonly before: Graph | null
   readonly after: Graph | null
-  /** Numbers of whoever ran it, beside those of the findings. */
-  readonly numbers?: RunRecord['numbers']
 }
 
 /** Ties of one graph that are kept: a page draws fewer. */
@@ -43,7 +43,7 @@ export function recordOfLive(run: LiveRun): RunRecord {
   const invalidBecause = run.invalidBecause ?? lateBecause(findings.processes, run.latencyMs, findings.peers.length)
   return {
     v: 1,
-    scenario,
+    scenario: { ...scenario, config: JSON.parse(JSON.stringify(scenario.config)) as RunRecord['scenario']['config'] },
     seed,
     lives: 1,
     tier: 'live',

@@ -165,8 +165,8 @@ export function createGossip(service: GossipSub, log: Log, watch?: HostWatch): S
       return recipients.length
     },
 
-    meshPeers: (topic) => internals.getMeshPeers(topic),
     meshDegree: (topic) => internals.getMeshPeers(topic).length,
+    meshPeers: (topic) => internals.getMeshPeers(topic),
   }
 }
 

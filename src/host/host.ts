@@ -106,7 +106,7 @@ export interface Host {
   /** The returned function ends it. */
   onPeer(listener: (event: PeerEvent) => void): () => void
   readiness(): Readiness
-  /** Who passes gossip of a topic on to us, and we to them. */
+  /** With whom we exchange the messages of a topic in full. */
   meshPeers(topic: string): PeerName[]
 }
 

@@ -1,8 +1,6 @@
 /** Everything that a live world is measured by. Nothing of it changes what peers do; what is not started costs nothing. */
 import type { PeerName } from '../../../protocols/wire/index.ts'
-import { petnameOf } from '../../../src/host/index.ts'
 import { SeededRandom } from '../../random.ts'
-import type { Graph } from '../../report/record.ts'
 import type { LivePeer } from '../live-peer.ts'
 import type { LiveNet } from '../transport.ts'
 import { FindTap } from './find-tap.ts'
@@ -120,29 +118,6 @@ export class Measures {
     }
   }
 
-  /** Who passes bids on to whom, now: for a record, before faults and after them. */
-  graph(): Graph {
-    const peers = [...this.#peers.values()].map(({ peer }) => peer)
-    const places = new Map(peers.map(({ name }, place) => [name, place]))
-    const edges = peers.flatMap((peer, place) => {
-      if (!peer.isUp) return []
-      const others = peer.host.meshPeers(this.#world.topic).flatMap((name) => places.get(name) ?? [])
-      // A tie has two ends, and is told by one of them; unless that one does not know of it yet.
-      return others
-        .filter((other) => place < other || !isMutual(peers[other]!, peer, this.#world.topic))
-        .map((other): [number, number] => [place, other])
-    })
-    return {
-      nodes: peers.map((peer) => ({
-        id: petnameOf(peer.name),
-        role: peer.vice ?? (peer.lends ? 'lends' : 'only asks'),
-        region: this.#regionOf(peer),
-        alive: peer.isUp,
-      })),
-      edges,
-    }
-  }
-
   findings(): LiveFindings {
     const { network, net } = this.#world
     const endMs = this.#stoppedMs ?? nowMs()
@@ -200,10 +175,6 @@ export class Measures {
     for (const { peer } of this.#peers.values()) if (peer.isUp) count += 1
     return count
   }
-}
-
-function isMutual(one: LivePeer, other: LivePeer, topic: string): boolean {
-  return one.isUp && one.host.meshPeers(topic).includes(other.name)
 }
 
 /** Since the epoch, with a fraction; the same in all processes of a machine, but for what its clock is set by. */
