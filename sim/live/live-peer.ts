@@ -10,7 +10,7 @@ import type { Carrier, PeerPlace } from './carrier.ts'
  * host costs most; kad-dht's 20 are for networks in which most of them are gone by the time one asks.
  */
 const bucketPeersMax = 6
-/** Fewer connections, rarer looks for more, and rarer pings than production's: all peers share a processor. */
+/** Fewer connections, rarer looks for more, and rarer pings than production's: all peers share a processor. Not in a cold boot. */
 const changedLimits: Partial<HostLimits> = { connectionsMin: 4, lookEveryMs: 15_000, pingEveryMs: 120_000 }
 const hour = 3_600_000
 
@@ -62,16 +62,13 @@ export class LivePeer {
     }
   }
 
-  /** For the composition root: its host, on what carries this world. Without a table, it is left to find its own. */
+  /** For the composition root: its host, on what carries this world. Without a table it is to find its own, by production's limits. */
   hostOn(carrier: Carrier, table?: readonly Contact[]): typeof createHost {
-    const transport = carrier.transport(this.place, limitsFor(carrier.reach, changedLimits))
+    const limits = table === undefined ? {} : changedLimits
+    const transport = carrier.transport(this.place, limitsFor(carrier.reach, limits))
     return async (options, environment) => {
       const host = await createHost(
-        {
-          ...options,
-          limits: changedLimits,
-          dht: { bucketPeersMax, ...(table === undefined ? {} : { table }) },
-        },
+        { ...options, limits, dht: { bucketPeersMax, ...(table === undefined ? {} : { table }) } },
         { ...environment, ...(transport === undefined ? {} : { transport }) },
       )
       this.#host = host

@@ -166,7 +166,11 @@ export class LiveWorld {
       return { bootstrap, table: undefined, book: new Map() }
     }
     const known = identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address }))
-    return { bootstrap: undefined, table: identities.map(({ peer }) => contactOf(peer)), book: await bookEntries(known) }
+    return {
+      bootstrap: undefined,
+      table: identities.map(({ peer }) => contactOf(peer)),
+      book: await bookEntries(known),
+    }
   }
 
   async #bootOne(index: number, identity: Identity, beginning: Beginning, executor: Executor): Promise<void> {

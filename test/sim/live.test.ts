@@ -18,7 +18,9 @@ describe('24 live peers', { timeout: 3 * deadlineMs }, () => {
 
   before(async () => {
     const link = { ...perfectLink, latencyMs, jitterMs: 2 }
-    world = await LiveWorld.boot({ peers, seed: 7, carrier: 'own', boot: 'fast', link, lendsOneIn }, (count) => booted.push(count))
+    world = await LiveWorld.boot({ peers, seed: 7, carrier: 'own', boot: 'fast', link, lendsOneIn }, (count) =>
+      booted.push(count),
+    )
   })
 
   after(async () => {
