@@ -129,6 +129,7 @@ export async function createPeer(
       code: fault.code,
     })
     later(seen.bump(peer, 'fault', clock.nowMs(), `${fault.code}: ${fault.message}`))
+    ports.onFault?.(peer, fault)
   }
 
   // The network.

@@ -6,8 +6,11 @@ import { runInNewContext } from 'node:vm'
 
 import type { CarrierName } from '../live/carrier.ts'
 import type { LinkQuality } from '../live/link.ts'
-import { measureFinds, measureGossip, watched } from '../live/measure.ts'
-import { LiveWorld, type BootName } from '../live/world.ts'
+import { Measures } from '../live/measures/measures.ts'
+import { ProcessTap } from '../live/measures/process-tap.ts'
+import { quantileOf, spreadOf } from '../live/measures/spread.ts'
+import { LiveWorld, plainRoles, type BootName } from '../live/world.ts'
+import { quantile } from '../report/samples.ts'
 
 export interface LiveOrder {
   readonly scenario: string
@@ -69,7 +72,9 @@ async function measured({ scenario, peers, seed, carrier, boot, json }: LiveOrde
   say(`live ${scenario}  ${peers} peers  seed ${seed}  ${way}`)
   const startedMs = performance.now()
   const sinceMs = (): number => Math.round(performance.now() - startedMs)
-  const world = await LiveWorld.boot({ peers, seed, carrier, boot, link, lendsOneIn }, (booted) => {
+  const tap = new ProcessTap('all peers')
+  const roles = plainRoles(peers, lendsOneIn)
+  const world = await LiveWorld.boot({ peers: roles, seed, carrier, boot, link }, (booted) => {
     if (booted % 50 === 0) say(`  ${booted} peers run after ${seconds(sinceMs())}`)
   })
   try {
@@ -82,9 +87,16 @@ async function measured({ scenario, peers, seed, carrier, boot, json }: LiveOrde
     const bootMs = sinceMs()
     say(`  ${world.lenders.length} records are out after ${seconds(bootMs)}`)
     collectGarbage()
-    const [spread, believable] = await watched(world, async () => measureGossip(world, bids, seed))
+    const measures = new Measures(world, { seed, process: tap })
+    measures.start()
+    await measures.probeBids(bids)
+    const { believable } = tap.findings()
     say(`  ${bids} bids are measured after ${seconds(sinceMs())}`)
-    const finds = await measureFinds(world, lookUps, seed)
+    await measures.probeFinds(lookUps)
+    measures.stop()
+    const { gossip, finds } = measures.findings()
+    const spread = spreadOf(gossip!)
+    const hitRate = finds!.found / finds!.asked
     say(`  ${lookUps} look-ups are measured after ${seconds(sinceMs())}`)
     const connections = world.peers.reduce((sum, { host }) => sum + host.connections().length, 0)
     const meshDegreeMin = world.meshDegreeMin
@@ -102,10 +114,10 @@ async function measured({ scenario, peers, seed, carrier, boot, json }: LiveOrde
       rssMb: Math.round(process.memoryUsage.rss() / 1e6),
       rssPeakMb: Math.round(process.resourceUsage().maxRSS / 1e3),
       gossipCoverage: spread.coverage,
-      gossipP50Ms: Math.round(spread.p50Ms),
-      gossipP99Ms: Math.round(spread.p99Ms),
-      findHitRate: finds.hitRate,
-      findP50Ms: Math.round(finds.p50Ms),
+      gossipP50Ms: Math.round(quantile(spread.latencyMs, 0.5) ?? 0),
+      gossipP99Ms: Math.round(quantile(spread.latencyMs, 0.99) ?? 0),
+      findHitRate: hitRate,
+      findP50Ms: quantileOf(finds!.tookMs, 0.5) ?? 0,
       meshDegreeMin,
       connectionsMean: Math.round((connections / peers) * 10) / 10,
       latencyMs: carrier === 'tcp' ? 0 : link.latencyMs,
@@ -117,11 +129,12 @@ async function measured({ scenario, peers, seed, carrier, boot, json }: LiveOrde
     }
     for (const error of world.errors.slice(0, 5)) say(`  error: ${error}`)
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${JSON.stringify(report, null, 2)}\n`)
-    const holds = spread.coverage === 1 && finds.hitRate === 1 && meshDegreeMin >= meshDegreeWanted
+    const holds = spread.coverage === 1 && hitRate === 1 && meshDegreeMin >= meshDegreeWanted
     return holds ? 0 : 3
   } finally {
     const stoppingMs = performance.now()
     await world.stop()
+    tap.stop()
     say(`  stopped in ${seconds(performance.now() - stoppingMs)}`)
   }
 }

@@ -1,9 +1,33 @@
-/** One peer of a live world: production's own, on our network, and what is heard and stored there is noted down. */
-import type { Gossip, PeerName, Bulletin } from '../../protocols/wire/index.ts'
+/**
+ * One peer of a live world: production's own, on what carries the world, through all its lives. It starts, leaves, ends as by
+ * SIGKILL and comes back with what its disk has; what is heard and stored meanwhile is noted down.
+ */
+import { cpSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import type { Bulletin, PeerName } from '../../protocols/wire/index.ts'
 import type { OfferOptions } from '../../src/config/options.ts'
-import { createHost, limitsFor, type Contact, type Host, type HostLimits, type Identity } from '../../src/host/index.ts'
-import type { Peer } from '../../src/node.ts'
+import type { PeerControl } from '../../src/control/api.ts'
+import { realClock, type Log } from '../../src/environment.ts'
+import type { Executor } from '../../src/execution/executor.ts'
+import {
+  createHost,
+  limitsFor,
+  memoryKeyValue,
+  type Contact,
+  type Host,
+  type HostLimits,
+  type Identity,
+  type KeyValue,
+} from '../../src/host/index.ts'
+import { createPeer, type Peer } from '../../src/node.ts'
+import type { PeerPorts } from '../../src/node/ports.ts'
+import { SeededRandom } from '../random.ts'
 import type { Carrier, PeerPlace } from './carrier.ts'
+import { Watchers } from './measures/watchers.ts'
+import { SkewedClock } from './skewed-clock.ts'
+import { act, offerOf, withVice, type LiveVice, type ViceContext } from './vices/index.ts'
 
 /**
  * Peers of a bucket, and so also those that store a record. Each costs whoever publishes a connection, and that is what a
@@ -14,34 +38,111 @@ const bucketPeersMax = 6
 const changedLimits: Partial<HostLimits> = { connectionsMin: 4, lookEveryMs: 15_000, pingEveryMs: 120_000 }
 const hour = 3_600_000
 
+/** What all peers of a world have in common. */
+export interface Ground {
+  readonly network: string
+  readonly seed: number
+  readonly carrier: Carrier
+  /** The disks of all, a folder each. */
+  readonly folder: string
+  readonly executor: Executor
+  readonly log: Log
+  /** The routing table that a peer begins with; undefined: it finds its own. */
+  readonly table: readonly Contact[] | undefined
+  /** Whom a peer is told to join by. */
+  bootstrap(peer: LivePeer): readonly string[]
+  /** Writes into the memory of a host that has started what it would know of others after a restart. */
+  acquaint(peer: LivePeer, memory: KeyValue): void
+  /** What a peer has in the place of production's parts beside these. */
+  ports(peer: LivePeer, ports: PeerPorts): PeerPorts
+  /** What a dishonest peer knows of the others. */
+  viceContext(peer: LivePeer): ViceContext
+}
+
 export interface LivePeerInit {
   readonly index: number
   readonly place: PeerPlace
   readonly lends: boolean
   readonly identity: Identity
+  readonly vice?: LiveVice | null
+  readonly skewMs?: number
 }
+
+/** What a peer is doing, as its world knows. */
+export type PeerState = 'new' | 'up' | 'frozen' | 'left' | 'crashed'
 
 export class LivePeer {
   readonly index: number
   readonly place: PeerPlace
   readonly lends: boolean
   readonly identity: Identity
-  /** Called with every message of gossip that this peer accepts. */
-  onHeard: (message: Uint8Array) => void = () => {}
+  /** Null: an honest peer. */
+  readonly vice: LiveVice | null
+  readonly clock: SkewedClock
+  /** Told of what its host hears and asks. */
+  readonly watchers = new Watchers()
+  /** Faults that it held against others since the world began. */
+  readonly holds = new Map<PeerName, number>()
   /** Whether others acknowledged this peer's record. */
   recordIsOut = false
+  state: PeerState = 'new'
+  /** How long it hung, in all. */
+  frozenMs = 0
+  /** What it knew before it lost its disk, it knows no more. */
+  hasLostDisk = false
+  readonly #ground: Ground
   #host: Host | undefined
   #peer: Peer | undefined
+  #memory: KeyValue = memoryKeyValue()
+  /** Lives so far: each after a crash has a folder of its own. */
+  #lives = 0
+  #frozenAtMs = 0
+  #thaw = (): void => {}
+  #life = new AbortController()
+  readonly #waiting = new Set<() => void>()
+  /** Ends what its vice does on its own account, in this life. */
+  #behave: () => Promise<void> = async () => {}
+  /** Lives that are over, and whose parts still end. */
+  #ending: Promise<void> = Promise.resolve()
 
-  constructor({ index, place, lends, identity }: LivePeerInit) {
+  constructor(ground: Ground, { index, place, lends, identity, vice = null, skewMs = 0 }: LivePeerInit) {
+    this.#ground = ground
     this.index = index
     this.place = place
     this.lends = lends
     this.identity = identity
+    this.vice = vice
+    this.clock = new SkewedClock(realClock, skewMs)
   }
 
   get name(): PeerName {
     return this.identity.peer
+  }
+
+  /** Its disk. */
+  get folder(): string {
+    return this.#folderOf(this.#lives)
+  }
+
+  get isUp(): boolean {
+    return this.state === 'up'
+  }
+
+  /** Fires when the life that the peer has now is over. */
+  get life(): AbortSignal {
+    return this.#life.signal
+  }
+
+  /** Resolves when it runs, now or again. Rejects when the signal fires first. */
+  async untilUp(signal: AbortSignal): Promise<void> {
+    while (this.state !== 'up' && this.state !== 'frozen') {
+      signal.throwIfAborted()
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#waiting.add(resolve)
+      signal.addEventListener('abort', () => resolve(), { once: true })
+      await promise
+      this.#waiting.delete(resolve)
+    }
   }
 
   /** The host as the network made it, below what notes down. */
@@ -50,9 +151,14 @@ export class LivePeer {
     return this.#host
   }
 
+  get control(): PeerControl {
+    if (this.#peer === undefined) throw new Error('the peer does not run')
+    return this.#peer.control
+  }
+
   get offer(): OfferOptions | null {
     if (!this.lends) return null
-    return {
+    const honest: OfferOptions = {
       cpuMilli: 2_000,
       memoryBytes: 2 ** 32,
       keepBytes: 10 ** 9,
@@ -60,43 +166,150 @@ export class LivePeer {
       unit: 'credit',
       wallMsMax: hour,
     }
+    return this.vice === null ? honest : offerOf(this.vice, honest)
   }
 
-  /** For the composition root: its host, on what carries this world. Without a table it is to find its own, by production's limits. */
-  hostOn(carrier: Carrier, table?: readonly Contact[]): typeof createHost {
+  /** Runs, with what its disk and its memory have. */
+  async start(): Promise<void> {
+    const ground = this.#ground
+    const { network, seed, carrier, executor, log } = ground
+    const memory = this.#memory
+    const peer = await createPeer(
+      {
+        network,
+        reach: carrier.reach,
+        dataDir: this.folder,
+        listen: [this.place.address],
+        bootstrap: ground.bootstrap(this),
+        offer: this.offer,
+        profile: 'live',
+      },
+      { clock: this.clock, random: SeededRandom.of(seed, 'live', this.index, this.#lives), log },
+      this.#bent(
+        ground.ports(this, {
+          identity: { ...this.identity, fresh: false },
+          memory,
+          executor,
+          createHost: this.#hostOn(carrier),
+          onFault: (peer) => this.holds.set(peer, (this.holds.get(peer) ?? 0) + 1),
+        }),
+      ),
+    )
+    this.#peer = peer
+    this.#life = new AbortController()
+    this.state = 'up'
+    for (const resolve of this.#waiting) resolve()
+    this.#misbehave()
+    // Not before it starts: libp2p and the host read the whole book then, to no use for a host that is told whom to dial.
+    ground.acquaint(this, memory)
+  }
+
+  /** Takes its record back and stops in good order. */
+  async leave(): Promise<void> {
+    if (this.state === 'frozen') this.thaw()
+    if (this.state !== 'up') return
+    this.state = 'left'
+    this.#life.abort(new Error('the peer left'))
+    await this.#behave()
+    await this.#peer!.stop()
+  }
+
+  /**
+   * Ends at once, as by SIGKILL. It is cut off from everybody before it can say anything more, and of its disk the next life
+   * gets what is there at this moment; what the old life's parts do until they have ended, they do to a disk that nobody reads again.
+   */
+  crash(): void {
+    if (this.state !== 'up' && this.state !== 'frozen') return
+    if (this.state === 'frozen') this.thaw()
+    this.state = 'crashed'
+    this.#life.abort(new Error('the peer was killed'))
+    this.recordIsOut = false
+    this.#net().pull(this.place.ip)
+    const [old, peer] = [this.folder, this.#peer!]
+    this.#lives += 1
+    // Who held the ledger is known by a file beside it, and is gone.
+    cpSync(old, this.folder, { recursive: true, filter: (path) => !path.endsWith('.pid') })
+    const memory = memoryKeyValue()
+    for (const [key, value] of this.#memory.list('')) memory.put(key, value)
+    this.#memory = memory
+    this.#ending = Promise.all([
+      this.#ending,
+      this.#behave(),
+      peer.stop().then(async () => rm(old, { recursive: true, force: true })),
+    ]).then(() => {})
+  }
+
+  /** Comes back after it left or crashed. */
+  async restart(): Promise<void> {
+    if (this.state === 'left' || this.state === 'crashed') await this.start()
+  }
+
+  /** Its disk is gone: with a crash, or after it left. It is who it was, and remembers nothing. */
+  async loseDisk(): Promise<void> {
+    this.hasLostDisk = true
+    this.#memory = memoryKeyValue()
+    await rm(this.folder, { recursive: true, force: true })
+  }
+
+  freeze(): void {
+    if (this.state !== 'up') return
+    this.state = 'frozen'
+    this.#frozenAtMs = realClock.monotonicMs()
+    this.#thaw = this.#net().freeze(this.place.ip)
+  }
+
+  thaw(): void {
+    if (this.state !== 'frozen') return
+    this.state = 'up'
+    this.frozenMs += realClock.monotonicMs() - this.#frozenAtMs
+    this.#thaw()
+  }
+
+  /** Ends for good, whatever it was doing, with all its former lives. Its disk stays. */
+  async stop(): Promise<void> {
+    await Promise.all([this.leave(), this.#ending])
+  }
+
+  #bent(honest: PeerPorts): PeerPorts {
+    return this.vice === null ? honest : withVice(this.vice, honest, this.#ground.viceContext(this))
+  }
+
+  #misbehave(): void {
+    if (this.vice === null) return
+    const ending = new AbortController()
+    const acting = act(this.vice, this.host, this.#ground.viceContext(this), ending.signal)
+    this.#behave = async () => {
+      ending.abort(new Error('the peer ends'))
+      await acting
+    }
+  }
+
+  #net() {
+    const { net } = this.#ground.carrier
+    if (net === undefined) throw new Error('over TCP nobody can be cut off from others')
+    return net
+  }
+
+  #folderOf(life: number): string {
+    return join(this.#ground.folder, life === 0 ? String(this.index) : `${this.index}.${life}`)
+  }
+
+  #hostOn(carrier: Carrier): typeof createHost {
+    const { table } = this.#ground
+    // Who has to find its own goes by production's limits.
     const limits = table === undefined ? {} : changedLimits
     const transport = carrier.transport(this.place, limitsFor(carrier.reach, limits))
     return async (options, environment) => {
       const host = await createHost(
-        { ...options, limits, dht: { bucketPeersMax, ...(table === undefined ? {} : { table }) } },
-        { ...environment, ...(transport === undefined ? {} : { transport }) },
+        {
+          ...options,
+          limits,
+          dht: { bucketPeersMax, ...(table === undefined ? {} : { table }), ...options.dht },
+        },
+        { ...environment, watch: this.watchers, ...(transport === undefined ? {} : { transport }) },
       )
       this.#host = host
-      return { ...host, gossip: this.#listening(host.gossip), bulletin: this.#noting(host.bulletin) }
-    }
-  }
-
-  runs(peer: Peer): void {
-    this.#peer = peer
-  }
-
-  async stop(): Promise<void> {
-    await this.#peer?.stop()
-  }
-
-  #listening(gossip: Gossip): Gossip {
-    return {
-      publish: async (topic, message) => gossip.publish(topic, message),
-      meshDegree: (topic) => gossip.meshDegree(topic),
-      subscribe: (topic, handler) =>
-        gossip.subscribe(topic, {
-          messageBytesMax: handler.messageBytesMax,
-          judge: (author, message) => handler.judge(author, message),
-          deliver: (author, message) => {
-            this.onHeard(message)
-            handler.deliver(author, message)
-          },
-        }),
+      return { ...host, bulletin: this.#noting(host.bulletin) }
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Random } from '../../src/environment.ts'
 import { Line, type LinkQuality } from './link.ts'
+import type { Meter } from './measures/traffic.ts'
 import type { TimerWheel } from './wheel.ts'
 
 export interface Place<Host> {
@@ -18,11 +19,20 @@ const ephemeralPortMax = 65_535
 
 export class LiveNetwork<Host> {
   readonly wheel: TimerWheel
+  /** Counts what is sent, when somebody wants to know. */
+  meter: Meter | undefined
   readonly #random: Random
   readonly #quality: (from: string, to: string) => LinkQuality
   readonly #places = new Map<string, Place<Host>>()
   readonly #lines = new Set<Line>()
-  #partitions: ReadonlyMap<string, number>[] = []
+  /** Each says whether nothing gets from the one to the other. */
+  readonly #cuts = new Set<(from: string, to: string) => boolean>()
+  /** Each says what is left of the bandwidth between the two. */
+  readonly #throttles = new Set<(from: string, to: string) => number>()
+  readonly #behindNat = new Map<string, number>()
+  /** Hosts that were pulled out, by how often; and what ends the connections of those that are there. */
+  readonly #pulled = new Map<string, number>()
+  readonly #plugs = new Map<string, Set<() => void>>()
   #port = ephemeralPortMin
 
   constructor(wheel: TimerWheel, random: Random, quality: LinkQuality | ((from: string, to: string) => LinkQuality)) {
@@ -46,7 +56,8 @@ export class LiveNetwork<Host> {
   }
 
   unlisten(place: Place<Host>): void {
-    this.#places.delete(keyOf(place))
+    // After a restart another has its place.
+    if (this.#places.get(keyOf(place)) === place) this.#places.delete(keyOf(place))
   }
 
   at(ip: string, port: number): Place<Host> | undefined {
@@ -59,22 +70,86 @@ export class LiveNetwork<Host> {
   }
 
   quality(from: string, to: string): LinkQuality {
-    return this.#quality(from, to)
+    const quality = this.#quality(from, to)
+    if (this.#throttles.size === 0) return quality
+    let left = 1
+    for (const throttle of this.#throttles) left *= throttle(from, to)
+    return left === 1 ? quality : { ...quality, bytesPerSecond: quality.bytesPerSecond * left }
   }
 
   isCut(from: string, to: string): boolean {
-    return this.#partitions.some((groupOf) => {
-      const [mine, other] = [groupOf.get(from), groupOf.get(to)]
-      return mine !== undefined && other !== undefined && mine !== other
-    })
+    for (const cut of this.#cuts) if (cut(from, to)) return true
+    return false
   }
 
   /** IP addresses in different groups do not reach each other, until the returned function is called. Others reach all. */
   partition(groups: readonly (readonly string[])[]): () => void {
     const groupOf = new Map(groups.flatMap((ips, group) => ips.map((ip) => [ip, group])))
-    this.#partitions = [...this.#partitions, groupOf]
+    return this.#cut((from, to) => {
+      const [mine, other] = [groupOf.get(from), groupOf.get(to)]
+      return mine !== undefined && other !== undefined && mine !== other
+    })
+  }
+
+  /** Nothing gets from these to anybody else, though everything gets to them, until the returned function is called. */
+  mute(ips: readonly string[]): () => void {
+    const muted = new Set(ips)
+    return this.#cut((from, to) => muted.has(from) && !muted.has(to))
+  }
+
+  /** The host hangs: nothing comes from it or reaches it, and nothing is closed, until the returned function is called. */
+  freeze(ip: string): () => void {
+    return this.#cut((from, to) => from === ip || to === ip)
+  }
+
+  /** These have so small a share of their bandwidth, both ways, until the returned function is called. */
+  slow(ips: readonly string[], share: number): () => void {
+    const slowed = new Set(ips)
+    const throttle = (from: string, to: string): number => (slowed.has(from) || slowed.has(to) ? share : 1)
+    this.#throttles.add(throttle)
+    return () => void this.#throttles.delete(throttle)
+  }
+
+  /** Nobody reaches these by dialling; what they dialled stays. Until the returned function is called. */
+  nat(ips: readonly string[]): () => void {
+    const count = (ip: string, by: number): void => void this.#behindNat.set(ip, (this.#behindNat.get(ip) ?? 0) + by)
+    for (const ip of ips) count(ip, 1)
     return () => {
-      this.#partitions = this.#partitions.filter((other) => other !== groupOf)
+      for (const ip of ips) count(ip, -1)
+    }
+  }
+
+  isBehindNat(ip: string): boolean {
+    return (this.#behindNat.get(ip) ?? 0) > 0
+  }
+
+  /**
+   * The host ends at once, as a process that is killed: its connections break at both ends, nobody listens where it did, and
+   * whatever is still in its hands dials in vain. Another host may take its place.
+   */
+  pull(ip: string): void {
+    this.#pulled.set(ip, this.pulls(ip) + 1)
+    for (const [key, place] of this.#places) if (place.ip === ip) this.#places.delete(key)
+    for (const breakOff of this.#plugs.get(ip) ?? []) breakOff()
+  }
+
+  /** How often a host at this address was pulled out: a transport that was there before the last time is a dead one's. */
+  pulls(ip: string): number {
+    return this.#pulled.get(ip) ?? 0
+  }
+
+  /** Has `breakOff` called when the host is pulled out. The returned function takes it back. */
+  onPull(ip: string, breakOff: () => void): () => void {
+    let plugs = this.#plugs.get(ip)
+    if (plugs === undefined) this.#plugs.set(ip, (plugs = new Set()))
+    plugs.add(breakOff)
+    return () => void plugs.delete(breakOff)
+  }
+
+  #cut(cut: (from: string, to: string) => boolean): () => void {
+    this.#cuts.add(cut)
+    return () => {
+      this.#cuts.delete(cut)
       for (const line of this.#lines) line.mend()
     }
   }

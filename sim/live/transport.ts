@@ -51,12 +51,15 @@ class LiveTransport implements Transport {
   readonly #ip: string
   readonly #limits: StreamLimits
   readonly #muxers: StreamMuxerFactory
+  /** Of hosts at this address before this one. */
+  readonly #pulls: number
 
   constructor(components: LiveComponents, network: LiveNet, ip: string, limits: StreamLimits) {
     this.#components = components
     this.#network = network
     this.#ip = ip
     this.#limits = limits
+    this.#pulls = network.pulls(ip)
     this.#muxers = muxerFactory((protocol) => components.registrar.getProtocols().includes(protocol))
   }
 
@@ -68,6 +71,8 @@ class LiveTransport implements Transport {
   async dial(address: Multiaddr, options: DialTransportOptions): Promise<Connection> {
     const { ip, port } = placeOf(address)!
     await this.#network.roundTrips(dialRoundTrips, this.#ip, ip, options.signal)
+    if (this.#network.pulls(this.#ip) !== this.#pulls) throw new Error('this host has ended')
+    if (this.#network.isBehindNat(ip)) throw new Error(`nobody gets through to ${ip}:${port}`)
     const place = this.#network.at(ip, port)
     if (place === undefined) throw new Error(`nobody listens on ${ip}:${port}`)
     const remotePeer = place.host.peerId
@@ -95,7 +100,7 @@ class LiveTransport implements Transport {
     return new LiveListener(this.#components.peerId, this.#network, this.#ip, upgrader, this.#muxers)
   }
 
-  #connect(remoteAddr: Multiaddr, { ip }: Place<LiveListener>): [near: LiveConnection, far: LiveConnection] {
+  #connect(remoteAddr: Multiaddr, { ip, host }: Place<LiveListener>): [near: LiveConnection, far: LiveConnection] {
     const network = this.#network
     const limits = this.#limits
     const log = this.#components.logger.forComponent('pleach:sim')
@@ -103,11 +108,29 @@ class LiveTransport implements Transport {
     const there = network.line(this.#ip, ip, onBroken)
     const back = network.line(ip, this.#ip, onBroken)
     const from = multiaddr(`/ip4/${this.#ip}/tcp/${network.ephemeralPort()}`)
-    const near = new LiveConnection({ direction: 'outbound', remoteAddr, log, limits, line: there })
-    const far = new LiveConnection({ direction: 'inbound', remoteAddr: from, log, limits, line: back })
+    const near = new LiveConnection({
+      direction: 'outbound',
+      remoteAddr,
+      log,
+      limits,
+      line: there,
+      owner: this.#components.peerId.toString(),
+      network,
+    })
+    const far = new LiveConnection({
+      direction: 'inbound',
+      remoteAddr: from,
+      log,
+      limits,
+      line: back,
+      owner: host.peerId.toString(),
+      network,
+    })
     LiveConnection.join(near, far)
+    const plugs = [this.#ip, ip].map((end) => network.onPull(end, onBroken))
     const onClose = (): void => {
       if (!near.isEnded || !far.isEnded) return
+      for (const unplugged of plugs) unplugged()
       network.forget(there)
       network.forget(back)
     }

@@ -12,36 +12,56 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { bidTopic } from '../../protocols/bid/index.ts'
-import type { PeerName } from '../../protocols/wire/index.ts'
 import { realClock, type Log } from '../../src/environment.ts'
 import type { Executor, ExecutorProbe } from '../../src/execution/executor.ts'
 import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
-import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identity } from '../../src/host/index.ts'
-import { createPeer } from '../../src/node.ts'
+import { contactOf, identityFromSeed, type Contact, type Identity } from '../../src/host/index.ts'
+import type { PeerPorts } from '../../src/node/ports.ts'
 import { SeededRandom } from '../random.ts'
-import { bookEntries, type BookEntry } from './address-book.ts'
+import { bookEntries } from './address-book.ts'
 import type { Carrier, CarrierName, PeerPlace } from './carrier.ts'
 import type { LinkQuality } from './link.ts'
-import { LivePeer } from './live-peer.ts'
+import { LivePeer, type Ground } from './live-peer.ts'
 import { LiveNetwork } from './network.ts'
 import { ownCarrier } from './own-carrier.ts'
 import { SignatureMemo } from './signature-memo.ts'
 import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
+import type { KnownPeer, LiveVice, ViceContext } from './vices/index.ts'
 import { TimerWheel } from './wheel.ts'
+
+/** Who a peer is to be. */
+export interface LiveRole {
+  readonly lends: boolean
+  /** Null: honest. */
+  readonly vice: LiveVice | null
+  /** By how much its clock is ahead. */
+  readonly skewMs: number
+  /** Who it is, when it has chosen its name. */
+  readonly identity?: Identity
+  /** The peers, by number, for which alone it works, and to which it is dishonest. Everybody when left out. */
+  readonly victims?: readonly number[]
+  /** The number of the peer whose IP address it shares. */
+  readonly at?: number
+}
 
 export const bootNames = ['fast', 'cold'] as const
 export type BootName = (typeof bootNames)[number]
 
 export interface LiveOptions {
-  readonly peers: number
+  readonly peers: readonly LiveRole[]
   readonly seed: number
   /** What carries connections; over TCP nothing is made of `link`. */
   readonly carrier: CarrierName
   readonly boot: BootName
   readonly link: LinkQuality
-  /** One peer in so many lends, and has a record in the DHT. */
-  readonly lendsOneIn: number
+  /** What runs programs; production's when left out. */
+  readonly executor?: Executor
+}
+
+/** So many honest peers, of which one in `lendsOneIn` lends. */
+export function plainRoles(peers: number, lendsOneIn: number): LiveRole[] {
+  return Array.from({ length: peers }, (_, index) => ({ lends: index % lendsOneIn === 0, vice: null, skewMs: 0 }))
 }
 
 /** Class of the bids, as in src/node.ts. */
@@ -59,24 +79,16 @@ const memoryFolder = '/dev/shm'
 /** What the folder of one peer comes to: its ledger, mostly, and what is under way to it. */
 const folderBytes = 2 * 1024 * 1024
 
-/** What a peer knows of others when it starts. */
-interface Beginning {
-  /** An address of the first peer. */
-  readonly bootstrap: string | undefined
-  /** Left out, it is to be found. */
-  readonly table: readonly Contact[] | undefined
-  readonly book: ReadonlyMap<PeerName, BookEntry>
-}
-
 export class LiveWorld {
   readonly network: string
   readonly carrier: Carrier
   readonly peers: LivePeer[] = []
   readonly topic: string
+  /** The disks of all peers; gone when the world has stopped. */
+  readonly folder: string
   /** What peers logged as errors: none is expected. */
   readonly errors: string[] = []
   readonly #options: LiveOptions
-  readonly #folder: string
   readonly #random: SeededRandom
   readonly #memo = new SignatureMemo()
   /** By the numbers of the peers, which are not the order in which they came to run. */
@@ -85,7 +97,7 @@ export class LiveWorld {
 
   private constructor(options: LiveOptions, folder: string) {
     this.#options = options
-    this.#folder = folder
+    this.folder = folder
     process.once('exit', this.#onExit)
     this.#random = SeededRandom.of(options.seed, 'live')
     this.network = `live-${options.seed}`
@@ -95,7 +107,7 @@ export class LiveWorld {
 
   /** Resolves once every peer runs and has connections; `waitForMesh` is the next thing to do. */
   static async boot(options: LiveOptions, progress: (booted: number) => void): Promise<LiveWorld> {
-    const folder = await mkdtemp(join(await parentFolder(options.peers), 'pleach-live-'))
+    const folder = await mkdtemp(join(await parentFolder(options.peers.length), 'pleach-live-'))
     const world = new LiveWorld(options, folder)
     try {
       await world.#boot(progress)
@@ -112,7 +124,7 @@ export class LiveWorld {
   }
 
   get lenders(): LivePeer[] {
-    return this.peers.filter(({ lends }) => lends)
+    return this.peers.filter(({ lends, isUp }) => lends && isUp)
   }
 
   /** Signatures that were checked, and checks that were spared. */
@@ -121,7 +133,7 @@ export class LiveWorld {
   }
 
   get meshDegreeMin(): number {
-    return Math.min(...this.peers.map((peer) => peer.host.gossip.meshDegree(this.topic)))
+    return Math.min(...this.peers.filter(({ isUp }) => isUp).map(({ host }) => host.gossip.meshDegree(this.topic)))
   }
 
   /** Whether every peer came to have so many mesh neighbours on the topic of bids in time. */
@@ -134,72 +146,92 @@ export class LiveWorld {
     return until(() => this.lenders.every(({ recordIsOut }) => recordIsOut), withinMs)
   }
 
-  async stop(): Promise<void> {
+  /** Ends all peers, in good order where they are up. Their disks stay, to be looked at. */
+  async stopPeers(): Promise<void> {
     await Promise.all(this.peers.map(async (peer) => peer.stop()))
+  }
+
+  async stop(): Promise<void> {
+    await this.stopPeers()
     this.#uninstall()
     process.off('exit', this.#onExit)
-    await rm(this.#folder, { recursive: true, force: true })
+    await rm(this.folder, { recursive: true, force: true })
   }
 
   async #boot(progress: (booted: number) => void): Promise<void> {
-    const identities = Array.from({ length: this.#options.peers }, () =>
-      this.#memo.identity(identityFromSeed(this.#random.bytes(32))),
+    const { peers: roles, seed } = this.#options
+    const identities = roles.map((role) =>
+      this.#memo.identity(role.identity ?? identityFromSeed(this.#random.bytes(32))),
     )
     this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
-    this.#places = await this.carrier.places(identities.length)
-    const beginning = await this.#beginning(identities)
-    const executor = sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
-    const bootOne = async (index: number): Promise<void> => {
-      await this.#bootOne(index, identities[index]!, beginning, executor)
+    const places = await this.carrier.places(identities.length)
+    this.#places = places.map((place, index) => sharing(place, places[roles[index]!.at ?? index]!, index))
+    const executor = this.#options.executor ?? sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
+    const ground: Ground = {
+      network: this.network,
+      seed,
+      carrier: this.carrier,
+      folder: this.folder,
+      executor,
+      log: this.#log,
+      ports: (_peer: LivePeer, ports: PeerPorts) => ports,
+      viceContext: (peer) => this.#viceContext(peer),
+      ...(await this.#beginning(identities)),
+    }
+    const peers = roles.map(
+      (role, index) =>
+        new LivePeer(ground, { ...role, index, place: this.#places[index]!, identity: identities[index]! }),
+    )
+    const start = async (peer: LivePeer): Promise<void> => {
+      await peer.start()
+      this.peers.push(peer)
       progress(this.peers.length)
     }
     // Whom all others begin from is there first.
-    await bootOne(0)
-    await inTurn(identities.keys().drop(1), bootingMax, bootOne)
+    const [first, ...others] = peers
+    await start(first!)
+    await inTurn(others.values(), bootingMax, start)
+    this.peers.sort((left, right) => left.index - right.index)
     if (this.#options.boot === 'fast')
       await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
   }
 
-  async #beginning(identities: readonly Identity[]): Promise<Beginning> {
+  /** What peers know when they start: everybody, as after a restart, or one address. */
+  async #beginning(identities: readonly Identity[]): Promise<Pick<Ground, 'table' | 'bootstrap' | 'acquaint'>> {
     if (this.#options.boot === 'cold') {
-      const bootstrap = `${this.#places[0]!.address}/p2p/${identities[0]!.peer}`
-      return { bootstrap, table: undefined, book: new Map() }
+      const address = `${this.#places[0]!.address}/p2p/${identities[0]!.peer}`
+      return { table: undefined, bootstrap: ({ index }) => (index === 0 ? [] : [address]), acquaint: () => {} }
     }
     const known = identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address }))
+    const entries = await bookEntries(known)
     return {
-      bootstrap: undefined,
-      table: identities.map(({ peer }) => contactOf(peer)),
-      book: await bookEntries(known),
+      table: identities.map(({ peer }): Contact => contactOf(peer)),
+      bootstrap: () => [],
+      acquaint({ name: self }, memory) {
+        for (const [name, entry] of entries) if (name !== self) entry(memory)
+      },
     }
   }
 
-  async #bootOne(index: number, identity: Identity, beginning: Beginning, executor: Executor): Promise<void> {
-    const { bootstrap, table, book } = beginning
-    const memory = memoryKeyValue()
-    const place = this.#places[index]!
-    const live = new LivePeer({ index, place, lends: index % this.#options.lendsOneIn === 0, identity })
-    const peer = await createPeer(
-      {
-        network: this.network,
-        reach: this.carrier.reach,
-        dataDir: join(this.#folder, String(index)),
-        listen: [place.address],
-        bootstrap: bootstrap === undefined || index === 0 ? [] : [bootstrap],
-        offer: live.offer,
-        profile: 'live',
-      },
-      { clock: realClock, random: SeededRandom.of(this.#options.seed, 'live', index), log: this.#log },
-      {
-        identity: { ...identity, fresh: false },
-        memory,
-        executor,
-        createHost: live.hostOn(this.carrier, table),
-      },
-    )
-    live.runs(peer)
-    // Not before it starts: libp2p and the host read the whole book then, to no use for a host that is told whom to dial.
-    for (const [name, entry] of book) if (name !== identity.peer) entry(memory)
-    this.peers.push(live)
+  #viceContext({ index, identity, vice, clock }: LivePeer): ViceContext {
+    const others = (): LivePeer[] => this.peers.filter((other) => other.index !== index)
+    const knownAs = ({ name, place }: LivePeer): KnownPeer => ({ peer: name, address: place.address })
+    const victims = this.#options.peers[index]?.victims
+    return {
+      identity,
+      network: this.network,
+      random: SeededRandom.of(this.#options.seed, 'live', 'vice', index),
+      clock,
+      others: () => others().map(knownAs),
+      accomplices: () =>
+        others()
+          .filter((other) => other.vice === vice)
+          .map(knownAs),
+      victims:
+        victims === undefined
+          ? null
+          : () => this.peers.filter((other) => victims.includes(other.index)).map(({ name }) => name),
+    }
   }
 
   /** As a host does on its own account, and paced by the host; but when all are there, and not those that came first. */
@@ -213,7 +245,7 @@ export class LiveWorld {
   }
 
   /** Whoever is interrupted has no time for a stop, but leaves nothing behind in the memory of the machine. */
-  readonly #onExit = (): void => rmSync(this.#folder, { recursive: true, force: true })
+  readonly #onExit = (): void => rmSync(this.folder, { recursive: true, force: true })
 
   readonly #log: Log = (level, message, facts) => {
     const error = facts?.['error']
@@ -233,6 +265,12 @@ async function parentFolder(peers: number): Promise<string> {
 function carrierOf({ carrier, seed, link }: LiveOptions): Carrier {
   if (carrier === 'tcp') return tcpCarrier(process.pid)
   return ownCarrier(new LiveNetwork(new TimerWheel(), SeededRandom.of(seed, 'live', 'net'), link))
+}
+
+/** The place of a peer that is at another's IP address, under another port. */
+function sharing(own: PeerPlace, other: PeerPlace, index: number): PeerPlace {
+  if (own === other) return own
+  return { ip: other.ip, address: other.address.replace(/\d+$/, (port) => String(Number(port) + index)) }
 }
 
 /** The machine is the same for all, so it is tried once. */

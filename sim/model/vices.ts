@@ -43,10 +43,8 @@ export type Vice = (typeof vices)[number]
 
 /** Frames that a replaying peer remembers. */
 const heardMax = 64
-const replayProbability = 0.1
-const corruptProbability = 0.2
-const forgeProbability = 0.3
-const equivocateProbability = 0.5
+/** How often it does so, when there is occasion to. */
+const ratesDefault = { replay: 0.1, corrupt: 0.2, forge: 0.3, equivocate: 0.5 }
 const floodCopies = 5
 /** Over what one author may send in a minute. */
 const floodBids = 260
@@ -63,14 +61,22 @@ export class Dishonesty {
   readonly #notary: Notary
   readonly #random: SeededRandom
   readonly #others: () => readonly PeerName[]
+  readonly #rates: typeof ratesDefault
   readonly #heard: Carry[] = []
   #hasCried = false
 
-  constructor(vice: Vice, notary: Notary, random: SeededRandom, others: () => readonly PeerName[]) {
+  constructor(
+    vice: Vice,
+    notary: Notary,
+    random: SeededRandom,
+    others: () => readonly PeerName[],
+    rates = ratesDefault,
+  ) {
     this.vice = vice
     this.#notary = notary
     this.#random = random
     this.#others = others
+    this.#rates = rates
   }
 
   hear(carry: Carry): void {
@@ -88,14 +94,14 @@ export class Dishonesty {
     const parcel: Parcel = { protocol: instead.protocol, frame: encodeCarry(instead) }
     switch (this.vice) {
       case 'corrupt':
-        return [this.#random.chance(corruptProbability) ? flipped(parcel, this.#random) : parcel]
+        return [this.#random.chance(this.#rates.corrupt) ? flipped(parcel, this.#random) : parcel]
       case 'forge':
-        return this.#random.chance(forgeProbability) ? [this.#forged(parcel), parcel] : [parcel]
+        return this.#random.chance(this.#rates.forge) ? [this.#forged(parcel), parcel] : [parcel]
       case 'replay':
-        if (this.#heard.length === 0 || !this.#random.chance(replayProbability)) return [parcel]
+        if (this.#heard.length === 0 || !this.#random.chance(this.#rates.replay)) return [parcel]
         return [parcel, this.#again(this.#random.pick(this.#heard))]
       case 'equivocate': {
-        const second = this.#random.chance(equivocateProbability) ? this.#second(instead) : undefined
+        const second = this.#random.chance(this.#rates.equivocate) ? this.#second(instead) : undefined
         return second === undefined ? [parcel] : [parcel, second]
       }
       case 'flood':
@@ -110,9 +116,9 @@ export class Dishonesty {
     const parcel: Parcel = { protocol: 'receipt', frame }
     switch (this.vice) {
       case 'corrupt':
-        return [this.#random.chance(corruptProbability) ? flipped(parcel, this.#random).frame : frame]
+        return [this.#random.chance(this.#rates.corrupt) ? flipped(parcel, this.#random).frame : frame]
       case 'forge':
-        return this.#random.chance(forgeProbability) ? [this.#forged(parcel).frame, frame] : [frame]
+        return this.#random.chance(this.#rates.forge) ? [this.#forged(parcel).frame, frame] : [frame]
       case 'flood':
         return Array.from({ length: floodCopies }, () => frame)
       default:

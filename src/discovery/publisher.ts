@@ -34,7 +34,7 @@ export interface PublisherDeps {
   /** The next number, durable before it is used. */
   nextSequence(): Promise<number>
   /** How many peers the bulletin can choose from to keep a record. Left out, they are always the same. */
-  keepersKnown?(): number
+  readonly keepersKnown?: () => number
 }
 
 export class Publisher {

@@ -1,5 +1,5 @@
 /** The bulletin board over kad-dht. The port and its promises are in protocols/wire/bulletin.ts. */
-import type { SingleKadDHT } from '@libp2p/kad-dht'
+import type { QueryEvent, SingleKadDHT } from '@libp2p/kad-dht'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { equals, fromString } from 'uint8arrays'
@@ -10,6 +10,7 @@ import type { PeerName } from '../../protocols/wire/peer.ts'
 import { floorKey, type QuotaDatastore } from './quota-datastore.ts'
 import { pathOf, type Judgement, type RecordJudge } from './record-judge.ts'
 import type { SequenceFloors } from './sequence-floors.ts'
+import type { HostWatch, QueryKind, QueryWatch } from './watch.ts'
 
 export interface BulletinInit {
   readonly dht: SingleKadDHT
@@ -17,6 +18,7 @@ export interface BulletinInit {
   readonly judge: RecordJudge
   readonly floors: SequenceFloors
   readonly datastore: Pick<QuotaDatastore, 'storedValue'>
+  readonly watch?: HostWatch | undefined
 }
 
 /** Codes of multicodec: the multihash SHA-256, and content of which nothing is known. */
@@ -28,7 +30,7 @@ function keyOfName(name: string): CID {
   return CID.createV1(rawCode, Digest.create(sha256Code, sha256(fromString(name))))
 }
 
-export function createBulletin({ dht, self, judge, floors, datastore }: BulletinInit): Bulletin {
+export function createBulletin({ dht, self, judge, floors, datastore, watch }: BulletinInit): Bulletin {
   /** Lawful when it came, but its date may have passed since. */
   const judged = (path: Uint8Array, value: Uint8Array): Judgement | undefined => {
     try {
@@ -50,13 +52,16 @@ export function createBulletin({ dht, self, judge, floors, datastore }: Bulletin
     return undefined
   }
 
+  const watched = (kind: QueryKind, key: Uint8Array, events: AsyncIterable<QueryEvent>): AsyncIterable<QueryEvent> =>
+    watch === undefined ? events : tallied(events, watch.onQuery(kind, key))
+
   return {
     async put(namespace, key, value, signal) {
       const path = pathOf(namespace, key)
       judge.judge(path, value)
       const acknowledged = new Set<string>()
       try {
-        for await (const event of dht.put(path, value, { signal })) {
+        for await (const event of watched('put', path, dht.put(path, value, { signal }))) {
           if (event.name !== 'PEER_RESPONSE' || event.messageName !== 'PUT_VALUE') continue
           // A peer acknowledges by repeating the record.
           if (event.record !== undefined && equals(event.record.value, value)) acknowledged.add(event.from.toString())
@@ -73,7 +78,7 @@ export function createBulletin({ dht, self, judge, floors, datastore }: Bulletin
       const own = datastore.storedValue(path)
       const values = own === undefined ? [] : [own]
       try {
-        for await (const event of dht.get(path, { signal })) {
+        for await (const event of watched('get', path, dht.get(path, { signal }))) {
           // Path -1 is what kad-dht does after the query: it corrects, one after another, the peers that had older
           // values, and throws the answer away when one of them declines. By then the answers are here.
           if (event.name !== 'PATH_ENDED' && 'path' in event && event.path.index === -1) break
@@ -86,7 +91,8 @@ export function createBulletin({ dht, self, judge, floors, datastore }: Bulletin
     },
 
     async advertise(name, signal) {
-      for await (const _event of dht.provide(keyOfName(name), { signal })) {
+      const key = keyOfName(name)
+      for await (const _event of watched('advertise', key.bytes, dht.provide(key, { signal }))) {
         // Nothing to be done with them, but the work goes only as far as the events are read.
       }
     },
@@ -96,7 +102,8 @@ export function createBulletin({ dht, self, judge, floors, datastore }: Bulletin
     async *find(name, limit, signal) {
       const seen = new Set<string>([self])
       if (limit <= 0) return
-      for await (const event of dht.findProviders(keyOfName(name), { signal })) {
+      const key = keyOfName(name)
+      for await (const event of watched('find', key.bytes, dht.findProviders(key, { signal }))) {
         if (event.name !== 'PROVIDER') continue
         for (const provider of event.providers) {
           const peer = provider.id.toString()
@@ -108,5 +115,17 @@ export function createBulletin({ dht, self, judge, floors, datastore }: Bulletin
         }
       }
     },
+  }
+}
+
+async function* tallied(events: AsyncIterable<QueryEvent>, watch: QueryWatch): AsyncGenerator<QueryEvent> {
+  try {
+    for await (const event of events) {
+      if (event.name === 'SEND_QUERY') watch.onRequest()
+      else if (event.name === 'QUERY_ERROR') watch.onFailure()
+      yield event
+    }
+  } finally {
+    watch.onEnd()
   }
 }

@@ -15,6 +15,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Libp2pOptions } from 'libp2p'
 
 import { isWithin, withoutPeer } from './address.ts'
+import type { DhtAnswer } from './dht-answers.ts'
 import type { Gater } from './gater.ts'
 import { gossipService, type GossipSub } from './gossip.ts'
 import type { Identity } from './identity.ts'
@@ -24,6 +25,7 @@ import type { QuotaDatastore } from './quota-datastore.ts'
 import type { RecordJudge } from './record-judge.ts'
 import type { Contact } from './routing-table.ts'
 import { silentLogger } from './silent-logger.ts'
+import type { HostWatch } from './watch.ts'
 
 /** What libp2p takes in its list of transports. */
 export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
@@ -34,6 +36,8 @@ export interface DhtOptions {
   readonly bucketPeersMax?: number
   /** The routing table, given instead of found: see routing-table.ts. */
   readonly table?: readonly Contact[]
+  /** What is answered in the place of kad-dht's answer: see dht-answers.ts. */
+  readonly answer?: DhtAnswer
 }
 
 /** A type and not an interface: libp2p wants an index signature, which only types have. */
@@ -59,13 +63,14 @@ export interface NodeSettings {
   readonly dht: DhtOptions
   /** TCP when left out. */
   readonly transport: TransportFactory | undefined
+  readonly watch: HostWatch | undefined
 }
 
 /** Longer than any run, and what a timer takes at most. */
 const neverMs = 2 ** 31 - 1
 
 export function configurationOf(settings: NodeSettings): Libp2pOptions<Services> {
-  const { network, reach, listen, announce, identity, datastore, judge, gater, limits, transport } = settings
+  const { network, reach, listen, announce, identity, datastore, judge, gater, limits, transport, watch } = settings
   const { bucketPeersMax, table } = settings.dht
   const announced = new Set(announce.map(withoutPeer))
   return {
@@ -130,7 +135,7 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
         validators: judge.validators,
         selectors: judge.selectors,
       }) as (components: KadDHTComponents) => SingleKadDHT,
-      gossip: gossipService(network, reach, limits),
+      gossip: gossipService(network, reach, limits, watch),
     },
   }
 }

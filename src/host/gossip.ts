@@ -16,12 +16,16 @@ import type { Connection } from '@libp2p/interface'
 
 import { Fault } from '../../protocols/wire/fault.ts'
 import type { Gossip, TopicHandler, Verdict } from '../../protocols/wire/gossip.ts'
+import type { PeerName } from '../../protocols/wire/peer.ts'
 import { isPeerName } from '../../protocols/wire/peer.ts'
 import type { Log } from '../environment.ts'
 import { peerScoreOf, topicScore } from './gossip-score.ts'
 import type { HostLimits, Reach } from './limits.ts'
+import type { HostWatch } from './watch.ts'
 
 export type { GossipSub }
+
+type SignedMessage = Extract<Message, { readonly type: 'signed' }>
 
 /** Longest name of a topic, in characters. */
 const topicCharsMax = 128
@@ -41,6 +45,7 @@ export function gossipService(
   network: string,
   reach: Reach,
   limits: HostLimits,
+  watch?: HostWatch,
 ): (components: GossipSubComponents) => GossipSub {
   const create = gossipsub({
     globalSignaturePolicy: StrictSign,
@@ -55,8 +60,11 @@ export function gossipService(
     maxOutboundBufferSize: limits.gossipWriteBufferBytesMax,
     scoreParams: peerScoreOf(reach, limits),
     // An author's sequence numbers name its messages. Copies are most of what arrives, and a signature costs 0.15 ms.
-    fastMsgIdFn: ({ from, seqno }) =>
-      `${Buffer.from(from ?? []).toString('latin1')}/${Buffer.from(seqno ?? []).toString('latin1')}`,
+    fastMsgIdFn: ({ from, seqno }) => {
+      const name = `${Buffer.from(from ?? []).toString('latin1')}/${Buffer.from(seqno ?? []).toString('latin1')}`
+      watch?.onCopy(name)
+      return name
+    },
   })
   return (components) => {
     const service = create(components)
@@ -89,12 +97,14 @@ export function speaksGossip(protocols: readonly string[]): boolean {
 }
 
 export interface StartedGossip extends Gossip {
+  /** Neighbours in the mesh of a topic. */
+  meshPeers(topic: string): PeerName[]
   /** Joins the topics that were subscribed to before libp2p was started. */
   start(): void
   readonly topics: readonly string[]
 }
 
-export function createGossip(service: GossipSub, log: Log): StartedGossip {
+export function createGossip(service: GossipSub, log: Log, watch?: HostWatch): StartedGossip {
   const internals = service as unknown as Internals
   const handlers = new Map<string, TopicHandler>()
   let started = false
@@ -128,7 +138,15 @@ export function createGossip(service: GossipSub, log: Log): StartedGossip {
       if (internals.allowedTopics?.has(topic) === false) throw new RangeError(`${topic} is not a topic of this network`)
       if (handlers.has(topic)) throw new Error(`the topic ${topic} has a handler already`)
       handlers.set(topic, handler)
-      service.topicValidators.set(topic, (_from, message) => acceptances[verdictOn(message, handler, log)])
+      // Called once for each message, whatever the number of its copies.
+      service.topicValidators.set(topic, (from, message) => {
+        const verdict = verdictOn(message, handler, log)
+        if (watch !== undefined && message.type === 'signed') {
+          const author = message.from.toString()
+          watch.onFirst(nameOf(message), { topic, author, from: from.toString(), message: message.data, verdict })
+        }
+        return acceptances[verdict]
+      })
       if (started) join(topic)
       return () => {
         if (handlers.get(topic) !== handler) return
@@ -143,12 +161,24 @@ export function createGossip(service: GossipSub, log: Log): StartedGossip {
       if (message.byteLength > bytesMax)
         throw new RangeError(`a message of ${message.byteLength} B is over the cap of ${topic}`)
       if (!started) return 0
+      watch?.onPublish(topic, message)
       const { recipients } = await service.publish(topic, message)
       return recipients.length
     },
 
     meshDegree: (topic) => internals.getMeshPeers(topic).length,
+    meshPeers: (topic) => internals.getMeshPeers(topic),
   }
+}
+
+/** Bytes of the sequence numbers of gossipsub. */
+const sequenceBytes = 8
+
+/** What its copies are called before they are looked at. */
+function nameOf({ from, sequenceNumber }: SignedMessage): string {
+  const sequence = Buffer.alloc(sequenceBytes)
+  sequence.writeBigUInt64BE(sequenceNumber)
+  return `${Buffer.from(from.toMultihash().bytes).toString('latin1')}/${sequence.toString('latin1')}`
 }
 
 const acceptances: Record<Verdict, TopicValidatorResult> = {

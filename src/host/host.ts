@@ -16,6 +16,7 @@ import { parseAddress } from './address.ts'
 import { createBulletin } from './bulletin.ts'
 import { configurationOf, type DhtOptions, type TransportFactory } from './configuration.ts'
 import { memoryKeyValue, type KeyValue } from './datastore.ts'
+import { answerOtherwise } from './dht-answers.ts'
 import { createDialler } from './dialler.ts'
 import { HostError, asError } from './errors.ts'
 import { createExplore } from './explore.ts'
@@ -31,6 +32,7 @@ import { layRoutingTable } from './routing-table.ts'
 import { memorySequenceFloors, type SequenceFloors } from './sequence-floors.ts'
 import { stopWithin } from './stop-within.ts'
 import { createStreams, type OnFault } from './streams.ts'
+import type { HostWatch } from './watch.ts'
 import { createWatchdog } from './watchdog.ts'
 
 export interface HostOptions {
@@ -62,6 +64,8 @@ export interface HostEnvironment {
   readonly onFault?: OnFault
   /** What carries connections. TCP when left out. */
   readonly transport?: TransportFactory
+  /** Who measures this host. */
+  readonly watch?: HostWatch
 }
 
 export interface ConnectionView {
@@ -103,6 +107,8 @@ export interface Host {
   /** The returned function ends it. */
   onPeer(listener: (event: PeerEvent) => void): () => void
   readiness(): Readiness
+  /** With whom we exchange the messages of a topic in full. */
+  meshPeers(topic: string): PeerName[]
 }
 
 const networkPattern = /^[a-z][a-z0-9-]{0,31}$/
@@ -130,9 +136,11 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const store = environment.store ?? memoryKeyValue()
   const datastore = new QuotaDatastore({ store, self: identity.peer, judge, floors, limits, clock })
   const { dht = {} } = options
-  const { transport } = environment
-  const settings = { network, reach, listen, announce, identity, datastore, judge, gater, limits, dht, transport }
+  const { transport, watch } = environment
+  const parts = { datastore, judge, gater, transport, watch }
+  const settings = { network, reach, listen, announce, identity, limits, dht, ...parts }
   const node = await createLibp2p(configurationOf(settings))
+  if (dht.answer !== undefined) answerOtherwise(node.services.dht, dht.answer)
   if (dht.table !== undefined) layRoutingTable(node.services.dht, identity.peer, dht.table, clock.nowMs())
 
   const dialler = createDialler(node, limits, clock)
@@ -140,9 +148,9 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const explore = createExplore(node.services.dht, random, isUnmet)
   const redial = createRedial({ node, bootstrap, dialler, explore, limits, clock, random, log })
   const watchdog = createWatchdog({ node, dialler, limits, clock, log })
-  const gossip = createGossip(node.services.gossip, log)
+  const gossip = createGossip(node.services.gossip, log, watch)
   const streams = createStreams({ node, limits, onFault: environment.onFault ?? (() => {}), clock, log })
-  const bulletin = createBulletin({ dht: node.services.dht, self: identity.peer, judge, floors, datastore })
+  const bulletin = createBulletin({ dht: node.services.dht, self: identity.peer, judge, floors, datastore, watch })
 
   return {
     peer: identity.peer,
@@ -181,6 +189,8 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
     },
 
     onPeer: (listener) => listenToPeers(node, listener),
+
+    meshPeers: (topic) => gossip.meshPeers(topic),
 
     readiness: () => ({
       connections: node.getConnections().length,

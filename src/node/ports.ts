@@ -1,4 +1,5 @@
 /** What a simulator puts in the place of a part of a peer that is slow, or outside of the process. In production all are left out. */
+import type { Fault, PeerName } from '../../protocols/wire/index.ts'
 import type { Executor } from '../execution/executor.ts'
 import type { createHost, KeyValue, OpenedIdentity } from '../host/index.ts'
 
@@ -11,4 +12,6 @@ export interface PeerPorts {
   readonly createHost?: typeof createHost
   /** What runs programs: one for all peers of a process, since its probe runs one. */
   readonly executor?: Executor
+  /** Told of each fault that this peer holds against another. */
+  readonly onFault?: (peer: PeerName, fault: Fault) => void
 }

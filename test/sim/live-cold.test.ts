@@ -4,8 +4,10 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 
 import { perfectLink } from '../../sim/live/link.ts'
-import { measureFinds, measureGossip } from '../../sim/live/measure.ts'
-import { LiveWorld } from '../../sim/live/world.ts'
+import { Measures } from '../../sim/live/measures/measures.ts'
+import { ProcessTap } from '../../sim/live/measures/process-tap.ts'
+import { spreadOf } from '../../sim/live/measures/spread.ts'
+import { LiveWorld, plainRoles } from '../../sim/live/world.ts'
 
 const peers = 16
 const deadlineMs = 60_000
@@ -16,7 +18,7 @@ describe('16 live peers that know one address', { timeout: 3 * deadlineMs }, () 
 
   before(async () => {
     const link = { ...perfectLink, latencyMs, jitterMs: 2 }
-    world = await LiveWorld.boot({ peers, seed: 7, carrier: 'own', boot: 'cold', link, lendsOneIn: 4 }, () => {})
+    world = await LiveWorld.boot({ peers: plainRoles(peers, 4), seed: 7, carrier: 'own', boot: 'cold', link }, () => {})
   })
 
   after(async () => {
@@ -26,11 +28,17 @@ describe('16 live peers that know one address', { timeout: 3 * deadlineMs }, () 
 
   test('find each other, hear every bid, and find every record', async () => {
     assert.ok(await world.waitForMesh(4, deadlineMs), `the least has ${world.meshDegreeMin}`)
-    const { coverage } = await measureGossip(world, 3, 7)
-    assert.equal(coverage, 1)
+    const process = new ProcessTap('test')
+    const measures = new Measures(world, { seed: 7, process })
+    measures.start()
+    await measures.probeBids(3)
     assert.ok(await world.waitForRecords(deadlineMs))
-    const { hitRate } = await measureFinds(world, 10, 7)
-    assert.equal(hitRate, 1)
+    await measures.probeFinds(10)
+    measures.stop()
+    process.stop()
+    const { gossip, finds } = measures.findings()
+    assert.equal(spreadOf(gossip!).coverage, 1)
+    assert.equal(finds!.found, 10)
   })
 
   test('have the routing tables that they found', () => {

@@ -1,0 +1,77 @@
+/**
+ * A live run from its plan to its record: boot, probes, objects, jobs and faults, probes again where something was broken, and then
+ * what the disks say. What is interrupted is told as far as it came.
+ */
+import type { RunRecord } from '../../report/record.ts'
+import type { BootFindings, LivePart, PartFindings } from './part.ts'
+import type { LivePlan } from './plan.ts'
+import { recordOfRun, type Story } from './story.ts'
+
+export interface RunLiveOptions {
+  readonly plan: LivePlan
+  readonly part: LivePart
+  /** Reproduces the run. */
+  readonly command: string
+  readonly say: (line: string) => void
+  /** The run ends where it is, and is told so far. */
+  readonly signal: AbortSignal
+}
+
+export interface LiveResult {
+  readonly record: RunRecord
+  readonly boot: BootFindings | null
+  readonly findings: PartFindings | null
+}
+
+export async function runLive({ plan, part, command, say, signal }: RunLiveOptions): Promise<LiveResult> {
+  const beganMs = performance.now()
+  const story: Story = { boot: null, before: null, after: null, findings: null, ledgers: null }
+  try {
+    await live(plan, part, story, say, signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+  if (story.findings === null && story.boot !== null) {
+    story.after = part.ties()
+    story.findings = part.findings()
+  }
+  try {
+    return {
+      record: recordOfRun(plan, story, { command, wallMs: performance.now() - beganMs, isCutShort: signal.aborted }),
+      boot: story.boot,
+      findings: story.findings,
+    }
+  } finally {
+    await part.close()
+  }
+}
+
+async function live(
+  plan: LivePlan,
+  part: LivePart,
+  story: Story,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  story.boot = await part.boot(signal)
+  story.before = part.ties()
+  await part.probe(signal)
+  if (plan.objects.length > 0) {
+    await part.putObjects(signal)
+    say(`  ${plan.objects.length} objects are put`)
+  }
+  await part.act(signal)
+  signal.throwIfAborted()
+  if (plan.faults.length > 0) {
+    await part.mend(signal)
+    await part.probe(signal)
+  }
+  if (plan.objects.length > 0) {
+    await part.getObjects(signal)
+    say('  objects are fetched')
+  }
+  story.after = part.ties()
+  story.findings = part.findings()
+  say('  the peers stop, and their ledgers are read')
+  story.ledgers = await part.stop()
+}

@@ -1,0 +1,120 @@
+// What becomes of live peers that hang, are killed, leave and come back.
+
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { perfectLink } from '../../sim/live/link.ts'
+import type { LivePeer } from '../../sim/live/live-peer.ts'
+import { program } from '../fixtures/programs.ts'
+import { LiveWorld, plainRoles } from '../../sim/live/world.ts'
+
+const deadlineMs = 30_000
+let scratch: string
+
+/** The path of a program that does nothing. */
+async function noop(): Promise<string> {
+  const path = join(scratch, 'noop.wasm')
+  await writeFile(
+    path,
+    program(() => []),
+  )
+  return path
+}
+
+async function until(holds: () => boolean, what: string): Promise<void> {
+  const endMs = performance.now() + deadlineMs
+  while (!holds()) {
+    if (performance.now() > endMs) assert.fail(`not within ${deadlineMs} ms: ${what}`)
+    await sleep(10)
+  }
+}
+
+function isConnected(peer: LivePeer, other: LivePeer): boolean {
+  return peer.host.connections().some((connection) => connection.peer === other.name)
+}
+
+describe('live peers', { timeout: 4 * deadlineMs }, () => {
+  let world: LiveWorld
+  const friendsOf = (peer: LivePeer): LivePeer[] =>
+    world.peers.filter((other) => other !== peer && other.isUp && isConnected(other, peer))
+
+  before(async () => {
+    scratch = await mkdtemp(join(tmpdir(), 'pleach-lives-'))
+    const link = { ...perfectLink, latencyMs: 5 }
+    world = await LiveWorld.boot({ peers: plainRoles(10, 3), seed: 3, carrier: 'own', boot: 'fast', link }, () => {})
+    assert.ok(await world.waitForMesh(4, deadlineMs))
+  })
+
+  after(async () => {
+    await world.stop()
+    await rm(scratch, { recursive: true, force: true })
+    await new Promise((resolve) => {
+      world.net!.wheel.after(100, () => resolve(undefined))
+    })
+    assert.equal(world.net!.linesCount, 0)
+    assert.deepEqual(world.errors, [])
+  })
+
+  test('that are killed are gone for others at once, and come back with their disk and their friends', async () => {
+    const peer = world.peers[1]!
+    const friends = friendsOf(peer)
+    assert.ok(friends.length >= 4)
+    const [host, folder] = [peer.host, peer.folder]
+    peer.crash()
+    await until(() => friends.every((friend) => !isConnected(friend, peer)), 'friends see that it is gone')
+    await assert.rejects(host.dial(friends[0]!.place.address, AbortSignal.timeout(5_000)))
+    assert.equal(peer.isUp, false)
+    assert.notEqual(peer.folder, folder)
+    assert.ok(existsSync(`${peer.folder}/ledger.db`))
+    await peer.restart()
+    assert.notEqual(peer.host, host)
+    assert.equal((await peer.control.status()).peer, peer.name)
+    await until(
+      () => peer.host.gossip.meshDegree(world.topic) > 0,
+      'it is in the mesh again, with nobody telling it whom to dial',
+    )
+  })
+
+  test('that hang keep their connections, say and hear nothing, and hear later what was under way', async () => {
+    const [peer, other, author] = [world.peers[2]!, world.peers[6]!, world.peers[5]!]
+    const friends = friendsOf(peer)
+    let [heard, heardByOther] = [0, 0]
+    const unwatch = [peer.watchers.add({ onCopy: () => heard++ }), other.watchers.add({ onCopy: () => heardByOther++ })]
+    peer.freeze()
+    // More processors than anybody has: a bid that nobody answers.
+    await author.control.submit({ module: await noop(), cpuMilli: 500_000 }, AbortSignal.timeout(deadlineMs))
+    await until(() => heardByOther > 0, 'a bid is heard')
+    assert.ok(friends.every((friend) => isConnected(friend, peer)))
+    assert.equal(heard, 0)
+    peer.thaw()
+    await until(() => heard > 0, 'what was under way arrives')
+    assert.ok(peer.frozenMs > 0)
+    for (const end of unwatch) end()
+  })
+
+  test('that leave are not there, and come back', async () => {
+    const peer = world.peers[3]!
+    const friends = friendsOf(peer)
+    await peer.leave()
+    await until(() => friends.every((friend) => !isConnected(friend, peer)), 'friends see that it left')
+    await peer.restart()
+    await until(() => peer.host.gossip.meshDegree(world.topic) > 0, 'it is in the mesh again')
+    assert.ok(await world.waitForRecords(deadlineMs))
+  })
+
+  test('whose disk is lost are who they were and remember nothing', async () => {
+    const peer = world.peers[4]!
+    peer.crash()
+    await peer.loseDisk()
+    assert.equal(existsSync(peer.folder), false)
+    await peer.restart()
+    assert.equal((await peer.control.status()).peer, peer.name)
+    await peer.control.join(world.peers[0]!.place.address, AbortSignal.timeout(10_000))
+    await until(() => peer.host.gossip.meshDegree(world.topic) > 0, 'it is in the mesh again')
+  })
+})
