@@ -110,9 +110,13 @@ function planObjects({ live }: Scenario, peers: readonly PlannedPeer[], random: 
   })
 }
 
-/** Those of the model, once each and as many as there may be, and those that the scenario gives times for. */
+/** Those that the scenario gives times for; where there are none, as many of the model's as there may be. */
 function planFaults(scenario: Scenario, peers: readonly PlannedPeer[], random: SeededRandom): PlannedFault[] {
   const { faults, faultsUntilMs, live } = scenario
+  if (live.faults.length > 0) {
+    const timed = live.faults.flatMap((fault) => planFault(fault, peers, live.forMs, random))
+    return timed.toSorted((left, right) => left.atMs - right.atMs)
+  }
   const planned: PlannedFault[] = []
   const lastsMs = (): number => random.between(Math.min(200, faults.lastsMsMax), faults.lastsMsMax)
   const repeat = (count: number, what: PlannedFault['what'], who: () => readonly number[]): void => {
@@ -136,11 +140,10 @@ function planFaults(scenario: Scenario, peers: readonly PlannedPeer[], random: S
   repeat(faults.clockJumpsMax, 'clock', one)
   for (let left = faults.cutsMax; left > 0; left--) repeat(1, random.chance(0.3) ? 'one-way' : 'partition', half)
   repeat(faults.clogsMax, 'slow', half)
-  for (const fault of live.faults) planned.push(...timed(fault, peers, live.forMs, random))
   return planned.toSorted((left, right) => left.atMs - right.atMs)
 }
 
-function timed(fault: LiveFault, peers: readonly PlannedPeer[], endMs: number, random: SeededRandom): PlannedFault[] {
+function planFault(fault: LiveFault, peers: readonly PlannedPeer[], endMs: number, random: SeededRandom): PlannedFault[] {
   const { atMs, forMs, byMs, factor } = fault
   const named = peers.filter(({ lends }) => fault.who === 'all' || lends === (fault.who === 'lenders'))
   if (fault.what === 'churn') return churn(fault, named, endMs, random)
