@@ -137,7 +137,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const parts = { datastore, judge, gater, transport, watch }
   const settings = { network, reach, listen, announce, identity, limits, dht, ...parts }
   const node = await createLibp2p(configurationOf(settings))
-  if (dht.answer !== undefined) answerOtherwise(node.services.dht, dht.answer)
+  if (dht.answerer !== undefined) answerOtherwise(node.services.dht, dht.answerer, clock)
   if (dht.table !== undefined) layRoutingTable(node.services.dht, identity.peer, dht.table, clock.nowMs())
 
   const dialler = createDialler(node, limits, clock)
