@@ -2,7 +2,7 @@
  * `npm run -s sim -- …`: the simulator from the command line.
  *
  *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--workers N] [--json] [--stop] [--no-shrink] [--signatures model|real] [--out DIR]
- *   live    [--scenario boot] [--peers N] [--seed S] [--tcp] [--json]
+ *   live    [--scenario boot] [--peers N] [--seed S] [--tcp] [--cold] [--json]
  *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
  *   exhaust [--scenario X] [--from S] [--seeds N] [--pairs N] [--triples N] [--json]
  *   mutants [--only NAME] [--seeds N] [--json]
@@ -68,6 +68,7 @@ async function main(args: string[]): Promise<number> {
       'no-shrink': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       tcp: { type: 'boolean', default: false },
+      cold: { type: 'boolean', default: false },
       out: { type: 'string' },
       'fail-if': { type: 'string', multiple: true, default: [] },
     },
@@ -119,7 +120,8 @@ async function main(args: string[]): Promise<number> {
       if (peers < livePeersMin || peers > livePeersMax)
         throw new UsageError(`--peers of live is ${livePeersMin} to ${livePeersMax}, not ${peers}`)
       const carrier = values.tcp ? 'tcp' : 'own'
-      return live({ scenario: name, peers, seed: whole(values.seed, 'seed'), carrier, json }, args)
+      const boot = values.cold ? 'cold' : 'fast'
+      return live({ scenario: name, peers, seed: whole(values.seed, 'seed'), carrier, boot, json }, args)
     }
     case 'replay': {
       const seed = whole(values.seed, 'seed')

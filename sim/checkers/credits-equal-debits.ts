@@ -3,10 +3,10 @@
  * last countersignature never arrived: then the provider has given the account up as unpaid, and says so.
  */
 import type { LeaseState } from '../../src/market/lease-machine.ts'
-import { honest, type Checker } from './checker.ts'
+import { honest, type MeshChecker } from './checker.ts'
 import { bothSigned, booksOf } from './statements.ts'
 
-export const creditsEqualDebits: Checker = {
+export const creditsEqualDebits: MeshChecker = {
   name: 'credits-equal-debits',
   atEnd(world) {
     const wrong: string[] = []

@@ -4,10 +4,10 @@
  */
 import { endingOf, type JobState } from '../../src/market/job-state.ts'
 import type { LeaseState } from '../../src/market/lease-machine.ts'
-import { honest, tail, type Checker } from './checker.ts'
+import { honest, tail, type MeshChecker } from './checker.ts'
 import { booksOf } from './statements.ts'
 
-export const everyJobEndsOnce: Checker = {
+export const everyJobEndsOnce: MeshChecker = {
   name: 'every-job-ends-once',
   atEnd(world) {
     const wrong: string[] = []

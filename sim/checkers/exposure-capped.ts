@@ -1,13 +1,13 @@
 /** A provider never works for more than one interval, and the time to answer for it, without a signature. */
 import { countersignWithinMs } from '../../protocols/receipt/index.ts'
 import type { LeaseState } from '../../src/market/lease-machine.ts'
-import { honest, type Checker } from './checker.ts'
+import { honest, type MeshChecker } from './checker.ts'
 import { booksOf } from './statements.ts'
 
 /** What passes between the end of a wait and the end of a program: writes to the disk, and a kill. */
 const slackMs = 3_000
 
-export const exposureCapped: Checker = {
+export const exposureCapped: MeshChecker = {
   name: 'exposure-capped',
   atEnd(world) {
     const wrong: string[] = []

@@ -1,10 +1,10 @@
 /** Within a lease plus ten seconds after the last fault everything is final: nobody waits for ever, nobody waits for nothing. */
 import { countersignWithinMs } from '../../protocols/receipt/index.ts'
-import { honest, tail, type Checker } from './checker.ts'
+import { honest, tail, type MeshChecker } from './checker.ts'
 
 const graceMs = 10_000
 
-export const finalInTime: Checker = {
+export const finalInTime: MeshChecker = {
   name: 'final-in-time',
   atEnd(world) {
     const wrong: string[] = []

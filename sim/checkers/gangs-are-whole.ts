@@ -2,10 +2,10 @@
 import { toString } from 'uint8arrays'
 
 import { openCommit } from '../../protocols/negotiate/index.ts'
-import { honest, tail, type Checker } from './checker.ts'
+import { honest, tail, type MeshChecker } from './checker.ts'
 import { booksOf } from './statements.ts'
 
-export const gangsAreWhole: Checker = {
+export const gangsAreWhole: MeshChecker = {
   name: 'gangs-are-whole',
   atEnd(world) {
     const wrong: string[] = []

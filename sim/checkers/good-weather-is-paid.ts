@@ -1,9 +1,9 @@
 /** Where nothing went wrong and nobody lied, every lease is paid, and both sides say so: what is only lawful in a storm is a bug here. */
 import { endingOf, type JobState } from '../../src/market/job-state.ts'
 import type { LeaseState } from '../../src/market/lease-machine.ts'
-import { tail, type Checker } from './checker.ts'
+import { tail, type MeshChecker } from './checker.ts'
 
-export const goodWeatherIsPaid: Checker = {
+export const goodWeatherIsPaid: MeshChecker = {
   name: 'good-weather-is-paid',
   atEnd(world) {
     const { faultsUntilMs, workload } = world.scenario

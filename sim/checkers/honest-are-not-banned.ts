@@ -1,8 +1,8 @@
 /** An honest peer never blames an honest peer, and never loses so much faith in it that it gets no work: weather is nobody's fault. */
 import { standingMin } from '../../src/market/rank.ts'
-import { honest, type Checker } from './checker.ts'
+import { honest, type MeshChecker } from './checker.ts'
 
-export const honestAreNotBanned: Checker = {
+export const honestAreNotBanned: MeshChecker = {
   name: 'honest-are-not-banned',
   atEnd(world) {
     const wrong: string[] = []

@@ -2,7 +2,7 @@ import type { Carry } from '../../src/market/carry.ts'
 import type { ModelPeer } from '../model/peer.ts'
 import type { World } from '../model/world.ts'
 import { accountsAgree } from './accounts-agree.ts'
-import type { Checker, Violation } from './checker.ts'
+import type { Checker, CheckedWorld, MeshChecker, Violation } from './checker.ts'
 import { creditsEqualDebits } from './credits-equal-debits.ts'
 import { durableBeforeSaid } from './durable-before-said.ts'
 import { everyJobEndsOnce } from './every-job-ends-once.ts'
@@ -23,9 +23,8 @@ import { statementsHold } from './statements-hold.ts'
 
 export type { Violation } from './checker.ts'
 
-/** Three more are judged by the world itself as it goes: `sequence-never-falls`, `bids-are-filtered`, `capacity-is-kept`. */
-export const checkers: readonly Checker[] = [
-  durableBeforeSaid,
+/** What the disks of peers must say, of the model's and of live ones. */
+const meshCheckers: readonly MeshChecker[] = [
   everyJobEndsOnce,
   goodWeatherIsPaid,
   oneLeaseAPlace,
@@ -34,15 +33,21 @@ export const checkers: readonly Checker[] = [
   noReceiptLost,
   noneCountedTwice,
   creditsEqualDebits,
-  accountsAgree,
   exposureCapped,
   nobodyOverpays,
   statementsHold,
+  finalInTime,
+  honestAreNotBanned,
+]
+
+/** Three more are judged by the world itself as it goes: `sequence-never-falls`, `bids-are-filtered`, `capacity-is-kept`. */
+export const checkers: readonly Checker[] = [
+  durableBeforeSaid,
+  ...meshCheckers,
+  accountsAgree,
   recordsAreTrue,
   ledgerAgrees,
   nothingLeaks,
-  finalInTime,
-  honestAreNotBanned,
 ]
 
 const onSaid = checkers.filter((checker) => checker.onSaid !== undefined)
@@ -63,4 +68,12 @@ export function check(world: World): Violation[] {
     ({ name, atEnd }) => atEnd?.(world).map((what) => ({ checker: name, what, atMs })) ?? [],
   )
   return [...world.violations, ...found]
+}
+
+/** Names of those that hold for live peers, … */
+export const meshCheckerNames: readonly string[] = meshCheckers.map(({ name }) => name)
+
+/** … and what they find wrong, by name. */
+export function checkMesh(world: CheckedWorld): ReadonlyMap<string, readonly string[]> {
+  return new Map(meshCheckers.map(({ name, atEnd }) => [name, atEnd(world)]))
 }

@@ -2,10 +2,10 @@
 import { equals } from 'uint8arrays'
 
 import type { Signed } from '../../protocols/wire/index.ts'
-import { honest, type Checker } from './checker.ts'
+import { honest, type MeshChecker } from './checker.ts'
 import { booksOf } from './statements.ts'
 
-export const noReceiptLost: Checker = {
+export const noReceiptLost: MeshChecker = {
   name: 'no-receipt-lost',
   atEnd(world) {
     const wrong: string[] = []

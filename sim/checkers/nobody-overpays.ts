@@ -3,13 +3,13 @@
  * an honest provider works for no other price than it offered.
  */
 import { amountOwed, wallToleranceMs, wallTolerancePermille } from '../../protocols/receipt/index.ts'
-import { honest, type Checker } from './checker.ts'
+import { honest, type MeshChecker } from './checker.ts'
 import { booksOf } from './statements.ts'
 
 /** Clocks jump by at most so much, there and back. */
 const clockSlackMs = 5_000
 
-export const nobodyOverpays: Checker = {
+export const nobodyOverpays: MeshChecker = {
   name: 'nobody-overpays',
   atEnd(world) {
     const wrong: string[] = []

@@ -3,10 +3,10 @@ import { equals, fromString } from 'uint8arrays'
 
 import type { Receipt } from '../../protocols/receipt/index.ts'
 import { hashOfEnvelope, type Signed } from '../../protocols/wire/index.ts'
-import { honest, type Checker } from './checker.ts'
+import { honest, type MeshChecker } from './checker.ts'
 import { booksOf } from './statements.ts'
 
-export const noneCountedTwice: Checker = {
+export const noneCountedTwice: MeshChecker = {
   name: 'none-counted-twice',
   atEnd(world) {
     const wrong: string[] = []

@@ -1,9 +1,9 @@
 /** Once a place was awarded under a higher epoch, nothing of the lower one is signed any more. */
 import { leaseIdOf } from '../../protocols/negotiate/index.ts'
-import { honest, type Checker } from './checker.ts'
+import { honest, type MeshChecker } from './checker.ts'
 import { booksOf } from './statements.ts'
 
-export const oldEpochsAreFenced: Checker = {
+export const oldEpochsAreFenced: MeshChecker = {
   name: 'old-epochs-are-fenced',
   atEnd(world) {
     const wrong: string[] = []

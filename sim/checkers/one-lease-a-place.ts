@@ -1,8 +1,8 @@
 /** At most one award of a (job, slot, epoch), and epochs that only grow: no place is given away twice. */
-import { honest, tail, type Checker } from './checker.ts'
+import { honest, tail, type MeshChecker } from './checker.ts'
 import { booksOf } from './statements.ts'
 
-export const oneLeaseAPlace: Checker = {
+export const oneLeaseAPlace: MeshChecker = {
   name: 'one-lease-a-place',
   atEnd(world) {
     const wrong: string[] = []

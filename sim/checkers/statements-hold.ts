@@ -4,10 +4,9 @@
  */
 import { decodeEnvelope } from '../../protocols/wire/envelope-form.ts'
 import { decodePublicKey, peerNameOf, signedBytes } from '../../protocols/wire/index.ts'
-import type { World } from '../model/world.ts'
-import { honest, type Checker } from './checker.ts'
+import { honest, type CheckedWorld, type MeshChecker } from './checker.ts'
 
-export const statementsHold: Checker = {
+export const statementsHold: MeshChecker = {
   name: 'statements-hold',
   atEnd(world) {
     const wrong: string[] = []
@@ -27,7 +26,7 @@ export const statementsHold: Checker = {
 
 const encoder = new TextEncoder()
 
-function isSigned(world: World, network: string, envelope: Uint8Array, by: string, kind: string): boolean {
+function isSigned(world: CheckedWorld, network: string, envelope: Uint8Array, by: string, kind: string): boolean {
   const { publicKey, payloadType, payload, signature } = decodeEnvelope(envelope)
   const key = decodePublicKey(publicKey)
   const domain = encoder.encode(`pleach/${kind}/1@${network}`)

@@ -7,9 +7,7 @@ import {
   type Receipt,
 } from '../../protocols/receipt/index.ts'
 import type { PeerName, Signed } from '../../protocols/wire/index.ts'
-import type { StoredStatement } from '../model/disk.ts'
-import type { ModelPeer } from '../model/peer.ts'
-import type { World } from '../model/world.ts'
+import type { CheckedDisk, CheckedPeer, CheckedWorld } from './checker.ts'
 
 export interface Books {
   readonly awards: ReadonlyMap<string, Signed<Award>>
@@ -21,10 +19,10 @@ export interface Books {
 export type Side = 'job' | 'lease'
 
 /** Opened once a disk: several checkers look into the same books, and opening them costs more than looking. */
-const opened = new WeakMap<ModelPeer['disk'], Map<Side, Books>>()
+const opened = new WeakMap<CheckedDisk, Map<Side, Books>>()
 
 /** The statements on a peer's disk, as requester (`job`) or as provider (`lease`). Asked for when the life is over. */
-export function booksOf(world: World, peer: ModelPeer, side: Side): Books {
+export function booksOf(world: CheckedWorld, peer: CheckedPeer, side: Side): Books {
   let known = opened.get(peer.disk)
   if (known === undefined) opened.set(peer.disk, (known = new Map<Side, Books>()))
   let books = known.get(side)
@@ -32,7 +30,7 @@ export function booksOf(world: World, peer: ModelPeer, side: Side): Books {
   return books
 }
 
-function read(world: World, peer: ModelPeer, side: Side): Books {
+function read(world: CheckedWorld, peer: CheckedPeer, side: Side): Books {
   const awards = new Map<string, Signed<Award>>()
   const receipts = new Map<string, Signed<Receipt>[]>()
   const countersignatures = new Map<string, Signed<Countersignature>[]>()
@@ -62,7 +60,7 @@ function read(world: World, peer: ModelPeer, side: Side): Books {
  * A ledger keeps a statement once, under the machine that was the first to record it: what came by settling first is the lease's or
  * the job's all the same. Whoever signs a receipt works, whoever countersigns it pays.
  */
-function sideOf({ machine, statement: { kind, by } }: StoredStatement, self: PeerName): Side {
+function sideOf({ machine, statement: { kind, by } }: CheckedDisk['statements'][number], self: PeerName): Side {
   if (!machine.startsWith('settle')) return machine.startsWith('job') ? 'job' : 'lease'
   return (by === self) === (kind === 'receipt') ? 'lease' : 'job'
 }

@@ -7,13 +7,14 @@ import { runInNewContext } from 'node:vm'
 import type { CarrierName } from '../live/carrier.ts'
 import type { LinkQuality } from '../live/link.ts'
 import { measureFinds, measureGossip, watched } from '../live/measure.ts'
-import { LiveWorld, plainRoles } from '../live/world.ts'
+import { LiveWorld, plainRoles, type BootName } from '../live/world.ts'
 
 export interface LiveOrder {
   readonly scenario: string
   readonly peers: number
   readonly seed: number
   readonly carrier: CarrierName
+  readonly boot: BootName
   readonly json: boolean
 }
 
@@ -62,13 +63,14 @@ export async function live(order: LiveOrder, args: readonly string[]): Promise<n
   return code ?? 1
 }
 
-async function measured({ scenario, peers, seed, carrier, json }: LiveOrder): Promise<number> {
+async function measured({ scenario, peers, seed, carrier, boot, json }: LiveOrder): Promise<number> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`)
   const way = carrier === 'tcp' ? 'TCP' : `${link.latencyMs}±${link.jitterMs} ms one way`
   say(`live ${scenario}  ${peers} peers  seed ${seed}  ${way}`)
   const startedMs = performance.now()
   const sinceMs = (): number => Math.round(performance.now() - startedMs)
-  const world = await LiveWorld.boot({ peers: plainRoles(peers, lendsOneIn), seed, carrier, link }, (booted) => {
+  const roles = plainRoles(peers, lendsOneIn)
+  const world = await LiveWorld.boot({ peers: roles, seed, carrier, boot, link }, (booted) => {
     if (booted % 50 === 0) say(`  ${booted} peers run after ${seconds(sinceMs())}`)
   })
   try {
@@ -94,8 +96,8 @@ async function measured({ scenario, peers, seed, carrier, json }: LiveOrder): Pr
       peers,
       seed,
       carrier,
-      // Routing tables and address books were there, as after a restart.
-      boot: 'fast',
+      // fast: routing tables and address books were there, as after a restart. cold: one address was.
+      boot,
       bootMs,
       meshMs,
       rssMb: Math.round(process.memoryUsage.rss() / 1e6),

@@ -2,8 +2,9 @@
  * Hundreds of real peers in this process: each is put together by the composition root of production, of production's parts.
  * What is other: the network is our own, memories are in memory, and one executor serves all.
  *
- * The boot is a fast one: every peer begins with what a restart would have left it, an address book and a routing table, in
- * the place of finding both by asking. From there it is production's: peers are dialled, identified, and meshes form.
+ * A fast boot: every peer begins with what a restart would have left it, an address book and a routing table, in the place of
+ * finding both by asking. From there it is production's: peers are dialled, identified, and meshes form. A cold one is all
+ * production's: a peer knows one address, that of the first, and nobody but itself dials for it.
  */
 import { rmSync } from 'node:fs'
 import { mkdtemp, rm, statfs } from 'node:fs/promises'
@@ -44,11 +45,15 @@ export interface LiveRole {
   readonly at?: number
 }
 
+export const bootNames = ['fast', 'cold'] as const
+export type BootName = (typeof bootNames)[number]
+
 export interface LiveOptions {
   readonly peers: readonly LiveRole[]
   readonly seed: number
   /** What carries connections; over TCP nothing is made of `link`. */
   readonly carrier: CarrierName
+  readonly boot: BootName
   readonly link: LinkQuality
   /** What runs programs; production's when left out. */
   readonly executor?: Executor
@@ -155,9 +160,6 @@ export class LiveWorld {
     this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
     const places = await this.carrier.places(identities.length)
     this.#places = places.map((place, index) => sharing(place, places[roles[index]!.at ?? index]!, index))
-    const entries = await bookEntries(
-      identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address })),
-    )
     const executor = this.#options.executor ?? sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
     const ground: Ground = {
       network: this.network,
@@ -166,25 +168,43 @@ export class LiveWorld {
       folder: this.#folder,
       executor,
       log: this.#log,
-      table: identities.map(({ peer }): Contact => contactOf(peer)),
-      bootstrap: () => [],
-      acquaint(peer, memory) {
-        for (const [name, entry] of entries) if (name !== peer.name) entry(memory)
-      },
       ports: (_peer: LivePeer, ports: PeerPorts) => ports,
       viceContext: (peer) => this.#viceContext(peer),
+      ...(await this.#beginning(identities)),
     }
     const peers = roles.map(
       (role, index) =>
         new LivePeer(ground, { ...role, index, place: this.#places[index]!, identity: identities[index]! }),
     )
-    await inTurn(peers.values(), bootingMax, async (peer) => {
+    const start = async (peer: LivePeer): Promise<void> => {
       await peer.start()
       this.peers.push(peer)
       progress(this.peers.length)
-    })
+    }
+    // Whom all others begin from is there first.
+    const [first, ...others] = peers
+    await start(first!)
+    await inTurn(others.values(), bootingMax, start)
     this.peers.sort((left, right) => left.index - right.index)
-    await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
+    if (this.#options.boot === 'fast')
+      await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
+  }
+
+  /** What peers know when they start: everybody, as after a restart, or one address. */
+  async #beginning(identities: readonly Identity[]): Promise<Pick<Ground, 'table' | 'bootstrap' | 'acquaint'>> {
+    if (this.#options.boot === 'cold') {
+      const address = `${this.#places[0]!.address}/p2p/${identities[0]!.peer}`
+      return { table: undefined, bootstrap: ({ index }) => (index === 0 ? [] : [address]), acquaint: () => {} }
+    }
+    const known = identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address }))
+    const entries = await bookEntries(known)
+    return {
+      table: identities.map(({ peer }): Contact => contactOf(peer)),
+      bootstrap: () => [],
+      acquaint({ name: self }, memory) {
+        for (const [name, entry] of entries) if (name !== self) entry(memory)
+      },
+    }
   }
 
   #viceContext({ index, identity, vice, clock }: LivePeer): ViceContext {

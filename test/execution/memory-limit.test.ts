@@ -6,7 +6,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 
 import { limitMemory, ModuleInvalidError, ModuleTooLargeError, pageBytes } from '../../src/execution/memory-limit.ts'
-import { op, WasmBuilder } from '../fixtures/wasm-builder.ts'
+import { op, WasmBuilder } from '../../sim/programs/wasm-builder.ts'
 
 interface Memory {
   readonly buffer: ArrayBuffer

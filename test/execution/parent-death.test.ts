@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { Scratch } from '../fixtures/executions.ts'
 import { program } from '../fixtures/programs.ts'
-import { op } from '../fixtures/wasm-builder.ts'
+import { op } from '../../sim/programs/wasm-builder.ts'
 
 const goneWithinMs = 3_000
 

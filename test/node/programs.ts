@@ -1,6 +1,6 @@
 /** A WASI program that uses everything that a job can bring: arguments, environment, stdin, files, outputs, exit code. */
 import { program } from '../fixtures/programs.ts'
-import { op, sequence, type Code } from '../fixtures/wasm-builder.ts'
+import { op, sequence, type Code } from '../../sim/programs/wasm-builder.ts'
 
 type Call = Parameters<Parameters<typeof program>[0]>[0]
 

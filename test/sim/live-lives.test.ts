@@ -46,7 +46,7 @@ describe('live peers', { timeout: 4 * deadlineMs }, () => {
   before(async () => {
     scratch = await mkdtemp(join(tmpdir(), 'pleach-lives-'))
     const link = { ...perfectLink, latencyMs: 5 }
-    world = await LiveWorld.boot({ peers: plainRoles(10, 3), seed: 3, carrier: 'own', link }, () => {})
+    world = await LiveWorld.boot({ peers: plainRoles(10, 3), seed: 3, carrier: 'own', boot: 'fast', link }, () => {})
     assert.ok(await world.waitForMesh(4, deadlineMs))
   })
 

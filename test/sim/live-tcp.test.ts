@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test'
 import { perfectLink } from '../../sim/live/link.ts'
 import { measureFinds, measureGossip } from '../../sim/live/measure.ts'
 import { tcpCarrier } from '../../sim/live/tcp-carrier.ts'
-import { LiveWorld } from '../../sim/live/world.ts'
+import { LiveWorld, plainRoles } from '../../sim/live/world.ts'
 
 const peers = 16
 const deadlineMs = 30_000
@@ -37,7 +37,7 @@ describe('16 live peers over TCP', { timeout: 3 * deadlineMs }, () => {
   let world: LiveWorld
 
   before(async () => {
-    const options = { peers, seed: 7, carrier: 'tcp', link: perfectLink, lendsOneIn: 4 } as const
+    const options = { peers: plainRoles(peers, 4), seed: 7, carrier: 'tcp', boot: 'fast', link: perfectLink } as const
     world = await LiveWorld.boot(options, () => {})
   })
 

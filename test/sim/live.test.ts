@@ -18,8 +18,9 @@ describe('24 live peers', { timeout: 3 * deadlineMs }, () => {
 
   before(async () => {
     const link = { ...perfectLink, latencyMs, jitterMs: 2 }
-    world = await LiveWorld.boot({ peers: plainRoles(peers, lendsOneIn), seed: 7, carrier: 'own', link }, (count) =>
-      booted.push(count),
+    world = await LiveWorld.boot(
+      { peers: plainRoles(peers, lendsOneIn), seed: 7, carrier: 'own', boot: 'fast', link },
+      (count) => booted.push(count),
     )
   })
 
