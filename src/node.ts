@@ -162,6 +162,7 @@ export async function createPeer(
     clock,
     log,
     nextSequence: async () => floors.next('capability', clock.nowMs()),
+    keepersKnown: () => host.readiness().dhtTableSize,
   })
 
   // Data.

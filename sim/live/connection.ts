@@ -14,7 +14,9 @@ import {
 import { AbstractMultiaddrConnection, AbstractStreamMuxer, type SendResult } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
+import type { PeerName } from '../../protocols/wire/index.ts'
 import type { Line } from './link.ts'
+import type { Meter } from './measures/traffic.ts'
 import { headerBytes, LiveStream } from './stream.ts'
 
 /** Limits of the streams of a connection: what yamux is told in production. */
@@ -32,6 +34,9 @@ export interface LiveConnectionInit {
   readonly limits: StreamLimits
   /** To the other end. */
   readonly line: Line
+  /** Whose end this is. */
+  readonly owner: PeerName
+  readonly network: { readonly meter: Meter | undefined }
 }
 
 type Open = (muxer: LiveMuxer) => void
@@ -39,15 +44,19 @@ type Open = (muxer: LiveMuxer) => void
 export class LiveConnection extends AbstractMultiaddrConnection {
   readonly limits: StreamLimits
   readonly #line: Line
+  readonly #owner: PeerName
+  readonly #network: LiveConnectionInit['network']
   #other: LiveConnection | undefined
   #muxer: LiveMuxer | undefined
   /** Streams that were opened before this end had its muxer. */
   #early: Open[] = []
 
-  constructor({ limits, line, ...init }: LiveConnectionInit) {
+  constructor({ limits, line, owner, network, ...init }: LiveConnectionInit) {
     super(init)
     this.limits = limits
     this.#line = line
+    this.#owner = owner
+    this.#network = network
   }
 
   static join(near: LiveConnection, far: LiveConnection): void {
@@ -59,8 +68,9 @@ export class LiveConnection extends AbstractMultiaddrConnection {
     return this.status !== 'open' && this.status !== 'closing'
   }
 
-  /** Calls `deliver` when the other end hears of it; never, when it has ended by then. */
-  transmit(bytes: number, deliver: () => void): void {
+  /** Calls `deliver` when the other end hears of it; never, when it has ended by then. `protocol` is that of the stream, if any. */
+  transmit(bytes: number, deliver: () => void, protocol?: string): void {
+    this.#network.meter?.sent(protocol, bytes)
     this.#line.send(bytes, () => {
       if (this.#other !== undefined && !this.#other.isEnded) deliver()
     })
@@ -73,6 +83,11 @@ export class LiveConnection extends AbstractMultiaddrConnection {
       if (other.#muxer === undefined) other.#early.push(open)
       else open(other.#muxer)
     })
+  }
+
+  /** This end took a stream that the other opened. */
+  took(protocol: string | undefined): void {
+    this.#network.meter?.taken(protocol, this.#owner)
   }
 
   attach(muxer: LiveMuxer): void {
@@ -169,6 +184,7 @@ export class LiveMuxer extends AbstractStreamMuxer<LiveStream> {
     near.other = far
     far.other = near
     this.#connection.transmit(headerBytes, taken)
+    this.#connection.took(protocol)
     this.onRemoteStream(far)
   }
 

@@ -6,7 +6,7 @@ import { cpSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import type { Gossip, PeerName, Bulletin } from '../../protocols/wire/index.ts'
+import type { Bulletin, PeerName } from '../../protocols/wire/index.ts'
 import type { OfferOptions } from '../../src/config/options.ts'
 import type { PeerControl } from '../../src/control/api.ts'
 import { realClock, type Log } from '../../src/environment.ts'
@@ -25,6 +25,7 @@ import { createPeer, type Peer } from '../../src/node.ts'
 import type { PeerPorts } from '../../src/node/ports.ts'
 import { SeededRandom } from '../random.ts'
 import type { Carrier, PeerPlace } from './carrier.ts'
+import { Watchers } from './measures/watchers.ts'
 import { SkewedClock } from './skewed-clock.ts'
 import { act, offerOf, withVice, type LiveVice, type ViceContext } from './vices/index.ts'
 
@@ -33,7 +34,7 @@ import { act, offerOf, withVice, type LiveVice, type ViceContext } from './vices
  * host costs most; kad-dht's 20 are for networks in which most of them are gone by the time one asks.
  */
 const bucketPeersMax = 6
-/** Fewer connections, rarer looks for more, and rarer pings than production's: all peers share a processor. */
+/** Fewer connections, rarer looks for more, and rarer pings than production's: all peers share a processor. Not in a cold boot. */
 const changedLimits: Partial<HostLimits> = { connectionsMin: 4, lookEveryMs: 15_000, pingEveryMs: 120_000 }
 const hour = 3_600_000
 
@@ -78,13 +79,17 @@ export class LivePeer {
   /** Null: an honest peer. */
   readonly vice: LiveVice | null
   readonly clock: SkewedClock
-  /** Called with every message of gossip that this peer accepts. */
-  onHeard: (message: Uint8Array) => void = () => {}
+  /** Told of what its host hears and asks. */
+  readonly watchers = new Watchers()
+  /** Faults that it held against others since the world began. */
+  readonly holds = new Map<PeerName, number>()
   /** Whether others acknowledged this peer's record. */
   recordIsOut = false
   state: PeerState = 'new'
   /** How long it hung, in all. */
   frozenMs = 0
+  /** What it knew before it lost its disk, it knows no more. */
+  hasLostDisk = false
   readonly #ground: Ground
   #host: Host | undefined
   #peer: Peer | undefined
@@ -93,6 +98,8 @@ export class LivePeer {
   #lives = 0
   #frozenAtMs = 0
   #thaw = (): void => {}
+  #life = new AbortController()
+  readonly #waiting = new Set<() => void>()
   /** Ends what its vice does on its own account, in this life. */
   #behave: () => Promise<void> = async () => {}
   /** Lives that are over, and whose parts still end. */
@@ -119,6 +126,23 @@ export class LivePeer {
 
   get isUp(): boolean {
     return this.state === 'up'
+  }
+
+  /** Fires when the life that the peer has now is over. */
+  get life(): AbortSignal {
+    return this.#life.signal
+  }
+
+  /** Resolves when it runs, now or again. Rejects when the signal fires first. */
+  async untilUp(signal: AbortSignal): Promise<void> {
+    while (this.state !== 'up' && this.state !== 'frozen') {
+      signal.throwIfAborted()
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#waiting.add(resolve)
+      signal.addEventListener('abort', () => resolve(), { once: true })
+      await promise
+      this.#waiting.delete(resolve)
+    }
   }
 
   /** The host as the network made it, below what notes down. */
@@ -167,11 +191,14 @@ export class LivePeer {
           memory,
           executor,
           createHost: this.#hostOn(carrier),
+          onFault: (peer) => this.holds.set(peer, (this.holds.get(peer) ?? 0) + 1),
         }),
       ),
     )
     this.#peer = peer
+    this.#life = new AbortController()
     this.state = 'up'
+    for (const resolve of this.#waiting) resolve()
     this.#misbehave()
     // Not before it starts: libp2p and the host read the whole book then, to no use for a host that is told whom to dial.
     ground.acquaint(this, memory)
@@ -182,6 +209,7 @@ export class LivePeer {
     if (this.state === 'frozen') this.thaw()
     if (this.state !== 'up') return
     this.state = 'left'
+    this.#life.abort(new Error('the peer left'))
     await this.#behave()
     await this.#peer!.stop()
   }
@@ -194,6 +222,7 @@ export class LivePeer {
     if (this.state !== 'up' && this.state !== 'frozen') return
     if (this.state === 'frozen') this.thaw()
     this.state = 'crashed'
+    this.#life.abort(new Error('the peer was killed'))
     this.recordIsOut = false
     this.#net().pull(this.place.ip)
     const [old, peer] = [this.folder, this.#peer!]
@@ -217,6 +246,7 @@ export class LivePeer {
 
   /** Its disk is gone: with a crash, or after it left. It is who it was, and remembers nothing. */
   async loseDisk(): Promise<void> {
+    this.hasLostDisk = true
     this.#memory = memoryKeyValue()
     await rm(this.folder, { recursive: true, force: true })
   }
@@ -266,34 +296,20 @@ export class LivePeer {
 
   #hostOn(carrier: Carrier): typeof createHost {
     const { table } = this.#ground
-    const transport = carrier.transport(this.place, limitsFor(carrier.reach, changedLimits))
+    // Who has to find its own goes by production's limits.
+    const limits = table === undefined ? {} : changedLimits
+    const transport = carrier.transport(this.place, limitsFor(carrier.reach, limits))
     return async (options, environment) => {
       const host = await createHost(
         {
           ...options,
-          limits: changedLimits,
+          limits,
           dht: { bucketPeersMax, ...(table === undefined ? {} : { table }), ...options.dht },
         },
-        { ...environment, ...(transport === undefined ? {} : { transport }) },
+        { ...environment, watch: this.watchers, ...(transport === undefined ? {} : { transport }) },
       )
       this.#host = host
-      return { ...host, gossip: this.#listening(host.gossip), bulletin: this.#noting(host.bulletin) }
-    }
-  }
-
-  #listening(gossip: Gossip): Gossip {
-    return {
-      publish: async (topic, message) => gossip.publish(topic, message),
-      meshDegree: (topic) => gossip.meshDegree(topic),
-      subscribe: (topic, handler) =>
-        gossip.subscribe(topic, {
-          messageBytesMax: handler.messageBytesMax,
-          judge: (author, message) => handler.judge(author, message),
-          deliver: (author, message) => {
-            this.onHeard(message)
-            handler.deliver(author, message)
-          },
-        }),
+      return { ...host, bulletin: this.#noting(host.bulletin) }
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Random } from '../../src/environment.ts'
 import { Line, type LinkQuality } from './link.ts'
+import type { Meter } from './measures/traffic.ts'
 import type { TimerWheel } from './wheel.ts'
 
 export interface Place<Host> {
@@ -18,6 +19,8 @@ const ephemeralPortMax = 65_535
 
 export class LiveNetwork<Host> {
   readonly wheel: TimerWheel
+  /** Counts what is sent, when somebody wants to know. */
+  meter: Meter | undefined
   readonly #random: Random
   readonly #quality: (from: string, to: string) => LinkQuality
   readonly #places = new Map<string, Place<Host>>()

@@ -69,9 +69,10 @@ export class LiveStream extends AbstractStream {
   }
 
   #transmit(bytes: number, deliver: (other: LiveStream) => void): void {
-    this.#connection.transmit(bytes + headerBytes, () => {
+    const arrive = (): void => {
       if (this.other !== undefined && !this.other.isEnded) deliver(this.other)
-    })
+    }
+    this.#connection.transmit(bytes + headerBytes, arrive, this.protocol)
   }
 
   #arrive(bytes: Uint8Array): void {

@@ -100,7 +100,7 @@ class LiveTransport implements Transport {
     return new LiveListener(this.#components.peerId, this.#network, this.#ip, upgrader, this.#muxers)
   }
 
-  #connect(remoteAddr: Multiaddr, { ip }: Place<LiveListener>): [near: LiveConnection, far: LiveConnection] {
+  #connect(remoteAddr: Multiaddr, { ip, host }: Place<LiveListener>): [near: LiveConnection, far: LiveConnection] {
     const network = this.#network
     const limits = this.#limits
     const log = this.#components.logger.forComponent('pleach:sim')
@@ -108,8 +108,24 @@ class LiveTransport implements Transport {
     const there = network.line(this.#ip, ip, onBroken)
     const back = network.line(ip, this.#ip, onBroken)
     const from = multiaddr(`/ip4/${this.#ip}/tcp/${network.ephemeralPort()}`)
-    const near = new LiveConnection({ direction: 'outbound', remoteAddr, log, limits, line: there })
-    const far = new LiveConnection({ direction: 'inbound', remoteAddr: from, log, limits, line: back })
+    const near = new LiveConnection({
+      direction: 'outbound',
+      remoteAddr,
+      log,
+      limits,
+      line: there,
+      owner: this.#components.peerId.toString(),
+      network,
+    })
+    const far = new LiveConnection({
+      direction: 'inbound',
+      remoteAddr: from,
+      log,
+      limits,
+      line: back,
+      owner: host.peerId.toString(),
+      network,
+    })
     LiveConnection.join(near, far)
     const plugs = [this.#ip, ip].map((end) => network.onPull(end, onBroken))
     const onClose = (): void => {

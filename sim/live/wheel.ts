@@ -4,7 +4,7 @@
  *
  * The timer is there only while something waits, so that a network at rest keeps no process alive.
  */
-import { createHistogram } from 'node:perf_hooks'
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 
 /** Slots of a millisecond each, a power of two. What is further away waits in `#later` until its turn of the wheel. */
 const slotsCount = 4096
@@ -66,10 +66,11 @@ export class TimerWheel {
     }
   }
 
-  /** How late things ran since the last call, and begins anew. */
-  takeLateness(): Lateness {
+  /** How late things ran since the last call, in microseconds added to each of `into`; and begins anew. */
+  takeLateness(into: Iterable<RecordableHistogram> = []): Lateness {
     const { count, max } = this.#lateness
     const p99 = count === 0 ? 0 : this.#lateness.percentile(99)
+    for (const histogram of into) histogram.add(this.#lateness)
     this.#lateness.reset()
     return { p99Ms: p99 / 1000, maxMs: count === 0 ? 0 : max / 1000 }
   }

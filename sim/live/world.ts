@@ -84,10 +84,11 @@ export class LiveWorld {
   readonly carrier: Carrier
   readonly peers: LivePeer[] = []
   readonly topic: string
+  /** The disks of all peers; gone when the world has stopped. */
+  readonly folder: string
   /** What peers logged as errors: none is expected. */
   readonly errors: string[] = []
   readonly #options: LiveOptions
-  readonly #folder: string
   readonly #random: SeededRandom
   readonly #memo = new SignatureMemo()
   /** By the numbers of the peers, which are not the order in which they came to run. */
@@ -96,7 +97,7 @@ export class LiveWorld {
 
   private constructor(options: LiveOptions, folder: string) {
     this.#options = options
-    this.#folder = folder
+    this.folder = folder
     process.once('exit', this.#onExit)
     this.#random = SeededRandom.of(options.seed, 'live')
     this.network = `live-${options.seed}`
@@ -145,11 +146,16 @@ export class LiveWorld {
     return until(() => this.lenders.every(({ recordIsOut }) => recordIsOut), withinMs)
   }
 
-  async stop(): Promise<void> {
+  /** Ends all peers, in good order where they are up. Their disks stay, to be looked at. */
+  async stopPeers(): Promise<void> {
     await Promise.all(this.peers.map(async (peer) => peer.stop()))
+  }
+
+  async stop(): Promise<void> {
+    await this.stopPeers()
     this.#uninstall()
     process.off('exit', this.#onExit)
-    await rm(this.#folder, { recursive: true, force: true })
+    await rm(this.folder, { recursive: true, force: true })
   }
 
   async #boot(progress: (booted: number) => void): Promise<void> {
@@ -165,7 +171,7 @@ export class LiveWorld {
       network: this.network,
       seed,
       carrier: this.carrier,
-      folder: this.#folder,
+      folder: this.folder,
       executor,
       log: this.#log,
       ports: (_peer: LivePeer, ports: PeerPorts) => ports,
@@ -239,7 +245,7 @@ export class LiveWorld {
   }
 
   /** Whoever is interrupted has no time for a stop, but leaves nothing behind in the memory of the machine. */
-  readonly #onExit = (): void => rmSync(this.#folder, { recursive: true, force: true })
+  readonly #onExit = (): void => rmSync(this.folder, { recursive: true, force: true })
 
   readonly #log: Log = (level, message, facts) => {
     const error = facts?.['error']

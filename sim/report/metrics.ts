@@ -29,20 +29,21 @@ export class MetricsWriter implements Disposable {
     const line = `${JSON.stringify(metric)}\n`
     if (line.length > lineCharsMax)
       throw new RangeError(`a metric of ${line.length} characters; ${lineCharsMax} at most`)
-    if (this.#buffer.length + line.length > bufferedCharsMax) this.#flush()
+    if (this.#buffer.length + line.length > bufferedCharsMax) this.flush()
     this.#buffer += line
     this.lines++
   }
 
-  [Symbol.dispose](): void {
-    this.#flush()
-    closeSync(this.#file)
-  }
-
-  #flush(): void {
+  /** What was written so far outlives the process. */
+  flush(): void {
     const bytes = Buffer.from(this.#buffer)
     this.#buffer = ''
     for (let at = 0; at < bytes.byteLength;) at += writeSync(this.#file, bytes, at)
+  }
+
+  [Symbol.dispose](): void {
+    this.flush()
+    closeSync(this.#file)
   }
 }
 

@@ -12,15 +12,30 @@ export function thinned<Item>(items: readonly Item[], max: number): Item[] {
   return Array.from({ length: max }, (_, index) => items[Math.round((index * (items.length - 1)) / (max - 1))]!)
 }
 
+/** A value, and how often it came. */
+export type Bins = readonly (readonly [value: number, count: number])[]
+
 /** Whole milliseconds counted: exact, bounded by the longest, and the same in whatever order they came. */
 export class Histogram {
   readonly #counts = new Map<number, number>()
   #count = 0
 
-  add(value: number): void {
+  /** What `bins` of one or several gave, together again. */
+  static of(...all: readonly Bins[]): Histogram {
+    const histogram = new Histogram()
+    for (const [value, count] of all.flat()) histogram.add(value, count)
+    return histogram
+  }
+
+  add(value: number, count = 1): void {
     const whole = Math.round(value)
-    this.#counts.set(whole, (this.#counts.get(whole) ?? 0) + 1)
-    this.#count++
+    this.#counts.set(whole, (this.#counts.get(whole) ?? 0) + count)
+    this.#count += count
+  }
+
+  /** Each value with how often it came, the least first. */
+  bins(): Bins {
+    return [...this.#counts].toSorted(([left], [right]) => left - right)
   }
 
   get count(): number {

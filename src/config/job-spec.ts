@@ -58,6 +58,7 @@ export const jobSpecSchema = z.strictObject({
   costMax: amount.exactOptional(),
   waitMs: quantity(parseDurationMs).exactOptional(),
   retries: quantity(parseCount).pipe(z.int().max(100)).exactOptional(),
+  nodes: quantity(parseCount).pipe(z.int().min(1).max(64)).exactOptional(),
 })
 
 export type JobSpecInput = z.output<typeof jobSpecSchema>

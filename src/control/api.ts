@@ -32,6 +32,8 @@ export interface JobSpec {
   /** How long to wait for a provider, in milliseconds. */
   readonly waitMs?: number
   readonly retries?: number
+  /** Providers that are needed at the same time, all or none, each running the job; their outputs are in OUT, OUT.slot-1 and so on. */
+  readonly nodes?: number
 }
 
 export type JobStage =

@@ -16,7 +16,7 @@ import type { Connection } from '@libp2p/interface'
 
 import { Fault } from '../../protocols/wire/fault.ts'
 import type { Gossip, TopicHandler, Verdict } from '../../protocols/wire/gossip.ts'
-import { isPeerName } from '../../protocols/wire/peer.ts'
+import { isPeerName, type PeerName } from '../../protocols/wire/peer.ts'
 import type { Log } from '../environment.ts'
 import { peerScoreOf, topicScore } from './gossip-score.ts'
 import type { HostLimits, Reach } from './limits.ts'
@@ -99,6 +99,8 @@ export interface StartedGossip extends Gossip {
   /** Joins the topics that were subscribed to before libp2p was started. */
   start(): void
   readonly topics: readonly string[]
+  /** Who is in our mesh of this topic. */
+  meshPeers(topic: string): PeerName[]
 }
 
 export function createGossip(service: GossipSub, log: Log, watch?: HostWatch): StartedGossip {
@@ -165,6 +167,7 @@ export function createGossip(service: GossipSub, log: Log, watch?: HostWatch): S
     },
 
     meshDegree: (topic) => internals.getMeshPeers(topic).length,
+    meshPeers: (topic) => internals.getMeshPeers(topic),
   }
 }
 

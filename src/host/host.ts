@@ -20,6 +20,7 @@ import { memoryKeyValue, type KeyValue } from './datastore.ts'
 import { answerOtherwise } from './dht-answers.ts'
 import { createDialler } from './dialler.ts'
 import { HostError, asError } from './errors.ts'
+import { createExplore } from './explore.ts'
 import { createGater } from './gater.ts'
 import { createGossip } from './gossip.ts'
 import type { Identity } from './identity.ts'
@@ -109,6 +110,8 @@ export interface Host {
   /** The returned function ends it. */
   onPeer(listener: (event: PeerEvent) => void): () => void
   readiness(): Readiness
+  /** With whom we exchange the messages of a topic in full. */
+  meshPeers(topic: string): PeerName[]
 }
 
 const networkPattern = /^[a-z][a-z0-9-]{0,31}$/
@@ -144,7 +147,9 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   if (dht.table !== undefined) layRoutingTable(node.services.dht, identity.peer, dht.table, clock.nowMs())
 
   const dialler = createDialler(node, limits, clock)
-  const redial = createRedial({ node, bootstrap, dialler, limits, clock, random, log })
+  const isUnmet = (peer: PeerId): boolean => !peer.equals(node.peerId) && node.getConnections(peer).length === 0
+  const explore = createExplore(node.services.dht, random, isUnmet)
+  const redial = createRedial({ node, bootstrap, dialler, explore, limits, clock, random, log })
   const watchdog = createWatchdog({ node, dialler, limits, clock, log })
   const gossip = createGossip(node.services.gossip, log, watch)
   const streams = createStreams({ node, limits, onFault: environment.onFault ?? (() => {}), clock, log })
@@ -188,6 +193,8 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
     },
 
     onPeer: (listener) => listenToPeers(node, listener),
+
+    meshPeers: (topic) => gossip.meshPeers(topic),
 
     readiness: () => ({
       connections: node.getConnections().length,

@@ -60,6 +60,8 @@ export interface ControlDeps {
 const paymentIntervalMs = 5_000
 const paymentIntervalMsMax = 60_000
 const collectWithinMs = 10 * 60_000
+/** Providers of one job. */
+const nodesMax = 64
 const bidWaitMsDefault = 15_000
 const retriesDefault = 2
 /** Peers asked for when somebody wants to see the offers. */
@@ -191,7 +193,7 @@ export class OwnControl implements PeerControl {
       cpuHourMicroMax: price.cpuHourMicroMax,
       ceilingMicro: price.ceilingMicro,
       class: 'compute',
-      slots: 1,
+      slots: nodesOf(spec),
       requirements: {
         runtime: prepared.manifest.engine,
         cpuMilli: resources.cpuMilli,
@@ -340,5 +342,16 @@ function notJoined(address: string, error: Error): ControlError {
       ? 'pleach join /ip4/203.0.113.7/tcp/4117/p2p/12D3KooW…'
       : 'ask its owner whether it is up: pleach status',
     exit: isWrong ? 2 : 5,
+  })
+}
+
+function nodesOf({ nodes = 1 }: JobSpec): number {
+  if (Number.isInteger(nodes) && nodes >= 1 && nodes <= nodesMax) return nodes
+  throw new ControlError({
+    code: 'BAD_SPEC',
+    what: `${nodes} is no number of providers`,
+    why: `a job runs on 1 to ${nodesMax} at the same time`,
+    cure: 'nodes: 2',
+    exit: 2,
   })
 }

@@ -84,8 +84,7 @@ describe('live peers', { timeout: 4 * deadlineMs }, () => {
     const [peer, other, author] = [world.peers[2]!, world.peers[6]!, world.peers[5]!]
     const friends = friendsOf(peer)
     let [heard, heardByOther] = [0, 0]
-    peer.onHeard = () => heard++
-    other.onHeard = () => heardByOther++
+    const unwatch = [peer.watchers.add({ onCopy: () => heard++ }), other.watchers.add({ onCopy: () => heardByOther++ })]
     peer.freeze()
     // More processors than anybody has: a bid that nobody answers.
     await author.control.submit({ module: await noop(), cpuMilli: 500_000 }, AbortSignal.timeout(deadlineMs))
@@ -95,7 +94,7 @@ describe('live peers', { timeout: 4 * deadlineMs }, () => {
     peer.thaw()
     await until(() => heard > 0, 'what was under way arrives')
     assert.ok(peer.frozenMs > 0)
-    peer.onHeard = other.onHeard = () => {}
+    for (const end of unwatch) end()
   })
 
   test('that leave are not there, and come back', async () => {

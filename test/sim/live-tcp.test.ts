@@ -6,7 +6,9 @@ import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 
 import { perfectLink } from '../../sim/live/link.ts'
-import { measureFinds, measureGossip } from '../../sim/live/measure.ts'
+import { Measures } from '../../sim/live/measures/measures.ts'
+import { ProcessTap } from '../../sim/live/measures/process-tap.ts'
+import { spreadOf } from '../../sim/live/measures/spread.ts'
 import { tcpCarrier } from '../../sim/live/tcp-carrier.ts'
 import { LiveWorld, plainRoles } from '../../sim/live/world.ts'
 
@@ -65,11 +67,17 @@ describe('16 live peers over TCP', { timeout: 3 * deadlineMs }, () => {
 
   test('form a mesh, hear every bid, and find every record', async () => {
     assert.ok(await world.waitForMesh(4, deadlineMs), `the least has ${world.meshDegreeMin}`)
-    const { coverage } = await measureGossip(world, 3, 7)
-    assert.equal(coverage, 1)
+    const process = new ProcessTap('test')
+    const measures = new Measures(world, { seed: 7, process })
+    measures.start()
+    await measures.probeBids(3)
     assert.ok(await world.waitForRecords(deadlineMs))
-    const { hitRate } = await measureFinds(world, 10, 7)
-    assert.equal(hitRate, 1)
+    await measures.probeFinds(10)
+    measures.stop()
+    process.stop()
+    const { gossip, finds } = measures.findings()
+    assert.equal(spreadOf(gossip!).coverage, 1)
+    assert.equal(finds!.found, 10)
   })
 })
 

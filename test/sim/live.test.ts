@@ -4,8 +4,11 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 
 import { perfectLink } from '../../sim/live/link.ts'
-import { measureFinds, measureGossip, watched } from '../../sim/live/measure.ts'
+import { Measures } from '../../sim/live/measures/measures.ts'
+import { ProcessTap } from '../../sim/live/measures/process-tap.ts'
+import { spreadOf } from '../../sim/live/measures/spread.ts'
 import { LiveWorld, plainRoles } from '../../sim/live/world.ts'
+import { quantile } from '../../sim/report/samples.ts'
 
 const peers = 24
 const lendsOneIn = 3
@@ -14,6 +17,8 @@ const latencyMs = 10
 
 describe('24 live peers', { timeout: 3 * deadlineMs }, () => {
   let world: LiveWorld
+  let measures: Measures
+  const process = new ProcessTap('test')
   const booted: number[] = []
 
   before(async () => {
@@ -22,9 +27,12 @@ describe('24 live peers', { timeout: 3 * deadlineMs }, () => {
       { peers: plainRoles(peers, lendsOneIn), seed: 7, carrier: 'own', boot: 'fast', link },
       (count) => booted.push(count),
     )
+    measures = new Measures(world, { seed: 7, process })
   })
 
   after(async () => {
+    measures.stop()
+    process.stop()
     await world.stop()
     // What was under way when they stopped has arrived nowhere by now, or is called off.
     await new Promise((resolve) => {
@@ -49,18 +57,21 @@ describe('24 live peers', { timeout: 3 * deadlineMs }, () => {
   })
 
   test('hear every bid, and not before the link lets it through', async () => {
-    const [spread, { deliveryLateP99Ms }] = await watched(world, async () => measureGossip(world, 3, 7))
-    assert.equal(spread.coverage, 1)
-    assert.ok(spread.p50Ms >= latencyMs - 2, `${spread.p50Ms} ms`)
-    assert.ok(spread.p99Ms >= spread.p50Ms)
-    assert.ok(deliveryLateP99Ms > 0)
+    measures.start()
+    await measures.probeBids(3)
+    const { coverage, latencyMs: tookMs } = spreadOf(measures.findings().gossip!)
+    assert.equal(coverage, 1)
+    const p50Ms = quantile(tookMs, 0.5)!
+    assert.ok(p50Ms >= latencyMs - 2, `${p50Ms} ms`)
+    assert.ok(process.findings().believable.deliveryLateP99Ms > 0)
   })
 
   test('find the records of those that lend', async () => {
     assert.equal(world.lenders.length, peers / lendsOneIn)
     assert.ok(await world.waitForRecords(deadlineMs))
-    const finds = await measureFinds(world, 10, 7)
-    assert.equal(finds.hitRate, 1)
+    await measures.probeFinds(10)
+    const { asked, found } = measures.findings().finds!
+    assert.deepEqual([asked, found], [10, 10])
   })
 
   test('know of each other what the routing tables say, though nobody asked', () => {

@@ -1,0 +1,33 @@
+/** Those who watch one host, while it lives and after it was started again. */
+import type { FirstCopy, HostWatch, QueryKind, QueryWatch } from '../../../src/host/index.ts'
+
+export class Watchers implements HostWatch {
+  readonly #watchers = new Set<Partial<HostWatch>>()
+
+  /** The returned function ends it. */
+  add(watcher: Partial<HostWatch>): () => void {
+    this.#watchers.add(watcher)
+    return () => void this.#watchers.delete(watcher)
+  }
+
+  onPublish(topic: string, message: Uint8Array): void {
+    for (const watcher of this.#watchers) watcher.onPublish?.(topic, message)
+  }
+
+  onCopy(name: string): void {
+    for (const watcher of this.#watchers) watcher.onCopy?.(name)
+  }
+
+  onFirst(name: string, copy: FirstCopy): void {
+    for (const watcher of this.#watchers) watcher.onFirst?.(name, copy)
+  }
+
+  onQuery(kind: QueryKind, key: Uint8Array): QueryWatch {
+    const all = [...this.#watchers].flatMap((watcher) => watcher.onQuery?.(kind, key) ?? [])
+    return {
+      onRequest: () => all.forEach((one) => one.onRequest()),
+      onFailure: () => all.forEach((one) => one.onFailure()),
+      onEnd: () => all.forEach((one) => one.onEnd()),
+    }
+  }
+}

@@ -1,0 +1,203 @@
+/** What a live run came to, put together as its record. */
+import type { Notary } from '../../../protocols/negotiate/index.ts'
+import { identityFromSeed } from '../../../src/host/index.ts'
+import { compareRuns, fires, valuesOf } from '../../report/compare.ts'
+import { ExpressionError } from '../../report/expression.ts'
+import { recordOfLive } from '../../report/from-live.ts'
+import type { Assertion, Graph, RunRecord, Timeline } from '../../report/record.ts'
+import { auditLedgers } from './audit.ts'
+import type { JobOutcome } from './jobs.ts'
+import type { LedgerOfPeer } from './ledgers.ts'
+import { linkOf } from './link-of.ts'
+import type { BootFindings, PartFindings, Ties } from './part.ts'
+import type { LivePlan } from './plan.ts'
+
+/** What is known so far. */
+export interface Story {
+  boot: BootFindings | null
+  before: Ties | null
+  after: Ties | null
+  findings: PartFindings | null
+  ledgers: LedgerOfPeer[] | null
+}
+
+interface Frame {
+  readonly command: string
+  readonly wallMs: number
+  readonly isCutShort: boolean
+}
+
+export function recordOfRun(plan: LivePlan, story: Story, { command, wallMs, isCutShort }: Frame): RunRecord {
+  const { scenario, seed } = plan
+  const { boot, findings } = story
+  if (findings === null) throw new Error('the run was interrupted before its peers were there')
+  const record = recordOfLive({
+    scenario: {
+      name: scenario.name,
+      about: scenario.about,
+      config: structuredClone(scenario) as unknown as RunRecord['scenario']['config'],
+    },
+    seed,
+    boot: scenario.live.boot,
+    bootMs: boot?.bootMs ?? null,
+    command,
+    wallMs,
+    stubs: stubsOf(plan),
+    findings: findings.findings,
+    assertions: [],
+    events: eventsOf(findings),
+    latencyMs: scenario.live.carrier === 'tcp' ? tcpLatencyMs : linkOf(scenario).latencyMs,
+    before: graphOf(plan, story.before),
+    after: graphOf(plan, story.after)!,
+    ...(isCutShort ? { invalidBecause: 'it was interrupted' } : {}),
+    numbers: numbersOf(plan, boot, findings),
+  })
+  return { ...record, assertions: assertionsOf(plan, story, record) }
+}
+
+/** Where links have no latency of their own, a run that is later than this says nothing of the network. */
+const tcpLatencyMs = 50
+
+function stubsOf({ scenario: { live } }: LivePlan): string[] {
+  const own = live.carrier === 'own'
+  return [
+    ...(own
+      ? ['Connections are inside the process: neither encryption nor a muxer, though a dial takes their round trips.']
+      : []),
+    live.boot === 'fast'
+      ? 'Fast boot: routing tables and address books were there, as after a restart; the simulator dialled the first neighbours.'
+      : 'Cold boot: peers knew one address.',
+    'Hosts keep four connections and six places in a bucket of the DHT, and rarely ping or look for more.',
+    'A signature is checked once in the process, and ledgers are in memory.',
+    ...(live.execution === 'modelled' ? ['Programs are not run: their running is a wait.'] : []),
+  ]
+}
+
+function eventsOf({ faults, startedMs }: PartFindings): Timeline['events'] {
+  return faults.map(({ what, atMs, untilMs }) => ({
+    what,
+    atMs: startedMs + atMs,
+    untilMs: untilMs === null ? null : startedMs + untilMs,
+  }))
+}
+
+function graphOf({ peers }: LivePlan, ties: Ties | null): Graph | null {
+  if (ties === null) return null
+  const places = new Map(ties.peers.map(({ name }, place) => [name, place]))
+  const edges = ties.peers.flatMap(({ mesh }, from) =>
+    mesh.flatMap((name): [number, number][] => {
+      const to = places.get(name)
+      // Both ends say that they are neighbours.
+      return to === undefined || to < from ? [] : [[from, to]]
+    }),
+  )
+  return {
+    nodes: ties.peers.map(({ index, isUp }) => {
+      const { lends, vice } = peers[index]!
+      return { id: String(index), role: vice ?? (lends ? 'lends' : 'asks'), region: null, alive: isUp }
+    }),
+    edges,
+  }
+}
+
+function numbersOf({ jobs }: LivePlan, boot: BootFindings | null, findings: PartFindings): RunRecord['numbers'] {
+  const reads = findings.objects.flatMap((object) =>
+    object.object === null ? [object.code] : object.reads.map(({ code }) => code),
+  )
+  const number = (name: string, title: string, unit: string, value: number | null) => ({ name, title, unit, value })
+  const paid = findings.jobs.filter(({ ending }) => ending === 'paid')
+  return [
+    number('mesh_degree_min', 'neighbours of the peer that has fewest', '', boot?.meshDegreeMin ?? null),
+    number('connections_mean', 'connections of a peer after the boot', '', boot?.connectionsMean ?? null),
+    number('jobs_planned', 'jobs that were to be asked for', '', jobs.length),
+    number(
+      'jobs_wrong',
+      'jobs that were paid for a wrong output',
+      '',
+      paid.filter(({ isRight }) => isRight === false).length,
+    ),
+    number(
+      'object_success',
+      'of the reads of objects brought their bytes',
+      'share',
+      reads.length === 0 ? null : reads.filter((code) => code === null).length / reads.length,
+    ),
+    number('errors', 'errors in the logs', '', findings.errors.length),
+  ]
+}
+
+function assertionsOf(plan: LivePlan, story: Story, record: RunRecord): Assertion[] {
+  const { scenario } = plan
+  const jobs = story.findings?.jobs ?? []
+  return [
+    ...scenario.live.expect.map((expression) => expected(expression, record)),
+    ...(jobs.length === 0 ? [] : [paidShare(jobs, scenario.assertions.paidShareMin), noneWrong(jobs)]),
+    ...invariants(plan, story),
+  ]
+}
+
+function expected(expression: string, record: RunRecord): Assertion {
+  const names = [...expression.matchAll(/[a-z_][\w.]*/gi)].map(([name]) => name)
+  const got = valuesOf(record)
+    .filter(({ name }) => names.includes(name))
+    .map(({ name, value }) => `${name} ${value ?? 'was not measured'}`)
+  try {
+    return {
+      name: expression,
+      wanted: expression,
+      got: got.join(', '),
+      holds: fires(expression, compareRuns(record, record)),
+    }
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error
+    return { name: expression, wanted: expression, got: error.message, holds: false }
+  }
+}
+
+function paidShare(jobs: readonly JobOutcome[], paidShareMin: number): Assertion {
+  const paid = jobs.filter(({ ending }) => ending === 'paid').length
+  const otherwise = Map.groupBy(
+    jobs.filter(({ ending }) => ending !== 'paid'),
+    ({ ending, code }) => [ending, code].filter((word) => word !== '').join(' '),
+  )
+  const endings = [...otherwise].map(([ending, { length }]) => `${length} ${ending}`)
+  return {
+    name: 'paid-share',
+    wanted: `at least ${paidShareMin} of the jobs are paid`,
+    got: [`${paid} of ${jobs.length} paid`, ...endings].join(', '),
+    holds: paid >= paidShareMin * jobs.length,
+  }
+}
+
+function noneWrong(jobs: readonly JobOutcome[]): Assertion {
+  const wrong = jobs.filter(({ isRight }) => isRight === false)
+  return {
+    name: 'outputs-are-right',
+    wanted: 'what is paid for is what the program makes of the input',
+    got:
+      wrong.length === 0
+        ? 'all are'
+        : `${wrong.length} are not: jobs ${wrong.map(({ plan }) => plan.index).join(', ')}`,
+    holds: wrong.length === 0,
+  }
+}
+
+/** Violations of one checker that are told. */
+const toldMax = 3
+
+function invariants(plan: LivePlan, { findings, ledgers }: Story): Assertion[] {
+  if (findings === null || ledgers === null) return []
+  const notary: Notary = { network: findings.network, signer: identityFromSeed(new Uint8Array(32)).signer }
+  const gone = new Set(
+    plan.faults.filter(({ forMs, what }) => forMs === 0 && away.has(what)).flatMap(({ peers }) => peers),
+  )
+  const { jobs: outcomes, lastFaultMs } = findings
+  return [...auditLedgers({ plan, notary, ledgers, outcomes, gone, lastFaultMs })].map(([name, wrong]) => ({
+    name,
+    wanted: 'no violation',
+    got: wrong.length === 0 ? 'none' : `${wrong.length}: ${wrong.slice(0, toldMax).join('; ')}`,
+    holds: wrong.length === 0,
+  }))
+}
+
+const away: ReadonlySet<string> = new Set(['leave', 'freeze', 'restart', 'lose-disk'])
