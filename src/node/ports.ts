@@ -1,5 +1,6 @@
 /** What a simulator puts in the place of a part of a peer that is slow, or outside of the process. In production all are left out. */
 import type { Fault, PeerName } from '../../protocols/wire/index.ts'
+import type { Files } from '../environment.ts'
 import type { Executor } from '../execution/executor.ts'
 import type { createHost, KeyValue, OpenedIdentity } from '../host/index.ts'
 
@@ -12,6 +13,8 @@ export interface PeerPorts {
   readonly createHost?: typeof createHost
   /** What runs programs: one for all peers of a process, since its probe runs one. */
   readonly executor?: Executor
+  /** The disk, as far as shards and objects go: one that is full, say. */
+  readonly files?: Files
   /** Told of each fault that this peer holds against another. */
   readonly onFault?: (peer: PeerName, fault: Fault) => void
 }
