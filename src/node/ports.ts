@@ -3,6 +3,7 @@ import type { Fault, PeerName } from '../../protocols/wire/index.ts'
 import type { Files } from '../environment.ts'
 import type { Executor } from '../execution/executor.ts'
 import type { createHost, KeyValue, OpenedIdentity } from '../host/index.ts'
+import type { Store } from '../ledger/store.ts'
 
 export interface PeerPorts {
   /** Who the peer is, in the place of the key file. */
@@ -15,6 +16,8 @@ export interface PeerPorts {
   readonly executor?: Executor
   /** The disk, as far as shards and objects go: one that is full, say. */
   readonly files?: Files
+  /** Opens the ledger: one whose disk can be full. */
+  readonly openLedger?: (...args: Parameters<typeof Store.open>) => Store
   /** Told of each fault that this peer holds against another. */
   readonly onFault?: (peer: PeerName, fault: Fault) => void
 }

@@ -143,7 +143,12 @@ function planFaults(scenario: Scenario, peers: readonly PlannedPeer[], random: S
   return planned.toSorted((left, right) => left.atMs - right.atMs)
 }
 
-function planFault(fault: LiveFault, peers: readonly PlannedPeer[], endMs: number, random: SeededRandom): PlannedFault[] {
+function planFault(
+  fault: LiveFault,
+  peers: readonly PlannedPeer[],
+  endMs: number,
+  random: SeededRandom,
+): PlannedFault[] {
   const { atMs, forMs, byMs, factor } = fault
   const named = peers.filter(({ lends }) => fault.who === 'all' || lends === (fault.who === 'lenders'))
   if (fault.what === 'churn') return churn(fault, named, endMs, random)

@@ -35,7 +35,7 @@ export function recordOfRun(plan: LivePlan, story: Story, { command, wallMs, isC
     scenario: {
       name: scenario.name,
       about: scenario.about,
-      config: structuredClone(scenario) as unknown as RunRecord['scenario']['config'],
+      config: scenario,
     },
     seed,
     boot: scenario.live.boot,
