@@ -3,12 +3,13 @@
  * what goes wrong when. Pure: several processes that hold the same scenario and seed have the same plan.
  */
 import { SeededRandom } from '../../random.ts'
+import { liveVices, type LiveVice } from '../vices/names.ts'
 import type { LiveFault, LiveFaultKind, Scenario } from '../../scenarios/schema.ts'
 
 export interface PlannedPeer {
   readonly index: number
   readonly lends: boolean
-  readonly vice: string | null
+  readonly vice: LiveVice | null
   /** By how much its clock is off from the beginning. */
   readonly skewMs: number
 }
@@ -69,7 +70,9 @@ export function planOf(scenario: Scenario, seed: number): LivePlan {
 
 /** Lenders and the dishonest are shares of all, to the whole peer, so that small worlds have some of each. */
 function planPeers(scenario: Scenario, random: SeededRandom): PlannedPeer[] {
-  const { peers, lendShare, dishonestShare, vices, skewMsMax } = scenario
+  const { peers, lendShare, dishonestShare, skewMsMax, live } = scenario
+  const vices =
+    live.vices.length > 0 ? live.vices : liveVices.filter((vice) => scenario.vices.some((name) => name === vice))
   const lenders = new Set(some(random, peers, Math.max(1, Math.round(peers * lendShare))))
   const dishonest = vices.length === 0 ? [] : some(random, peers, Math.round(peers * dishonestShare))
   const viceOf = new Map(dishonest.map((index, place) => [index, vices[place % vices.length]!]))

@@ -128,7 +128,8 @@ function numbersOf({ jobs }: LivePlan, boot: BootFindings | null, findings: Part
 
 function assertionsOf(plan: LivePlan, story: Story, record: RunRecord): Assertion[] {
   const { scenario } = plan
-  const jobs = story.findings?.jobs ?? []
+  // What a dishonest peer asks for may end as it likes.
+  const jobs = (story.findings?.jobs ?? []).filter((job) => plan.peers[job.plan.requester]?.vice === null)
   return [
     ...scenario.live.expect.map((expression) => expected(expression, record)),
     ...(jobs.length === 0 ? [] : [paidShare(jobs, scenario.assertions.paidShareMin), noneWrong(jobs)]),
