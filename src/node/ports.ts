@@ -14,4 +14,6 @@ export interface PeerPorts {
   readonly executor?: Executor
   /** Told of each fault that this peer holds against another. */
   readonly onFault?: (peer: PeerName, fault: Fault) => void
+  /** Resolves when others may be told what the peer lends. In production that is at once. */
+  readonly mayPublish?: Promise<void>
 }

@@ -84,6 +84,7 @@ export const packages = [
       'sim/live/stream.ts',
       'sim/live/address-book.ts',
       'sim/live/signature-memo.ts',
+      'sim/live/peer-store-memo.ts',
       'test/live-transport/',
     ],
   },
