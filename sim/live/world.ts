@@ -15,15 +15,17 @@ import { bidTopic } from '../../protocols/bid/index.ts'
 import { realClock, type Log } from '../../src/environment.ts'
 import type { Executor, ExecutorProbe } from '../../src/execution/executor.ts'
 import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
-import { contactOf, identityFromSeed, type Contact, type Identity } from '../../src/host/index.ts'
+import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identity } from '../../src/host/index.ts'
 import type { PeerPorts } from '../../src/node/ports.ts'
 import { SeededRandom } from '../random.ts'
-import { bookEntries } from './address-book.ts'
+import { AddressBook } from './address-book.ts'
 import type { Carrier, CarrierName, PeerPlace } from './carrier.ts'
 import type { LinkQuality } from './link.ts'
 import { LivePeer, type Ground } from './live-peer.ts'
+import { neighboursOf } from './neighbours.ts'
 import { LiveNetwork } from './network.ts'
 import { ownCarrier } from './own-carrier.ts'
+import { PeerStoreMemo } from './peer-store-memo.ts'
 import { SignatureMemo } from './signature-memo.ts'
 import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
@@ -67,11 +69,18 @@ export function plainRoles(peers: number, lendsOneIn: number): LiveRole[] {
 
 /** Class of the bids, as in src/node.ts. */
 const bidClass = 'compute'
-/** Peers that each dials; as many dial it. */
-const neighbours = 5
+/** Peers that each dials; as many dial it. Twice gossipsub's Dlo less one would do for a mesh; connections are what a boot costs. */
+const dialsEach = 4
 /** Peers that start, and that dial, at the same time: enough to fill the waits for the disk, and for round trips. */
 const bootingMax = 8
 const diallingMax = 48
+/**
+ * Peers whose records go out at the same time, once all are there: whoever publishes sooner dials those that have not
+ * started, and asks those that know nobody.
+ */
+const publishingMax = 24
+/** After this the next one has its turn, and whoever waits for the records sees that one is missing. */
+const publishedWithinMs = 15_000
 /** How long one peer may take to be connected. */
 const connectedWithinMs = 15_000
 /** Linux's file system in memory. */
@@ -91,6 +100,7 @@ export class LiveWorld {
   readonly #options: LiveOptions
   readonly #random: SeededRandom
   readonly #memo = new SignatureMemo()
+  readonly #peerStores = new PeerStoreMemo()
   /** By the numbers of the peers, which are not the order in which they came to run. */
   #places: readonly PeerPlace[] = []
   #uninstall = (): void => {}
@@ -163,7 +173,8 @@ export class LiveWorld {
     const identities = roles.map((role) =>
       this.#memo.identity(role.identity ?? identityFromSeed(this.#random.bytes(32))),
     )
-    this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
+    const forget = [this.#memo.install(identities[0]!), await this.#peerStores.install()]
+    this.#uninstall = () => forget.forEach((each) => each())
     const places = await this.carrier.places(identities.length)
     this.#places = places.map((place, index) => sharing(place, places[roles[index]!.at ?? index]!, index))
     const executor = this.#options.executor ?? sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
@@ -187,29 +198,37 @@ export class LiveWorld {
       this.peers.push(peer)
       progress(this.peers.length)
     }
+    if (this.#options.boot === 'cold') for (const peer of peers) peer.mayPublish()
     // Whom all others begin from is there first.
     const [first, ...others] = peers
     await start(first!)
     await inTurn(others.values(), bootingMax, start)
     this.peers.sort((left, right) => left.index - right.index)
-    if (this.#options.boot === 'fast')
-      await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
+    if (this.#options.boot === 'fast') await this.#join()
+  }
+
+  /** What peers that know each other do next, and all at once in the place of as they come. */
+  async #join(): Promise<void> {
+    const neighbours = neighboursOf(this.peers.length, dialsEach, this.#random)
+    await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dial(peer, neighbours[peer.index]!))
+    await inTurn(this.lenders.values(), publishingMax, async (peer) => {
+      peer.mayPublish()
+      await until(() => peer.recordIsOut, publishedWithinMs)
+    })
   }
 
   /** What peers know when they start: everybody, as after a restart, or one address. */
-  async #beginning(identities: readonly Identity[]): Promise<Pick<Ground, 'table' | 'bootstrap' | 'acquaint'>> {
+  async #beginning(identities: readonly Identity[]): Promise<Pick<Ground, 'table' | 'bootstrap' | 'memory'>> {
     if (this.#options.boot === 'cold') {
       const address = `${this.#places[0]!.address}/p2p/${identities[0]!.peer}`
-      return { table: undefined, bootstrap: ({ index }) => (index === 0 ? [] : [address]), acquaint: () => {} }
+      return { table: undefined, bootstrap: ({ index }) => (index === 0 ? [] : [address]), memory: memoryKeyValue }
     }
     const known = identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address }))
-    const entries = await bookEntries(known)
+    const book = await AddressBook.of(known)
     return {
       table: identities.map(({ peer }): Contact => contactOf(peer)),
       bootstrap: () => [],
-      acquaint({ name: self }, memory) {
-        for (const [name, entry] of entries) if (name !== self) entry(memory)
-      },
+      memory: ({ name }) => book.memoryOf(name),
     }
   }
 
@@ -235,13 +254,9 @@ export class LiveWorld {
   }
 
   /** As a host does on its own account, and paced by the host; but when all are there, and not those that came first. */
-  async #dialSome(peer: LivePeer): Promise<void> {
-    const chosen = new Set<number>([peer.index])
-    while (chosen.size <= Math.min(neighbours, this.peers.length - 1))
-      chosen.add(this.#random.between(0, this.peers.length - 1))
+  async #dial(peer: LivePeer, neighbours: readonly number[]): Promise<void> {
     using deadline = realClock.deadline(connectedWithinMs)
-    const dials = [...chosen].filter((index) => index !== peer.index)
-    await Promise.all(dials.map(async (index) => peer.host.dial(this.#places[index]!.address, deadline.signal)))
+    await Promise.all(neighbours.map(async (index) => peer.host.dial(this.#places[index]!.address, deadline.signal)))
   }
 
   /** Whoever is interrupted has no time for a stop, but leaves nothing behind in the memory of the machine. */
