@@ -58,7 +58,7 @@ export interface LiveOptions {
   /** What carries connections; over TCP nothing is made of `link`. */
   readonly carrier: CarrierName
   readonly boot: BootName
-  readonly link: LinkQuality
+  readonly link: LinkQuality | ((from: string, to: string) => LinkQuality)
   /** What runs programs; production's when left out. */
   readonly executor?: Executor
   /** Which of the peers are in this process, from the first to before the last; the others are elsewhere. All when left out. */

@@ -115,7 +115,7 @@ export class LivePart {
         seed,
         carrier,
         boot,
-        link: linkOf(scenario),
+        link: linkOf(scenario, seed),
       },
       (booted) => {
         if (booted % 50 === 0) this.#say(`  ${booted} of ${peers.length} peers run`)
