@@ -1,4 +1,6 @@
 /** Records for tests of the page and of comparisons: one of everything, and one that wants to break out of the page. */
+import type { LiveFindings } from '../../sim/live/measures/findings.ts'
+import type { LiveRun } from '../../sim/report/from-live.ts'
 import type { Graph, RunRecord } from '../../sim/report/record.ts'
 
 /** Markup, a script, a link, an address outside, controls, half a character, and text that turns round. */
@@ -115,5 +117,33 @@ export function sampleRecord(word = 'boot'): RunRecord {
         ],
       },
     ],
+  }
+}
+
+/** What a live run has beside its findings. `word` stands wherever text may. */
+export function liveSample(findings: LiveFindings, word = 'market'): LiveRun {
+  const regions = new Map(findings.peers.map(({ region }, index) => [index, region]))
+  const mesh = graph(findings.peers.length, [])
+  const inRegions = {
+    ...mesh,
+    nodes: mesh.nodes.map((node, index) => ({ ...node, region: regions.get(index) ?? null })),
+  }
+  return {
+    scenario: { name: word.slice(0, 200), about: word, config: { peers: findings.peers.length, word } },
+    seed: 7,
+    boot: 'fast',
+    bootMs: 1_234,
+    command: `npm run -s sim -- live --scenario ${word}`,
+    wallMs: 12_345,
+    stubs: [word],
+    findings,
+    assertions: [{ name: 'coverage', wanted: '1', got: '1', holds: true }],
+    events: [
+      { atMs: 200, untilMs: 700, what: word.slice(0, 200) },
+      { atMs: 900, untilMs: null, what: 'crash' },
+    ],
+    latencyMs: 40,
+    before: inRegions,
+    after: inRegions,
   }
 }

@@ -3,7 +3,7 @@ import type { PeerName } from '../../../protocols/wire/index.ts'
 
 /** Told of what goes over connections. Called for every frame. */
 export interface Meter {
-  /** A frame left, its header included. Undefined: it is of no stream's, but of the connection itself. */
+  /** A frame left, its header included. Undefined: it is no stream's, but of the connection itself. */
   sent(protocol: string | undefined, bytes: number): void
   /** `by` took a stream that another opened. */
   taken(protocol: string | undefined, by: PeerName): void
@@ -17,7 +17,9 @@ export interface Carried {
 }
 
 /** What is said to open, accept and end streams and connections. */
-export const ofConnections = 'connections'
+const ofConnections = 'connections'
+/** What is said on a stream before it is agreed what it is for: it has the empty protocol then. */
+const ofNegotiation = 'negotiation'
 
 interface Count {
   bytes: number
@@ -44,8 +46,9 @@ export class Traffic implements Meter {
   }
 
   #count(protocol: string): Count {
-    let count = this.#counts.get(protocol)
-    if (count === undefined) this.#counts.set(protocol, (count = { bytes: 0, frames: 0, streams: 0 }))
+    const name = protocol === '' ? ofNegotiation : protocol
+    let count = this.#counts.get(name)
+    if (count === undefined) this.#counts.set(name, (count = { bytes: 0, frames: 0, streams: 0 }))
     return count
   }
 
