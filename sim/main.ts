@@ -2,7 +2,8 @@
  * `npm run -s sim -- …`: the simulator from the command line.
  *
  *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--workers N] [--json] [--stop] [--no-shrink] [--signatures model|real] [--out DIR]
- *   live    [--scenario boot] [--peers N] [--seed S] [--tcp] [--cold] [--json]
+ *   run     [X] [--peers N] [--seed S] [--for T] [--tcp] [--cold] [--out DIR] [--json]
+ *   live    [--scenario X] …, the same
  *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
  *   exhaust [--scenario X] [--from S] [--seeds N] [--pairs N] [--triples N] [--json]
  *   mutants [--only NAME] [--seeds N] [--json]
@@ -23,12 +24,19 @@
 import { parseArgs } from 'node:util'
 
 import { exhaust } from './commands/exhaust.ts'
-import { live, livePeersDefault, livePeersMax, livePeersMin, liveScenarios } from './commands/live.ts'
+import { live as runLive, livePeersMax, livePeersMin } from './commands/live.ts'
 import { model } from './commands/model.ts'
 import { mutants } from './commands/mutants.ts'
 import { replay, replayStorage } from './commands/replay.ts'
 import { parseFault, type InjectedFault } from './model/injected.ts'
-import { allScenarios, scenarioDefault, scenarioNamed, storageScenarioNamed, withPeers } from './scenarios/index.ts'
+import {
+  allScenarios,
+  liveScenarioDefault,
+  scenarioDefault,
+  scenarioNamed,
+  storageScenarioNamed,
+  withPeers,
+} from './scenarios/index.ts'
 import { ScenarioError } from './scenarios/load.ts'
 import type { StorageScenario } from './scenarios/storage.ts'
 import type { Scenario } from './scenarios/scenario.ts'
@@ -39,7 +47,7 @@ const livesExhausted = 8
 class UsageError extends Error {}
 
 const usage =
-  'usage: sim model|live|replay|exhaust|mutants|compare|report|list|show   (npm run -s sim -- model --seeds 1000)'
+  'usage: sim run|model|replay|exhaust|mutants|compare|report|list|show   (npm run -s sim -- model --seeds 1000)'
 const compareUsage =
   "usage: sim compare A B [--fail-if 'job_success<0.95'] [--json]   (A and B are folders that --out made)"
 const reportUsage = 'usage: sim report DIR   (a folder that --out made)'
@@ -55,6 +63,7 @@ async function main(args: string[]): Promise<number> {
       from: { type: 'string', default: '1' },
       seed: { type: 'string', default: '1' },
       until: { type: 'string' },
+      for: { type: 'string' },
       focus: { type: 'string' },
       'mischief-until': { type: 'string' },
       jobs: { type: 'string' },
@@ -112,16 +121,21 @@ async function main(args: string[]): Promise<number> {
       const { report } = await import('./commands/compare.ts')
       return report(folder)
     }
-    case 'live': {
-      const { scenario: name = liveScenarios[0] } = values
-      if (!liveScenarios.some((known) => known === name))
-        throw new UsageError(`${name} is no scenario of live peers; there are ${liveScenarios.join(', ')}`)
-      const peers = whole(values.peers ?? String(livePeersDefault), 'peers')
+    case 'live':
+    case 'run': {
+      const name = positionals[0] === 'run' ? (positionals[1] ?? values.scenario) : values.scenario
+      const named = found(name ?? liveScenarioDefault)
+      const peers = values.peers === undefined ? Math.min(named.peers, livePeersMax) : whole(values.peers, 'peers')
       if (peers < livePeersMin || peers > livePeersMax)
         throw new UsageError(`--peers of live is ${livePeersMin} to ${livePeersMax}, not ${peers}`)
-      const carrier = values.tcp ? 'tcp' : 'own'
-      const boot = values.cold ? 'cold' : 'fast'
-      return live({ scenario: name, peers, seed: whole(values.seed, 'seed'), carrier, boot, json }, args)
+      const chosen = withPeers(named, peers)
+      const live = {
+        ...chosen.live,
+        ...(values.cold ? { boot: 'cold' as const } : {}),
+        ...(values.tcp ? { carrier: 'tcp' as const } : {}),
+        ...(values.for === undefined ? {} : { forMs: virtualMs(values.for) }),
+      }
+      return runLive({ scenario: { ...chosen, live }, seed: whole(values.seed, 'seed'), json, out: values.out }, args)
     }
     case 'replay': {
       const seed = whole(values.seed, 'seed')

@@ -1,47 +1,33 @@
-/** `sim live`: hundreds of real peers in this process. */
+/** `sim run`, and `sim live`, which is the same with the numbers of a boot on its last line: hundreds of real peers in this process. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-import type { CarrierName } from '../live/carrier.ts'
-import type { LinkQuality } from '../live/link.ts'
-import { Measures } from '../live/measures/measures.ts'
-import { ProcessTap } from '../live/measures/process-tap.ts'
+import { Progress } from '../live/measures/progress.ts'
 import { quantileOf, spreadOf } from '../live/measures/spread.ts'
-import { LiveWorld, plainRoles, type BootName } from '../live/world.ts'
+import { LivePart } from '../live/run/part.ts'
+import { planOf } from '../live/run/plan.ts'
+import { runLive, type LiveResult } from '../live/run/run.ts'
+import { makeFolder, metricsFile, pageFile, writeRun } from '../report/folder.ts'
+import { metricOfSecond } from '../report/from-live.ts'
+import { MetricsWriter } from '../report/metrics.ts'
+import { isGood } from '../report/record.ts'
 import { quantile } from '../report/samples.ts'
+import type { Scenario } from '../scenarios/scenario.ts'
 
 export interface LiveOrder {
-  readonly scenario: string
-  readonly peers: number
+  readonly scenario: Scenario
   readonly seed: number
-  readonly carrier: CarrierName
-  readonly boot: BootName
   readonly json: boolean
+  /** Where the record of the run goes; undefined: it is only told. */
+  readonly out: string | undefined
 }
 
-export const liveScenarios = ['boot'] as const
-export const livePeersDefault = 300
 /** A mesh of degree 4 needs some to choose from. */
 export const livePeersMin = 8
 export const livePeersMax = 2_000
-
-/** Between continents. */
-const link: LinkQuality = {
-  latencyMs: 40,
-  jitterMs: 20,
-  bytesPerSecond: 12_500_000,
-  loss: 0,
-  lossIs: 'delay',
-}
-const lendsOneIn = 5
-const bids = 20
-const lookUps = 50
-/** gossipsub's Dlo: below it a peer looks for more. */
-const meshDegreeWanted = 4
-/** What is not there after this will not come. */
-const meshWithinMs = 60_000
 
 /**
  * V8's youngest generation, in MiB, and who empties it. The models of this simulator are faster with a large one; live peers
@@ -50,13 +36,11 @@ const meshWithinMs = 60_000
  */
 const heapFlags = ['--max-semi-space-size=16', '--no-parallel-scavenge']
 
+const interruptedCode = 130
+
 /** In a process of its own, with a heap that suits it. */
 export async function live(order: LiveOrder, args: readonly string[]): Promise<number> {
-  if (heapFlags.every((flag) => process.execArgv.includes(flag))) {
-    process.once('SIGINT', () => process.exit(130))
-    process.once('SIGTERM', () => process.exit(143))
-    return measured(order)
-  }
+  if (heapFlags.every((flag) => process.execArgv.includes(flag))) return watched(order, args)
   const child = spawn(process.execPath, [...heapFlags, process.argv[1]!, ...args], { stdio: 'inherit' })
   // From a terminal the child is told too; by whatever else, only this process.
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
@@ -66,77 +50,97 @@ export async function live(order: LiveOrder, args: readonly string[]): Promise<n
   return code ?? 1
 }
 
-async function measured({ scenario, peers, seed, carrier, boot, json }: LiveOrder): Promise<number> {
-  const say = (line: string): void => void process.stderr.write(`${line}\n`)
-  const way = carrier === 'tcp' ? 'TCP' : `${link.latencyMs}±${link.jitterMs} ms one way`
-  say(`live ${scenario}  ${peers} peers  seed ${seed}  ${way}`)
-  const startedMs = performance.now()
-  const sinceMs = (): number => Math.round(performance.now() - startedMs)
-  const tap = new ProcessTap('all peers')
-  const roles = plainRoles(peers, lendsOneIn)
-  const world = await LiveWorld.boot({ peers: roles, seed, carrier, boot, link }, (booted) => {
-    if (booted % 50 === 0) say(`  ${booted} peers run after ${seconds(sinceMs())}`)
+/** Exit code: 0, 3 when an invariant or an assertion does not hold, 130 when it was interrupted; what was found so far is told. */
+async function watched({ scenario, seed, json, out }: LiveOrder, args: readonly string[]): Promise<number> {
+  if (out !== undefined) makeFolder(out)
+  using metrics = out === undefined ? undefined : new MetricsWriter(join(out, metricsFile))
+  const progress = new Progress(process.stderr, scenario.peers)
+  const interrupted = new AbortController()
+  let times = 0
+  const interrupt = (signal: NodeJS.Signals): void => {
+    // Whoever asks twice does not want to wait for the peers to stop.
+    if (++times > 1) process.exit(interruptedCode)
+    progress.say(`  ${signal}: the peers stop, and what was found so far is told; once more ends it at once`)
+    interrupted.abort(new Error('it was interrupted'))
+  }
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  progress.say(`${scenario.name}: ${scenario.about}\n  ${scenario.peers} live peers, seed ${seed}`)
+  const part = new LivePart({
+    plan: planOf(scenario, seed),
+    say: (line) => progress.say(line),
+    onPhase: (phase) => (progress.phase = phase),
+    onBooted: collectGarbage,
+    onSample: (sample) => {
+      metrics?.write(metricOfSecond('all peers', sample))
+      metrics?.flush()
+      progress.sample(sample)
+    },
   })
   try {
-    await world.waitForMesh(1, meshWithinMs)
-    say(`  every peer is in the mesh after ${seconds(sinceMs())}`)
-    await world.waitForMesh(meshDegreeWanted, meshWithinMs)
-    const meshMs = sinceMs()
-    say(`  every peer has ${meshDegreeWanted} neighbours in it after ${seconds(meshMs)}`)
-    await world.waitForRecords(meshWithinMs)
-    const bootMs = sinceMs()
-    say(`  ${world.lenders.length} records are out after ${seconds(bootMs)}`)
-    collectGarbage()
-    const measures = new Measures(world, { seed, process: tap })
-    measures.start()
-    await measures.probeBids(bids)
-    const { believable } = tap.findings()
-    say(`  ${bids} bids are measured after ${seconds(sinceMs())}`)
-    await measures.probeFinds(lookUps)
-    measures.stop()
-    const { gossip, finds } = measures.findings()
-    const spread = spreadOf(gossip!)
-    const hitRate = finds!.found / finds!.asked
-    say(`  ${lookUps} look-ups are measured after ${seconds(sinceMs())}`)
-    const connections = world.peers.reduce((sum, { host }) => sum + host.connections().length, 0)
-    const meshDegreeMin = world.meshDegreeMin
-    const lateMs = Math.max(believable.eventLoopDelayP99Ms, believable.deliveryLateP99Ms)
-    const report = {
-      v: 1,
-      scenario,
-      peers,
-      seed,
-      carrier,
-      // fast: routing tables and address books were there, as after a restart. cold: one address was.
-      boot,
-      bootMs,
-      meshMs,
-      rssMb: Math.round(process.memoryUsage.rss() / 1e6),
-      rssPeakMb: Math.round(process.resourceUsage().maxRSS / 1e3),
-      gossipCoverage: spread.coverage,
-      gossipP50Ms: Math.round(quantile(spread.latencyMs, 0.5) ?? 0),
-      gossipP99Ms: Math.round(quantile(spread.latencyMs, 0.99) ?? 0),
-      findHitRate: hitRate,
-      findP50Ms: quantileOf(finds!.tookMs, 0.5) ?? 0,
-      meshDegreeMin,
-      connectionsMean: Math.round((connections / peers) * 10) / 10,
-      latencyMs: carrier === 'tcp' ? 0 : link.latencyMs,
-      eventLoopDelayP99Ms: Math.round(believable.eventLoopDelayP99Ms * 10) / 10,
-      deliveryLateP99Ms: Math.round(believable.deliveryLateP99Ms * 10) / 10,
-      /** Whether the machine kept up: otherwise latencies are its own, and not the network's. */
-      valid: lateMs <= link.latencyMs,
-      errors: world.errors.length,
-    }
-    for (const error of world.errors.slice(0, 5)) say(`  error: ${error}`)
-    process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${JSON.stringify(report, null, 2)}\n`)
-    const holds = spread.coverage === 1 && hitRate === 1 && meshDegreeMin >= meshDegreeWanted
-    return holds ? 0 : 3
+    const result = await runLive({
+      plan: planOf(scenario, seed),
+      part,
+      command: `npm run -s sim -- ${args.join(' ')}`,
+      signal: interrupted.signal,
+    })
+    progress.end()
+    if (result === null) return interruptedCode
+    if (out !== undefined) writeRun(out, result.record)
+    tell(scenario, result, json, out)
+    return interrupted.signal.aborted ? interruptedCode : isGood({ ...result.record, valid: true }) ? 0 : 3
   } finally {
-    const stoppingMs = performance.now()
-    await world.stop()
-    tap.stop()
-    say(`  stopped in ${seconds(performance.now() - stoppingMs)}`)
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+    progress.end()
   }
+}
+
+function tell(scenario: Scenario, result: LiveResult, json: boolean, out: string | undefined): void {
+  const { record, findings } = result
+  const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  for (const { name, wanted, got, holds } of record.assertions)
+    say(`  ${holds ? 'holds ' : 'BROKEN'}  ${name === wanted ? wanted : `${name}: ${wanted}`} (${got})`)
+  for (const error of findings?.errors.slice(0, 5) ?? []) say(`  error  ${error}`)
+  if (!record.valid) say(`  not valid: ${record.invalidBecause}`)
+  if (out !== undefined) say(`  ${join(out, pageFile)}`)
+  const report = reportOf(scenario, result)
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${JSON.stringify(report, null, 2)}\n`)
+}
+
+/** The last line on stdout: the numbers of a boot under the names that they have always had, and all numbers of the record. */
+function reportOf(scenario: Scenario, { record, boot, findings }: LiveResult): object {
+  const number = (name: string): number | null => record.numbers.find((one) => one.name === name)?.value ?? null
+  const { gossip = null, finds = null } = findings?.findings ?? {}
+  const spread = gossip === null ? null : spreadOf(gossip)
+  return {
+    v: 1,
+    scenario: scenario.name,
+    peers: scenario.peers,
+    seed: record.seed,
+    carrier: scenario.live.carrier,
+    // fast: routing tables and address books were there, as after a restart. cold: one address was.
+    boot: scenario.live.boot,
+    bootMs: boot?.bootMs ?? null,
+    rssMb: findings === null ? null : Math.round(findings.rssBytes / 1e6),
+    rssPeakMb: Math.round((number('rss_peak_bytes') ?? 0) / 1e6),
+    gossipCoverage: spread?.coverage ?? null,
+    gossipP50Ms: rounded(spread && quantile(spread.latencyMs, 0.5)),
+    gossipP99Ms: rounded(spread && quantile(spread.latencyMs, 0.99)),
+    findHitRate: finds === null || finds.asked === 0 ? null : finds.found / finds.asked,
+    findP50Ms: rounded(finds && quantileOf(finds.tookMs, 0.5)),
+    meshDegreeMin: boot?.meshDegreeMin ?? null,
+    connectionsMean: boot === null ? null : Math.round(boot.connectionsMean * 10) / 10,
+    eventLoopDelayP99Ms: number('loop_delay_p99_ms'),
+    deliveryLateP99Ms: number('delivery_late_p99_ms'),
+    /** Whether the machine kept up: otherwise latencies are its own, and not the network's. */
+    valid: record.valid,
+    errors: findings?.errors.length ?? 0,
+    assertions: Object.fromEntries(record.assertions.map(({ name, holds }) => [name, holds])),
+    numbers: Object.fromEntries(record.numbers.map(({ name, value }) => [name, value])),
+  }
+}
+
+function rounded(value: number | null | undefined): number | null {
+  return value === null || value === undefined ? null : Math.round(value)
 }
 
 /** What booting left behind would otherwise be collected while it is measured how late messages are. */
@@ -144,8 +148,4 @@ function collectGarbage(): void {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   collect()
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1_000).toFixed(1)} s`
 }

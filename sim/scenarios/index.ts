@@ -8,10 +8,12 @@ export const scenarios: Readonly<Record<string, Scenario>> = Object.fromEntries(
   loadFolder(join(import.meta.dirname, 'mesh')),
 )
 export const scenarioDefault = 'storm'
+export const liveScenarioDefault = 'boot'
 
 /** The same with so many peers, who want as much each as they did. */
 export function withPeers(scenario: Scenario, peers: number): Scenario {
-  const jobs = Math.max(1, Math.round((scenario.workload.jobs * peers) / scenario.peers))
+  const wanted = scenario.workload.jobs
+  const jobs = wanted === 0 ? 0 : Math.max(1, Math.round((wanted * peers) / scenario.peers))
   return { ...scenario, peers, workload: { ...scenario.workload, jobs } }
 }
 

@@ -96,8 +96,6 @@ export function speaksGossip(protocols: readonly string[]): boolean {
 }
 
 export interface StartedGossip extends Gossip {
-  /** Neighbours in the mesh of a topic. */
-  meshPeers(topic: string): PeerName[]
   /** Joins the topics that were subscribed to before libp2p was started. */
   start(): void
   readonly topics: readonly string[]

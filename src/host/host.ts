@@ -106,7 +106,7 @@ export interface Host {
   /** The returned function ends it. */
   onPeer(listener: (event: PeerEvent) => void): () => void
   readiness(): Readiness
-  /** With whom we exchange the messages of a topic in full. */
+  /** Who passes gossip of a topic on to us, and we to them. */
   meshPeers(topic: string): PeerName[]
 }
 

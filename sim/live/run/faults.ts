@@ -73,15 +73,7 @@ export class Faults {
         await Promise.all(peers.map(async (peer) => peer.loseDisk()))
         return back
       case 'disk-full':
-        for (const peer of peers) peer.disk.isFull = true
-        return async () => {
-          for (const peer of peers) {
-            peer.disk.isFull = false
-            // A peer whose ledger failed stands still until it is started again, as a person or a supervisor would.
-            peer.crash()
-            await peer.restart()
-          }
-        }
+        throw new Error('no disk of a live peer can be full yet')
       case 'clock':
         for (const peer of peers) peer.clock.aheadMs += byMs
         return () => {

@@ -157,6 +157,6 @@ export class Jobs {
   }
 }
 
-function isOver({ stage }: JobView): boolean {
+export function isOver({ stage }: JobView): boolean {
   return stage === 'paid' || stage === 'refused' || stage === 'expired'
 }

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 
+import type { JobView } from '../../../src/control/api.ts'
 import { realClock } from '../../../src/environment.ts'
 import { readLedgers, type LedgerOfPeer } from './ledgers.ts'
 import { Measures } from '../measures/measures.ts'
@@ -12,7 +13,7 @@ import type { LiveFindings, ProcessSample } from '../measures/findings.ts'
 import type { LiveVice } from '../vices/index.ts'
 import { LiveWorld } from '../world.ts'
 import { Faults, type FaultSpan } from './faults.ts'
-import { Jobs, type JobOutcome } from './jobs.ts'
+import { isOver, Jobs, type JobOutcome } from './jobs.ts'
 import { linkOf } from './link-of.ts'
 import { Objects, type ObjectOutcome } from './objects.ts'
 import type { LivePlan } from './plan.ts'
@@ -24,6 +25,9 @@ const meshWithinMs = 60_000
 const coldMeshWithinMs = 180_000
 /** Jobs that are asked for last have this long, beyond the time of the run. */
 const jobsWithinMs = 90_000
+/** A job is over for its requester before its provider has the last signature. */
+const leasesWithinMs = 30_000
+const pollMs = 200
 /** What was wrong when the last fault was mended has this long to be right again. */
 const mendedWithinMs = 20_000
 
@@ -62,12 +66,18 @@ export interface PartFindings {
 export interface PartOptions {
   readonly plan: LivePlan
   readonly say: (line: string) => void
+  /** What is done from now on. */
+  readonly onPhase?: (phase: string) => void
+  /** The peers are there, and nothing is measured yet. */
+  readonly onBooted?: () => void
   readonly onSample?: (sample: ProcessSample) => void
 }
 
 export class LivePart {
   readonly #plan: LivePlan
   readonly #say: (line: string) => void
+  readonly #onPhase: (phase: string) => void
+  readonly #onBooted: () => void
   readonly #tap: ProcessTap
   #world: LiveWorld | undefined
   #measures: Measures | undefined
@@ -78,9 +88,11 @@ export class LivePart {
   #startedMs = 0
   #startedAxisMs = 0
 
-  constructor({ plan, say, onSample }: PartOptions) {
+  constructor({ plan, say, onPhase = () => {}, onBooted = () => {}, onSample }: PartOptions) {
     this.#plan = plan
     this.#say = say
+    this.#onPhase = onPhase
+    this.#onBooted = onBooted
     this.#tap = new ProcessTap('all peers', onSample)
   }
 
@@ -131,6 +143,7 @@ export class LivePart {
       folder: join(world.folder, 'objects'),
       timed: async (kind, work) => this.#measures!.transfer(kind, work),
     })
+    this.#onBooted()
     this.#measures.start()
     return {
       bootMs,
@@ -143,6 +156,7 @@ export class LivePart {
   /** Bids and look-ups that are made in order to be measured. */
   async probe(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
+    this.#onPhase('probes')
     const { bids, lookUps } = this.#plan.scenario.live.probes
     if (bids > 0) {
       await this.#measures!.probeBids(bids)
@@ -155,10 +169,12 @@ export class LivePart {
   }
 
   async putObjects(signal: AbortSignal): Promise<void> {
+    this.#onPhase('objects')
     await this.#objects!.put(signal)
   }
 
   async getObjects(signal: AbortSignal): Promise<void> {
+    this.#onPhase('objects')
     this.#read = await this.#objects!.get(signal)
   }
 
@@ -166,6 +182,7 @@ export class LivePart {
   async act(signal: AbortSignal): Promise<void> {
     const { jobs, faults, scenario } = this.#plan
     if (jobs.length + faults.length === 0) return
+    this.#onPhase(jobs.length > 0 ? 'jobs' : 'faults')
     this.#startedMs = realClock.monotonicMs()
     this.#startedAxisMs = this.#tap.elapsedMs
     using deadline = realClock.deadline(scenario.live.forMs + jobsWithinMs, signal)
@@ -183,6 +200,20 @@ export class LivePart {
         at(fault.atMs, faultsEnd.signal, async () => this.#faults!.run(fault, faultsEnd.signal)),
       ),
     ])
+  }
+
+  /** Waits for the leases of those that are there to be over. */
+  async settle(signal: AbortSignal): Promise<void> {
+    if (this.#plan.jobs.length === 0) return
+    this.#onPhase('settling')
+    using deadline = realClock.deadline(leasesWithinMs, signal)
+    const lenders = this.world.peers.filter(({ isUp, lends, vice }) => isUp && lends && vice === null)
+    for (const { control, life } of lenders) {
+      const until = AbortSignal.any([deadline.signal, life])
+      while (!until.aborted && (await control.jobs()).some(isAtWork))
+        await realClock.sleep(pollMs, until).catch(() => {})
+    }
+    signal.throwIfAborted()
   }
 
   /** Waits for the mesh to be whole again after faults. */
@@ -220,6 +251,7 @@ export class LivePart {
 
   /** Ends all peers, and tells what their disks say. */
   async stop(): Promise<LedgerOfPeer[]> {
+    this.#onPhase('stopping')
     this.#measures?.stop()
     await this.world.stopPeers()
     return readLedgers(this.world.peers)
@@ -230,4 +262,8 @@ export class LivePart {
     this.#tap.stop()
     await this.#world?.stop()
   }
+}
+
+function isAtWork(job: JobView): boolean {
+  return job.role === 'provider' && !isOver(job)
 }

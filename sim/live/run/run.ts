@@ -12,7 +12,6 @@ export interface RunLiveOptions {
   readonly part: LivePart
   /** Reproduces the run. */
   readonly command: string
-  readonly say: (line: string) => void
   /** The run ends where it is, and is told so far. */
   readonly signal: AbortSignal
 }
@@ -23,11 +22,12 @@ export interface LiveResult {
   readonly findings: PartFindings | null
 }
 
-export async function runLive({ plan, part, command, say, signal }: RunLiveOptions): Promise<LiveResult> {
+/** Null: it was interrupted before its peers were there. */
+export async function runLive({ plan, part, command, signal }: RunLiveOptions): Promise<LiveResult | null> {
   const beganMs = performance.now()
   const story: Story = { boot: null, before: null, after: null, findings: null, ledgers: null }
   try {
-    await live(plan, part, story, say, signal)
+    await live(plan, part, story, signal)
   } catch (error) {
     if (!signal.aborted) throw error
   }
@@ -36,6 +36,7 @@ export async function runLive({ plan, part, command, say, signal }: RunLiveOptio
     story.findings = part.findings()
   }
   try {
+    if (story.findings === null) return null
     return {
       record: recordOfRun(plan, story, { command, wallMs: performance.now() - beganMs, isCutShort: signal.aborted }),
       boot: story.boot,
@@ -46,32 +47,23 @@ export async function runLive({ plan, part, command, say, signal }: RunLiveOptio
   }
 }
 
-async function live(
-  plan: LivePlan,
-  part: LivePart,
-  story: Story,
-  say: (line: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
+async function live(plan: LivePlan, part: LivePart, story: Story, signal: AbortSignal): Promise<void> {
   story.boot = await part.boot(signal)
   story.before = part.ties()
   await part.probe(signal)
   if (plan.objects.length > 0) {
     await part.putObjects(signal)
-    say(`  ${plan.objects.length} objects are put`)
   }
   await part.act(signal)
-  signal.throwIfAborted()
+  await part.settle(signal)
   if (plan.faults.length > 0) {
     await part.mend(signal)
     await part.probe(signal)
   }
   if (plan.objects.length > 0) {
     await part.getObjects(signal)
-    say('  objects are fetched')
   }
   story.after = part.ties()
   story.findings = part.findings()
-  say('  the peers stop, and their ledgers are read')
   story.ledgers = await part.stop()
 }

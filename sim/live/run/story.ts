@@ -32,7 +32,11 @@ export function recordOfRun(plan: LivePlan, story: Story, { command, wallMs, isC
   const { boot, findings } = story
   if (findings === null) throw new Error('the run was interrupted before its peers were there')
   const record = recordOfLive({
-    scenario: { name: scenario.name, about: scenario.about, config: scenario },
+    scenario: {
+      name: scenario.name,
+      about: scenario.about,
+      config: structuredClone(scenario) as unknown as RunRecord['scenario']['config'],
+    },
     seed,
     boot: scenario.live.boot,
     bootMs: boot?.bootMs ?? null,
