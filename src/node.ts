@@ -161,6 +161,7 @@ export async function createPeer(
     clock,
     log,
     nextSequence: async () => floors.next('capability', clock.nowMs()),
+    keepersKnown: () => host.readiness().dhtTableSize,
   })
 
   // Data.

@@ -34,7 +34,7 @@ import { act, offerOf, withVice, type LiveVice, type ViceContext } from './vices
  * host costs most; kad-dht's 20 are for networks in which most of them are gone by the time one asks.
  */
 const bucketPeersMax = 6
-/** Fewer connections, rarer looks for more, and rarer pings than production's: all peers share a processor. */
+/** Fewer connections, rarer looks for more, and rarer pings than production's: all peers share a processor. Not in a cold boot. */
 const changedLimits: Partial<HostLimits> = { connectionsMin: 4, lookEveryMs: 15_000, pingEveryMs: 120_000 }
 const hour = 3_600_000
 
@@ -296,12 +296,14 @@ export class LivePeer {
 
   #hostOn(carrier: Carrier): typeof createHost {
     const { table } = this.#ground
-    const transport = carrier.transport(this.place, limitsFor(carrier.reach, changedLimits))
+    // Who has to find its own goes by production's limits.
+    const limits = table === undefined ? {} : changedLimits
+    const transport = carrier.transport(this.place, limitsFor(carrier.reach, limits))
     return async (options, environment) => {
       const host = await createHost(
         {
           ...options,
-          limits: changedLimits,
+          limits,
           dht: { bucketPeersMax, ...(table === undefined ? {} : { table }), ...options.dht },
         },
         { ...environment, watch: this.watchers, ...(transport === undefined ? {} : { transport }) },

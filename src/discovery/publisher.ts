@@ -12,6 +12,12 @@ export const recordTermMs = 10 * 60_000
 export const refreshMs = 3 * 60_000
 /** After a publication that nobody acknowledged: the mesh is still forming. */
 const retryMs = 2_000
+/**
+ * A host that has just come knows few, and so puts its record where few would look for it. Between two looks at how many it
+ * knows by now, and by how much they have grown when it is put anew.
+ */
+const growthLookMs = 5_000
+const growthFactor = 1.5
 /** One publication with its adverts. */
 const publishWithinMs = 20_000
 const withdrawWithinMs = 3_000
@@ -27,6 +33,8 @@ export interface PublisherDeps {
   readonly log: Log
   /** The next number, durable before it is used. */
   nextSequence(): Promise<number>
+  /** How many peers the bulletin can choose from to keep a record. Left out, they are always the same. */
+  readonly keepersKnown?: () => number
 }
 
 export class Publisher {
@@ -38,6 +46,8 @@ export class Publisher {
   #published = 0
   /** Whether any record of ours may be out there: a refresh that failed does not take back the one before. */
   #isOut = false
+  /** Peers that were known when the last publication began. */
+  #keepersKnown = 0
 
   constructor(deps: PublisherDeps) {
     this.#deps = deps
@@ -83,6 +93,7 @@ export class Publisher {
     if (facts === undefined) return
     const { clock, bulletin, network, log } = this.#deps
     using deadline = clock.deadline(publishWithinMs, this.#stop.signal)
+    this.#keepersKnown = this.#deps.keepersKnown?.() ?? 0
     try {
       const capability = await this.#put(facts, false, deadline.signal)
       for (const name of advertsOf(network, capability)) await bulletin.advertise(name, deadline.signal)
@@ -90,7 +101,23 @@ export class Publisher {
       if (!this.#stop.signal.aborted) log('debug', 'the record could not be published', { error })
       this.#published = 0
     }
-    this.#soon(this.#published === 0 ? retryMs : refreshMs)
+    if (this.#published === 0) this.#soon(retryMs)
+    else this.#rest(clock.monotonicMs() + refreshMs)
+  }
+
+  /** Until it is time for a refresh, or there are so many more peers that the record belongs elsewhere. */
+  #rest(untilMs: number): void {
+    const { keepersKnown, clock } = this.#deps
+    const leftMs = untilMs - clock.monotonicMs()
+    if (keepersKnown === undefined || leftMs <= growthLookMs) {
+      this.#soon(leftMs)
+      return
+    }
+    if (this.#stop.signal.aborted) return
+    this.#cancelNext = clock.after(growthLookMs, () => {
+      if (keepersKnown() >= growthFactor * this.#keepersKnown + 1) this.#soon(0)
+      else this.#rest(untilMs)
+    })
   }
 
   async #put(facts: Facts, withdrawn: boolean, signal: AbortSignal): Promise<Capability> {

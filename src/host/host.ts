@@ -19,6 +19,7 @@ import { memoryKeyValue, type KeyValue } from './datastore.ts'
 import { answerOtherwise } from './dht-answers.ts'
 import { createDialler } from './dialler.ts'
 import { HostError, asError } from './errors.ts'
+import { createExplore } from './explore.ts'
 import { createGater } from './gater.ts'
 import { createGossip } from './gossip.ts'
 import type { Identity } from './identity.ts'
@@ -106,7 +107,7 @@ export interface Host {
   /** The returned function ends it. */
   onPeer(listener: (event: PeerEvent) => void): () => void
   readiness(): Readiness
-  /** Who passes gossip of a topic on to us, and we to them. */
+  /** With whom we exchange the messages of a topic in full. */
   meshPeers(topic: string): PeerName[]
 }
 
@@ -143,7 +144,9 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   if (dht.table !== undefined) layRoutingTable(node.services.dht, identity.peer, dht.table, clock.nowMs())
 
   const dialler = createDialler(node, limits, clock)
-  const redial = createRedial({ node, bootstrap, dialler, limits, clock, random, log })
+  const isUnmet = (peer: PeerId): boolean => !peer.equals(node.peerId) && node.getConnections(peer).length === 0
+  const explore = createExplore(node.services.dht, random, isUnmet)
+  const redial = createRedial({ node, bootstrap, dialler, explore, limits, clock, random, log })
   const watchdog = createWatchdog({ node, dialler, limits, clock, log })
   const gossip = createGossip(node.services.gossip, log, watch)
   const streams = createStreams({ node, limits, onFault: environment.onFault ?? (() => {}), clock, log })

@@ -92,6 +92,8 @@ export interface HostLimits {
   readonly redialAfterMsMax: number
   /** A connection that lasts this long has its failures forgiven. */
   readonly redialForgiveMs: number
+  /** Asking the DHT for peers that were not met yet: some round trips, and dials. */
+  readonly exploreMs: number
   /** Between two looks at what could be dialled or has lost its gossip stream. */
   readonly lookEveryMs: number
 
@@ -143,6 +145,7 @@ const publicLimits: HostLimits = {
   redialAfterMs: second / 2,
   redialAfterMsMax: 60 * second,
   redialForgiveMs: 30 * second,
+  exploreMs: 15 * second,
   lookEveryMs: 5 * second,
   stopMs: 5 * second,
 }

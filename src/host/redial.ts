@@ -1,5 +1,6 @@
 /**
- * Keeps the host connected: dials what a person typed and peers met before, until there are `connectionsMin`.
+ * Keeps the host connected: dials what a person typed and peers met before, until there are `connectionsMin`; when these are
+ * too few, it asks for others.
  *
  * Each failure doubles the pause before the same address is tried again, with jitter of a half, so that peers that lost
  * one another at the same moment do not come back at the same moment. A connection that does not last counts as a failure.
@@ -9,6 +10,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 
 import type { Clock, Log, Random } from '../environment.ts'
 import type { Dialler } from './dialler.ts'
+import type { Explore } from './explore.ts'
 import type { HostLimits } from './limits.ts'
 import { unconnectedBootstrap, unconnectedPeers, type Candidate } from './peers.ts'
 
@@ -16,6 +18,8 @@ export interface RedialInit {
   readonly node: Pick<Libp2p, 'getConnections' | 'peerStore' | 'peerId' | 'addEventListener' | 'removeEventListener'>
   readonly bootstrap: readonly Multiaddr[]
   readonly dialler: Dialler
+  /** Asks those that are connected for peers that were not met yet. */
+  readonly explore: Explore
   readonly limits: HostLimits
   readonly clock: Clock
   readonly random: Random
@@ -36,8 +40,10 @@ interface Attempts {
 /** Addresses whose failures are remembered: those not tried for longest are forgotten. */
 const attemptsKeptMax = 1024
 
-export function createRedial({ node, bootstrap, dialler, limits, clock, random, log }: RedialInit): Redial {
+export function createRedial({ node, bootstrap, dialler, explore, limits, clock, random, log }: RedialInit): Redial {
   const attempts = new Map<string, Attempts>()
+  /** Its failures are those since the last connection that came of it or of a dial. */
+  const exploring: Attempts = { failures: 0, nextMs: 0, running: false }
   const stopping = new AbortController()
   /** When the next look is, and how to call it off. */
   let next: { readonly atMs: number; readonly cancel: () => void } | undefined
@@ -70,6 +76,7 @@ export function createRedial({ node, bootstrap, dialler, limits, clock, random, 
     try {
       const connection = await dialler.dial(target, stopping.signal)
       log('debug', 'connected', { address: connection.remoteAddr.toString() })
+      exploring.failures = 0
       if (connection.status === 'open') forgiveLater(connection, attempt)
     } catch (error) {
       log('debug', 'could not connect', { address: target.toString(), failures: attempt.failures, error })
@@ -80,11 +87,33 @@ export function createRedial({ node, bootstrap, dialler, limits, clock, random, 
     }
   }
 
+  const exploreFor = async (missing: number): Promise<void> => {
+    exploring.running = true
+    exploring.failures += 1
+    try {
+      using deadline = clock.deadline(limits.exploreMs, stopping.signal)
+      const found = await explore(missing, deadline.signal)
+      const candidates = found.map((target) => ({ key: target.toString(), peer: target.toString(), target }))
+      const nowMs = clock.monotonicMs()
+      for (const candidate of candidates) {
+        const { running, nextMs } = attemptsAt(candidate.key)
+        if (!running && nextMs <= nowMs) void dial(candidate)
+      }
+    } catch (error) {
+      log('debug', 'could not ask for peers', { failures: exploring.failures, error })
+    } finally {
+      exploring.running = false
+      exploring.nextMs = clock.monotonicMs() + pauseMs(exploring.failures)
+      lookNow()
+    }
+  }
+
   /** One look: dials what is due. Resolves with how long the next may wait. */
   const look = async (): Promise<number> => {
     // Dials under way count: the end of each makes us look again, and every look reads all peers that were ever met.
     const underWay = attempts.values().reduce((count, { running }) => count + Number(running), 0)
-    const missing = limits.connectionsMin - node.getConnections().length - underWay
+    const connected = node.getConnections().length
+    const missing = limits.connectionsMin - connected - underWay
     if (missing <= 0) return limits.lookEveryMs
     const typed = unconnectedBootstrap(node, bootstrap)
     const named = new Set(typed.map(({ peer }) => peer))
@@ -92,9 +121,15 @@ export function createRedial({ node, bootstrap, dialler, limits, clock, random, 
     const nowMs = clock.monotonicMs()
     const known = [...typed, ...met].map((candidate) => ({ candidate, attempt: attemptsAt(candidate.key) }))
     const idle = known.filter(({ attempt }) => !attempt.running)
-    for (const { candidate } of idle.filter(({ attempt }) => attempt.nextMs <= nowMs)) void dial(candidate)
-    const later = idle.filter(({ attempt }) => attempt.nextMs > nowMs).map(({ attempt }) => attempt.nextMs - nowMs)
-    return Math.min(limits.lookEveryMs, ...later)
+    const due = idle.filter(({ attempt }) => attempt.nextMs <= nowMs)
+    for (const { candidate } of due) void dial(candidate)
+    const waiting = idle.filter(({ attempt }) => attempt.nextMs > nowMs).map(({ attempt }) => attempt)
+    // Nobody can be asked before somebody is there.
+    if (due.length < missing && connected > 0 && !exploring.running) {
+      if (exploring.nextMs <= nowMs) void exploreFor(missing - due.length)
+      else waiting.push(exploring)
+    }
+    return Math.min(limits.lookEveryMs, ...waiting.map(({ nextMs }) => nextMs - nowMs))
   }
 
   const lookNow = (): void => {

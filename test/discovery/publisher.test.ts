@@ -16,7 +16,7 @@ const facts: Facts = {
   price: null,
 }
 
-function opened() {
+function opened(keepersKnown?: () => number) {
   const clock = new VirtualClock(startMs)
   const board = new Board(() => clock.nowMs())
   let sequence = 0
@@ -27,6 +27,7 @@ function opened() {
     clock,
     log: silentLog,
     nextSequence: async () => ++sequence,
+    ...(keepersKnown === undefined ? {} : { keepersKnown }),
   })
   /** Runs what is due up to this moment. */
   const until = async (atMs: number) => {
@@ -113,6 +114,23 @@ test('it is refreshed long before it expires, and each record is newer than the 
     capabilities.map(({ sequence, issuedMs }) => [sequence, issuedMs - startMs]),
     times().map((atMs, index) => [index + 1, atMs]),
   )
+})
+
+test('whoever has come to know many more puts the record anew, where it belongs by now', async () => {
+  let known = 1
+  const { publisher, until, times } = opened(() => known)
+  publisher.publish(facts)
+  await until(4_000)
+  known = 20
+  await until(12_000)
+  known = 29
+  await until(40_000)
+  assert.deepEqual(times(), [0, 5_000])
+  known = 31
+  await until(50_000)
+  assert.deepEqual(times(), [0, 5_000, 45_000])
+  await until(45_000 + refreshMs)
+  assert.deepEqual(times(), [0, 5_000, 45_000, 45_000 + refreshMs])
 })
 
 test('new facts are published at once', async () => {

@@ -47,7 +47,13 @@ const steppedClock = () => {
 }
 
 const world = (
-  changed: { known?: number[]; silent?: number[]; bootstrap?: string[]; connectionsMin?: number } = {},
+  changed: {
+    known?: number[]
+    silent?: number[]
+    bootstrap?: string[]
+    connectionsMin?: number
+    explore?: (countMax: number) => PeerId[]
+  } = {},
 ) => {
   const { clock, forward, timers } = steppedClock()
   const dialled: { atMs: number; target: string }[] = []
@@ -85,6 +91,7 @@ const world = (
     node: node as never,
     bootstrap: (changed.bootstrap ?? []).map((text) => multiaddr(text)),
     dialler: dialler as never,
+    explore: async (countMax) => changed.explore?.(countMax) ?? [],
     limits: limitsFor('public', {
       redialAfterMs: 1000,
       redialAfterMsMax: 8000,
@@ -100,7 +107,16 @@ const world = (
     ;(connection as unknown as EventTarget).dispatchEvent(new Event('close'))
     events.dispatchEvent(new Event('peer:disconnect'))
   }
-  return { redial, forward, timers, dialled, connections, lose, answer: (does: boolean) => (answers = does) }
+  return {
+    redial,
+    forward,
+    timers,
+    dialled,
+    connections,
+    lose,
+    answer: (does: boolean) => (answers = does),
+    now: () => clock.nowMs(),
+  }
 }
 
 describe('redialling', () => {
@@ -186,6 +202,52 @@ describe('redialling', () => {
       assert.equal(dialled.at(-1)?.atMs, atMs, 'after the first pause each time, and not after eight seconds')
       if (atMs === 68_000) assert.equal(dialled.length, 5)
     }
+    redial.stop()
+  })
+
+  test('asks for peers when it knows too few, and dials as many as are missing', async () => {
+    const asked: number[] = []
+    const { redial, forward, dialled, answer } = world({
+      bootstrap: ['/ip4/1.2.3.4/tcp/1'],
+      connectionsMin: 3,
+      explore: (countMax) => {
+        asked.push(countMax)
+        return [4, 5, 6].slice(0, countMax).map(peerOf)
+      },
+    })
+    redial.start()
+    await turns()
+    await forward(500)
+    assert.deepEqual(asked, [], 'nobody can be asked before anybody is there')
+    answer(true)
+    await forward(60_000)
+    assert.deepEqual(asked, [2])
+    assert.deepEqual(
+      dialled.map(({ target }) => target),
+      ['/ip4/1.2.3.4/tcp/1', '/ip4/1.2.3.4/tcp/1', peerOf(4).toString(), peerOf(5).toString()],
+    )
+    redial.stop()
+  })
+
+  test('asks ever more rarely while nothing comes of it', async () => {
+    const askedMs: number[] = []
+    const { redial, forward, dialled, answer, now } = world({
+      bootstrap: ['/ip4/1.2.3.4/tcp/1'],
+      explore: () => {
+        askedMs.push(now())
+        answer(false)
+        return [peerOf(4)]
+      },
+    })
+    answer(true)
+    redial.start()
+    await turns()
+    await forward(32_000)
+    assert.deepEqual(askedMs, [0, 1000, 3000, 7000, 15_000, 23_000, 31_000])
+    assert.deepEqual(
+      dialled.filter(({ target }) => target === peerOf(4).toString()).map(({ atMs }) => atMs),
+      [0, 1000, 3000, 7000, 15_000, 23_000, 31_000],
+    )
     redial.stop()
   })
 

@@ -32,7 +32,8 @@ export class Traffic implements Meter {
   readonly #taken = new Map<string, Map<PeerName, number>>()
 
   sent(protocol: string | undefined, bytes: number): void {
-    const count = this.#count(protocol ?? ofConnections)
+    // A stream has no protocol while it is agreed upon.
+    const count = this.#count(protocol === undefined || protocol === '' ? ofConnections : protocol)
     count.bytes += bytes
     count.frames += 1
   }
