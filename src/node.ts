@@ -103,13 +103,15 @@ export async function createPeer(
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const identity = ports.identity ?? (await openIdentity(join(dataDir, 'key'), random))
   const { signer } = identity
+  const disk = ports.files ?? realFiles
   const self = signer.peer
   const notary: Notary = { signer, network }
   const unit = offer?.unit ?? unitDefault
   await using starting = new AsyncDisposableStack()
 
   // What is remembered.
-  const ledger = Store.open(join(dataDir, 'ledger.db'), clock, log)
+  const openLedger = ports.openLedger ?? Store.open
+  const ledger = openLedger(join(dataDir, 'ledger.db'), clock, log)
   starting.defer(() => ledger.close())
   const memory = ports.memory ?? starting.adopt(new KeyValueFile(join(dataDir, 'host.db')), (file) => file.close())
   const machines = new MachineStates(ledger, notary)
@@ -168,13 +170,13 @@ export async function createPeer(
   const quotaBytes = offer?.keepBytes ?? 0
   const store = new ShardStore(
     { quotaBytes, termMsMax: keepTermMsMax },
-    { files: new ShardFiles(realFiles, dataDir), index: new Shards(ledger), clock, random, log, self },
+    { files: new ShardFiles(disk, dataDir), index: new Shards(ledger), clock, random, log, self },
   )
   const transfer = withOwnShelf(createTransfer({ streams: host.streams, timekeeper: clock, shelf: store }), self, store)
   const keepers = createKeeperFinder(directory, network, clock)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
-  const data = { self, disk: realFiles, clock, random, store, transfer, keepers, onFault }
+  const data = { self, disk, clock, random, store, transfer, keepers, onFault }
   const objects = new OwnObjects({ ...data, objects: new Objects(ledger) })
 
   // Work and its book-keeping.
@@ -203,7 +205,7 @@ export async function createPeer(
   })
   const errands = new OwnErrands({
     self,
-    disk: realFiles,
+    disk,
     clock,
     random,
     log,
@@ -220,11 +222,12 @@ export async function createPeer(
     onLog: (job) => book.changed(job),
   })
   const send = (to: PeerName, carry: Parameters<typeof sendCarry>[2]): void => sendCarry(courier, to, carry)
-  const shared = { notary, clock, random, log, journal, send, onFault }
+  const standing = { of: (peer: PeerName) => standingOf(seen.get(peer)) }
+  const shared = { notary, clock, random, log, journal, send, onFault, standing }
   const requester: RequesterDesk = new RequesterDesk({
     ...shared,
-    standing: { of: (peer) => standingOf(seen.get(peer)) },
     errands,
+    houseOf: (peer) => (options.reach === 'public' ? host.houseOf(peer) : undefined),
     refusalOf,
     onEvent: (job, event) => {
       if (event.stage === 'ended') files.closeLog(job)
@@ -233,7 +236,7 @@ export async function createPeer(
   })
   const workshop = new LeaseWorkshop({
     self,
-    disk: realFiles,
+    disk,
     folder: join(dataDir, 'work'),
     clock,
     log,

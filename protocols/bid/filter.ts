@@ -1,11 +1,11 @@
 /**
- * Whether a gossiped bid is passed on: accept, ignore or reject. Rejecting costs the peer that passed it to us, so only what
+ * Whether a gossiped bid is passed on: accept, ignore, reject, or one of far too many. Rejecting costs the peer that passed it to us, so only what
  * no honest peer can have passed on is rejected; what an honest peer may send late, twice or too often is ignored.
  *
  * Pure: the caller brings the time. Holds a bounded memory of authors.
  */
 import { Fault, type PeerName, type Signed, type Verdict } from '../wire/index.ts'
-import { bidWindowMs, bidsPerAuthorMax, type Bid } from './messages.ts'
+import { bidWindowMs, bidsPerAuthorFlood, bidsPerAuthorMax, type Bid } from './messages.ts'
 
 /** Difference of clocks that is tolerated, in milliseconds. */
 const skewMsMax = 30_000
@@ -36,7 +36,10 @@ export function judgeBid(
   const window =
     nowMs < state.windowEndsMs ? state : { windowEndsMs: nowMs + bidWindowMs, counts: new Map<PeerName, number>() }
   const count = window.counts.get(input.author) ?? 0
-  if (count >= bidsPerAuthorMax) return [window, { verdict: 'ignore', because: 'author over its rate' }]
+  if (count >= bidsPerAuthorMax) {
+    const verdict = count >= bidsPerAuthorFlood ? 'excess' : 'ignore'
+    return [counted(window, input.author, count + 1), { verdict, because: 'author over its rate' }]
+  }
   const next = window.counts.size < authorsMax || count > 0 ? counted(window, input.author, count + 1) : window
   try {
     const bid = open(input.envelope)

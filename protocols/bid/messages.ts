@@ -11,6 +11,8 @@ export const bidClassCharsMax = 32
 /** Bids of one author that are passed on in one window; more are dropped without a word. */
 export const bidsPerAuthorMax = 120
 export const bidWindowMs = 60_000
+/** Beyond this an author is no longer only busy. Who counts right never comes near. */
+export const bidsPerAuthorFlood = 10 * bidsPerAuthorMax
 
 export interface Requirements {
   readonly runtime: string

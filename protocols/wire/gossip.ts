@@ -5,8 +5,11 @@
  */
 import type { PeerName } from './peer.ts'
 
-/** accept: pass on. ignore: drop silently (old, seen, too often). reject: drop, and hold it against who sent it. */
-export type Verdict = 'accept' | 'ignore' | 'reject'
+/**
+ * accept: pass on. ignore: drop silently (old, seen, too often). reject: drop, and hold it against who sent it. excess: drop, and
+ * hold it against who sent it when that is the author; whoever else passes it on may not have had as many.
+ */
+export type Verdict = 'accept' | 'ignore' | 'reject' | 'excess'
 
 export interface TopicHandler {
   /** Longest message, in bytes. */

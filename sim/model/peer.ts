@@ -227,6 +227,7 @@ export class ModelPeer implements Member {
     }
     this.provider = new ProviderDesk({
       ...shared,
+      standing: { of: (peer) => this.standing(peer) },
       workshop: modelWorkshop(life, random, {
         meterFactor: this.dishonesty?.meterFactor ?? 1,
         onRunning: (leases) => world.onRunning(this, leases),

@@ -95,6 +95,14 @@ export function ipOf(address: Multiaddr): string | undefined {
   return first?.code === CODE_IP4 || first?.code === CODE_IP6 ? first.value : undefined
 }
 
+/** What one subscriber has of the Internet: an IPv4 address, or a /64 of IPv6. Undefined for names. */
+export function houseAt(address: Multiaddr): string | undefined {
+  const first = address.getComponents()[0]
+  // One byte of code, and then the address.
+  if (first?.code === CODE_IP6) return `${Buffer.from(address.bytes.subarray(1, 9)).toString('hex')}/64`
+  return first?.code === CODE_IP4 ? first.value : undefined
+}
+
 /** Whether a host of this reach dials, keeps and announces the address on the word of others. */
 export function isWithin(reach: Reach, address: Multiaddr): boolean {
   const ip = ipOf(address)

@@ -15,7 +15,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Libp2pOptions } from 'libp2p'
 
 import { isWithin, withoutPeer } from './address.ts'
-import type { DhtAnswer } from './dht-answers.ts'
+import type { Answerer } from './dht-answers.ts'
 import type { Gater } from './gater.ts'
 import { gossipService, type GossipSub } from './gossip.ts'
 import type { Identity } from './identity.ts'
@@ -37,7 +37,7 @@ export interface DhtOptions {
   /** The routing table, given instead of found: see routing-table.ts. */
   readonly table?: readonly Contact[]
   /** What is answered in the place of kad-dht's answer: see dht-answers.ts. */
-  readonly answer?: DhtAnswer
+  readonly answerer?: Answerer
 }
 
 /** A type and not an interface: libp2p wants an index signature, which only types have. */

@@ -12,6 +12,7 @@ import type { PeerName } from '../../protocols/wire/peer.ts'
 import type { Clock, Log } from '../environment.ts'
 import { ChannelClosedError } from './channel.ts'
 import { asError } from './errors.ts'
+import { createPace } from './pace.ts'
 import type { OnFault } from './streams.ts'
 
 export interface Courier {
@@ -36,6 +37,9 @@ export interface CourierLimits {
   readonly writeMs: number
   /** A stream with nothing said on it for so long is closed. */
   readonly idleMs: number
+  /** Frames of one peer that are heard in a second, over all protocols, when it has said so many more at a stretch. */
+  readonly framesHeardPerSecondMax: number
+  readonly framesHeardAtOnceMax: number
 }
 
 export interface CourierInit {
@@ -52,6 +56,9 @@ const defaultLimits: CourierLimits = {
   openMs: 10_000,
   writeMs: 10_000,
   idleMs: 60_000,
+  // A frame costs us up to half a millisecond, most of it for signatures. A log that is read fast has some hundreds a second.
+  framesHeardPerSecondMax: 250,
+  framesHeardAtOnceMax: 1_000,
 }
 
 interface Protocol {
@@ -69,6 +76,7 @@ export function createCourier(streams: Streams, { onFault, clock, log, ...init }
   const protocols = new Map<string, Protocol>()
   const outboxes = new Map<string, Outbox>()
   const stopping = new AbortController()
+  const pace = createPace(limits.framesHeardPerSecondMax, limits.framesHeardAtOnceMax, clock)
 
   /** The next frame, or undefined once there will be none: the stream was closed, or we stop. */
   const nextFrame = async (channel: Channel): Promise<Uint8Array | undefined> => {
@@ -85,6 +93,9 @@ export function createCourier(streams: Streams, { onFault, clock, log, ...init }
       const frame = await nextFrame(channel)
       if (frame === undefined) return
       onFrame(channel.remote, frame)
+      const waitMs = pace.waitMs(channel.remote)
+      // What is not read waits at the other side, whose stream stands still meanwhile.
+      if (waitMs > 0) await clock.sleep(waitMs, stopping.signal).catch(() => {})
     }
   }
 

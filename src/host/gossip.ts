@@ -144,7 +144,8 @@ export function createGossip(service: GossipSub, log: Log, watch?: HostWatch): S
           const author = message.from.toString()
           watch.onFirst(nameOf(message), { topic, author, from: from.toString(), message: message.data, verdict })
         }
-        return acceptances[verdict]
+        if (verdict !== 'excess') return acceptances[verdict]
+        return acceptances[message.type === 'signed' && message.from.equals(from) ? 'reject' : 'ignore']
       })
       if (started) join(topic)
       return () => {
@@ -180,7 +181,7 @@ function nameOf({ from, sequenceNumber }: SignedMessage): string {
   return `${Buffer.from(from.toMultihash().bytes).toString('latin1')}/${sequence.toString('latin1')}`
 }
 
-const acceptances: Record<Verdict, TopicValidatorResult> = {
+const acceptances: Record<Exclude<Verdict, 'excess'>, TopicValidatorResult> = {
   accept: TopicValidatorResult.Accept,
   ignore: TopicValidatorResult.Ignore,
   reject: TopicValidatorResult.Reject,

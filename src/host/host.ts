@@ -6,13 +6,14 @@
  */
 import { createLibp2p } from 'libp2p'
 import type { Connection, IdentifyResult, Libp2p, PeerId } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 
 import type { Bulletin, RecordRules } from '../../protocols/wire/bulletin.ts'
 import type { Streams } from '../../protocols/wire/channel.ts'
 import type { Gossip } from '../../protocols/wire/gossip.ts'
 import type { PeerName } from '../../protocols/wire/peer.ts'
 import type { Clock, Log, Random } from '../environment.ts'
-import { parseAddress } from './address.ts'
+import { houseAt, parseAddress } from './address.ts'
 import { createBulletin } from './bulletin.ts'
 import { configurationOf, type DhtOptions, type TransportFactory } from './configuration.ts'
 import { memoryKeyValue, type KeyValue } from './datastore.ts'
@@ -102,6 +103,8 @@ export interface Host {
   /** What we announce, each ending in `/p2p/<peer>`. */
   addresses(): string[]
   connections(): ConnectionView[]
+  /** Where a connected peer is: what one subscriber has of the Internet, an IPv4 address or a /64 of IPv6. */
+  houseOf(peer: PeerName): string | undefined
   /** Dials what a person typed, whatever the reach. Resolves with who is there. Throws HostError ADDRESS_INVALID. */
   dial(address: string, signal: AbortSignal): Promise<PeerName>
   /** The returned function ends it. */
@@ -140,7 +143,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const parts = { datastore, judge, gater, transport, watch }
   const settings = { network, reach, listen, announce, identity, limits, dht, ...parts }
   const node = await createLibp2p(configurationOf(settings))
-  if (dht.answer !== undefined) answerOtherwise(node.services.dht, dht.answer)
+  if (dht.answerer !== undefined) answerOtherwise(node.services.dht, dht.answerer, clock)
   if (dht.table !== undefined) layRoutingTable(node.services.dht, identity.peer, dht.table, clock.nowMs())
 
   const dialler = createDialler(node, limits, clock)
@@ -180,6 +183,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
 
     addresses: () => node.getMultiaddrs().map(String),
     connections: () => node.getConnections().map(viewOf),
+    houseOf: (peer) => node.getConnections(peerIdFromString(peer)).map(({ remoteAddr }) => houseAt(remoteAddr))[0],
 
     async dial(text, signal) {
       const address = parseAddress(text, 'dial')

@@ -26,6 +26,7 @@ import {
   type LeaseState,
 } from './lease-machine.ts'
 import { decideOffer, offerDelayMs, type InUse, type Lending } from './offer-policy.ts'
+import { standingMin, strangerStanding, type Standing } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 
 /** Does the work of one lease. Every call ends in an answer or a rejection; `kill` makes the others end soon. */
@@ -52,6 +53,7 @@ export interface ProviderDeps {
   readonly log: Log
   readonly journal: Journal
   readonly workshop: Workshop
+  readonly standing: Standing
   send(to: PeerName, carry: Carry): void
   onFault(peer: PeerName, fault: Fault): void
   onEvent(event: LeaseEvent, state: LeaseState): void
@@ -103,6 +105,9 @@ export class ProviderDesk {
     this.counts.bidsSeen++
     if (this.#lending === null) return this.#decline('not lending')
     if (this.#byBid.size >= benchesMax) return this.#decline('too many offers open')
+    const standing = this.#deps.standing.of(bid.by)
+    if (standing < standingMin) return this.#decline('poor standing')
+    if (standing <= strangerStanding && this.#isFilling(bid, this.#lending)) return this.#decline('offers unanswered')
     const decision = decideOffer(bid.body, this.#lending, this.inUse())
     if (!decision.answer) return this.#decline(decision.because)
     this.counts.answered++
@@ -327,6 +332,19 @@ export class ProviderDesk {
       return true
     }
     return false
+  }
+
+  /**
+   * Offers that wait for their award bind capacity, and nobody pays for that: to somebody of whom nothing good is known one is
+   * made at any time, and more only as far as half of what is lent.
+   */
+  #isFilling({ by, body }: Signed<Bid>, lending: Lending): boolean {
+    const waiting = this.#byRequester(by).filter(({ state }) => state.ending === null && state.hold.at === 'offered')
+    const bound = (what: 'cpuMilli' | 'memoryBytes'): boolean => {
+      const offered = waiting.reduce((sum, { state }) => sum + state.hold.offer.body[what], body.requirements[what])
+      return offered > lending[what] / 2
+    }
+    return waiting.length > 0 && (bound('cpuMilli') || bound('memoryBytes'))
   }
 
   #decline(because: string): void {

@@ -4,12 +4,14 @@ import { join } from 'node:path'
 
 import { fromString, toString } from 'uint8arrays'
 
+import { bidWindowMs, bidsPerAuthorMax } from '../../protocols/bid/index.ts'
 import type { Grant, LogChannel, ResultDocument, StartOrder } from '../../protocols/execute/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import {
   RefusedError,
   cidOfDocument,
   refusal,
+  signatureBytes,
   type Fault,
   type Gossip,
   type PeerName,
@@ -71,6 +73,8 @@ export interface ErrandDeps {
 
 export class OwnErrands implements JobErrands {
   readonly #deps: ErrandDeps
+  /** What was announced in the last minute, the oldest first. */
+  readonly #announced: { readonly atMs: number; readonly bid: string }[] = []
 
   constructor(deps: ErrandDeps) {
     this.#deps = deps
@@ -83,7 +87,18 @@ export class OwnErrands implements JobErrands {
     await writeFile(join(this.#deps.files.folderOf(job), 'request.json'), text, { mode: 0o600 })
   }
 
+  /**
+   * Beyond what others pass on of one author, nothing is announced: it would only cost the bids that follow. Half of that is for
+   * bids that nobody has heard yet.
+   */
   announce(topic: string, bid: Uint8Array): void {
+    const nowMs = this.#deps.clock.monotonicMs()
+    const recent = this.#announced
+    while (recent.length > 0 && recent[0]!.atMs <= nowMs - bidWindowMs) recent.shift()
+    const name = toString(bid.subarray(-signatureBytes), 'latin1')
+    const isNew = recent.every((other) => other.bid !== name)
+    if (recent.length >= (isNew ? bidsPerAuthorMax : bidsPerAuthorMax / 2)) return
+    recent.push({ atMs: nowMs, bid: name })
     this.#deps.gossip
       .publish(topic, bid)
       .catch((error: unknown) => this.#deps.log('debug', 'the bid was not gossiped', { error }))

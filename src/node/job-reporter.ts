@@ -127,6 +127,8 @@ export class JobReporter {
         const { outcome, code } = event.ending
         const provider = book.get(job)?.provider
         if (outcome === 'paid' && provider != null) this.#deps.onOutcome(provider.peer, 'success')
+        // It asked for what nobody signs, or for nothing at all.
+        if (code === 'NO_FINAL_RECEIPT' && provider != null) this.#deps.onOutcome(provider.peer, 'noShow')
         if (code === 'NO_MATCH') book.explain(job, this.#deps.explain(job))
         book.update(job, { stage: outcome, code, cost: formatMicro(event.amountMicro) }, atMs)
         return

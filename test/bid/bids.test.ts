@@ -8,6 +8,7 @@ import {
   bidTermMsMax,
   bidTopic,
   bidWindowMs,
+  bidsPerAuthorFlood,
   bidsPerAuthorMax,
   bidType,
   decodeBid,
@@ -153,6 +154,16 @@ test('a bid is repeated unchanged and accepted each time, up to 120 in a minute'
   const later = sealBid(asker, network, bid({ expiresMs: nowMs + 300_000 }))
   assert.equal(hear(nowMs + bidWindowMs, asker.peer, later), 'accept', 'the next window')
   assert.equal(hear(nowMs + bidWindowMs, stranger.peer, others), 'ignore', 'expired by then')
+})
+
+test('ten times as many are no mistake', () => {
+  const envelope = unchecked()
+  let state = emptyBidFilter
+  let judgement: Judgement | undefined
+  for (let count = 0; count < bidsPerAuthorFlood; count++) [state, judgement] = judged(envelope, { state })
+  assert.equal(judgement?.verdict, 'ignore')
+  assert.equal(judged(envelope, { state })[1].verdict, 'excess')
+  assert.equal(judged(unchecked({}, stranger), { state, author: stranger.peer })[1].verdict, 'accept')
 })
 
 test('what is rejected counts as well: junk does not buy more of it', () => {

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import type { MultiaddrConnection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 
-import { isWithin, kindOf, parseAddress, type AddressKind } from '../../src/host/address.ts'
+import { houseAt, isWithin, kindOf, parseAddress, type AddressKind } from '../../src/host/address.ts'
 import { createGater } from '../../src/host/gater.ts'
 import { HostError } from '../../src/host/index.ts'
 import { limitsFor } from '../../src/host/limits.ts'
@@ -63,6 +63,18 @@ describe('where an address leads', () => {
   for (const [kind, ips] of Object.entries(kinds)) {
     for (const ip of ips) test(`${ip || 'nothing'} is ${kind}`, () => assert.equal(kindOf(ip), kind))
   }
+})
+
+test('a house is an IPv4 address, or the /64 of an IPv6 one', () => {
+  const of = (text: string): string | undefined => houseAt(multiaddr(text))
+  assert.equal(
+    of('/ip4/1.2.3.4/tcp/1'),
+    of('/ip4/1.2.3.4/tcp/2/p2p/12D3KooWEqsavxKCYQrUR2XMyyfCxtj6QDkYrj4y1rJ9UNYZQ6sv'),
+  )
+  assert.notEqual(of('/ip4/1.2.3.4/tcp/1'), of('/ip4/1.2.3.5/tcp/1'))
+  assert.equal(of('/ip6/2606:4700::1111/tcp/1'), of('/ip6/2606:4700:0:0:1::/tcp/1'))
+  assert.notEqual(of('/ip6/2606:4700::1111/tcp/1'), of('/ip6/2606:4700:0:1::1111/tcp/1'))
+  assert.equal(of('/dns4/example.org/tcp/1'), undefined)
 })
 
 describe('what is dialled on the word of others', () => {

@@ -87,6 +87,20 @@ describe('the courier', { timeout: deadlineMs }, () => {
     courier.stop()
   })
 
+  test('hears a peer that says too much at a pace, and the rest waits on its side', async () => {
+    const { lines, courier, heard } = await world({ framesHeardPerSecondMax: 100, framesHeardAtOnceMax: 5 })
+    const { near, far } = await streamPair()
+    const hearing = lines.handler!(createChannel(near, 'them', queue))
+    const talker = createChannel(far, 'us', queue)
+    const startedMs = performance.now()
+    for (let frame = 0; frame < 25; frame++) await talker.write(bytes(String(frame)), inTime())
+    await eventually('all are heard', () => heard.length === 25)
+    const tookMs = performance.now() - startedMs
+    assert.ok(tookMs >= 190, `${tookMs} ms for the twenty that were too many`)
+    courier.stop()
+    await hearing
+  })
+
   test('drops frames to whom it cannot reach, and tries again with the next', async () => {
     const { lines, courier } = await world()
     lines.refuse = true

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import type { LeaseEvent } from '../../src/market/lease-machine.ts'
+import { plainLending } from '../../sim/model/stand-ins.ts'
+import { cidOfDocument } from '../../protocols/wire/index.ts'
 import { World, type Peer } from '../support/bench.ts'
 
 const ending = (peer: Peer) => {
@@ -242,4 +244,49 @@ test('inputs that take long to stage bind nobody meanwhile, and the wait for a p
   )
   await world.until(() => ending(asker) !== undefined && leaseEnding(worker) !== undefined)
   assert.deepEqual([ending(asker)?.outcome, leaseEnding(worker)?.outcome], ['paid', 'paid'], world.story())
+})
+
+test('when a provider does not answer, others at its address come after the rest', async () => {
+  const world = new World()
+  const asker = world.peer(1, { lends: false })
+  const [mute, sibling, other] = [
+    world.peer(2),
+    world.peer(3, { cpuHourMicro: 1_100_000 }),
+    world.peer(4, { cpuHourMicro: 2_000_000 }),
+  ]
+  for (const { name } of [mute, sibling]) asker.houses.set(name, '203.0.113.7')
+  asker.houses.set(other.name, '203.0.113.8')
+  world.fate = (frame) => (frame.to === mute.name && frame.say === 'AWARD' ? 0 : 1)
+  await asker.requester.submit(asker.terms())
+  await world.until(() => ending(asker) !== undefined)
+  assert.equal(ending(asker)?.outcome, 'paid')
+  const matched = asker.jobEvents.find((event) => event.stage === 'matched')
+  assert.deepEqual(matched?.stage === 'matched' && [matched.peer, matched.epoch], [other.name, 2])
+})
+
+test('offers that a stranger does not answer bind half of what is lent, and those that a good customer does not, all', async () => {
+  const answersTo = async (standing: number): Promise<number> => {
+    const world = new World()
+    const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2)]
+    worker.standings.set(asker.name, standing)
+    world.fate = ({ say }) => Number(say !== 'OFFER')
+    worker.provider.lend({ ...plainLending(1_000_000), cpuMilli: 8_000 })
+    for (let job = 0; job < 10; job++)
+      await asker.requester.submit(asker.terms({ job: cidOfDocument(Uint8Array.of(job)) }))
+    await world.idle(1_000)
+    return worker.provider.counts.answered
+  }
+  assert.equal(await answersTo(0.5), 4)
+  assert.equal(await answersTo(0.6), 8)
+})
+
+test('nothing is offered to a requester of poor standing', async () => {
+  const world = new World()
+  const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2)]
+  worker.standings.set(asker.name, 0.09)
+  await asker.requester.submit(asker.terms())
+  await world.until(() => ending(asker) !== undefined)
+  assert.deepEqual(ending(asker), { outcome: 'expired', code: 'NO_MATCH' })
+  assert.ok(worker.provider.counts.notAnswered['poor standing']! > 0)
+  assert.equal(worker.provider.counts.answered, 0)
 })

@@ -120,6 +120,10 @@ export class Peer {
   readonly jobEvents: JobEvent[] = []
   readonly leaseEvents: LeaseEvent[] = []
   readonly faults: { peer: PeerName; fault: Fault }[] = []
+  /** What it thinks of others; 0.5 of the rest. */
+  readonly standings = new Map<PeerName, number>()
+  /** Where it sees others. */
+  readonly houses = new Map<PeerName, string>()
   /** The next write fails, as on a full disk. */
   diskFull = false
   readonly #world: World
@@ -144,6 +148,7 @@ export class Peer {
       },
       send: (to: PeerName, carry: Carry) => this.#send(to, carry),
       onFault: (peer: PeerName, fault: Fault) => void this.faults.push({ peer, fault }),
+      standing: { of: (peer: PeerName) => this.standings.get(peer) ?? 0.5 },
     }
     this.provider = new ProviderDesk({
       ...shared,
@@ -155,7 +160,7 @@ export class Peer {
     }
     this.requester = new RequesterDesk({
       ...shared,
-      standing: { of: () => 0.5 },
+      houseOf: (peer) => this.houses.get(peer),
       errands: this.#errands(options),
       onEvent: (_job, event) => void this.jobEvents.push(event),
       refusalOf: (error) =>

@@ -73,7 +73,15 @@ export class Faults {
         await Promise.all(peers.map(async (peer) => peer.loseDisk()))
         return back
       case 'disk-full':
-        throw new Error('no disk of a live peer can be full yet')
+        for (const peer of peers) peer.disk.isFull = true
+        return async () => {
+          for (const peer of peers) {
+            peer.disk.isFull = false
+            // A peer whose ledger failed stands still until it is started again, as a person or a supervisor would.
+            peer.crash()
+          }
+          await back()
+        }
       case 'clock':
         for (const peer of peers) peer.clock.aheadMs += byMs
         return () => {

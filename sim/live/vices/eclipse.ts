@@ -2,8 +2,7 @@
  * Stands, with others of its operator, around a place of the DHT (see identities.ts): makes itself known to its victims so that
  * it comes into their tables, and answers whoever asks with nothing, and with nobody but its accomplices.
  */
-import { bendDht, dhtPeer } from './bent-dht.ts'
-import type { Vice } from './vice.ts'
+import { bendDht, dhtPeerOf, type Vice } from './vice.ts'
 
 const dialWithinMs = 5_000
 /** Between two looks at whether it is still connected to them. */
@@ -11,11 +10,7 @@ const dialAgainMs = 2_000
 
 export const eclipse: Vice = {
   bend: (ports, context) =>
-    bendDht(ports, ({ type }, answer) => {
-      if (answer === undefined || type === 'PUT_VALUE' || type === 'PING') return answer
-      const { record: _withheld, ...rest } = answer
-      return { ...rest, providers: [], closer: context.accomplices().map(dhtPeer) }
-    }),
+    bendDht(ports, () => ({ value: undefined, providers: [], closer: context.accomplices().map(dhtPeerOf) })),
 
   async act(host, context, signal) {
     const { clock, victims } = context

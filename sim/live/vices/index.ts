@@ -9,6 +9,7 @@ import { flood } from './flood.ts'
 import { freeload } from './freeload.ts'
 import { lazy } from './lazy.ts'
 import { lie } from './lie.ts'
+import type { LiveVice } from './names.ts'
 import { overMeter } from './over-meter.ts'
 import { poison } from './poison.ts'
 import { slow } from './slow.ts'
@@ -17,10 +18,11 @@ import { sybil } from './sybil.ts'
 import { bendHost, type Vice, type ViceContext } from './vice.ts'
 import { withhold } from './withhold.ts'
 
+export { liveVices, type LiveVice } from './names.ts'
 export type { KnownPeer, ViceContext } from './vice.ts'
 export { identityNear, placeOfPeer, placeOfRecord } from './identities.ts'
 
-const known = {
+const known: Readonly<Record<LiveVice, Vice>> = {
   'over-meter': overMeter,
   'over-charge': spoken('over-charge'),
   withhold,
@@ -40,29 +42,25 @@ const known = {
   'false-record': falseRecord,
   sybil,
   eclipse,
-} satisfies Record<string, Vice>
-
-export type LiveVice = keyof typeof known
-export const liveVices = Object.keys(known) as readonly LiveVice[]
+}
 
 /** Of what an honest one asks. */
 const priceShare = 0.1
 
 /** The ports of a peer that has the vice. Its own activity, if it has any, is begun with `act`. */
 export function withVice(vice: LiveVice, ports: PeerPorts, context: ViceContext): PeerPorts {
-  return (known[vice] as Vice).bend(choosingVictims(ports, context), context)
+  return known[vice].bend(choosingVictims(ports, context), context)
 }
 
 /** What a peer with the vice says that it lends: it is cheaper than the honest, or would get no work to spoil. */
 export function offerOf(vice: LiveVice, honest: OfferOptions): OfferOptions {
-  const { lends } = known[vice] as Vice
   const cheaper = { ...honest, cpuHourMicro: Math.ceil(honest.cpuHourMicro * priceShare) }
-  return lends === undefined ? cheaper : lends(cheaper)
+  return known[vice].lends?.(cheaper) ?? cheaper
 }
 
 /** What the vice does on its own account, until the signal fires. Never rejects; nothing is left behind when it resolves. */
 export async function act(vice: LiveVice, host: Host, context: ViceContext, signal: AbortSignal): Promise<void> {
-  await (known[vice] as Vice).act?.(host, context, signal)
+  await known[vice].act?.(host, context, signal)
 }
 
 /** Bids of others than its victims it does not hear. */

@@ -6,7 +6,7 @@ import type { Notary } from '../../../protocols/negotiate/index.ts'
 import type { PeerName } from '../../../protocols/wire/index.ts'
 import type { OfferOptions } from '../../../src/config/options.ts'
 import type { Clock } from '../../../src/environment.ts'
-import { createHost, type Host, type Identity } from '../../../src/host/index.ts'
+import { createHost, type Answerer, type DhtPeer, type Host, type Identity } from '../../../src/host/index.ts'
 import type { PeerPorts } from '../../../src/node/ports.ts'
 import type { SeededRandom } from '../../random.ts'
 
@@ -44,4 +44,16 @@ export function notaryOf({ identity, network }: ViceContext): Notary {
 export function bendHost(ports: PeerPorts, bend: (host: Host) => Host): PeerPorts {
   const make = ports.createHost ?? createHost
   return { ...ports, createHost: async (options, environment) => bend(await make(options, environment)) }
+}
+
+export function bendDht(ports: PeerPorts, answerer: Answerer): PeerPorts {
+  const make = ports.createHost ?? createHost
+  return {
+    ...ports,
+    createHost: async (options, environment) => make({ ...options, dht: { ...options.dht, answerer } }, environment),
+  }
+}
+
+export function dhtPeerOf({ peer, address }: KnownPeer): DhtPeer {
+  return { peer, addresses: [address] }
 }
