@@ -18,6 +18,7 @@ export function tcpCarrier(world: number): Carrier {
     name: 'tcp',
     reach: 'loopback',
     net: undefined,
+    wire: { meter: undefined },
 
     async places(count) {
       if (count > placesMax) throw new RangeError(`${count} peers are more than ${placesMax}`)

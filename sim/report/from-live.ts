@@ -79,7 +79,7 @@ function numbersOf({ findings, bootMs }: LiveRun, spread: Spread | null): RunRec
   const conduct = conductOf(peers)
   const bytes = traffic === null ? null : Object.values(traffic).reduce((sum, carried) => sum + carried.bytes, 0)
   const shares = sharesOf(findings)
-  const served = peers.flatMap((peer) => peer.served ?? [])
+  const served = peers.map((peer) => peer.served)
   const took = (stage: Stage, share: number): number | null =>
     market === null ? null : quantileOf(market.took[stage], share)
   const worst = (of: (one: ProcessFindings) => number): number | null =>

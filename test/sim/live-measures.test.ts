@@ -118,8 +118,9 @@ describe('of 24 live peers', { timeout: 4 * deadlineMs }, () => {
     assert.ok(await world.waitForMesh(4, deadlineMs))
     assert.ok(await world.waitForRecords(deadlineMs))
     const { network, topic: bids } = world
+    const carrier = { net: undefined, wire: { meter: undefined } }
     const of = (some: LiveWorld['peers']): Measures =>
-      new Measures({ network, topic: bids, peers: some, net: undefined }, { seed: 1, process: tap })
+      new Measures({ network, topic: bids, peers: some, carrier }, { seed: 1, process: tap })
     halves = [of(world.peers.slice(0, 10)), of(world.peers.slice(10))]
     const regionOf = ({ index }: { readonly index: number }): string => ['eu', 'us', 'asia'][index % 3]!
     whole = new Measures(world, { seed: 1, process: tap, regionOf })
@@ -173,7 +174,7 @@ describe('of 24 live peers', { timeout: 4 * deadlineMs }, () => {
     assert.equal(traffic![name]!.streams - (before_.traffic![name]?.streams ?? 0), requests)
     assert.ok(requests > 0)
     assert.equal(
-      whole.findings().peers.reduce((sum, { served }) => sum + served!, 0),
+      whole.findings().peers.reduce((sum, { served }) => sum + served, 0),
       traffic![name]!.streams,
     )
   })
@@ -381,7 +382,7 @@ test('who is caught is whom an honest peer holds something against', () => {
     lends: true,
     region: null,
     isUp: true,
-    served: null,
+    served: 0,
   })
   const all = [of('a', null, { x: 2 }), of('b', null, { x: 1, a: 1 }), of('x', 'flood', {}), of('y', 'flood', { b: 9 })]
   const { dishonest, caught, honest, honestAccused, byVice, accused } = conductOf(all)

@@ -31,7 +31,7 @@ export interface PeerFindings {
   /** When it was last looked at. */
   readonly isUp: boolean
   /** Requests of the DHT that it answered. */
-  readonly served: number | null
+  readonly served: number
   /** Faults that it holds against others. */
   readonly holds: Readonly<Record<PeerName, number>>
 }
