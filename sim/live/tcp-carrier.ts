@@ -22,6 +22,7 @@ export function tcpCarrier(world: number, host?: string): Carrier {
     name: 'tcp',
     reach: host === undefined || host.startsWith('127.') ? 'loopback' : 'lan',
     net: undefined,
+    wire: { meter: undefined },
 
     async places(count) {
       if (count > placesMax) throw new RangeError(`${count} peers are more than ${placesMax}`)
