@@ -110,7 +110,8 @@ export async function createPeer(
   await using starting = new AsyncDisposableStack()
 
   // What is remembered.
-  const ledger = Store.open(join(dataDir, 'ledger.db'), clock, log)
+  const openLedger = ports.openLedger ?? Store.open.bind(Store)
+  const ledger = openLedger(join(dataDir, 'ledger.db'), clock, log)
   starting.defer(() => ledger.close())
   const memory = ports.memory ?? starting.adopt(new KeyValueFile(join(dataDir, 'host.db')), (file) => file.close())
   const machines = new MachineStates(ledger, notary)

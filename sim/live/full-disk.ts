@@ -1,17 +1,45 @@
 /**
- * A disk that can be full: while it is, nothing is made on it and nothing written, as on a real one. What is there can be read,
- * and removed.
+ * A disk that can be full: while it is, nothing is made on it and nothing written, as on a real one; and the ledger on it may not
+ * grow, which is an error of SQLite's own. What is there can be read, and removed.
  */
-import type { Files, OpenFile } from '../../src/environment.ts'
+import type { DatabaseSync } from 'node:sqlite'
+
+import type { Clock, Files, Log, OpenFile } from '../../src/environment.ts'
+import { openDatabase, pageBytes } from '../../src/ledger/database.ts'
+import { ledgerSteps } from '../../src/ledger/migrations.ts'
+import { ledgerBytesMax, Store } from '../../src/ledger/store.ts'
 
 export class FullDisk implements Files {
-  isFull = false
-  /** How often something did not fit. */
+  /** How often something did not fit, but in the ledger. */
   refused = 0
+  #isFull = false
+  #ledger: DatabaseSync | undefined
   readonly #disk: Files
 
   constructor(disk: Files) {
     this.#disk = disk
+  }
+
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
+  fill(): void {
+    this.#isFull = true
+    this.#limitLedger()
+  }
+
+  /** Room is made. */
+  clear(): void {
+    this.#isFull = false
+    this.#limitLedger()
+  }
+
+  /** In the place of `Store.open`: a ledger on this disk. Of one disk there is one ledger at a time. */
+  openLedger(path: string, clock: Clock, log: Log): Store {
+    this.#ledger = openDatabase(path, { steps: ledgerSteps, synchronous: 'FULL', bytesMax: ledgerBytesMax })
+    this.#limitLedger()
+    return Store.over(this.#ledger, path, clock, log)
   }
 
   readonly open: Files['open'] = async (path) => this.#watched(await this.#disk.open(path))
@@ -41,8 +69,15 @@ export class FullDisk implements Files {
     }
   }
 
+  #limitLedger(): void {
+    if (this.#ledger?.isOpen !== true) return
+    // SQLite makes of a limit below what there is already what there is.
+    const pages = this.#isFull ? 1 : Math.floor(ledgerBytesMax / pageBytes)
+    this.#ledger.exec(`PRAGMA max_page_count=${pages}`)
+  }
+
   #check(): void {
-    if (!this.isFull) return
+    if (!this.#isFull) return
     this.refused += 1
     throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
   }

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import type { Bulletin, PeerName } from '../../protocols/wire/index.ts'
 import type { OfferOptions } from '../../src/config/options.ts'
 import type { PeerControl } from '../../src/control/api.ts'
-import { realClock, type Log } from '../../src/environment.ts'
+import { realClock, realFiles, type Log } from '../../src/environment.ts'
 import type { Executor } from '../../src/execution/executor.ts'
 import {
   createHost,
@@ -26,6 +26,7 @@ import type { PeerPorts } from '../../src/node/ports.ts'
 import { SeededRandom } from '../random.ts'
 import type { Carrier, PeerPlace } from './carrier.ts'
 import { Watchers } from './measures/watchers.ts'
+import { FullDisk } from './full-disk.ts'
 import { SkewedClock } from './skewed-clock.ts'
 import { act, offerOf, withVice, type LiveVice, type ViceContext } from './vices/index.ts'
 
@@ -79,6 +80,7 @@ export class LivePeer {
   /** Null: an honest peer. */
   readonly vice: LiveVice | null
   readonly clock: SkewedClock
+  readonly disk = new FullDisk(realFiles)
   /** Told of what its host hears and asks. */
   readonly watchers = new Watchers()
   /** Faults that it held against others since the world began. */
@@ -190,6 +192,8 @@ export class LivePeer {
           identity: { ...this.identity, fresh: false },
           memory,
           executor,
+          files: this.disk,
+          openLedger: (...asked) => this.disk.openLedger(...asked),
           createHost: this.#hostOn(carrier),
           onFault: (peer) => this.holds.set(peer, (this.holds.get(peer) ?? 0) + 1),
         }),

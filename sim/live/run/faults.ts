@@ -73,7 +73,8 @@ export class Faults {
         await Promise.all(peers.map(async (peer) => peer.loseDisk()))
         return back
       case 'disk-full':
-        throw new Error('no disk of a live peer can be full yet')
+        for (const { disk } of peers) disk.fill()
+        return () => peers.forEach(({ disk }) => disk.clear())
       case 'clock':
         for (const peer of peers) peer.clock.aheadMs += byMs
         return () => {
