@@ -1,19 +1,17 @@
 /**
- * A disk that can be full: while it is, nothing is made on it and nothing written, as on a real one; and the ledger on it may not
- * grow, which is an error of SQLite's own. What is there can be read, and removed.
+ * A disk that can be full: while it is, nothing is made on it and nothing written, as on a real one. What is there can be read,
+ * and removed. The ledger on it can have what fits in the pages that it has.
  */
 import type { DatabaseSync } from 'node:sqlite'
 
-import type { Clock, Files, Log, OpenFile } from '../../src/environment.ts'
-import { openDatabase, pageBytes } from '../../src/ledger/database.ts'
-import { ledgerSteps } from '../../src/ledger/migrations.ts'
-import { ledgerBytesMax, Store } from '../../src/ledger/store.ts'
+import type { Files, OpenFile } from '../../src/environment.ts'
+import { openLedgerDatabase, Store } from '../../src/ledger/store.ts'
 
 export class FullDisk implements Files {
-  /** How often something did not fit, but in the ledger. */
-  refused = 0
   #isFull = false
   #ledger: DatabaseSync | undefined
+  /** How often something did not fit. */
+  refused = 0
   readonly #disk: Files
 
   constructor(disk: Files) {
@@ -24,21 +22,14 @@ export class FullDisk implements Files {
     return this.#isFull
   }
 
-  fill(): void {
-    this.#isFull = true
-    this.#limitLedger()
+  set isFull(isFull: boolean) {
+    this.#isFull = isFull
+    if (this.#ledger?.isOpen === true) limit(this.#ledger, isFull)
   }
 
-  /** Room is made. */
-  clear(): void {
-    this.#isFull = false
-    this.#limitLedger()
-  }
-
-  /** In the place of `Store.open`: a ledger on this disk. Of one disk there is one ledger at a time. */
-  openLedger(path: string, clock: Clock, log: Log): Store {
-    this.#ledger = openDatabase(path, { steps: ledgerSteps, synchronous: 'FULL', bytesMax: ledgerBytesMax })
-    this.#limitLedger()
+  readonly openLedger: typeof Store.open = (path, clock, log) => {
+    this.#ledger = openLedgerDatabase(path)
+    if (this.#isFull) limit(this.#ledger, true)
     return Store.over(this.#ledger, path, clock, log)
   }
 
@@ -69,16 +60,17 @@ export class FullDisk implements Files {
     }
   }
 
-  #limitLedger(): void {
-    if (this.#ledger?.isOpen !== true) return
-    // SQLite makes of a limit below what there is already what there is.
-    const pages = this.#isFull ? 1 : Math.floor(ledgerBytesMax / pageBytes)
-    this.#ledger.exec(`PRAGMA max_page_count=${pages}`)
-  }
-
   #check(): void {
     if (!this.#isFull) return
     this.refused += 1
     throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
   }
+}
+
+/** What SQLite does for us: a page beyond this is SQLITE_FULL. */
+const pagesUnbounded = 2 ** 32 - 2
+
+function limit(ledger: DatabaseSync, isFull: boolean): void {
+  const { page_count: pages } = ledger.prepare('PRAGMA page_count').get() as { page_count: number }
+  ledger.exec(`PRAGMA max_page_count=${isFull ? pages : pagesUnbounded}`)
 }

@@ -193,7 +193,7 @@ export class LivePeer {
           memory,
           executor,
           files: this.disk,
-          openLedger: (...asked) => this.disk.openLedger(...asked),
+          openLedger: this.disk.openLedger,
           createHost: this.#hostOn(carrier),
           onFault: (peer) => this.holds.set(peer, (this.holds.get(peer) ?? 0) + 1),
         }),

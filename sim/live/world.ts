@@ -28,6 +28,7 @@ import { SignatureMemo } from './signature-memo.ts'
 import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
 import type { KnownPeer, LiveVice, ViceContext } from './vices/index.ts'
+import { inTurn, until } from './waits.ts'
 import { TimerWheel } from './wheel.ts'
 
 /** Who a peer is to be. */
@@ -73,7 +74,6 @@ const bootingMax = 8
 const diallingMax = 48
 /** How long one peer may take to be connected. */
 const connectedWithinMs = 15_000
-const pollMs = 25
 /** Linux's file system in memory. */
 const memoryFolder = '/dev/shm'
 /** What the folder of one peer comes to: its ledger, mostly, and what is under way to it. */
@@ -277,21 +277,4 @@ function sharing(own: PeerPlace, other: PeerPlace, index: number): PeerPlace {
 function sharedExecutor(executor: Executor): Executor {
   let probe: Promise<ExecutorProbe> | undefined
   return { ...executor, probe: async () => (probe ??= executor.probe()) }
-}
-
-/** Does `work` for all items, so many at a time. They share the iterator: each takes what is next. */
-async function inTurn<Item>(items: Iterator<Item>, atOnce: number, work: (item: Item) => Promise<void>): Promise<void> {
-  const some = async (): Promise<void> => {
-    for (let next; (next = items.next()).done !== true;) await work(next.value)
-  }
-  await Promise.all(Array.from({ length: atOnce }, some))
-}
-
-async function until(holds: () => boolean, withinMs: number): Promise<boolean> {
-  using deadline = realClock.deadline(withinMs)
-  while (!holds()) {
-    if (deadline.signal.aborted) return false
-    await realClock.sleep(pollMs, new AbortController().signal)
-  }
-  return true
 }

@@ -6,6 +6,7 @@ import { parse } from 'yaml'
 
 import { describeIssue } from '../../protocols/execute/index.ts'
 import { isGroup } from '../../src/config/yaml-file.ts'
+import { liveVices } from '../live/vices/names.ts'
 import { vices } from '../model/vices.ts'
 import { compose } from './scenario.ts'
 import { scenarioFileSchema, scenarioSchema, type Scenario, type ScenarioFile } from './schema.ts'
@@ -76,9 +77,13 @@ function readScenario(path: string): ScenarioFile {
 }
 
 function complete(name: string, file: ScenarioFile, base: (name: string) => Scenario): Scenario {
-  const { extends: names = [], vices: chosen, ...rest } = file
+  const { extends: names = [], vices: chosen, live, ...rest } = file
   const [first, ...others] = [names].flat().map(base)
-  const own = { ...rest, ...(chosen === undefined ? {} : { vices: chosen === 'all' ? [...vices] : chosen }) }
+  const own = {
+    ...rest,
+    ...(chosen === undefined ? {} : { vices: chosen === 'all' ? [...vices] : chosen }),
+    ...(live === undefined ? {} : { live: live.vices === 'all' ? { ...live, vices: [...liveVices] } : live }),
+  }
   const joined = first === undefined ? {} : compose(name, first, ...others)
   const whole = scenarioSchema.safeParse(merged(joined, { ...own, name }))
   if (!whole.success) throw new ScenarioError(`${name}.yaml`, describeIssue(whole.error.issues[0]!, scenarioSchema))

@@ -22,6 +22,7 @@ export function compose(name: string, first: Scenario, ...others: readonly Scena
         ...joined.live,
         regions: joined.live.regions || other.live.regions,
         forMs: Math.max(joined.live.forMs, other.live.forMs),
+        vices: [...new Set([...joined.live.vices, ...other.live.vices])],
         faults: [...joined.live.faults, ...other.live.faults],
         expect: [...new Set([...joined.live.expect, ...other.live.expect])],
       },

@@ -1,6 +1,7 @@
 /** What a scenario file may say. One schema reads the files, types the scenario and words the errors. */
 import { z } from 'zod'
 
+import { liveVices } from '../live/vices/names.ts'
 import { vices } from '../model/vices.ts'
 
 /** What can happen to live peers. */
@@ -130,6 +131,8 @@ const live = z.strictObject({
     code: z.string(),
   }),
   faults: z.array(liveFault).max(100),
+  /** Of the dishonest peers; where there are none, those of the model that live peers have as well. */
+  vices: z.array(z.enum(liveVices)),
   /** Of the numbers of the record: `gossip_coverage>=1`. */
   expect: z.array(z.string().max(200)).max(50),
 })
@@ -167,7 +170,12 @@ export const scenarioFileSchema = z
     assertions: assertions.partial(),
     live: live
       .partial()
-      .extend({ probes: live.shape.probes.partial().optional(), objects: live.shape.objects.partial().optional() }),
+
+      .extend({
+        vices: z.union([z.literal('all'), live.shape.vices]).optional(),
+        probes: live.shape.probes.partial().optional(),
+        objects: live.shape.objects.partial().optional(),
+      }),
     vices: z.union([z.literal('all'), fields.vices]),
   })
   .partial()

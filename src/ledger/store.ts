@@ -29,6 +29,11 @@ interface Pending {
   readonly reject: (error: unknown) => void
 }
 
+/** The database of a ledger; for whoever wants to have a hand in it. Throws LedgerError as `Store.open` does. */
+export function openLedgerDatabase(path: string, bytesMax = ledgerBytesMax): DatabaseSync {
+  return openDatabase(path, { steps: ledgerSteps, synchronous: 'FULL', bytesMax })
+}
+
 export class Store {
   readonly #db: DatabaseSync
   readonly #path: string
@@ -50,10 +55,9 @@ export class Store {
   }
 
   /** Throws LedgerError when it is in use by another process, damaged, too new or too large. */
-  static open(path: string, clock: Pick<Clock, 'after'>, log: Log, bytesMax = ledgerBytesMax): Store {
+  static open(this: void, path: string, clock: Pick<Clock, 'after'>, log: Log, bytesMax = ledgerBytesMax): Store {
     try {
-      const db = openDatabase(path, { steps: ledgerSteps, synchronous: 'FULL', bytesMax })
-      return Store.over(db, path, clock, log)
+      return Store.over(openLedgerDatabase(path, bytesMax), path, clock, log)
     } catch (error) {
       log('error', 'the ledger cannot be opened', { path, error })
       throw error

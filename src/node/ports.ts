@@ -1,6 +1,6 @@
 /** What a simulator puts in the place of a part of a peer that is slow, or outside of the process. In production all are left out. */
 import type { Fault, PeerName } from '../../protocols/wire/index.ts'
-import type { Clock, Files, Log } from '../environment.ts'
+import type { Files } from '../environment.ts'
 import type { Executor } from '../execution/executor.ts'
 import type { createHost, KeyValue, OpenedIdentity } from '../host/index.ts'
 import type { Store } from '../ledger/store.ts'
@@ -16,8 +16,8 @@ export interface PeerPorts {
   readonly executor?: Executor
   /** The disk, as far as shards and objects go: one that is full, say. */
   readonly files?: Files
-  /** Opens the ledger, in the place of `Store.open`. */
-  readonly openLedger?: (path: string, clock: Clock, log: Log) => Store
+  /** Opens the ledger: one whose disk can be full. */
+  readonly openLedger?: (...args: Parameters<typeof Store.open>) => Store
   /** Told of each fault that this peer holds against another. */
   readonly onFault?: (peer: PeerName, fault: Fault) => void
 }

@@ -97,6 +97,33 @@ describe('live peers', { timeout: 4 * deadlineMs }, () => {
     for (const end of unwatch) end()
   })
 
+  test('whose disk is full refuse what they would have to keep, and go on when there is room again', async () => {
+    const peer = world.peers[7]!
+    const path = join(scratch, 'object')
+    await writeFile(path, Buffer.alloc(200_000, 7))
+    const put = async () => peer.control.put({ path, code: '2+1' }, AbortSignal.timeout(deadlineMs))
+    const job = async (name: string) =>
+      peer.control.submit(
+        { name, module: await noop(), cpuMilli: 500_000, waitMs: 100 },
+        AbortSignal.timeout(deadlineMs),
+      )
+    const { object } = await put()
+    peer.disk.isFull = true
+    await assert.rejects(put())
+    assert.ok(peer.disk.refused > 0)
+    // The ledger has room for some jobs in the pages that it has.
+    await assert.rejects(async () => {
+      for (let count = 0; count < 64; count++) await job(`${count} ${'x'.repeat(40)}`)
+    })
+    peer.disk.isFull = false
+    peer.crash()
+    await peer.restart()
+    await peer.control.get({ object, path: join(scratch, 'again') }, AbortSignal.timeout(deadlineMs))
+    await job('there is room')
+    // What it logged about its disk is no surprise.
+    world.errors.splice(0)
+  })
+
   test('that leave are not there, and come back', async () => {
     const peer = world.peers[3]!
     const friends = friendsOf(peer)

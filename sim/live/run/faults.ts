@@ -73,8 +73,15 @@ export class Faults {
         await Promise.all(peers.map(async (peer) => peer.loseDisk()))
         return back
       case 'disk-full':
-        for (const { disk } of peers) disk.fill()
-        return () => peers.forEach(({ disk }) => disk.clear())
+        for (const peer of peers) peer.disk.isFull = true
+        return async () => {
+          for (const peer of peers) {
+            peer.disk.isFull = false
+            // A peer whose ledger failed stands still until it is started again, as a person or a supervisor would.
+            peer.crash()
+          }
+          await back()
+        }
       case 'clock':
         for (const peer of peers) peer.clock.aheadMs += byMs
         return () => {

@@ -10,7 +10,6 @@ import { readLedgers, type LedgerOfPeer } from './ledgers.ts'
 import { Measures } from '../measures/measures.ts'
 import { ProcessTap } from '../measures/process-tap.ts'
 import type { LiveFindings, ProcessSample } from '../measures/findings.ts'
-import type { LiveVice } from '../vices/index.ts'
 import { LiveWorld } from '../world.ts'
 import { Faults, type FaultSpan } from './faults.ts'
 import { isOver, Jobs, type JobOutcome } from './jobs.ts'
@@ -112,7 +111,7 @@ export class LivePart {
     const beganMs = realClock.monotonicMs()
     const world = await LiveWorld.boot(
       {
-        peers: peers.map(({ lends, vice, skewMs }) => ({ lends, vice: vice as LiveVice | null, skewMs })),
+        peers,
         seed,
         carrier,
         boot,

@@ -3,12 +3,13 @@
  * what goes wrong when. Pure: several processes that hold the same scenario and seed have the same plan.
  */
 import { SeededRandom } from '../../random.ts'
+import { liveVices, type LiveVice } from '../vices/names.ts'
 import type { LiveFault, LiveFaultKind, Scenario } from '../../scenarios/schema.ts'
 
 export interface PlannedPeer {
   readonly index: number
   readonly lends: boolean
-  readonly vice: string | null
+  readonly vice: LiveVice | null
   /** By how much its clock is off from the beginning. */
   readonly skewMs: number
 }
@@ -69,7 +70,9 @@ export function planOf(scenario: Scenario, seed: number): LivePlan {
 
 /** Lenders and the dishonest are shares of all, to the whole peer, so that small worlds have some of each. */
 function planPeers(scenario: Scenario, random: SeededRandom): PlannedPeer[] {
-  const { peers, lendShare, dishonestShare, vices, skewMsMax } = scenario
+  const { peers, lendShare, dishonestShare, skewMsMax, live } = scenario
+  const vices =
+    live.vices.length > 0 ? live.vices : liveVices.filter((vice) => scenario.vices.some((name) => name === vice))
   const lenders = new Set(some(random, peers, Math.max(1, Math.round(peers * lendShare))))
   const dishonest = vices.length === 0 ? [] : some(random, peers, Math.round(peers * dishonestShare))
   const viceOf = new Map(dishonest.map((index, place) => [index, vices[place % vices.length]!]))
@@ -110,9 +113,13 @@ function planObjects({ live }: Scenario, peers: readonly PlannedPeer[], random: 
   })
 }
 
-/** Those of the model, once each and as many as there may be, and those that the scenario gives times for. */
+/** Those that the scenario gives times for; where there are none, as many of the model's as there may be. */
 function planFaults(scenario: Scenario, peers: readonly PlannedPeer[], random: SeededRandom): PlannedFault[] {
   const { faults, faultsUntilMs, live } = scenario
+  if (live.faults.length > 0) {
+    const timed = live.faults.flatMap((fault) => planFault(fault, peers, live.forMs, random))
+    return timed.toSorted((left, right) => left.atMs - right.atMs)
+  }
   const planned: PlannedFault[] = []
   const lastsMs = (): number => random.between(Math.min(200, faults.lastsMsMax), faults.lastsMsMax)
   const repeat = (count: number, what: PlannedFault['what'], who: () => readonly number[]): void => {
@@ -136,11 +143,15 @@ function planFaults(scenario: Scenario, peers: readonly PlannedPeer[], random: S
   repeat(faults.clockJumpsMax, 'clock', one)
   for (let left = faults.cutsMax; left > 0; left--) repeat(1, random.chance(0.3) ? 'one-way' : 'partition', half)
   repeat(faults.clogsMax, 'slow', half)
-  for (const fault of live.faults) planned.push(...timed(fault, peers, live.forMs, random))
   return planned.toSorted((left, right) => left.atMs - right.atMs)
 }
 
-function timed(fault: LiveFault, peers: readonly PlannedPeer[], endMs: number, random: SeededRandom): PlannedFault[] {
+function planFault(
+  fault: LiveFault,
+  peers: readonly PlannedPeer[],
+  endMs: number,
+  random: SeededRandom,
+): PlannedFault[] {
   const { atMs, forMs, byMs, factor } = fault
   const named = peers.filter(({ lends }) => fault.who === 'all' || lends === (fault.who === 'lenders'))
   if (fault.what === 'churn') return churn(fault, named, endMs, random)

@@ -9,6 +9,7 @@ import { flood } from './flood.ts'
 import { freeload } from './freeload.ts'
 import { lazy } from './lazy.ts'
 import { lie } from './lie.ts'
+import type { LiveVice } from './names.ts'
 import { overMeter } from './over-meter.ts'
 import { poison } from './poison.ts'
 import { slow } from './slow.ts'
@@ -17,31 +18,9 @@ import { sybil } from './sybil.ts'
 import { bendHost, type Vice, type ViceContext } from './vice.ts'
 import { withhold } from './withhold.ts'
 
+export { liveVices, type LiveVice } from './names.ts'
 export type { KnownPeer, ViceContext } from './vice.ts'
 export { identityNear, placeOfPeer, placeOfRecord } from './identities.ts'
-
-export const liveVices = [
-  'over-meter',
-  'over-charge',
-  'withhold',
-  'no-countersign',
-  'under-pay',
-  'no-show',
-  'replay',
-  'corrupt',
-  'forge',
-  'equivocate',
-  'flood',
-  'poison',
-  'lazy',
-  'lie',
-  'freeload',
-  'slow',
-  'false-record',
-  'sybil',
-  'eclipse',
-] as const
-export type LiveVice = (typeof liveVices)[number]
 
 const known: Readonly<Record<LiveVice, Vice>> = {
   'over-meter': overMeter,
