@@ -32,8 +32,6 @@ const mendedWithinMs = 20_000
 export interface PartOptions {
   readonly plan: LivePlan
   readonly say: (line: string) => void
-  /** What is done from now on. */
-  readonly onPhase?: (phase: string) => void
   /** The peers are there, and nothing is measured yet. */
   readonly onBooted?: () => void
   readonly onSample?: (sample: ProcessSample) => void
@@ -50,7 +48,6 @@ export class LivePart implements Part {
   readonly #plan: LivePlan
   readonly #distances: Distances
   readonly #say: (line: string) => void
-  readonly #onPhase: (phase: string) => void
   readonly #onBooted: () => void
   readonly #tap: ProcessTap
   #world: LiveWorld | undefined
@@ -64,12 +61,11 @@ export class LivePart implements Part {
   #startedAxisMs = 0
 
   constructor(options: PartOptions) {
-    const { plan, say, onPhase = () => {}, onBooted = () => {}, onSample, name = 'all peers' } = options
+    const { plan, say, onBooted = () => {}, onSample, name = 'all peers' } = options
     this.#options = options
     this.#plan = plan
     this.#distances = distancesOf(plan.scenario, plan.seed)
     this.#say = say
-    this.#onPhase = onPhase
     this.#onBooted = onBooted
     this.#tap = new ProcessTap(name, onSample)
   }
@@ -157,7 +153,6 @@ export class LivePart implements Part {
   /** Bids and look-ups that are made in order to be measured. */
   async probe(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    this.#onPhase('probes')
     const { bids, lookUps } = this.#plan.scenario.live.probes
     if (bids > 0) {
       await this.#measures!.probeBids(bids)
@@ -170,12 +165,10 @@ export class LivePart implements Part {
   }
 
   async putObjects(signal: AbortSignal): Promise<void> {
-    this.#onPhase('objects')
     await this.#objects!.put(signal)
   }
 
   async getObjects(signal: AbortSignal): Promise<void> {
-    this.#onPhase('objects')
     this.#read = await this.#objects!.get(signal)
   }
 
@@ -184,7 +177,6 @@ export class LivePart implements Part {
     const { faults, scenario } = this.#plan
     const jobs = this.#plan.jobs.filter(({ requester }) => this.#isMine(requester))
     if (this.#plan.jobs.length + faults.length === 0) return
-    this.#onPhase(jobs.length > 0 ? 'jobs' : 'faults')
     this.#startedMs = realClock.monotonicMs()
     this.#startedAxisMs = this.#tap.elapsedMs
     using deadline = realClock.deadline(scenario.live.forMs + jobsWithinMs, signal)
@@ -207,7 +199,6 @@ export class LivePart implements Part {
   /** Waits for the leases of those that are there to be over. */
   async settle(signal: AbortSignal): Promise<void> {
     if (this.#plan.jobs.length === 0) return
-    this.#onPhase('settling')
     using deadline = realClock.deadline(leasesWithinMs, signal)
     const lenders = this.world.peers.filter(({ isUp, lends, vice }) => isUp && lends && vice === null)
     for (const { control, life } of lenders) {
@@ -254,7 +245,6 @@ export class LivePart implements Part {
 
   /** Ends all peers, and tells what their disks say. */
   async stop(): Promise<LedgerOfPeer[]> {
-    this.#onPhase('stopping')
     this.#measures?.stop()
     await this.world.stopPeers()
     return readLedgers(this.world.peers)
