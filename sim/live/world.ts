@@ -77,7 +77,7 @@ const diallingMax = 48
  * Peers whose records go out at the same time, once all are there: whoever publishes sooner dials those that have not
  * started, and asks those that know nobody.
  */
-const publishingMax = 24
+const publishingMax = 16
 /** After this the next one has its turn, and whoever waits for the records sees that one is missing. */
 const publishedWithinMs = 15_000
 /** How long one peer may take to be connected. */
@@ -207,14 +207,16 @@ export class LiveWorld {
     if (this.#options.boot === 'fast') await this.#join()
   }
 
-  /** What peers that know each other do next, and all at once in the place of as they come. */
+  /** What peers that know each other do next, once all are there: one's dials fill the waits of another's record. */
   async #join(): Promise<void> {
     const neighbours = neighboursOf(this.peers.length, dialsEach, this.#random)
-    await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dial(peer, neighbours[peer.index]!))
-    await inTurn(this.lenders.values(), publishingMax, async (peer) => {
-      peer.mayPublish()
-      await until(() => peer.recordIsOut, publishedWithinMs)
-    })
+    await Promise.all([
+      inTurn(this.peers.values(), diallingMax, async (peer) => this.#dial(peer, neighbours[peer.index]!)),
+      inTurn(this.lenders.values(), publishingMax, async (peer) => {
+        peer.mayPublish()
+        await until(() => peer.recordIsOut, publishedWithinMs)
+      }),
+    ])
   }
 
   /** What peers know when they start: everybody, as after a restart, or one address. */
