@@ -9,7 +9,7 @@ import { runInNewContext } from 'node:vm'
  * keep much of what they make, so that a large one is a pause of 40 ms when it is full, and 150 MB more. Helpers would
  * shorten the pauses on an idle machine; on a busy one everything waits until they get their turn.
  */
-export const heapFlags = ['--max-semi-space-size=16', '--no-parallel-scavenge']
+export const heapFlags = ['--max-semi-space-size=32', '--no-parallel-scavenge']
 
 /** Here, when this is such a process; otherwise in one that is given the same arguments. */
 export async function inOwnProcess(args: readonly string[], run: () => Promise<number>): Promise<number> {
