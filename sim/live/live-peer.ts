@@ -24,6 +24,7 @@ import { createPeer, type Peer } from '../../src/node.ts'
 import type { PeerPorts } from '../../src/node/ports.ts'
 import { SeededRandom } from '../random.ts'
 import type { Carrier, PeerPlace } from './carrier.ts'
+import { metered } from './measures/traffic.ts'
 import { Watchers } from './measures/watchers.ts'
 import { FullDisk } from './full-disk.ts'
 import { SkewedClock } from './skewed-clock.ts'
@@ -81,7 +82,7 @@ export class LivePeer {
   readonly clock: SkewedClock
   readonly disk = new FullDisk(realFiles)
   /** Told of what its host hears and asks. */
-  readonly watchers = new Watchers()
+  readonly watchers: Watchers
   /** Faults that it held against others since the world began. */
   readonly holds = new Map<PeerName, number>()
   /** Whether others acknowledged this peer's record. */
@@ -116,6 +117,9 @@ export class LivePeer {
     this.vice = vice
     this.clock = new SkewedClock(realClock, skewMs)
     this.#memory = ground.memory(this)
+    // A network of our own counts by itself.
+    const { net, wire } = ground.carrier
+    this.watchers = new Watchers(net === undefined ? metered(wire, this.name) : undefined)
   }
 
   get name(): PeerName {

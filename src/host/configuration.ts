@@ -25,6 +25,7 @@ import type { QuotaDatastore } from './quota-datastore.ts'
 import type { RecordJudge } from './record-judge.ts'
 import type { Contact } from './routing-table.ts'
 import { silentLogger } from './silent-logger.ts'
+import { trafficMetrics } from './traffic-metrics.ts'
 import type { HostWatch } from './watch.ts'
 
 /** What libp2p takes in its list of transports. */
@@ -85,6 +86,7 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
     // Peers need not know which Node runs here.
     nodeInfo: { name: 'pleach', userAgent: 'pleach' },
     logger: silentLogger,
+    ...(watch?.traffic === undefined ? {} : { metrics: trafficMetrics(watch.traffic) }),
     datastore,
     addresses: {
       listen: listen.map(String),
