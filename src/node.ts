@@ -110,8 +110,7 @@ export async function createPeer(
   await using starting = new AsyncDisposableStack()
 
   // What is remembered.
-  const openLedger = ports.openLedger ?? Store.open
-  const ledger = openLedger(join(dataDir, 'ledger.db'), clock, log)
+  const ledger = (ports.openLedger ?? Store.open)(join(dataDir, 'ledger.db'), clock, log)
   starting.defer(() => ledger.close())
   const memory = ports.memory ?? starting.adopt(new KeyValueFile(join(dataDir, 'host.db')), (file) => file.close())
   const machines = new MachineStates(ledger, notary)
