@@ -4,6 +4,7 @@
  *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--workers N] [--json] [--stop] [--no-shrink] [--signatures model|real] [--out DIR]
  *   run     [X] [--peers N] [--seed S] [--for T] [--tcp] [--cold] [--out DIR] [--json]
  *   live    [--scenario X] …, the same
+ *   boots   [--peers N] [--seed S] [--json]   |   naive, the same
  *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
  *   exhaust [--scenario X] [--from S] [--seeds N] [--pairs N] [--triples N] [--json]
  *   mutants [--only NAME] [--seeds N] [--json]
@@ -136,6 +137,14 @@ async function main(args: string[]): Promise<number> {
         ...(values.for === undefined ? {} : { forMs: virtualMs(values.for) }),
       }
       return runLive({ scenario: { ...chosen, live }, seed: whole(values.seed, 'seed'), json, out: values.out }, args)
+    }
+    case 'naive':
+    case 'boots': {
+      const order = { peers: whole(values.peers ?? '100', 'peers'), seed: whole(values.seed, 'seed'), json }
+      if (order.peers < livePeersMin || order.peers > livePeersMax)
+        throw new UsageError(`--peers is ${livePeersMin} to ${livePeersMax}, not ${order.peers}`)
+      if (positionals[0] === 'naive') return (await import('./commands/naive.ts')).naive(order)
+      return (await import('./commands/boots.ts')).boots(order)
     }
     case 'replay': {
       const seed = whole(values.seed, 'seed')

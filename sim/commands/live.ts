@@ -34,7 +34,7 @@ export const livePeersMax = 2_000
  * keep much of what they make, so that a large one is a pause of 40 ms when it is full, and 150 MB more. Helpers would
  * shorten the pauses on an idle machine; on a busy one everything waits until they get their turn.
  */
-const heapFlags = ['--max-semi-space-size=16', '--no-parallel-scavenge']
+export const heapFlags = ['--max-semi-space-size=16', '--no-parallel-scavenge']
 
 const interruptedCode = 130
 

@@ -18,8 +18,11 @@ export interface ReporterDeps {
   termsOf(job: string): JobTerms | undefined
   explain(job: string): MatchExplanation | null
   /** How it went with a peer: for its standing. */
-  onOutcome(peer: PeerName, what: 'success' | 'noShow'): void
+  onOutcome(peer: PeerName, what: 'success' | 'refused' | 'noShow'): void
 }
+
+/** An offer that has run out binds nobody: that our AWARD came late is no promise broken. */
+const offerIsOver: ReadonlySet<string> = new Set(['OFFER_EXPIRED', 'NO_SUCH_OFFER'])
 
 export class JobReporter {
   readonly #deps: ReporterDeps
@@ -111,7 +114,7 @@ export class JobReporter {
         return book.push(job, { type: 'receipt', atMs, sequence: event.sequence, final: event.final, amount })
       }
       case 'replacing':
-        this.#deps.onOutcome(event.peer, 'noShow')
+        this.#deps.onOutcome(event.peer, offerIsOver.has(event.because.code) ? 'refused' : 'noShow')
         book.update(job, { stage: 'bidding' }, atMs)
         return book.push(job, {
           type: 'replacing',

@@ -1,0 +1,31 @@
+/** Ways to wait in a live world. */
+import { realClock } from '../../src/environment.ts'
+
+/** Between two looks at whether something has come about. */
+const pollMs = 25
+
+/** Does `work` for all items, so many at a time. They share the iterator: each takes what is next. */
+export async function inTurn<Item>(
+  items: Iterator<Item>,
+  atOnce: number,
+  work: (item: Item) => Promise<void>,
+): Promise<void> {
+  const some = async (): Promise<void> => {
+    for (let next; (next = items.next()).done !== true;) await work(next.value)
+  }
+  await Promise.all(Array.from({ length: atOnce }, some))
+}
+
+/** Whether it came about in time. */
+export async function until(holds: () => boolean, withinMs: number): Promise<boolean> {
+  using deadline = realClock.deadline(withinMs)
+  while (!holds()) {
+    if (deadline.signal.aborted) return false
+    await pause(pollMs)
+  }
+  return true
+}
+
+export async function pause(delayMs: number): Promise<void> {
+  return realClock.sleep(delayMs, new AbortController().signal)
+}

@@ -1,0 +1,133 @@
+/** Small worlds of live peers, jobs in them, and what their ledgers say afterwards. */
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { perfectLink } from '../../sim/live/link.ts'
+import type { LivePeer } from '../../sim/live/live-peer.ts'
+import { readLedgers, type LedgerOfPeer } from '../../sim/live/run/ledgers.ts'
+import { LiveWorld, type LiveRole } from '../../sim/live/world.ts'
+import type { JobSpec, JobStreamEvent, JobView } from '../../src/control/api.ts'
+
+export const deadlineMs = 60_000
+export const inTime = (): AbortSignal => AbortSignal.timeout(deadlineMs)
+const link = { ...perfectLink, latencyMs: 3 }
+export const lender: LiveRole = { lends: true, vice: null, skewMs: 0 }
+export const asker: LiveRole = { ...lender, lends: false }
+
+type Told<Type extends JobStreamEvent['type']> = Extract<JobStreamEvent, { type: Type }>
+
+/** All that a requester is told of a job. */
+export class Story {
+  readonly events: JobStreamEvent[] = []
+
+  all<Type extends JobStreamEvent['type']>(type: Type): Told<Type>[] {
+    return this.events.filter((event): event is Told<Type> => event.type === type)
+  }
+
+  get job(): JobView {
+    return this.all('end')[0]?.job ?? assert.fail('the job has no end')
+  }
+
+  /** Who was given up, and why. */
+  get replaced(): string[] {
+    return this.all('replacing').map(({ peer, code }) => `${peer.peer} ${code}`)
+  }
+
+  get said(): string {
+    return Buffer.concat(this.all('log').map(({ base64 }) => Buffer.from(base64, 'base64'))).toString()
+  }
+}
+
+export async function booted(seed: number, peers: readonly LiveRole[]): Promise<LiveWorld> {
+  const world = await LiveWorld.boot({ peers, seed, carrier: 'own', boot: 'fast', link }, () => {})
+  assert.ok(await world.waitForMesh(1, deadlineMs))
+  assert.ok(await world.waitForRecords(deadlineMs))
+  return world
+}
+
+/** Nothing is left behind by peers that have stopped: no connection, and no timer but those of what was on its way. */
+export async function ended(world: LiveWorld): Promise<void> {
+  await world.stop()
+  await new Promise((resolve) => {
+    world.net!.wheel.after(100, () => resolve(undefined))
+  })
+  assert.equal(world.net!.linesCount, 0)
+  assert.equal(world.net!.wheel.waiting, 0)
+}
+
+/** A small job, with little of everything. */
+export const small: Omit<JobSpec, 'module'> = { cpuMilli: 100, memoryBytes: 2 ** 26, diskBytes: 0, priceMax: '5' }
+
+export async function run({ control }: LivePeer, spec: JobSpec): Promise<Story> {
+  const { id } = await control.submit({ ...small, ...spec }, inTime())
+  const story = new Story()
+  for await (const event of control.jobEvents(id, { logs: true, follow: true }, inTime())) story.events.push(event)
+  return story
+}
+
+/** Runs a job until somebody has had it, or was to have it: on a busy machine an offer may come when others have been chosen. */
+export async function runAt(worker: LivePeer, requester: LivePeer, spec: JobSpec): Promise<Story> {
+  for (;;) {
+    const story = await run(requester, spec)
+    const had = [...story.all('matched'), ...story.all('replacing').filter(({ code }) => !/OFFER/.test(code))]
+    if (had.some(({ peer }) => peer.peer === worker.name)) return story
+  }
+}
+
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + deadlineMs
+  while (!(await holds())) {
+    if (performance.now() > endMs) assert.fail(`not within ${deadlineMs} ms: ${what}`)
+    await sleep(20)
+  }
+}
+
+/** What ledgers say, once their peers have stopped. */
+export class Opinions {
+  readonly #ledgers: readonly LedgerOfPeer[]
+
+  constructor(world: LiveWorld) {
+    this.#ledgers = readLedgers(world.peers)
+  }
+
+  of(who: LivePeer, whom: LivePeer) {
+    const { seen } = this.#ledgers.find(({ index }) => index === who.index)!
+    return seen.find(({ peer }) => peer === whom.name) ?? { success: 0, refused: 0, fault: 0, noShow: 0, evidence: '' }
+  }
+
+  /** What honest peers have against each other. */
+  get amongHonest(): string[] {
+    const honest = this.#ledgers.filter(({ vice }) => vice === null)
+    return honest.flatMap(({ index, seen }) =>
+      seen
+        .filter(({ peer, fault, noShow }) => fault + noShow > 0 && honest.some(({ name }) => name === peer))
+        .map((sight) => `peer ${index}: ${JSON.stringify(sight)}`),
+    )
+  }
+}
+
+/** A folder for the files of jobs. */
+export class Scratch {
+  readonly path: string
+
+  private constructor(path: string) {
+    this.path = path
+  }
+
+  static async make(): Promise<Scratch> {
+    return new Scratch(await mkdtemp(join(tmpdir(), 'pleach-live-test-')))
+  }
+
+  async file(name: string, content: string | Uint8Array): Promise<string> {
+    const path = join(this.path, name)
+    await writeFile(path, content)
+    return path
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.path, { recursive: true, force: true })
+  }
+}
