@@ -16,6 +16,8 @@ import { Objects, type ObjectOutcome } from './objects.ts'
 import type { BootFindings, Part, PartFindings, Ties } from './parts.ts'
 import type { LivePlan } from './plan.ts'
 
+/** What was due while garbage was collected is delivered within this. */
+const settledMs = 200
 /** gossipsub's Dlo: below it a peer looks for more. */
 export const meshDegreeWanted = 4
 /** What is not there after this will not come. */
@@ -141,6 +143,8 @@ export class LivePart implements Part {
       timed: async (kind, work) => this.#measures!.transfer(kind, work),
     })
     this.#onBooted()
+    // What waited meanwhile arrives late, and not on account of what is measured from here on.
+    await realClock.sleep(settledMs, signal)
     this.#measures.start()
     return {
       bootMs,
