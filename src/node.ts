@@ -324,7 +324,8 @@ export async function createPeer(
     const facts = factsOf(offer, unit, machine, probe)
     lending = { facts, probe, machine }
     sequenceShown = clock.nowMs()
-    publisher.publish(facts)
+    if (ports.mayPublish === undefined) publisher.publish(facts)
+    else void ports.mayPublish.then(() => publisher.publish(facts))
     provider.lend(lendingOf(offer, unit, machine, facts))
   }
   const running = starting.move()

@@ -72,6 +72,7 @@ async function watched({ scenario, seed, json, out }: LiveOrder, args: readonly 
     onBooted: collectGarbage,
     onSample: (sample) => {
       metrics?.write(metricOfSecond('all peers', sample))
+      metrics?.flush()
       progress.sample(sample)
     },
   })

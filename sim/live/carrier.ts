@@ -3,6 +3,7 @@
  * as in production. Everything else of a peer is the same over either.
  */
 import type { HostLimits, Reach, TransportFactory } from '../../src/host/index.ts'
+import type { Wire } from './measures/traffic.ts'
 import type { LiveNet } from './transport.ts'
 
 /** Where one peer is. */
@@ -17,6 +18,7 @@ export const carrierNames = ['own', 'tcp'] as const
 export type CarrierName = (typeof carrierNames)[number]
 
 export interface Carrier {
+  readonly wire: Wire
   readonly name: CarrierName
   /** What the addresses of this carrier are to a peer. */
   readonly reach: Reach

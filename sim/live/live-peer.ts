@@ -14,7 +14,6 @@ import type { Executor } from '../../src/execution/executor.ts'
 import {
   createHost,
   limitsFor,
-  memoryKeyValue,
   type Contact,
   type Host,
   type HostLimits,
@@ -25,6 +24,7 @@ import { createPeer, type Peer } from '../../src/node.ts'
 import type { PeerPorts } from '../../src/node/ports.ts'
 import { SeededRandom } from '../random.ts'
 import type { Carrier, PeerPlace } from './carrier.ts'
+import { metered } from './measures/traffic.ts'
 import { Watchers } from './measures/watchers.ts'
 import { FullDisk } from './full-disk.ts'
 import { SkewedClock } from './skewed-clock.ts'
@@ -52,8 +52,8 @@ export interface Ground {
   readonly table: readonly Contact[] | undefined
   /** Whom a peer is told to join by. */
   bootstrap(peer: LivePeer): readonly string[]
-  /** Writes into the memory of a host that has started what it would know of others after a restart. */
-  acquaint(peer: LivePeer, memory: KeyValue): void
+  /** What the host of a peer with a new disk remembers: at most where others are. */
+  memory(peer: LivePeer): KeyValue
   /** What a peer has in the place of production's parts beside these. */
   ports(peer: LivePeer, ports: PeerPorts): PeerPorts
   /** What a dishonest peer knows of the others. */
@@ -82,7 +82,7 @@ export class LivePeer {
   readonly clock: SkewedClock
   readonly disk = new FullDisk(realFiles)
   /** Told of what its host hears and asks. */
-  readonly watchers = new Watchers()
+  readonly watchers: Watchers
   /** Faults that it held against others since the world began. */
   readonly holds = new Map<PeerName, number>()
   /** Whether others acknowledged this peer's record. */
@@ -95,7 +95,8 @@ export class LivePeer {
   readonly #ground: Ground
   #host: Host | undefined
   #peer: Peer | undefined
-  #memory: KeyValue = memoryKeyValue()
+  #memory: KeyValue
+  readonly #mayPublish = Promise.withResolvers<void>()
   /** Lives so far: each after a crash has a folder of its own. */
   #lives = 0
   #frozenAtMs = 0
@@ -115,6 +116,10 @@ export class LivePeer {
     this.identity = identity
     this.vice = vice
     this.clock = new SkewedClock(realClock, skewMs)
+    this.#memory = ground.memory(this)
+    // A network of our own counts by itself.
+    const { net, wire } = ground.carrier
+    this.watchers = new Watchers(net === undefined ? metered(wire, this.name) : undefined)
   }
 
   get name(): PeerName {
@@ -195,6 +200,7 @@ export class LivePeer {
           files: this.disk,
           openLedger: this.disk.openLedger,
           createHost: this.#hostOn(carrier),
+          mayPublish: this.#mayPublish.promise,
           onFault: (peer) => this.holds.set(peer, (this.holds.get(peer) ?? 0) + 1),
         }),
       ),
@@ -204,8 +210,11 @@ export class LivePeer {
     this.state = 'up'
     for (const resolve of this.#waiting) resolve()
     this.#misbehave()
-    // Not before it starts: libp2p and the host read the whole book then, to no use for a host that is told whom to dial.
-    ground.acquaint(this, memory)
+  }
+
+  /** From now on, and in all its lives, the record of what it lends is given to others. */
+  mayPublish(): void {
+    this.#mayPublish.resolve()
   }
 
   /** Takes its record back and stops in good order. */
@@ -233,7 +242,7 @@ export class LivePeer {
     this.#lives += 1
     // Who held the ledger is known by a file beside it, and is gone.
     cpSync(old, this.folder, { recursive: true, filter: (path) => !path.endsWith('.pid') })
-    const memory = memoryKeyValue()
+    const memory = this.#ground.memory(this)
     for (const [key, value] of this.#memory.list('')) memory.put(key, value)
     this.#memory = memory
     this.#ending = Promise.all([
@@ -251,7 +260,7 @@ export class LivePeer {
   /** Its disk is gone: with a crash, or after it left. It is who it was, and remembers nothing. */
   async loseDisk(): Promise<void> {
     this.hasLostDisk = true
-    this.#memory = memoryKeyValue()
+    this.#memory = this.#ground.memory(this)
     await rm(this.folder, { recursive: true, force: true })
   }
 

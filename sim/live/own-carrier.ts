@@ -11,6 +11,7 @@ export function ownCarrier(net: LiveNet): Carrier & { readonly net: LiveNet } {
     name: 'own',
     reach: 'public',
     net,
+    wire: net,
 
     async places(count) {
       return Array.from({ length: count }, (_, index) => {

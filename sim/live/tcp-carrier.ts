@@ -11,20 +11,25 @@ import type { Carrier, PeerPlace } from './carrier.ts'
 const netsMax = 255
 const placesMax = 2 ** 16
 
-/** Worlds with different numbers have different addresses, and so do not take each other's ports. */
-export function tcpCarrier(world: number): Carrier {
+/**
+ * Worlds with different numbers have different addresses, and so do not take each other's ports. With a `host` all peers are at that
+ * address of this machine, where peers on other machines reach them.
+ */
+export function tcpCarrier(world: number, host?: string): Carrier {
   const second = 1 + (world % netsMax)
+  const ipOf = (index: number): string => host ?? `127.${second}.${index >> 8}.${index & 255}`
   return {
     name: 'tcp',
-    reach: 'loopback',
+    reach: host === undefined || host.startsWith('127.') ? 'loopback' : 'lan',
     net: undefined,
+    wire: { meter: undefined },
 
     async places(count) {
       if (count > placesMax) throw new RangeError(`${count} peers are more than ${placesMax}`)
-      const places: PeerPlace[] = []
-      for (let index = 0; index < count; index++)
-        places.push(await freePlace(`127.${second}.${index >> 8}.${index & 255}`))
-      return places
+      const held: { readonly place: PeerPlace; release(): Promise<void> }[] = []
+      for (let index = 0; index < count; index++) held.push(await holdPlace(ipOf(index)))
+      await Promise.all(held.map(async ({ release }) => release()))
+      return held.map(({ place }) => place)
     },
 
     transport: () => undefined,
@@ -32,12 +37,16 @@ export function tcpCarrier(world: number): Carrier {
 }
 
 /** Known before the peer starts, so that others may be told of it; the system does not give the port out again so soon. */
-async function freePlace(ip: string): Promise<PeerPlace> {
+async function holdPlace(ip: string): Promise<{ place: PeerPlace; release(): Promise<void> }> {
   const server: Server = createServer()
   server.listen(0, ip)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return { ip, address: `/ip4/${ip}/tcp/${port}` }
+  return {
+    place: { ip, address: `/ip4/${ip}/tcp/${port}` },
+    async release() {
+      server.close()
+      await once(server, 'close')
+    },
+  }
 }

@@ -29,7 +29,7 @@ const dialRoundTrips = 4
 export interface LiveComponents {
   readonly peerId: PeerId
   readonly logger: ComponentLogger
-  readonly registrar: { getProtocols(): string[] }
+  readonly registrar: { getHandler(protocol: string): unknown }
 }
 
 export type LiveNet = LiveNetwork<LiveListener>
@@ -60,7 +60,7 @@ class LiveTransport implements Transport {
     this.#ip = ip
     this.#limits = limits
     this.#pulls = network.pulls(ip)
-    this.#muxers = muxerFactory((protocol) => components.registrar.getProtocols().includes(protocol))
+    this.#muxers = muxerFactory((protocol) => isSpoken(components, protocol))
   }
 
   readonly listenFilter = (addresses: Multiaddr[]): Multiaddr[] =>
@@ -196,6 +196,15 @@ export class LiveListener extends TypedEventEmitter<ListenerEvents> implements L
       connection.abort(error as Error)
       throw error
     }
+  }
+}
+
+/** libp2p's own list of protocols is sorted anew each time that it is asked for, which is once a stream here. */
+function isSpoken({ registrar }: LiveComponents, protocol: string): boolean {
+  try {
+    return registrar.getHandler(protocol) !== undefined
+  } catch {
+    return false
   }
 }
 

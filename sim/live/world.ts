@@ -12,22 +12,25 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { bidTopic } from '../../protocols/bid/index.ts'
+import type { PeerName } from '../../protocols/wire/index.ts'
 import { realClock, type Log } from '../../src/environment.ts'
 import type { Executor, ExecutorProbe } from '../../src/execution/executor.ts'
 import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
-import { contactOf, identityFromSeed, type Contact, type Identity } from '../../src/host/index.ts'
+import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identity } from '../../src/host/index.ts'
 import type { PeerPorts } from '../../src/node/ports.ts'
 import { SeededRandom } from '../random.ts'
-import { bookEntries } from './address-book.ts'
+import { AddressBook } from './address-book.ts'
 import type { Carrier, CarrierName, PeerPlace } from './carrier.ts'
 import type { LinkQuality } from './link.ts'
 import { LivePeer, type Ground } from './live-peer.ts'
+import { neighboursOf } from './neighbours.ts'
 import { LiveNetwork } from './network.ts'
 import { ownCarrier } from './own-carrier.ts'
+import { PeerStoreMemo } from './peer-store-memo.ts'
 import { SignatureMemo } from './signature-memo.ts'
 import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
-import type { KnownPeer, LiveVice, ViceContext } from './vices/index.ts'
+import type { LiveVice, ViceContext } from './vices/index.ts'
 import { inTurn, until } from './waits.ts'
 import { TimerWheel } from './wheel.ts'
 
@@ -55,9 +58,20 @@ export interface LiveOptions {
   /** What carries connections; over TCP nothing is made of `link`. */
   readonly carrier: CarrierName
   readonly boot: BootName
-  readonly link: LinkQuality
+  readonly link: LinkQuality | ((from: string, to: string) => LinkQuality)
   /** What runs programs; production's when left out. */
   readonly executor?: Executor
+  /** Which of the peers are in this process, from the first to before the last; the others are elsewhere. All when left out. */
+  readonly mine?: readonly [from: number, to: number]
+  /** Over TCP: an IP address of this machine at which the others reach it. Loopback when left out. */
+  readonly host?: string
+}
+
+/** Who is where, of all peers of a world. */
+export interface Resident {
+  readonly index: number
+  readonly peer: PeerName
+  readonly address: string
 }
 
 /** So many honest peers, of which one in `lendsOneIn` lends. */
@@ -67,11 +81,18 @@ export function plainRoles(peers: number, lendsOneIn: number): LiveRole[] {
 
 /** Class of the bids, as in src/node.ts. */
 const bidClass = 'compute'
-/** Peers that each dials; as many dial it. */
-const neighbours = 5
+/** Peers that each dials; as many dial it. Twice gossipsub's Dlo less one would do for a mesh; connections are what a boot costs. */
+const dialsEach = 4
 /** Peers that start, and that dial, at the same time: enough to fill the waits for the disk, and for round trips. */
 const bootingMax = 8
 const diallingMax = 48
+/**
+ * Peers whose records go out at the same time, once all are there: whoever publishes sooner dials those that have not
+ * started, and asks those that know nobody.
+ */
+const publishingMax = 24
+/** After this the next one has its turn, and whoever waits for the records sees that one is missing. */
+const publishedWithinMs = 15_000
 /** How long one peer may take to be connected. */
 const connectedWithinMs = 15_000
 /** Linux's file system in memory. */
@@ -82,6 +103,7 @@ const folderBytes = 2 * 1024 * 1024
 export class LiveWorld {
   readonly network: string
   readonly carrier: Carrier
+  /** Those that are in this process, by their numbers. */
   readonly peers: LivePeer[] = []
   readonly topic: string
   /** The disks of all peers; gone when the world has stopped. */
@@ -91,8 +113,13 @@ export class LiveWorld {
   readonly #options: LiveOptions
   readonly #random: SeededRandom
   readonly #memo = new SignatureMemo()
-  /** By the numbers of the peers, which are not the order in which they came to run. */
-  #places: readonly PeerPlace[] = []
+  readonly #peerStores = new PeerStoreMemo()
+  readonly #identities: readonly Identity[]
+  readonly #byIndex = new Map<number, LivePeer>()
+  /** Of our own peers. */
+  readonly #places = new Map<number, PeerPlace>()
+  /** Of all peers, by their numbers. */
+  #residents: readonly Resident[] = []
   #uninstall = (): void => {}
 
   private constructor(options: LiveOptions, folder: string) {
@@ -103,19 +130,49 @@ export class LiveWorld {
     this.network = `live-${options.seed}`
     this.topic = bidTopic(this.network, bidClass)
     this.carrier = carrierOf(options)
+    this.#identities = options.peers.map((role) =>
+      this.#memo.identity(role.identity ?? identityFromSeed(this.#random.bytes(32))),
+    )
   }
 
   /** Resolves once every peer runs and has connections; `waitForMesh` is the next thing to do. */
   static async boot(options: LiveOptions, progress: (booted: number) => void): Promise<LiveWorld> {
-    const folder = await mkdtemp(join(await parentFolder(options.peers.length), 'pleach-live-'))
-    const world = new LiveWorld(options, folder)
+    const world = await LiveWorld.open(options)
     try {
-      await world.#boot(progress)
+      await world.start(world.own, progress)
+      await world.join()
       return world
     } catch (error) {
       await world.stop()
       throw error
     }
+  }
+
+  /** A world whose peers have places, and do not run yet. */
+  static async open(options: LiveOptions): Promise<LiveWorld> {
+    const { peers, mine = [0, peers.length] } = options
+    const folder = await mkdtemp(join(await parentFolder(mine[1] - mine[0]), 'pleach-live-'))
+    const world = new LiveWorld(options, folder)
+    const places = await world.carrier.places(mine[1] - mine[0])
+    for (const [count, place] of places.entries()) {
+      const index = mine[0] + count
+      world.#places.set(index, sharing(place, places[(peers[index]!.at ?? index) - mine[0]] ?? place, index))
+    }
+    const forget = [world.#memo.install(world.#identities[0]!), await world.#peerStores.install()]
+    world.#uninstall = () => forget.forEach((each) => each())
+    return world
+  }
+
+  /** Our own peers, and where others reach them. */
+  get own(): Resident[] {
+    return [...this.#places].map(([index, { address }]) => ({ index, peer: this.#identities[index]!.peer, address }))
+  }
+
+  /** One of our own peers, by its number. */
+  peer(index: number): LivePeer {
+    const peer = this.#byIndex.get(index)
+    if (peer === undefined) throw new RangeError(`peer ${index} is not in this process`)
+    return peer
   }
 
   /** Where there is weather to be made. */
@@ -158,14 +215,10 @@ export class LiveWorld {
     await rm(this.folder, { recursive: true, force: true })
   }
 
-  async #boot(progress: (booted: number) => void): Promise<void> {
-    const { peers: roles, seed } = this.#options
-    const identities = roles.map((role) =>
-      this.#memo.identity(role.identity ?? identityFromSeed(this.#random.bytes(32))),
-    )
-    this.#uninstall = this.#memo.install(identities[0]!.signer.publicKey)
-    const places = await this.carrier.places(identities.length)
-    this.#places = places.map((place, index) => sharing(place, places[roles[index]!.at ?? index]!, index))
+  /** Runs our own peers. `residents` are all of the world, in this process or elsewhere. */
+  async start(residents: readonly Resident[], progress: (booted: number) => void): Promise<void> {
+    const { peers: roles, seed, boot } = this.#options
+    this.#residents = residents.toSorted((left, right) => left.index - right.index)
     const executor = this.#options.executor ?? sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
     const ground: Ground = {
       network: this.network,
@@ -176,72 +229,75 @@ export class LiveWorld {
       log: this.#log,
       ports: (_peer: LivePeer, ports: PeerPorts) => ports,
       viceContext: (peer) => this.#viceContext(peer),
-      ...(await this.#beginning(identities)),
+      ...(await this.#beginning()),
     }
-    const peers = roles.map(
-      (role, index) =>
-        new LivePeer(ground, { ...role, index, place: this.#places[index]!, identity: identities[index]! }),
-    )
+    for (const [index, place] of this.#places)
+      this.#byIndex.set(
+        index,
+        new LivePeer(ground, { ...roles[index]!, index, place, identity: this.#identities[index]! }),
+      )
     const start = async (peer: LivePeer): Promise<void> => {
       await peer.start()
       this.peers.push(peer)
       progress(this.peers.length)
     }
+    const peers = [...this.#byIndex.values()]
+    if (boot === 'cold') for (const peer of peers) peer.mayPublish()
     // Whom all others begin from is there first.
     const [first, ...others] = peers
     await start(first!)
     await inTurn(others.values(), bootingMax, start)
     this.peers.sort((left, right) => left.index - right.index)
-    if (this.#options.boot === 'fast')
-      await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dialSome(peer))
+  }
+
+  /** What peers that know each other do when all are there, and all at once in the place of as they come. Nothing after a cold start. */
+  async join(): Promise<void> {
+    if (this.#options.boot === 'cold') return
+    const neighbours = neighboursOf(this.#residents.length, dialsEach, this.#random)
+    await inTurn(this.peers.values(), diallingMax, async (peer) => this.#dial(peer, neighbours[peer.index]!))
+    await inTurn(this.lenders.values(), publishingMax, async (peer) => {
+      peer.mayPublish()
+      await until(() => peer.recordIsOut, publishedWithinMs)
+    })
   }
 
   /** What peers know when they start: everybody, as after a restart, or one address. */
-  async #beginning(identities: readonly Identity[]): Promise<Pick<Ground, 'table' | 'bootstrap' | 'acquaint'>> {
+  async #beginning(): Promise<Pick<Ground, 'table' | 'bootstrap' | 'memory'>> {
+    const residents = this.#residents
     if (this.#options.boot === 'cold') {
-      const address = `${this.#places[0]!.address}/p2p/${identities[0]!.peer}`
-      return { table: undefined, bootstrap: ({ index }) => (index === 0 ? [] : [address]), acquaint: () => {} }
+      const address = `${residents[0]!.address}/p2p/${residents[0]!.peer}`
+      return { table: undefined, bootstrap: ({ index }) => (index === 0 ? [] : [address]), memory: memoryKeyValue }
     }
-    const known = identities.map(({ peer }, index) => ({ peer, address: this.#places[index]!.address }))
-    const entries = await bookEntries(known)
+    const book = await AddressBook.of(residents)
     return {
-      table: identities.map(({ peer }): Contact => contactOf(peer)),
+      table: residents.map(({ peer }): Contact => contactOf(peer)),
       bootstrap: () => [],
-      acquaint({ name: self }, memory) {
-        for (const [name, entry] of entries) if (name !== self) entry(memory)
-      },
+      memory: ({ name }) => book.memoryOf(name),
     }
   }
 
   #viceContext({ index, identity, vice, clock }: LivePeer): ViceContext {
-    const others = (): LivePeer[] => this.peers.filter((other) => other.index !== index)
-    const knownAs = ({ name, place }: LivePeer): KnownPeer => ({ peer: name, address: place.address })
-    const victims = this.#options.peers[index]?.victims
+    const others = (): Resident[] => this.#residents.filter((other) => other.index !== index)
+    const roles = this.#options.peers
+    const victims = roles[index]?.victims
     return {
       identity,
       network: this.network,
       random: SeededRandom.of(this.#options.seed, 'live', 'vice', index),
       clock,
-      others: () => others().map(knownAs),
-      accomplices: () =>
-        others()
-          .filter((other) => other.vice === vice)
-          .map(knownAs),
+      others,
+      accomplices: () => others().filter((other) => roles[other.index]!.vice === vice),
       victims:
         victims === undefined
           ? null
-          : () => this.peers.filter((other) => victims.includes(other.index)).map(({ name }) => name),
+          : () => this.#residents.filter((other) => victims.includes(other.index)).map(({ peer }) => peer),
     }
   }
 
   /** As a host does on its own account, and paced by the host; but when all are there, and not those that came first. */
-  async #dialSome(peer: LivePeer): Promise<void> {
-    const chosen = new Set<number>([peer.index])
-    while (chosen.size <= Math.min(neighbours, this.peers.length - 1))
-      chosen.add(this.#random.between(0, this.peers.length - 1))
+  async #dial(peer: LivePeer, neighbours: readonly number[]): Promise<void> {
     using deadline = realClock.deadline(connectedWithinMs)
-    const dials = [...chosen].filter((index) => index !== peer.index)
-    await Promise.all(dials.map(async (index) => peer.host.dial(this.#places[index]!.address, deadline.signal)))
+    await Promise.all(neighbours.map(async (index) => peer.host.dial(this.#residents[index]!.address, deadline.signal)))
   }
 
   /** Whoever is interrupted has no time for a stop, but leaves nothing behind in the memory of the machine. */
@@ -262,8 +318,8 @@ async function parentFolder(peers: number): Promise<string> {
   return bavail * bsize > peers * folderBytes ? memoryFolder : tmpdir()
 }
 
-function carrierOf({ carrier, seed, link }: LiveOptions): Carrier {
-  if (carrier === 'tcp') return tcpCarrier(process.pid)
+function carrierOf({ carrier, seed, link, host }: LiveOptions): Carrier {
+  if (carrier === 'tcp') return tcpCarrier(process.pid, host)
   return ownCarrier(new LiveNetwork(new TimerWheel(), SeededRandom.of(seed, 'live', 'net'), link))
 }
 

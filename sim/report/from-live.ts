@@ -74,11 +74,12 @@ export function lateBecause(processes: readonly ProcessFindings[], latencyMs: nu
 }
 
 function numbersOf({ findings, bootMs }: LiveRun, spread: Spread | null): RunRecord['numbers'] {
-  const { peers, traffic, finds, market, storage, processes, forMs } = findings
+  const { peers, traffic, gossip, finds, market, storage, processes, forMs } = findings
+  const probes = gossip === null ? null : spreadOf(gossip, true)
   const conduct = conductOf(peers)
   const bytes = traffic === null ? null : Object.values(traffic).reduce((sum, carried) => sum + carried.bytes, 0)
   const shares = sharesOf(findings)
-  const served = peers.flatMap((peer) => peer.served ?? [])
+  const served = peers.map((peer) => peer.served)
   const took = (stage: Stage, share: number): number | null =>
     market === null ? null : quantileOf(market.took[stage], share)
   const worst = (of: (one: ProcessFindings) => number): number | null =>
@@ -110,6 +111,7 @@ function numbersOf({ findings, bootMs }: LiveRun, spread: Spread | null): RunRec
     number('bid_to_done_p50_ms', 'bid to paid, median', 'ms', took('done', 0.5)),
     number('bid_to_done_p99_ms', 'bid to paid, 99 %', 'ms', took('done', 0.99)),
     number('gossip_coverage', 'of the peers heard of a bid', 'share', spread?.coverage),
+    number('probe_coverage', 'of the peers heard of a bid that was a probe', 'share', probes?.coverage),
     number('gossip_p50_ms', 'until a peer heard of a bid, median', 'ms', spread && quantile(spread.latencyMs, 0.5)),
     number('gossip_p99_ms', 'until a peer heard of a bid, 99 %', 'ms', spread && quantile(spread.latencyMs, 0.99)),
     number('gossip_hops_p99', 'hops of a bid, 99 %', '', spread && quantileOf(spread.hops, 0.99)),

@@ -96,15 +96,15 @@ function gossipFigures(
     bars(
       'gossip_hops',
       'Hops of a bid',
-      'first copies',
+      '',
       true,
       counted(spread.hops, 'hop'),
-      'one bar for each number of peers that a bid passed through, its author not counted, before a peer first heard of it; more hops are more latency, and more hands to drop it.',
+      'one bar for each number of steps, from one peer to the next, that a bid took until a peer first heard of it; more steps are more latency, and more hands to drop it.',
     ),
     bars(
       'gossip_duplicates',
       'Copies too many',
-      'peers and bids',
+      '',
       true,
       counted(spread.duplicates, 'copy', 'copies'),
       'one bar for each number of copies that a peer got of a bid after the first; copies are the price at which gossip survives those who do not pass it on.',
@@ -160,7 +160,7 @@ function storageFigure({ put, get }: StorageFindings): Figure {
     kind: 'cdf',
     name: 'storage',
     title: 'How fast objects are put and got',
-    unit: 'KiB a second',
+    unit: 'KiB/s',
     read: 'each line climbs to the share of puts, or gets, that were no faster than that, from the request until the last shard was acknowledged or the object was whole; further right is faster.',
     series: [seriesOf('put', put.kibPerSecond), seriesOf('get', get.kibPerSecond)],
   }
@@ -176,7 +176,7 @@ function trafficBars(traffic: Traffic): Figure {
     'bytes',
     true,
     values,
-    'what all peers together sent, with a header of 12 bytes a frame and without encryption; connections is what it takes to open and close streams and connections.',
+    'what all peers together sent; connections is everything beside what protocols said: what opens and closes streams and connections, and over TCP frames and encrypts them.',
   )
 }
 

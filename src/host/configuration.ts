@@ -4,7 +4,7 @@ import { identify, identifyPush, type Identify, type IdentifyPush } from '@libp2
 import {
   kadDHT,
   passthroughMapper,
-  removePrivateAddressesMapper,
+  type PeerInfoMapper,
   type KadDHTComponents,
   type SingleKadDHT,
 } from '@libp2p/kad-dht'
@@ -25,6 +25,7 @@ import type { QuotaDatastore } from './quota-datastore.ts'
 import type { RecordJudge } from './record-judge.ts'
 import type { Contact } from './routing-table.ts'
 import { silentLogger } from './silent-logger.ts'
+import { trafficMetrics } from './traffic-metrics.ts'
 import type { HostWatch } from './watch.ts'
 
 /** What libp2p takes in its list of transports. */
@@ -69,6 +70,12 @@ export interface NodeSettings {
 /** Longer than any run, and what a timer takes at most. */
 const neverMs = 2 ** 31 - 1
 
+/** kad-dht's own goes through forty ranges in JavaScript for each address; and what the gater would not dial is not public. */
+const onlyPublicAddresses: PeerInfoMapper = (peer) => ({
+  ...peer,
+  multiaddrs: peer.multiaddrs.filter((address) => isWithin('public', address)),
+})
+
 export function configurationOf(settings: NodeSettings): Libp2pOptions<Services> {
   const { network, reach, listen, announce, identity, datastore, judge, gater, limits, transport, watch } = settings
   const { bucketPeersMax, table } = settings.dht
@@ -79,6 +86,7 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
     // Peers need not know which Node runs here.
     nodeInfo: { name: 'pleach', userAgent: 'pleach' },
     logger: silentLogger,
+    ...(watch?.traffic === undefined ? {} : { metrics: trafficMetrics(watch.traffic) }),
     datastore,
     addresses: {
       listen: listen.map(String),
@@ -131,7 +139,7 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
         ...(bucketPeersMax === undefined ? {} : { kBucketSize: bucketPeersMax }),
         // Looks for our own neighbourhood, to fill the table.
         ...(table === undefined ? {} : { initialQuerySelfInterval: neverMs }),
-        peerInfoMapper: reach === 'public' ? removePrivateAddressesMapper : passthroughMapper,
+        peerInfoMapper: reach === 'public' ? onlyPublicAddresses : passthroughMapper,
         validators: judge.validators,
         selectors: judge.selectors,
       }) as (components: KadDHTComponents) => SingleKadDHT,

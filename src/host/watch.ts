@@ -24,7 +24,19 @@ export interface QueryWatch {
   onEnd(): void
 }
 
+/** What a host sends. */
+export interface TrafficWatch {
+  /** On a stream of this protocol; as the protocol said it, before it was framed and encrypted. */
+  onSent(protocol: string, bytes: number): void
+  /** The host took a stream that another opened. */
+  onTaken(protocol: string): void
+  /** On a connection, everything included. */
+  onWire(bytes: number): void
+}
+
 export interface HostWatch {
+  /** Left out, nothing is counted; there must be one from the beginning, since connections and streams are watched one by one. */
+  readonly traffic?: TrafficWatch | undefined
   /** We announce something ourselves. */
   onPublish(topic: string, message: Uint8Array): void
   /** A message came, for the first time or once more. `name` is the same for all copies of what was announced once. */

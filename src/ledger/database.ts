@@ -44,6 +44,8 @@ export function openDatabase(path: string, { steps, synchronous, bytesMax }: Dat
       if (statSync(path).size <= checkedBytesMax) check(db, path)
     }
     migrate(db, path, steps)
+    // The check read the whole file, and the steps wrote much of it: it need not stay in memory.
+    db.exec('PRAGMA shrink_memory')
     return db
   } catch (error) {
     db?.close()

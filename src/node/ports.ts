@@ -20,4 +20,6 @@ export interface PeerPorts {
   readonly openLedger?: (...args: Parameters<typeof Store.open>) => Store
   /** Told of each fault that this peer holds against another. */
   readonly onFault?: (peer: PeerName, fault: Fault) => void
+  /** Resolves when others may be told what the peer lends. In production that is at once. */
+  readonly mayPublish?: Promise<void>
 }

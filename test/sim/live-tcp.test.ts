@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 
 import { perfectLink } from '../../sim/live/link.ts'
@@ -32,6 +32,20 @@ const answerTo = async (protocol: string, ip: string, port: number): Promise<str
     return heard.slice(said('/multistream/1.0.0').length)
   } finally {
     socket.destroy()
+  }
+}
+
+/** What is written to sockets from now on; the returned function ends it, and says how much it was. */
+const writtenBytes = (): (() => number) => {
+  const write = Socket.prototype.write
+  let bytes = 0
+  Socket.prototype.write = function (this: Socket, ...given: unknown[]) {
+    bytes += (given[0] as Uint8Array).byteLength
+    return Reflect.apply(write, this, given) as boolean
+  }
+  return () => {
+    Socket.prototype.write = write
+    return bytes
   }
 }
 
@@ -69,15 +83,25 @@ describe('16 live peers over TCP', { timeout: 3 * deadlineMs }, () => {
     assert.ok(await world.waitForMesh(4, deadlineMs), `the least has ${world.meshDegreeMin}`)
     const process = new ProcessTap('test')
     const measures = new Measures(world, { seed: 7, process })
+    const written = writtenBytes()
     measures.start()
     await measures.probeBids(3)
     assert.ok(await world.waitForRecords(deadlineMs))
     await measures.probeFinds(10)
     measures.stop()
     process.stop()
-    const { gossip, finds } = measures.findings()
+    const socketBytes = written()
+    const { gossip, finds, traffic } = measures.findings()
     assert.equal(spreadOf(gossip!).coverage, 1)
     assert.equal(finds!.found, 10)
+    const carried = Object.values(traffic!)
+    const sum = carried.reduce((all, { bytes }) => all + bytes, 0)
+    assert.ok(Math.abs(sum / socketBytes - 1) < 0.01, `${sum} bytes counted, ${socketBytes} written to sockets`)
+    // A bid of 3 to 15 peers, signed and with who it is of, is not less than that.
+    assert.ok(traffic!['/meshsub/1.2.0']!.bytes > 3 * 15 * 200)
+    assert.ok(traffic!['/pleach/kad/1']!.streams > 10)
+    // What it takes to encrypt, to frame, and to agree on protocols.
+    assert.ok(traffic!['connections']!.bytes > sum / 20)
   })
 })
 

@@ -78,8 +78,9 @@ describe('24 live peers', { timeout: 3 * deadlineMs }, () => {
     for (const { host } of world.peers) assert.equal(host.readiness().dhtTableSize, peers - 1)
   })
 
-  test('check a signature once in all', () => {
+  test('check no signature that was made here', () => {
     const { made, spared } = world.checks
-    assert.ok(spared > made, `${made} made, ${spared} spared`)
+    assert.equal(made, 0)
+    assert.ok(spared > 0)
   })
 })

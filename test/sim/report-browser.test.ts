@@ -1,7 +1,16 @@
 /** The page of a run in a real browser, by day and by night: something is to be seen, and nothing is asked for. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -10,7 +19,9 @@ import { after, before, test } from 'node:test'
 import { inflateSync } from 'node:zlib'
 
 import { page } from '../../sim/report/html.ts'
-import { hostile, sampleRecord } from './report-samples.ts'
+import { checkRecord } from '../../sim/report/record.ts'
+import { recordOfLive } from '../../sim/report/from-live.ts'
+import { hostile, liveSample, sampleFindings, sampleRecord } from './report-samples.ts'
 
 const chromium = '/usr/bin/chromium'
 const withinMs = 90_000
@@ -18,6 +29,8 @@ const [width, height] = [1_200, 3_000]
 
 const skip = isExecutable(chromium) ? false : `${chromium} is not installed`
 const folder = mkdtempSync(join(tmpdir(), 'pleach-browser-'))
+/** Where pictures of pages are left for people to look at; by itself nothing is. */
+const picturesKept = process.env['PLEACH_PICTURES']
 
 /** Everything that the browser wants of anybody, this machine included, ends here: it is its proxy. */
 const asked: string[] = []
@@ -76,6 +89,10 @@ async function shot(html: string, name: string, scheme: 'light' | 'dark'): Promi
     error === null ? resolve() : reject(new Error(`chromium: ${error.message}\n${stderr}`)),
   )
   await promise
+  if (picturesKept !== undefined) {
+    mkdirSync(picturesKept, { recursive: true })
+    copyFileSync(picture, join(picturesKept, `${name}.png`))
+  }
   return decodePng(readFileSync(picture))
 }
 
@@ -95,9 +112,24 @@ for (const scheme of ['light', 'dark'] as const) {
   )
 }
 
+for (const scheme of ['light', 'dark'] as const) {
+  test(`the page of a live run is to be seen when it is ${scheme}`, { skip, timeout: 2 * withinMs }, async () => {
+    const html = page(checkRecord(recordOfLive(liveSample(sampleFindings())), 'sample'))
+    const { colours, dark, light } = await shot(html, `live-${scheme}`, scheme)
+    assert.ok(colours > 100, `${colours} colours`)
+    const [ground, ink] = scheme === 'light' ? [light, dark] : [dark, light]
+    assert.ok(ground > 0.7, `${ground} of it is ground`)
+    assert.ok(ink > 0.002, `${ink} of it is ink`)
+    assert.deepEqual(askedByThePage(), [])
+  })
+}
+
 test('text that wants out of the page stays in it, and asks for nothing', { skip, timeout: 2 * withinMs }, async () => {
-  const { colours } = await shot(page(sampleRecord(hostile)), 'hostile', 'light')
-  assert.ok(colours > 100, `${colours} colours`)
+  const records = [sampleRecord(hostile), recordOfLive(liveSample(sampleFindings(hostile), hostile))]
+  for (const [index, record] of records.entries()) {
+    const { colours } = await shot(page(checkRecord(record, 'sample')), `hostile-${index}`, 'light')
+    assert.ok(colours > 100, `${colours} colours`)
+  }
   assert.deepEqual(askedByThePage(), [])
 })
 

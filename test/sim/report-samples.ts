@@ -1,5 +1,9 @@
 /** Records for tests of the page and of comparisons: one of everything, and one that wants to break out of the page. */
+import { peerNameOf } from '../../protocols/wire/index.ts'
+import { stages, type Hearing, type LiveFindings, type Took } from '../../sim/live/measures/findings.ts'
+import type { LiveRun } from '../../sim/report/from-live.ts'
 import type { Graph, RunRecord } from '../../sim/report/record.ts'
+import type { Bins } from '../../sim/report/samples.ts'
 
 /** Markup, a script, a link, an address outside, controls, half a character, and text that turns round. */
 export const hostile =
@@ -115,5 +119,128 @@ export function sampleRecord(word = 'boot'): RunRecord {
         ],
       },
     ],
+  }
+}
+
+/** What a live run has beside its findings. `word` stands wherever text may. */
+export function liveSample(findings: LiveFindings, word = 'market'): LiveRun {
+  const regions = new Map(findings.peers.map(({ region }, index) => [index, region]))
+  const mesh = graph(findings.peers.length, [])
+  const inRegions = {
+    ...mesh,
+    nodes: mesh.nodes.map((node, index) => ({ ...node, region: regions.get(index) ?? null })),
+  }
+  return {
+    scenario: { name: word.slice(0, 200), about: word, config: { peers: findings.peers.length, word } },
+    seed: 7,
+    boot: 'fast',
+    bootMs: 1_234,
+    command: `npm run -s sim -- live --scenario ${word}`,
+    wallMs: 12_345,
+    stubs: [word],
+    findings,
+    assertions: [{ name: 'coverage', wanted: '1', got: '1', holds: true }],
+    events: [
+      { atMs: 200, untilMs: 700, what: word.slice(0, 200) },
+      { atMs: 900, untilMs: null, what: 'crash' },
+    ],
+    latencyMs: 40,
+    before: inRegions,
+    after: inRegions,
+  }
+}
+
+const regionNames = ['eu', 'us', 'asia']
+
+/** Findings of each kind, of thirty peers of which two are dishonest. `word` stands wherever text may. */
+export function sampleFindings(word = 'market'): LiveFindings {
+  const text = word.slice(0, 200)
+  const names = Array.from({ length: 30 }, (_, index) => peerNameOf(new Uint8Array(32).fill(index + 1)))
+  const bins = (from: number, step: number): Bins =>
+    Array.from({ length: 40 }, (_, at) => [from + at * step, 1 + (at % 5)])
+  const took = (scale: number): Took =>
+    Object.fromEntries(stages.map((stage, at) => [stage, bins(scale * (at + 1), scale / 8)])) as unknown as Took
+  const queries = { requests: bins(1, 1), tookMs: bins(80, 12), failures: 2 }
+  const transfers = { done: 40, failed: 1, bytes: 4_000_000, tookMs: bins(100, 9), kibPerSecond: bins(200, 90) }
+  return {
+    v: 1,
+    forMs: 60_000,
+    peers: names.map((name, index) => ({
+      name,
+      lends: index % 3 === 0,
+      vice: index > 27 ? text : null,
+      region: index === 0 ? text : regionNames[index % 3]!,
+      isUp: index !== 7,
+      served: index * 3,
+      holds: index % 5 === 0 ? { [names[29]!]: 2 } : {},
+    })),
+    traffic: {
+      '/meshsub/1.2.0': { bytes: 4_000_000, frames: 9_000, streams: 300 },
+      '/kad/1': { bytes: 900_000, frames: 4_000, streams: 1_200 },
+      [text]: { bytes: 10_000, frames: 12, streams: 1 },
+    },
+    gossip: {
+      names,
+      messages: Array.from({ length: 20 }, (_, message) => ({
+        id: `${message}`,
+        published: [0, 1_000 * message],
+        expected: 29,
+        isProbe: true,
+        heard: names
+          .slice(1)
+          .map((_name, at): Hearing => [at + 1, at >> 1, 1_000 * message + 40 * (at + 1), 1 + (at % 4)]),
+      })),
+      listening: 30,
+      copies: 1_450,
+      refused: 0,
+    },
+    finds: {
+      asked: 50,
+      found: 49,
+      tookMs: bins(300, 20),
+      requests: bins(2, 1),
+      queries: { get: queries, put: queries },
+    },
+    market: {
+      jobs: 100,
+      honest: 90,
+      honestPaid: 88,
+      endings: { paid: 97, 'expired: NO_MATCH': 2, [text]: 1 },
+      reawards: 3,
+      took: took(100),
+      byRegion: { eu: took(90), us: took(140), asia: took(200) },
+      earned: Object.fromEntries(names.map((name, index) => [name, { jobs: index, micro: index * 1_000 }])),
+    },
+    storage: { put: transfers, get: transfers, repairBytes: null },
+    processes: [
+      {
+        name: text,
+        rssPeakBytes: 900e6,
+        cpuMs: 70_000,
+        gcMs: 3_000,
+        believable: { eventLoopDelayP99Ms: 12, eventLoopDelayMaxMs: 80, deliveryLateP99Ms: 21 },
+        samples: Array.from({ length: 60 }, (_, at) => ({
+          atMs: 1_000 * (at + 1),
+          forMs: 1_000,
+          cpuUserMs: 700 + 200 * Math.sin(at / 5),
+          cpuSystemMs: 60,
+          rssBytes: 500e6 + at * 6e6,
+          heapBytes: 300e6 + (at % 9) * 1e7,
+          gcMs: 20 + (at % 7),
+          loopDelayP50Ms: 1,
+          loopDelayP99Ms: 8 + (at % 11),
+          loopDelayMaxMs: 20 + 3 * (at % 13),
+          lateP99Ms: 15 + (at % 5),
+          lateMaxMs: 60,
+          counts: {
+            peersUp: at > 30 && at < 40 ? 27 : 30,
+            jobsAsked: 2 * at,
+            jobsPaid: Math.max(0, 2 * at - 5),
+            jobsOtherwise: 1,
+          },
+        })),
+      },
+    ],
+    missing: { repair: word },
   }
 }

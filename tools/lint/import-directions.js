@@ -85,6 +85,7 @@ export const packages = [
       'sim/live/address-book.ts',
       'sim/live/signature-memo.ts',
       'sim/live/naive.ts',
+      'sim/live/peer-store-memo.ts',
       'test/live-transport/',
     ],
   },

@@ -31,7 +31,7 @@ export interface PeerFindings {
   /** When it was last looked at. */
   readonly isUp: boolean
   /** Requests of the DHT that it answered. */
-  readonly served: number | null
+  readonly served: number
   /** Faults that it holds against others. */
   readonly holds: Readonly<Record<PeerName, number>>
 }
@@ -47,6 +47,8 @@ export interface MessageFindings {
   readonly published: readonly [author: number, atMs: number] | null
   /** How many of these peers should hear of it. */
   readonly expected: number
+  /** Announced only in order to measure it. */
+  readonly isProbe: boolean
   readonly heard: readonly Hearing[]
 }
 
@@ -208,15 +210,17 @@ function mergeGossip(all: readonly GossipFindings[]): GossipFindings {
     let published: MessageFindings['published'] = null
     const heard: Hearing[] = []
     let expected = 0
+    let isProbe = false
     for (const [index, part] of all.entries()) {
       const message = known[index]!.get(id)
       expected += message?.expected ?? part.listening
       if (message === undefined) continue
+      isProbe ||= message.isProbe
       if (message.published !== null) published = [place(part, message.published[0]), message.published[1]]
       for (const [peer, from, atMs, copies] of message.heard)
         heard.push([place(part, peer), place(part, from), atMs, copies])
     }
-    return { id, published, expected, heard }
+    return { id, published, expected, isProbe, heard }
   })
   return {
     names,

@@ -22,6 +22,7 @@ interface Trace {
   id: string | undefined
   published: { readonly author: PeerName; readonly atMs: number } | undefined
   expected: number
+  isProbe: boolean
   readonly heard: Map<PeerName, Heard>
 }
 
@@ -53,6 +54,13 @@ export class GossipTap {
     return this.#heardCount >= this.#expectedCount
   }
 
+  /** What is about to be announced is only there to be measured. */
+  probe(message: Uint8Array): void {
+    const id = idOf(message)
+    const trace = this.#traces.get(id) ?? this.#add(id)
+    if (trace !== undefined) trace.isProbe = true
+  }
+
   onPublish(author: PeerName, message: Uint8Array): void {
     const id = idOf(message)
     const trace = this.#traces.get(id) ?? this.#add(id)
@@ -67,7 +75,7 @@ export class GossipTap {
     let trace = this.#named.get(name)
     if (trace === undefined) {
       if (this.#named.size >= namesMax) this.#named.delete(this.#named.keys().next().value!)
-      trace = { id: undefined, published: undefined, expected: 0, heard: new Map() }
+      trace = { id: undefined, published: undefined, expected: 0, isProbe: false, heard: new Map() }
       this.#named.set(name, trace)
     }
     const heard = trace.heard.get(peer)
@@ -92,7 +100,7 @@ export class GossipTap {
       if (index === undefined) places.set(name, (index = places.size))
       return index
     }
-    const messages = [...this.#traces.values()].map(({ id, published, expected, heard }): MessageFindings => {
+    const messages = [...this.#traces.values()].map(({ id, published, expected, isProbe, heard }): MessageFindings => {
       const hearings: Hearing[] = []
       for (const [peer, { from, atMs, copies }] of heard) {
         // What its author said comes back to it: from nobody, when it was said, and every copy is one too many.
@@ -103,6 +111,7 @@ export class GossipTap {
         id: id!,
         published: published === undefined ? null : [place(published.author), published.atMs],
         expected: published === undefined ? this.#listening() : expected,
+        isProbe,
         heard: hearings,
       }
     })
@@ -134,7 +143,7 @@ export class GossipTap {
   #add(id: string): Trace | undefined {
     this.#hearings += this.#listening()
     if (this.#traces.size >= messagesMax || this.#hearings > hearingsMax) return undefined
-    const trace: Trace = { id, published: undefined, expected: 0, heard: new Map() }
+    const trace: Trace = { id, published: undefined, expected: 0, isProbe: false, heard: new Map() }
     this.#traces.set(id, trace)
     return trace
   }

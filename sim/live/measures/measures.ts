@@ -1,8 +1,8 @@
 /** Everything that a live world is measured by. Nothing of it changes what peers do; what is not started costs nothing. */
 import type { PeerName } from '../../../protocols/wire/index.ts'
 import { SeededRandom } from '../../random.ts'
+import type { Carrier } from '../carrier.ts'
 import type { LivePeer } from '../live-peer.ts'
-import type { LiveNet } from '../transport.ts'
 import { FindTap } from './find-tap.ts'
 import type { LiveFindings, PeerFindings } from './findings.ts'
 import { GossipTap } from './gossip-tap.ts'
@@ -17,8 +17,7 @@ export interface MeasuredWorld {
   /** Of the bids. */
   readonly topic: string
   readonly peers: readonly LivePeer[]
-  /** Undefined over TCP. */
-  readonly net: LiveNet | undefined
+  readonly carrier: Pick<Carrier, 'net' | 'wire'>
 }
 
 export interface MeasuresOptions {
@@ -53,13 +52,11 @@ export class Measures {
 
   /** From here on everything counts, of the peers that the world has; others are added. */
   start(): void {
-    const { net, peers } = this.#world
+    const { carrier, peers } = this.#world
     this.#startedMs = nowMs()
     for (const peer of peers) this.add(peer)
-    if (net !== undefined) {
-      net.meter = this.#traffic
-      this.#process.wheel = net.wheel
-    }
+    carrier.wire.meter = this.#traffic
+    if (carrier.net !== undefined) this.#process.wheel = carrier.net.wheel
     this.#process.counts = () => this.counts()
     this.#process.judgeFromHere()
   }
@@ -114,14 +111,14 @@ export class Measures {
       jobsPaid: paid,
       jobsOtherwise: otherwise,
       ...(coverage === null ? {} : { coverage }),
-      ...(this.#world.net === undefined ? {} : { sentBytes: this.#traffic.bytes }),
+      sentBytes: this.#traffic.bytes,
     }
   }
 
   findings(): LiveFindings {
-    const { network, net } = this.#world
+    const { network } = this.#world
     const endMs = this.#stoppedMs ?? nowMs()
-    const served = net === undefined ? undefined : this.#traffic.takenBy(`/pleach/${network}/kad/1`)
+    const served = this.#traffic.takenBy(`/pleach/${network}/kad/1`)
     const gossip = this.#gossip.findings()
     const finds = this.#finds.findings()
     const market = this.#jobs.findings()
@@ -129,16 +126,13 @@ export class Measures {
       v: 1,
       forMs: endMs - this.#startedMs,
       peers: [...this.#peers.values()].map(({ peer }) => this.#findingsOf(peer, served)),
-      traffic: net === undefined ? null : this.#traffic.carried(network),
+      traffic: this.#traffic.carried(network),
       gossip: gossip.copies + gossip.messages.length === 0 ? null : gossip,
       finds: finds.asked === 0 && Object.keys(finds.queries).length === 0 ? null : finds,
       market: market.jobs === 0 ? null : market,
       storage: this.#transfers.findings(),
       processes: [this.#process.findings()],
-      missing: {
-        ...(net === undefined ? { traffic: 'TCP and yamux do not say what they carry' } : {}),
-        repair: 'nothing repairs yet',
-      },
+      missing: { repair: 'nothing repairs yet' },
     }
   }
 
@@ -147,11 +141,11 @@ export class Measures {
     this.#stoppedMs ??= nowMs()
     this.#jobs.stop()
     for (const { unwatch } of this.#peers.values()) unwatch()
-    const { net } = this.#world
-    if (net?.meter === this.#traffic) net.meter = undefined
+    const { wire } = this.#world.carrier
+    if (wire.meter === this.#traffic) wire.meter = undefined
   }
 
-  #findingsOf(peer: LivePeer, served: ReadonlyMap<PeerName, number> | undefined): PeerFindings {
+  #findingsOf(peer: LivePeer, served: ReadonlyMap<PeerName, number>): PeerFindings {
     const { name, lends, vice, isUp, holds } = peer
     return {
       name,
@@ -159,7 +153,7 @@ export class Measures {
       vice,
       region: this.#regionOf(peer),
       isUp,
-      served: served === undefined ? null : (served.get(name) ?? 0),
+      served: served.get(name) ?? 0,
       holds: Object.fromEntries(holds),
     }
   }

@@ -37,7 +37,9 @@ export async function probeBids(
 ): Promise<void> {
   for (let index = 0; index < bids; index++) {
     const author = random.pick(peers)
-    await author.host.gossip.publish(topic, bidOf(author, network, random))
+    const bid = bidOf(author, network, random)
+    tap.probe(bid)
+    await author.host.gossip.publish(topic, bid)
     await pause(bidEveryMs)
   }
   const endMs = performance.now() + bidsWithinMs

@@ -18,8 +18,8 @@ export interface Spread {
   readonly lostWays: number
 }
 
-export function spreadOf({ messages }: GossipFindings): Spread {
-  const known = messages.filter(({ published }) => published !== null)
+export function spreadOf({ messages }: GossipFindings, onlyProbes = false): Spread {
+  const known = messages.filter(({ published, isProbe }) => published !== null && (isProbe || !onlyProbes))
   const latencyMs: number[] = []
   const hops = new Histogram()
   const duplicates = new Histogram()

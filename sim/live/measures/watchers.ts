@@ -1,8 +1,14 @@
 /** Those who watch one host, while it lives and after it was started again. */
-import type { FirstCopy, HostWatch, QueryKind, QueryWatch } from '../../../src/host/index.ts'
+import type { FirstCopy, HostWatch, QueryKind, QueryWatch, TrafficWatch } from '../../../src/host/index.ts'
 
 export class Watchers implements HostWatch {
+  readonly traffic: TrafficWatch | undefined
   readonly #watchers = new Set<Partial<HostWatch>>()
+
+  /** `traffic`: what counts what the host sends, where nothing else does. */
+  constructor(traffic?: TrafficWatch) {
+    this.traffic = traffic
+  }
 
   /** The returned function ends it. */
   add(watcher: Partial<HostWatch>): () => void {

@@ -40,7 +40,7 @@ export class Faults {
     this.spans.push(span)
     const undo = await this.#do(
       fault,
-      peers.map((index) => this.#world.peers[index]!),
+      peers.map((index) => this.#world.peer(index)),
     )
     if (forMs === 0) return
     // The signal ends the wait, and not the mending.

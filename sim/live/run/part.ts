@@ -115,7 +115,7 @@ export class LivePart {
         seed,
         carrier,
         boot,
-        link: linkOf(scenario),
+        link: linkOf(scenario, seed),
       },
       (booted) => {
         if (booted % 50 === 0) this.#say(`  ${booted} of ${peers.length} peers run`)
@@ -129,7 +129,7 @@ export class LivePart {
     const bootMs = Math.round(realClock.monotonicMs() - beganMs)
     this.#say(`  booted in ${(bootMs / 1000).toFixed(1)} s`)
     const connections = world.peers.reduce((sum, { host }) => sum + host.connections().length, 0)
-    const deps = { plan: this.#plan, peer: (index: number) => world.peers[index]!, elapsedMs: () => this.elapsedMs }
+    const deps = { plan: this.#plan, peer: (index: number) => world.peer(index), elapsedMs: () => this.elapsedMs }
     this.#measures = new Measures(world, { seed, process: this.#tap })
     this.#faults = new Faults(world, deps.elapsedMs)
     this.#jobs = new Jobs({

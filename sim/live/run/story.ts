@@ -8,7 +8,7 @@ import type { Assertion, Graph, RunRecord, Timeline } from '../../report/record.
 import { auditLedgers } from './audit.ts'
 import type { JobOutcome } from './jobs.ts'
 import type { LedgerOfPeer } from './ledgers.ts'
-import { linkOf } from './link-of.ts'
+import { latencyMsOf } from './link-of.ts'
 import type { BootFindings, PartFindings, Ties } from './part.ts'
 import type { LivePlan } from './plan.ts'
 
@@ -46,7 +46,7 @@ export function recordOfRun(plan: LivePlan, story: Story, { command, wallMs, isC
     findings: findings.findings,
     assertions: [],
     events: eventsOf(findings),
-    latencyMs: scenario.live.carrier === 'tcp' ? tcpLatencyMs : linkOf(scenario).latencyMs,
+    latencyMs: scenario.live.carrier === 'tcp' ? tcpLatencyMs : latencyMsOf(scenario),
     before: graphOf(plan, story.before),
     after: graphOf(plan, story.after)!,
     ...(isCutShort ? { invalidBecause: 'it was interrupted' } : {}),
