@@ -313,6 +313,7 @@ test('a provider whose ledger is full makes no offers for a minute', async () =>
   await world.until(() => asker.jobEvents.filter(({ stage }) => stage === 'ended').length === 2)
   assert.ok(full.provider.counts.notAnswered['ledger failed']! > 0)
   assert.equal(other.provider.counts.won, 2)
+  world.clock.after(60_000, () => {})
   await world.idle(60_000)
   await asker.requester.submit(asker.terms(named(2)))
   await world.until(() => asker.jobEvents.filter(({ stage }) => stage === 'ended').length === 3)
