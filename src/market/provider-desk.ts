@@ -236,6 +236,8 @@ export class ProviderDesk {
         perform: (effect) => this.#perform(key, bench, effect),
         onStuck: () => {
           this.#ledgerFailedMs = clock.monotonicMs()
+          // What was not accepted was never written down, and binds nobody: it must not bind capacity either.
+          if (bench.state.hold.at === 'offered') this.#byBid.delete(key)
           this.#work.get(key)?.abort(new Error('the ledger cannot be written'))
         },
       },
