@@ -26,9 +26,9 @@ export function tcpCarrier(world: number, host?: string): Carrier {
 
     async places(count) {
       if (count > placesMax) throw new RangeError(`${count} peers are more than ${placesMax}`)
-      const held: { readonly place: PeerPlace; release(): Promise<void> }[] = []
+      const held: { readonly place: PeerPlace; readonly server: Server }[] = []
       for (let index = 0; index < count; index++) held.push(await holdPlace(ipOf(index)))
-      await Promise.all(held.map(async ({ release }) => release()))
+      await Promise.all(held.map(async ({ server }) => release(server)))
       return held.map(({ place }) => place)
     },
 
@@ -37,16 +37,15 @@ export function tcpCarrier(world: number, host?: string): Carrier {
 }
 
 /** Known before the peer starts, so that others may be told of it; the system does not give the port out again so soon. */
-async function holdPlace(ip: string): Promise<{ place: PeerPlace; release(): Promise<void> }> {
+async function holdPlace(ip: string): Promise<{ readonly place: PeerPlace; readonly server: Server }> {
   const server: Server = createServer()
   server.listen(0, ip)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  return {
-    place: { ip, address: `/ip4/${ip}/tcp/${port}` },
-    async release() {
-      server.close()
-      await once(server, 'close')
-    },
-  }
+  return { place: { ip, address: `/ip4/${ip}/tcp/${port}` }, server }
+}
+
+async function release(server: Server): Promise<void> {
+  server.close()
+  await once(server, 'close')
 }
