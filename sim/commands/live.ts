@@ -128,7 +128,7 @@ function reportOf(scenario: Scenario, { record, boot, findings }: LiveResult): o
     findHitRate: finds === null || finds.asked === 0 ? null : finds.found / finds.asked,
     findP50Ms: rounded(finds && quantileOf(finds.tookMs, 0.5)),
     meshDegreeMin: boot?.meshDegreeMin ?? null,
-    connectionsMean: boot === null ? null : Math.round(boot.connectionsMean * 10) / 10,
+    connectionsMean: boot === null ? null : Math.round((10 * boot.connections) / scenario.peers) / 10,
     eventLoopDelayP99Ms: number('loop_delay_p99_ms'),
     deliveryLateP99Ms: number('delivery_late_p99_ms'),
     /** Whether the machine kept up: otherwise latencies are its own, and not the network's. */

@@ -127,7 +127,7 @@ const live = z.strictObject({
       .int()
       .min(1)
       .max(2 ** 32),
-    readers: count,
+
     code: z.string(),
   }),
   faults: z.array(liveFault).max(100),

@@ -1,4 +1,4 @@
-/** The objects of a live run: put by their owners before things go wrong, and fetched by others afterwards, to the byte. */
+/** The objects of a live run: put by their owners before things go wrong, and fetched afterwards, to the byte. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, rm } from 'node:fs/promises'
@@ -11,21 +11,15 @@ import type { LivePlan, PlannedObject } from './plan.ts'
 
 export interface ObjectOutcome {
   readonly plan: PlannedObject
-  /** Null: it could not be put; then `code` says why. */
-  readonly object: string | null
-  readonly code: string
-  readonly reads: readonly ReadOutcome[]
-}
-
-export interface ReadOutcome {
-  readonly reader: number
-  /** Null: the bytes came, and are the object's; otherwise why not. */
+  /** Null: it was put, fetched, and is what it was to the byte; otherwise what went wrong. */
   readonly code: string | null
 }
 
 export interface ObjectsDeps {
   readonly plan: LivePlan
   readonly folder: string
+  /** Whether a peer is in this process. */
+  readonly isMine: (index: number) => boolean
   readonly peer: (index: number) => LivePeer
   /** Around every transfer, to measure it. */
   readonly timed: <View extends { readonly bytes: number }>(
@@ -34,8 +28,10 @@ export interface ObjectsDeps {
   ) => Promise<View>
 }
 
-interface Stored {
+/** An object that was put, or was to be. */
+interface StoredObject {
   readonly plan: PlannedObject
+  /** Null: it could not be put; then `code` says why. */
   readonly object: string | null
   readonly code: string
   readonly sha256: string
@@ -46,31 +42,29 @@ const transferWithinMs = 120_000
 
 export class Objects {
   readonly #deps: ObjectsDeps
-  #stored: readonly Stored[] = []
+  #stored: readonly StoredObject[] = []
 
   constructor(deps: ObjectsDeps) {
     this.#deps = deps
   }
 
   async put(signal: AbortSignal): Promise<void> {
-    this.#stored = await Promise.all(this.#deps.plan.objects.map(async (plan) => this.#put(plan, signal)))
+    const { plan, isMine } = this.#deps
+    const own = plan.objects.filter(({ owner }) => isMine(owner))
+    this.#stored = await Promise.all(own.map(async (object) => this.#put(object, signal)))
   }
 
+  /** By who put it: nobody else has its key. */
   async get(signal: AbortSignal): Promise<ObjectOutcome[]> {
     return Promise.all(
       this.#stored.map(async ({ plan, object, code, sha256 }) => ({
         plan,
-        object,
-        code,
-        reads:
-          object === null
-            ? []
-            : await Promise.all(plan.readers.map(async (reader) => this.#get(object, reader, sha256, plan, signal))),
+        code: object === null ? `PUT ${code}` : await this.#get(object, sha256, plan, signal),
       })),
     )
   }
 
-  async #put(plan: PlannedObject, signal: AbortSignal): Promise<Stored> {
+  async #put(plan: PlannedObject, signal: AbortSignal): Promise<StoredObject> {
     const { peer, timed, folder } = this.#deps
     const path = join(folder, `object-${plan.index}`)
     const sha256 = await this.#write(path, plan)
@@ -90,21 +84,20 @@ export class Objects {
 
   async #get(
     object: string,
-    reader: number,
     sha256: string,
-    { index }: PlannedObject,
+    { index, owner }: PlannedObject,
     signal: AbortSignal,
-  ): Promise<ReadOutcome> {
+  ): Promise<string | null> {
     const { peer, timed, folder } = this.#deps
-    const from = peer(reader)
-    if (!from.isUp) return { reader, code: 'READER_AWAY' }
-    const path = join(folder, `object-${index}-${reader}`)
+    const from = peer(owner)
+    if (!from.isUp) return 'OWNER_AWAY'
+    const path = join(folder, `fetched-${index}`)
     using deadline = realClock.deadline(transferWithinMs, signal)
     try {
       await timed('get', async () => from.control.get({ object, path }, deadline.signal))
-      return { reader, code: (await hashOf(path)) === sha256 ? null : 'OTHER_BYTES' }
+      return (await hashOf(path)) === sha256 ? null : 'OTHER_BYTES'
     } catch (error) {
-      return { reader, code: codeOf(error) }
+      return codeOf(error)
     } finally {
       await rm(path, { force: true })
     }

@@ -1,7 +1,4 @@
-/**
- * Those peers of a live run that one process has, and what happens to them: the boot, the probes, the jobs, the faults, and in the end
- * what was found and what their disks say. A run is one part, or several that are told what to do at the same time.
- */
+/** Those peers of a live run that this process has, and what happens to them: see parts.ts. */
 import { join } from 'node:path'
 
 import type { JobView } from '../../../src/control/api.ts'
@@ -9,12 +6,14 @@ import { realClock } from '../../../src/environment.ts'
 import { readLedgers, type LedgerOfPeer } from './ledgers.ts'
 import { Measures } from '../measures/measures.ts'
 import { ProcessTap } from '../measures/process-tap.ts'
-import type { LiveFindings, ProcessSample } from '../measures/findings.ts'
-import { LiveWorld } from '../world.ts'
-import { Faults, type FaultSpan } from './faults.ts'
-import { isOver, Jobs, type JobOutcome } from './jobs.ts'
-import { linkOf } from './link-of.ts'
+import type { ProcessSample } from '../measures/findings.ts'
+import { LiveWorld, type Resident } from '../world.ts'
+import { Faults } from './faults.ts'
+import { isOver, Jobs } from './jobs.ts'
+import { distancesOf, type Distances } from './distances.ts'
+import { modelledExecutor } from './modelled-executor.ts'
 import { Objects, type ObjectOutcome } from './objects.ts'
+import type { BootFindings, Part, PartFindings, Ties } from './parts.ts'
 import type { LivePlan } from './plan.ts'
 
 /** gossipsub's Dlo: below it a peer looks for more. */
@@ -30,38 +29,6 @@ const pollMs = 200
 /** What was wrong when the last fault was mended has this long to be right again. */
 const mendedWithinMs = 20_000
 
-export interface BootFindings {
-  readonly bootMs: number
-  readonly meshDegreeMin: number
-  readonly connectionsMean: number
-  /** Whether all that was waited for came. */
-  readonly isComplete: boolean
-}
-
-/** Who is there, and who is a neighbour of whom in the mesh of the bids. */
-export interface Ties {
-  readonly peers: readonly {
-    readonly index: number
-    readonly name: string
-    readonly isUp: boolean
-    readonly mesh: readonly string[]
-  }[]
-}
-
-export interface PartFindings {
-  readonly findings: LiveFindings
-  readonly jobs: readonly JobOutcome[]
-  readonly objects: readonly ObjectOutcome[]
-  readonly faults: readonly FaultSpan[]
-  readonly lastFaultMs: number
-  /** On the axis of the samples of the process: when the jobs and the faults began. */
-  readonly startedMs: number
-  readonly network: string
-  readonly rssBytes: number
-  /** What peers logged as errors. */
-  readonly errors: readonly string[]
-}
-
 export interface PartOptions {
   readonly plan: LivePlan
   readonly say: (line: string) => void
@@ -70,10 +37,18 @@ export interface PartOptions {
   /** The peers are there, and nothing is measured yet. */
   readonly onBooted?: () => void
   readonly onSample?: (sample: ProcessSample) => void
+  /** Which peers are in this process, from the first to before the last; all when left out. */
+  readonly mine?: readonly [from: number, to: number]
+  /** Over TCP: where peers on other machines reach those of this one. */
+  readonly host?: string
+  /** What this process is called. */
+  readonly name?: string
 }
 
-export class LivePart {
+export class LivePart implements Part {
+  readonly #options: PartOptions
   readonly #plan: LivePlan
+  readonly #distances: Distances
   readonly #say: (line: string) => void
   readonly #onPhase: (phase: string) => void
   readonly #onBooted: () => void
@@ -84,19 +59,23 @@ export class LivePart {
   #objects: Objects | undefined
   #faults: Faults | undefined
   #read: readonly ObjectOutcome[] = []
+  #bootedMs = 0
   #startedMs = 0
   #startedAxisMs = 0
 
-  constructor({ plan, say, onPhase = () => {}, onBooted = () => {}, onSample }: PartOptions) {
+  constructor(options: PartOptions) {
+    const { plan, say, onPhase = () => {}, onBooted = () => {}, onSample, name = 'all peers' } = options
+    this.#options = options
     this.#plan = plan
+    this.#distances = distancesOf(plan.scenario, plan.seed)
     this.#say = say
     this.#onPhase = onPhase
     this.#onBooted = onBooted
-    this.#tap = new ProcessTap('all peers', onSample)
+    this.#tap = new ProcessTap(name, onSample)
   }
 
   get world(): LiveWorld {
-    if (this.#world === undefined) throw new Error('the world has not booted yet')
+    if (this.#world === undefined) throw new Error('there is no world yet')
     return this.#world
   }
 
@@ -105,32 +84,55 @@ export class LivePart {
     return this.#startedMs === 0 ? 0 : Math.round(realClock.monotonicMs() - this.#startedMs)
   }
 
-  async boot(signal: AbortSignal): Promise<BootFindings> {
+  /** Finds places for our own peers. */
+  async open(): Promise<Resident[]> {
     const { scenario, seed, peers } = this.#plan
     const { carrier, boot } = scenario.live
-    const beganMs = realClock.monotonicMs()
-    const world = await LiveWorld.boot(
-      {
-        peers,
-        seed,
-        carrier,
-        boot,
-        link: linkOf(scenario, seed),
-      },
-      (booted) => {
-        if (booted % 50 === 0) this.#say(`  ${booted} of ${peers.length} peers run`)
-      },
-    )
-    this.#world = world
+    const { mine, host } = this.#options
+    this.#bootedMs = realClock.monotonicMs()
+    this.#world = await LiveWorld.open({
+      peers,
+      seed,
+      carrier,
+      boot,
+      link: this.#distances.link,
+      ...(scenario.live.execution === 'modelled' ? { executor: modelledExecutor(scenario.live.workMs) } : {}),
+      ...(mine === undefined ? {} : { mine }),
+      ...(host === undefined ? {} : { host }),
+    })
+    return this.#world.own
+  }
+
+  /** Runs our own peers; `residents` are all there are. */
+  async start(residents: readonly Resident[]): Promise<void> {
+    await this.world.start(residents, (booted) => {
+      if (booted % 50 === 0) this.#say(`  ${booted} of ${this.world.own.length} peers run`)
+    })
+  }
+
+  /** Once all peers run, here and elsewhere: they join, and it is waited until they are in company. */
+  async join(signal: AbortSignal): Promise<BootFindings> {
+    const { scenario, seed, peers } = this.#plan
+    const { world } = this
+    await world.join()
     signal.throwIfAborted()
-    const withinMs = boot === 'cold' ? coldMeshWithinMs : meshWithinMs
+    const withinMs = scenario.live.boot === 'cold' ? coldMeshWithinMs : meshWithinMs
     const hasMesh = await world.waitForMesh(Math.min(meshDegreeWanted, peers.length - 1), withinMs)
     const hasRecords = await world.waitForRecords(withinMs)
-    const bootMs = Math.round(realClock.monotonicMs() - beganMs)
+    const bootMs = Math.round(realClock.monotonicMs() - this.#bootedMs)
     this.#say(`  booted in ${(bootMs / 1000).toFixed(1)} s`)
     const connections = world.peers.reduce((sum, { host }) => sum + host.connections().length, 0)
-    const deps = { plan: this.#plan, peer: (index: number) => world.peer(index), elapsedMs: () => this.elapsedMs }
-    this.#measures = new Measures(world, { seed, process: this.#tap })
+    const deps = {
+      plan: this.#plan,
+      isMine: (index: number) => this.#isMine(index),
+      peer: (index: number) => world.peer(index),
+      elapsedMs: () => this.elapsedMs,
+    }
+    this.#measures = new Measures(world, {
+      seed,
+      process: this.#tap,
+      regionOf: ({ place }) => this.#distances.regionOf(place.ip),
+    })
     this.#faults = new Faults(world, deps.elapsedMs)
     this.#jobs = new Jobs({
       ...deps,
@@ -147,7 +149,7 @@ export class LivePart {
     return {
       bootMs,
       meshDegreeMin: world.meshDegreeMin,
-      connectionsMean: connections / peers.length,
+      connections,
       isComplete: hasMesh && hasRecords,
     }
   }
@@ -179,8 +181,9 @@ export class LivePart {
 
   /** Jobs are asked for and faults happen, each at its time. Resolves when all is over, or time is. */
   async act(signal: AbortSignal): Promise<void> {
-    const { jobs, faults, scenario } = this.#plan
-    if (jobs.length + faults.length === 0) return
+    const { faults, scenario } = this.#plan
+    const jobs = this.#plan.jobs.filter(({ requester }) => this.#isMine(requester))
+    if (this.#plan.jobs.length + faults.length === 0) return
     this.#onPhase(jobs.length > 0 ? 'jobs' : 'faults')
     this.#startedMs = realClock.monotonicMs()
     this.#startedAxisMs = this.#tap.elapsedMs
@@ -221,19 +224,20 @@ export class LivePart {
     if (this.#plan.faults.length > 0) await this.world.waitForMesh(meshDegreeWanted, mendedWithinMs)
   }
 
-  ties(): Ties {
+  async ties(): Promise<Ties> {
     const { peers, topic } = this.world
     return {
-      peers: peers.map(({ index, name, isUp, host }) => ({
+      peers: peers.map(({ index, name, isUp, host, place }) => ({
         index,
         name,
+        region: this.#distances.regionOf(place.ip),
         isUp,
         mesh: isUp ? host.meshPeers(topic) : [],
       })),
     }
   }
 
-  findings(): PartFindings {
+  async findings(): Promise<PartFindings> {
     const { world } = this
     return {
       findings: this.#measures!.findings(),
@@ -260,6 +264,11 @@ export class LivePart {
     this.#measures?.stop()
     this.#tap.stop()
     await this.#world?.stop()
+  }
+
+  #isMine(index: number): boolean {
+    const { mine } = this.#options
+    return mine === undefined || (index >= mine[0] && index < mine[1])
   }
 }
 

@@ -27,7 +27,6 @@ export interface PlannedJob {
 export interface PlannedObject {
   readonly index: number
   readonly owner: number
-  readonly readers: readonly number[]
 }
 
 /** One thing that goes wrong, with whom. Of a partition `peers` is one side. */
@@ -106,11 +105,8 @@ function askersOf(peers: readonly PlannedPeer[], count: number, random: SeededRa
 }
 
 function planObjects({ live }: Scenario, peers: readonly PlannedPeer[], random: SeededRandom): PlannedObject[] {
-  const { count, readers } = live.objects
-  return Array.from({ length: count }, (_, index) => {
-    const [owner, ...others] = some(random, peers.length, 1 + readers) as [number, ...number[]]
-    return { index, owner, readers: others }
-  })
+  const owners = askersOf(peers, live.objects.count, random)
+  return owners.map((owner, index) => ({ index, owner }))
 }
 
 /** Those that the scenario gives times for; where there are none, as many of the model's as there may be. */

@@ -8,8 +8,9 @@ import type { Assertion, Graph, RunRecord, Timeline } from '../../report/record.
 import { auditLedgers } from './audit.ts'
 import type { JobOutcome } from './jobs.ts'
 import type { LedgerOfPeer } from './ledgers.ts'
-import { latencyMsOf } from './link-of.ts'
-import type { BootFindings, PartFindings, Ties } from './part.ts'
+import { distancesOf } from './distances.ts'
+import type { BootFindings, PartFindings, Ties } from './parts.ts'
+import type { ObjectOutcome } from './objects.ts'
 import type { LivePlan } from './plan.ts'
 
 /** What is known so far. */
@@ -18,7 +19,7 @@ export interface Story {
   before: Ties | null
   after: Ties | null
   findings: PartFindings | null
-  ledgers: LedgerOfPeer[] | null
+  ledgers: readonly LedgerOfPeer[] | null
 }
 
 interface Frame {
@@ -46,7 +47,7 @@ export function recordOfRun(plan: LivePlan, story: Story, { command, wallMs, isC
     findings: findings.findings,
     assertions: [],
     events: eventsOf(findings),
-    latencyMs: scenario.live.carrier === 'tcp' ? tcpLatencyMs : latencyMsOf(scenario),
+    latencyMs: distancesOf(scenario, seed).typicalMs,
     before: graphOf(plan, story.before),
     after: graphOf(plan, story.after)!,
     ...(isCutShort ? { invalidBecause: 'it was interrupted' } : {}),
@@ -54,9 +55,6 @@ export function recordOfRun(plan: LivePlan, story: Story, { command, wallMs, isC
   })
   return { ...record, assertions: assertionsOf(plan, story, record) }
 }
-
-/** Where links have no latency of their own, a run that is later than this says nothing of the network. */
-const tcpLatencyMs = 50
 
 function stubsOf({ scenario: { live } }: LivePlan): string[] {
   const own = live.carrier === 'own'
@@ -92,24 +90,27 @@ function graphOf({ peers }: LivePlan, ties: Ties | null): Graph | null {
     }),
   )
   return {
-    nodes: ties.peers.map(({ index, isUp }) => {
+    nodes: ties.peers.map(({ index, isUp, region }) => {
       const { lends, vice } = peers[index]!
-      return { id: String(index), role: vice ?? (lends ? 'lends' : 'asks'), region: null, alive: isUp }
+      return { id: String(index), role: vice ?? (lends ? 'lends' : 'asks'), region, alive: isUp }
     }),
     edges,
   }
 }
 
-function numbersOf({ jobs }: LivePlan, boot: BootFindings | null, findings: PartFindings): RunRecord['numbers'] {
-  const reads = findings.objects.flatMap((object) =>
-    object.object === null ? [object.code] : object.reads.map(({ code }) => code),
-  )
+function numbersOf(plan: LivePlan, boot: BootFindings | null, findings: PartFindings): RunRecord['numbers'] {
+  const reads = findings.objects.map(({ code }) => code)
   const number = (name: string, title: string, unit: string, value: number | null) => ({ name, title, unit, value })
   const paid = findings.jobs.filter(({ ending }) => ending === 'paid')
   return [
     number('mesh_degree_min', 'neighbours of the peer that has fewest', '', boot?.meshDegreeMin ?? null),
-    number('connections_mean', 'connections of a peer after the boot', '', boot?.connectionsMean ?? null),
-    number('jobs_planned', 'jobs that were to be asked for', '', jobs.length),
+    number(
+      'connections_mean',
+      'connections of a peer after the boot',
+      '',
+      boot === null ? null : boot.connections / plan.peers.length,
+    ),
+    number('jobs_planned', 'jobs that were to be asked for', '', plan.jobs.length),
     number(
       'jobs_wrong',
       'jobs that were paid for a wrong output',
@@ -133,6 +134,7 @@ function assertionsOf(plan: LivePlan, story: Story, record: RunRecord): Assertio
   return [
     ...scenario.live.expect.map((expression) => expected(expression, record)),
     ...(jobs.length === 0 ? [] : [paidShare(jobs, scenario.assertions.paidShareMin), noneWrong(jobs)]),
+    ...objectsWhole(story.findings?.objects ?? []),
     ...invariants(plan, story),
   ]
 }
@@ -181,6 +183,20 @@ function noneWrong(jobs: readonly JobOutcome[]): Assertion {
         : `${wrong.length} are not: jobs ${wrong.map(({ plan }) => plan.index).join(', ')}`,
     holds: wrong.length === 0,
   }
+}
+
+/** An object may be out of reach; other bytes than were put are never right. */
+function objectsWhole(objects: readonly ObjectOutcome[]): Assertion[] {
+  if (objects.length === 0) return []
+  const codes = Map.groupBy(objects, ({ code }) => code ?? 'whole')
+  return [
+    {
+      name: 'data-is-exact',
+      wanted: 'what is fetched is what was put',
+      got: [...codes].map(([code, { length }]) => `${length} ${code}`).join(', '),
+      holds: !codes.has('OTHER_BYTES'),
+    },
+  ]
 }
 
 /** Violations of one checker that are told. */
