@@ -17,7 +17,13 @@ export function statusOf({ error }: ErrorView): number {
   return statusOfCode[error.code] ?? statusOfExit[error.exit] ?? 500
 }
 
-/** Only a ControlError was meant for a person; everything else is a fault of this program, and says so. */
+const diskFullCodes: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'LEDGER_FULL'])
+
+function isDiskFull(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && diskFullCodes.has(thrown.code)
+}
+
+/** Only a ControlError was meant for a person; but for a full disk and a wait, everything else is a fault of this program, and says so. */
 export function viewOf(thrown: unknown): ErrorView {
   if (thrown instanceof ControlError) {
     const { code, message, why, cure, exit } = thrown
@@ -28,6 +34,10 @@ export function viewOf(thrown: unknown): ErrorView {
     return { v: 1, error: { code: 'TIMEOUT', what: 'no answer in time', why, cure: 'pleach peers', exit: 5 } }
   }
   const why = thrown instanceof Error ? thrown.message : String(thrown)
+  if (isDiskFull(thrown)) {
+    const what = 'there is no room on the disk of this peer'
+    return { v: 1, error: { code: 'DISK_FULL', what, why, cure: 'make room, and try again', exit: 6 } }
+  }
   return {
     v: 1,
     error: { code: 'FAULT', what: 'the peer failed at this', why, cure: 'look into the log of pleach up', exit: 1 },

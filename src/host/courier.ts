@@ -56,8 +56,9 @@ const defaultLimits: CourierLimits = {
   openMs: 10_000,
   writeMs: 10_000,
   idleMs: 60_000,
-  // A frame costs us up to half a millisecond, most of it for signatures. A log that is read fast has some hundreds a second.
-  framesHeardPerSecondMax: 250,
+  // A frame costs us up to half a millisecond, most of it for signatures. A hundred are a log of 3 MB a second, and a word a
+  // second of each of a hundred leases.
+  framesHeardPerSecondMax: 100,
   framesHeardAtOnceMax: 1_000,
 }
 

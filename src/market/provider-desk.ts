@@ -65,6 +65,8 @@ type Bench = Reactor<LeaseState, LeaseInput, LeaseEffect>
 const benchesMax = 512
 /** How long an offer binds our capacity. Longer than a requester's window, shorter than its patience. */
 const offerHoldMs = 6_000
+/** Nothing is promised for so long after a promise could not be written down: on a full disk the next could not either. */
+const ledgerRestMs = 60_000
 /** Ended leases that are still answered for: a requester may have missed the last word. */
 const endedMax = 256
 
@@ -85,6 +87,7 @@ export class ProviderDesk {
   readonly #ended: string[] = []
   readonly #early = new Map<Bench, Execution>()
   #lending: Lending | null = null
+  #ledgerFailedMs = -Infinity
   #stopped = false
 
   constructor(deps: ProviderDeps) {
@@ -104,6 +107,7 @@ export class ProviderDesk {
     if (known !== undefined && known.state.ending === null) return
     this.counts.bidsSeen++
     if (this.#lending === null) return this.#decline('not lending')
+    if (this.#deps.clock.monotonicMs() < this.#ledgerFailedMs + ledgerRestMs) return this.#decline('ledger failed')
     if (this.#byBid.size >= benchesMax) return this.#decline('too many offers open')
     const standing = this.#deps.standing.of(bid.by)
     if (standing < standingMin) return this.#decline('poor standing')
@@ -230,7 +234,12 @@ export class ProviderDesk {
           wake: { is: 'wake' },
         },
         perform: (effect) => this.#perform(key, bench, effect),
-        onStuck: () => this.#work.get(key)?.abort(new Error('the ledger cannot be written')),
+        onStuck: () => {
+          this.#ledgerFailedMs = clock.monotonicMs()
+          // What was not accepted was never written down, and binds nobody: it must not bind capacity either.
+          if (bench.state.hold.at === 'offered') this.#byBid.delete(key)
+          this.#work.get(key)?.abort(new Error('the ledger cannot be written'))
+        },
       },
       state,
     )

@@ -156,7 +156,7 @@ test('a bid is repeated unchanged and accepted each time, up to 120 in a minute'
   assert.equal(hear(nowMs + bidWindowMs, stranger.peer, others), 'ignore', 'expired by then')
 })
 
-test('ten times as many are no mistake', () => {
+test('three times as many are no mistake', () => {
   const envelope = unchecked()
   let state = emptyBidFilter
   let judgement: Judgement | undefined

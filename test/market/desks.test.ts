@@ -290,3 +290,32 @@ test('nothing is offered to a requester of poor standing', async () => {
   assert.ok(worker.provider.counts.notAnswered['poor standing']! > 0)
   assert.equal(worker.provider.counts.answered, 0)
 })
+
+const named = (number: number) => ({
+  manifest: Uint8Array.of(number),
+  job: cidOfDocument(Uint8Array.of(number)),
+})
+
+test('a provider whose ledger is full makes no offers for a minute', async () => {
+  const world = new World()
+  const [asker, full, other] = [
+    world.peer(1, { lends: false }),
+    world.peer(2),
+    world.peer(3, { cpuHourMicro: 2_000_000 }),
+  ]
+  full.diskFull = true
+  await asker.requester.submit(asker.terms())
+  await world.until(() => ending(asker) !== undefined)
+  assert.equal(ending(asker)?.outcome, 'paid')
+  assert.equal(full.provider.counts.answered, 1)
+  full.diskFull = false
+  await asker.requester.submit(asker.terms(named(1)))
+  await world.until(() => asker.jobEvents.filter(({ stage }) => stage === 'ended').length === 2)
+  assert.ok(full.provider.counts.notAnswered['ledger failed']! > 0)
+  assert.equal(other.provider.counts.won, 2)
+  world.clock.after(60_000, () => {})
+  await world.idle(60_000)
+  await asker.requester.submit(asker.terms(named(2)))
+  await world.until(() => asker.jobEvents.filter(({ stage }) => stage === 'ended').length === 3)
+  assert.equal(full.provider.counts.answered, 2)
+})

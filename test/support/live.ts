@@ -41,9 +41,14 @@ export class Story {
   }
 }
 
-export async function booted(seed: number, peers: readonly LiveRole[]): Promise<LiveWorld> {
+export async function connected(seed: number, peers: readonly LiveRole[]): Promise<LiveWorld> {
   const world = await LiveWorld.boot({ peers, seed, carrier: 'own', boot: 'fast', link }, () => {})
   assert.ok(await world.waitForMesh(1, deadlineMs))
+  return world
+}
+
+export async function booted(seed: number, peers: readonly LiveRole[]): Promise<LiveWorld> {
+  const world = await connected(seed, peers)
   assert.ok(await world.waitForRecords(deadlineMs))
   return world
 }

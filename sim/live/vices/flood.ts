@@ -1,6 +1,6 @@
 /**
- * Says far more than it has to: bids by the hundred, questions about leases that nobody has ever heard of, as fast as they
- * are taken, to everybody it is connected to.
+ * Says far more than it has to: bids by the hundred, for as long as anybody listens, and questions about leases that nobody has ever
+ * heard of, to a few peers as fast as they are taken.
  */
 import { bidTopic, sealBid } from '../../../protocols/bid/index.ts'
 import { encodeExecution, executeLimits, executeProtocol } from '../../../protocols/execute/index.ts'
@@ -9,9 +9,11 @@ import type { Host } from '../../../src/host/index.ts'
 import { notaryOf, type Vice, type ViceContext } from './vice.ts'
 
 /** In each turn, which is a small part of a second. */
-const bidsAtOnce = 20
+const bidsAtOnce = 10
 const turnMs = 50
-const framesAtOnce = 200
+/** Who is drowned at a time; all peers share a processor with this one. */
+const drownedMax = 3
+const framesAtOnce = 50
 const writeWithinMs = 5_000
 
 export const flood: Vice = {
@@ -22,6 +24,7 @@ export const flood: Vice = {
     while (!signal.aborted) {
       await cry(host, context).catch(() => {})
       for (const { peer } of host.connections()) {
+        if (drowned.size >= drownedMax) break
         if (drowned.has(peer)) continue
         const drowning = drown(host, peer, context, signal).finally(() => drowned.delete(peer))
         drowned.set(peer, drowning)
@@ -34,6 +37,8 @@ export const flood: Vice = {
 
 async function cry(host: Host, context: ViceContext): Promise<void> {
   const { signer, network } = notaryOf(context)
+  const topic = bidTopic(network, 'compute')
+  if (host.gossip.meshDegree(topic) === 0) return
   const issuedMs = context.clock.nowMs()
   for (let bid = 0; bid < bidsAtOnce; bid++) {
     const envelope = sealBid(signer, network, {
@@ -46,7 +51,7 @@ async function cry(host: Host, context: ViceContext): Promise<void> {
       ceilingMicro: 1_000_000,
       cpuHourMicroMax: 5_000_000,
     })
-    await host.gossip.publish(bidTopic(network, 'compute'), envelope)
+    await host.gossip.publish(topic, envelope)
   }
 }
 
