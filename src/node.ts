@@ -110,8 +110,7 @@ export async function createPeer(
   await using starting = new AsyncDisposableStack()
 
   // What is remembered.
-  const openLedger = ports.openLedger ?? Store.open
-  const ledger = openLedger(join(dataDir, 'ledger.db'), clock, log)
+  const ledger = (ports.openLedger ?? Store.open)(join(dataDir, 'ledger.db'), clock, log)
   starting.defer(() => ledger.close())
   const memory = ports.memory ?? starting.adopt(new KeyValueFile(join(dataDir, 'host.db')), (file) => file.close())
   const machines = new MachineStates(ledger, notary)
@@ -268,7 +267,7 @@ export async function createPeer(
     book,
     objects,
     errands,
-    standingOf: (peer) => standingOf(seen.get(peer)),
+    standingOf: standing.of,
     meshDegree: () => host.gossip.meshDegree(topic),
     packFolder: async (path) => {
       const tar = join(files.folderOf('inputs'), `${Buffer.from(random.bytes(8)).toString('hex')}.tar`)
