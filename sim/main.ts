@@ -4,6 +4,7 @@
  *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--workers N] [--json] [--stop] [--no-shrink] [--signatures model|real] [--out DIR]
  *   run     [X] [--peers N] [--seed S] [--for T] [--tcp] [--cold] [--out DIR] [--json]
  *   live    [--scenario X] …, the same
+ *   agent   [--listen HOST:PORT] [--host IP] [--json]; then: run X --agents HOST:PORT,HOST:PORT
  *   boots   [--peers N] [--seed S] [--json]   |   naive, the same
  *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
  *   exhaust [--scenario X] [--from S] [--seeds N] [--pairs N] [--triples N] [--json]
@@ -11,27 +12,19 @@
  *   compare A B [--fail-if 'EXPR' …] [--json]
  *   report  DIR
  *   list | show X
- *
-    error instanceof UsageError ||
-    error instanceof ScenarioError ||
-    name === 'ExpressionError' ||
-    code?.startsWith('ERR_PARSE_ARGS') === true
-  // A folder that is no run is told without a stack, and is no mistake of usage.
-  if (!isUsage && name !== 'RecordError') throw error
-  process.stderr.write(`error: ${message}
-`)
-  process.exitCode = isUsage ? 2 : 1
  */
 import { parseArgs } from 'node:util'
 
 import { exhaust } from './commands/exhaust.ts'
-import { live as runLive, livePeersMax, livePeersMin } from './commands/live.ts'
 import { model } from './commands/model.ts'
 import { mutants } from './commands/mutants.ts'
 import { replay, replayStorage } from './commands/replay.ts'
+import { parseAgentAddress } from './live/agents/messages.ts'
 import { parseFault, type InjectedFault } from './model/injected.ts'
 import {
   allScenarios,
+  livePeersMax,
+  livePeersMin,
   liveScenarioDefault,
   scenarioDefault,
   scenarioNamed,
@@ -48,7 +41,7 @@ const livesExhausted = 8
 class UsageError extends Error {}
 
 const usage =
-  'usage: sim run|model|replay|exhaust|mutants|compare|report|list|show   (npm run -s sim -- model --seeds 1000)'
+  'usage: sim run|agent|model|replay|exhaust|mutants|compare|report|list|show   (npm run -s sim -- model --seeds 1000)'
 const compareUsage =
   "usage: sim compare A B [--fail-if 'job_success<0.95'] [--json]   (A and B are folders that --out made)"
 const reportUsage = 'usage: sim report DIR   (a folder that --out made)'
@@ -65,6 +58,9 @@ async function main(args: string[]): Promise<number> {
       seed: { type: 'string', default: '1' },
       until: { type: 'string' },
       for: { type: 'string' },
+      agents: { type: 'string' },
+      listen: { type: 'string', default: '127.0.0.1:0' },
+      host: { type: 'string' },
       focus: { type: 'string' },
       'mischief-until': { type: 'string' },
       jobs: { type: 'string' },
@@ -126,17 +122,24 @@ async function main(args: string[]): Promise<number> {
     case 'run': {
       const name = positionals[0] === 'run' ? (positionals[1] ?? values.scenario) : values.scenario
       const named = found(name ?? liveScenarioDefault)
-      const peers = values.peers === undefined ? Math.min(named.peers, livePeersMax) : whole(values.peers, 'peers')
-      if (peers < livePeersMin || peers > livePeersMax)
-        throw new UsageError(`--peers of live is ${livePeersMin} to ${livePeersMax}, not ${peers}`)
+      const agents = values.agents === undefined ? [] : values.agents.split(',').map(agentAt)
+      const most = livePeersMax * Math.max(1, agents.length)
+      const peers = values.peers === undefined ? Math.min(named.peers, most) : whole(values.peers, 'peers')
+      if (peers < livePeersMin || peers > most)
+        throw new UsageError(`--peers of live is ${livePeersMin} to ${most}, not ${peers}`)
       const chosen = withPeers(named, peers)
       const live = {
         ...chosen.live,
         ...(values.cold ? { boot: 'cold' as const } : {}),
-        ...(values.tcp ? { carrier: 'tcp' as const } : {}),
+        // What several processes share is the network of the machine, or of many.
+        ...(values.tcp || agents.length > 0 ? { carrier: 'tcp' as const } : {}),
         ...(values.for === undefined ? {} : { forMs: virtualMs(values.for) }),
       }
-      return runLive({ scenario: { ...chosen, live }, seed: whole(values.seed, 'seed'), json, out: values.out }, args)
+      const { live: runLive } = await import('./commands/live.ts')
+      return runLive(
+        { scenario: { ...chosen, live }, seed: whole(values.seed, 'seed'), json, out: values.out, agents },
+        args,
+      )
     }
     case 'naive':
     case 'boots': {
@@ -145,6 +148,11 @@ async function main(args: string[]): Promise<number> {
         throw new UsageError(`--peers is ${livePeersMin} to ${livePeersMax}, not ${order.peers}`)
       if (positionals[0] === 'naive') return (await import('./commands/naive.ts')).naive(order)
       return (await import('./commands/boots.ts')).boots(order)
+    }
+    case 'agent': {
+      const listen = agentAt(values.listen)
+      const { agent } = await import('./commands/agent.ts')
+      return agent({ listen, host: values.host ?? listen.host, json }, args)
     }
     case 'replay': {
       const seed = whole(values.seed, 'seed')
@@ -201,6 +209,12 @@ function faultOf(text: string): InjectedFault {
   const fault = parseFault(text)
   if (fault !== undefined) return fault
   throw new UsageError(`${text} is no fault: drop:12, double:12, delay:12, crash:2:before:40`)
+}
+
+function agentAt(text: string): { readonly host: string; readonly port: number } {
+  const address = parseAgentAddress(text)
+  if (address !== undefined) return address
+  throw new UsageError(`${text} is no address of an agent: 127.0.0.1:7070`)
 }
 
 function whole(text: string, what: string): number {

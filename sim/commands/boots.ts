@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
-import { heapFlags } from './live.ts'
+import { heapFlags } from './own-process.ts'
 
 export interface BootsOrder {
   readonly peers: number

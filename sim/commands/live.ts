@@ -1,14 +1,13 @@
 /** `sim run`, and `sim live`, which is the same with the numbers of a boot on its last line: hundreds of real peers in this process. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 
+import { agentVersion } from '../live/agents/messages.ts'
+import { RemotePart } from '../live/agents/remote-part.ts'
 import { Progress } from '../live/measures/progress.ts'
 import { quantileOf, spreadOf } from '../live/measures/spread.ts'
 import { LivePart } from '../live/run/part.ts'
 import { planOf } from '../live/run/plan.ts'
+import { PartGroup, type Part } from '../live/run/parts.ts'
 import { runLive, type LiveResult } from '../live/run/run.ts'
 import { makeFolder, metricsFile, pageFile, writeRun } from '../report/folder.ts'
 import { metricOfSecond } from '../report/from-live.ts'
@@ -16,6 +15,8 @@ import { MetricsWriter } from '../report/metrics.ts'
 import { isGood } from '../report/record.ts'
 import { quantile } from '../report/samples.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
+import { tokenVariable } from './agent.ts'
+import { collectGarbage, inOwnProcess } from './own-process.ts'
 
 export interface LiveOrder {
   readonly scenario: Scenario
@@ -23,35 +24,19 @@ export interface LiveOrder {
   readonly json: boolean
   /** Where the record of the run goes; undefined: it is only told. */
   readonly out: string | undefined
+  /** Processes, here or elsewhere, among which the peers are shared out; with none they are in this one. */
+  readonly agents: readonly { readonly host: string; readonly port: number }[]
 }
-
-/** A mesh of degree 4 needs some to choose from. */
-export const livePeersMin = 8
-export const livePeersMax = 2_000
-
-/**
- * V8's youngest generation, in MiB, and who empties it. The models of this simulator are faster with a large one; live peers
- * keep much of what they make, so that a large one is a pause of 40 ms when it is full, and 150 MB more. Helpers would
- * shorten the pauses on an idle machine; on a busy one everything waits until they get their turn.
- */
-export const heapFlags = ['--max-semi-space-size=16', '--no-parallel-scavenge']
 
 const interruptedCode = 130
 
-/** In a process of its own, with a heap that suits it. */
+/** In this process's child, or, with agents, in theirs. */
 export async function live(order: LiveOrder, args: readonly string[]): Promise<number> {
-  if (heapFlags.every((flag) => process.execArgv.includes(flag))) return watched(order, args)
-  const child = spawn(process.execPath, [...heapFlags, process.argv[1]!, ...args], { stdio: 'inherit' })
-  // From a terminal the child is told too; by whatever else, only this process.
-  const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
-  process.on('SIGINT', pass).on('SIGTERM', pass)
-  const [code] = (await once(child, 'exit')) as [number | null]
-  process.off('SIGINT', pass).off('SIGTERM', pass)
-  return code ?? 1
+  return order.agents.length > 0 ? watched(order, args) : inOwnProcess(args, async () => watched(order, args))
 }
 
 /** Exit code: 0, 3 when an invariant or an assertion does not hold, 130 when it was interrupted; what was found so far is told. */
-async function watched({ scenario, seed, json, out }: LiveOrder, args: readonly string[]): Promise<number> {
+async function watched({ scenario, seed, json, out, agents }: LiveOrder, args: readonly string[]): Promise<number> {
   if (out !== undefined) makeFolder(out)
   using metrics = out === undefined ? undefined : new MetricsWriter(join(out, metricsFile))
   const progress = new Progress(process.stderr, scenario.peers)
@@ -65,21 +50,28 @@ async function watched({ scenario, seed, json, out }: LiveOrder, args: readonly 
   }
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   progress.say(`${scenario.name}: ${scenario.about}\n  ${scenario.peers} live peers, seed ${seed}`)
-  const part = new LivePart({
-    plan: planOf(scenario, seed),
-    say: (line) => progress.say(line),
-    onPhase: (phase) => (progress.phase = phase),
-    onBooted: collectGarbage,
-    onSample: (sample) => {
-      metrics?.write(metricOfSecond('all peers', sample))
-      metrics?.flush()
-      progress.sample(sample)
-    },
-  })
+  const plan = planOf(scenario, seed)
+  const part: Part =
+    agents.length > 0
+      ? remoteParts(scenario, seed, agents)
+      : new LivePart({
+          plan,
+          say: (line) => progress.say(line),
+          onBooted: collectGarbage,
+          onSample: (sample) => {
+            metrics?.write(metricOfSecond('all peers', sample))
+            metrics?.flush()
+            progress.sample(sample)
+          },
+        })
   try {
     const result = await runLive({
-      plan: planOf(scenario, seed),
+      plan,
       part,
+      onPhase(phase) {
+        progress.phase = phase
+        if (agents.length > 0) progress.say(`  ${phase}`)
+      },
       command: `npm run -s sim -- ${args.join(' ')}`,
       signal: interrupted.signal,
     })
@@ -92,6 +84,29 @@ async function watched({ scenario, seed, json, out }: LiveOrder, args: readonly 
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
     progress.end()
   }
+}
+
+/** As many peers for each agent as for any other. */
+function remoteParts(scenario: Scenario, seed: number, agents: LiveOrder['agents']): Part {
+  const token = process.env[tokenVariable]
+  const share = (count: number): number => Math.round((count * scenario.peers) / agents.length)
+  return new PartGroup(
+    agents.map(
+      ({ host, port }, count) =>
+        new RemotePart({
+          host,
+          port,
+          token,
+          order: {
+            v: agentVersion,
+            scenario,
+            seed,
+            mine: [share(count), share(count + 1)],
+            name: `agent ${count + 1}`,
+          },
+        }),
+    ),
+  )
 }
 
 function tell(scenario: Scenario, result: LiveResult, json: boolean, out: string | undefined): void {
@@ -141,11 +156,4 @@ function reportOf(scenario: Scenario, { record, boot, findings }: LiveResult): o
 
 function rounded(value: number | null | undefined): number | null {
   return value === null || value === undefined ? null : Math.round(value)
-}
-
-/** What booting left behind would otherwise be collected while it is measured how late messages are. */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  collect()
 }

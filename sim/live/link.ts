@@ -71,17 +71,28 @@ export class Line {
     wheel.at(this.#arrivesMs, () => this.#arrive(deliver))
   }
 
-  /** The way is open again: what waited goes on. */
+  /**
+   * The way may be open again: then what waited arrives once more time has passed than one way takes, as when it is sent again.
+   * Until then it stays where it is, so that what is under way meanwhile comes behind it.
+   */
   mend(): void {
-    const held = this.#held
-    this.#held = []
-    for (const deliver of held) this.send(0, deliver)
+    if (this.#held.length === 0 || this.#environment.isCut()) return
+    const { wheel } = this.#environment
+    wheel.after(this.#environment.quality().latencyMs, () => this.#release())
   }
 
   /** What is under way does not arrive. */
   close(): void {
     this.#isClosed = true
     this.#held = []
+  }
+
+  #release(): void {
+    if (this.#environment.isCut()) return
+    const held = this.#held
+    this.#held = []
+    // One of them may end the connection.
+    for (const deliver of held) if (!this.#isClosed) deliver()
   }
 
   #arrive(deliver: () => void): void {

@@ -3,7 +3,8 @@
  * comparison, and measured as live peers are.
  *
  * Other than as it comes is only what loopback would break: a DHT that answers and keeps private addresses, gossip that does
- * not count peers of one IP address, and no bound on connections a second from there. Whoever provides has three tries.
+ * not count peers of one IP address, and no bound on connections a second from there. Whoever dials the first, or provides, has
+ * some tries, for the sake of busy machines.
  */
 import { gossipsub, type GossipSub } from '@libp2p/gossipsub'
 import { identify, type Identify } from '@libp2p/identify'
@@ -32,6 +33,7 @@ export type NaiveNode = Libp2p<Services>
 
 const topic = 'naive'
 const startingMax = 8
+const dialsMax = 5
 const dialWithinMs = 30_000
 const providesMax = 3
 const provideWithinMs = 20_000
@@ -144,10 +146,7 @@ export class NaiveWorld {
     })
     this.nodes.push(node)
     node.services.gossip.subscribe(topic)
-    if (first !== undefined) {
-      using deadline = realClock.deadline(dialWithinMs)
-      await node.dial(first.getMultiaddrs(), { signal: deadline.signal })
-    }
+    if (first !== undefined) await dial(node, first)
     return node
   }
 
@@ -179,6 +178,19 @@ export class NaiveWorld {
       // Not found in time.
     }
     return false
+  }
+}
+
+/** Rejects with the last reason when none of its tries was of use. */
+async function dial(node: NaiveNode, first: NaiveNode): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    using deadline = realClock.deadline(dialWithinMs)
+    try {
+      await node.dial(first.getMultiaddrs(), { signal: deadline.signal })
+      return
+    } catch (error) {
+      if (tries === dialsMax) throw error
+    }
   }
 }
 

@@ -27,8 +27,8 @@ export class LiveNetwork<Host> {
   readonly #lines = new Set<Line>()
   /** Each says whether nothing gets from the one to the other. */
   readonly #cuts = new Set<(from: string, to: string) => boolean>()
-  /** Each says what is left of the bandwidth between the two. */
-  readonly #throttles = new Set<(from: string, to: string) => number>()
+  /** Each says what it makes of the way from the one to the other. */
+  readonly #spoils = new Set<(quality: LinkQuality, from: string, to: string) => LinkQuality>()
   readonly #behindNat = new Map<string, number>()
   /** Hosts that were pulled out, by how often; and what ends the connections of those that are there. */
   readonly #pulled = new Map<string, number>()
@@ -70,11 +70,9 @@ export class LiveNetwork<Host> {
   }
 
   quality(from: string, to: string): LinkQuality {
-    const quality = this.#quality(from, to)
-    if (this.#throttles.size === 0) return quality
-    let left = 1
-    for (const throttle of this.#throttles) left *= throttle(from, to)
-    return left === 1 ? quality : { ...quality, bytesPerSecond: quality.bytesPerSecond * left }
+    let quality = this.#quality(from, to)
+    for (const spoil of this.#spoils) quality = spoil(quality, from, to)
+    return quality
   }
 
   isCut(from: string, to: string): boolean {
@@ -105,9 +103,17 @@ export class LiveNetwork<Host> {
   /** These have so small a share of their bandwidth, both ways, until the returned function is called. */
   slow(ips: readonly string[], share: number): () => void {
     const slowed = new Set(ips)
-    const throttle = (from: string, to: string): number => (slowed.has(from) || slowed.has(to) ? share : 1)
-    this.#throttles.add(throttle)
-    return () => void this.#throttles.delete(throttle)
+    return this.#spoil((quality, from, to) =>
+      slowed.has(from) || slowed.has(to) ? { ...quality, bytesPerSecond: quality.bytesPerSecond * share } : quality,
+    )
+  }
+
+  /** Such a share, in [0, 1), of the messages that these send is lost, though none that is sent to them, until the returned function is called. */
+  lossy(ips: readonly string[], loss: number): () => void {
+    const losing = new Set(ips)
+    return this.#spoil((quality, from) =>
+      losing.has(from) ? { ...quality, loss: 1 - (1 - quality.loss) * (1 - loss) } : quality,
+    )
   }
 
   /** Nobody reaches these by dialling; what they dialled stays. Until the returned function is called. */
@@ -146,6 +152,11 @@ export class LiveNetwork<Host> {
     return () => void plugs.delete(breakOff)
   }
 
+  #spoil(spoil: (quality: LinkQuality, from: string, to: string) => LinkQuality): () => void {
+    this.#spoils.add(spoil)
+    return () => void this.#spoils.delete(spoil)
+  }
+
   #cut(cut: (from: string, to: string) => boolean): () => void {
     this.#cuts.add(cut)
     return () => {
@@ -171,6 +182,14 @@ export class LiveNetwork<Host> {
   forget(line: Line): void {
     line.close()
     this.#lines.delete(line)
+  }
+
+  /** Rejects when the signal fires, as whoever asks and is not answered. */
+  async never(signal: AbortSignal): Promise<never> {
+    signal.throwIfAborted()
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+    })
   }
 
   /** Resolves after so many round trips between two hosts. While they are cut off from each other, that is never. */

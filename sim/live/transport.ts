@@ -72,7 +72,8 @@ class LiveTransport implements Transport {
     const { ip, port } = placeOf(address)!
     await this.#network.roundTrips(dialRoundTrips, this.#ip, ip, options.signal)
     if (this.#network.pulls(this.#ip) !== this.#pulls) throw new Error('this host has ended')
-    if (this.#network.isBehindNat(ip)) throw new Error(`nobody gets through to ${ip}:${port}`)
+    // What nobody asked for is dropped without a word, so whoever dials waits until his patience ends.
+    if (this.#network.isBehindNat(ip)) await this.#network.never(options.signal)
     const place = this.#network.at(ip, port)
     if (place === undefined) throw new Error(`nobody listens on ${ip}:${port}`)
     const remotePeer = place.host.peerId

@@ -86,10 +86,12 @@ function verdict({ valid, invalidBecause, assertions }: RunRecord): string {
 
 function numbers({ numbers: all }: RunRecord): string {
   if (all.length === 0) return ''
-  const items = all.map(
+  const [unknown, known] = [all.filter(({ value }) => value === null), all.filter(({ value }) => value !== null)]
+  const items = known.map(
     ({ title, unit, value }) => `<li><b>${escape(measure(value, unit))}</b><span>${escape(title)}</span></li>`,
   )
-  return `<ul class="numbers">${items.join('')}</ul>`
+  const others = unknown.map(({ title }) => escape(title)).join(' · ')
+  return `<ul class="numbers">${items.join('')}</ul>${others === '' ? '' : `<p class="none">Not known: ${others}</p>`}`
 }
 
 function assertions({ assertions: all }: RunRecord): string {

@@ -9,6 +9,10 @@ export const scenarios: Readonly<Record<string, Scenario>> = Object.fromEntries(
 )
 export const scenarioDefault = 'storm'
 export const liveScenarioDefault = 'boot'
+/** A mesh of degree 4 needs some to choose from. */
+export const livePeersMin = 8
+/** In one process. */
+export const livePeersMax = 2_000
 
 /** The same with so many peers, who want as much each as they did. */
 export function withPeers(scenario: Scenario, peers: number): Scenario {

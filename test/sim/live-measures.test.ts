@@ -331,13 +331,53 @@ test('hops on a line are as many as there are peers before it', { timeout: deadl
   }
 })
 
+test('what comes back to its author is too many, and who heard nothing should have', () => {
+  const taps = [2, 3].map(
+    (listening) =>
+      new GossipTap(
+        () => listening,
+        () => 1_000,
+      ),
+  ) as [GossipTap, GossipTap]
+  const [tap, deaf] = taps
+  const copy = { topic, author: 'a', verdict: 'accept', message: bytes('hello') } as const
+  tap.onPublish('a', copy.message)
+  tap.onCopy('b', 'a/1')
+  tap.onFirst('b', 'a/1', { ...copy, from: 'a' })
+  tap.onCopy('a', 'a/1')
+  tap.onCopy('b', 'a/1')
+  // Announced again: it has another name, and is the same.
+  tap.onPublish('a', copy.message)
+  tap.onCopy('b', 'a/2')
+  tap.onFirst('b', 'a/2', { ...copy, from: 'a', verdict: 'ignore' })
+  const { coverage, duplicates, hops } = spreadOf(tap.findings())
+  assert.deepEqual(
+    [coverage, duplicates, hops],
+    [
+      1,
+      [
+        [1, 1],
+        [2, 1],
+      ],
+      [[1, 1]],
+    ],
+  )
+  assert.deepEqual([tap.coverage, tap.isAllHeard, tap.findings().refused, tap.findings().copies], [1, true, 1, 4])
+  const part = (gossip: GossipFindings): LiveFindings => ({ ...merge([]), gossip })
+  const merged = merge([part(tap.findings()), part(deaf.findings())]).gossip!
+  assert.equal(spreadOf(merged).coverage, 0.25)
+})
+
 test('jobs that are given to another provider, and that go on after a restart', async () => {
   const at = (type: string, atMs: number, more: object = {}): JobStreamEvent =>
     ({ type, atMs, peer: { peer: `p${atMs}`, petname: '' }, ...more }) as unknown as JobStreamEvent
   const lives: JobStreamEvent[][] = [
     [at('bid', 100), at('offer', 130), at('matched', 150), at('replacing', 400), at('bid', 410), at('matched', 450)],
     [
+      at('replacing', 400),
       at('matched', 450),
+      at('replacing', 470),
+      at('matched', 480),
       at('running', 500),
       at('result', 700),
       at('end', 900, { job: { stage: 'paid', code: '', cost: '1.5' } }),
@@ -354,7 +394,7 @@ test('jobs that are given to another provider, and that go on after a restart', 
   assert.deepEqual(tap.findings().endings, { 'not over': 1 })
   await tap.watch(asker, 'job')
   const { endings, took, reawards, earned } = tap.findings()
-  assert.deepEqual([endings, reawards, earned], [{ paid: 1 }, 1, { p450: { jobs: 1, micro: 1_500_000 } }])
+  assert.deepEqual([endings, reawards, earned], [{ paid: 1 }, 2, { p480: { jobs: 1, micro: 1_500_000 } }])
   assert.deepEqual(
     stages.map((stage) => took[stage]),
     [30, 50, 400, 600, 800].map((ms) => [[ms, 1]]),

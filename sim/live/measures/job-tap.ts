@@ -19,7 +19,8 @@ interface Course {
   readonly isHonest: boolean
   bidMs: number | undefined
   readonly atMs: Map<Stage, number>
-  replaced: number
+  /** When providers were replaced: one who asks again is told again of what it was told before. */
+  readonly replacedMs: Set<number>
   ending: { readonly name: string; readonly isPaid: boolean } | undefined
   provider: PeerName | undefined
   micro: number
@@ -51,16 +52,14 @@ export class JobTap {
         isHonest,
         bidMs: undefined,
         atMs: new Map(),
-        replaced: 0,
+        replacedMs: new Set(),
         ending: undefined,
         provider: undefined,
         micro: 0,
       }
       this.#courses.set(key, course)
     }
-    let replaced = 0
     for await (const event of control.jobEvents(job, { logs: false, follow: true }, this.#stopped.signal)) {
-      if (event.type === 'replacing') course.replaced = Math.max(course.replaced, (replaced += 1))
       this.#note(course, event)
     }
   }
@@ -90,7 +89,7 @@ export class JobTap {
       honest: honest.length,
       honestPaid: honest.filter(({ ending }) => ending?.isPaid === true).length,
       endings: sorted(endings),
-      reawards: courses.reduce((sum, { replaced }) => sum + replaced, 0),
+      reawards: courses.reduce((sum, { replacedMs }) => sum + replacedMs.size, 0),
       took: tookOf(courses),
       byRegion: sorted(new Map([...regions].map(([region, some]) => [region, tookOf(some)]))),
       earned: sorted(earned),
@@ -108,6 +107,9 @@ export class JobTap {
       case 'matched':
         course.provider = event.peer.peer
         return reach('commit', event.atMs)
+      case 'replacing':
+        course.replacedMs.add(event.atMs)
+        return
       case 'running':
         return reach('running', event.atMs)
       case 'result':
@@ -129,7 +131,6 @@ export class JobTap {
       case 'log':
       case 'collected':
       case 'receipt':
-      case 'replacing':
         return
       default:
         return event satisfies never

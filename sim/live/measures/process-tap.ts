@@ -87,7 +87,7 @@ export class ProcessTap {
     const { user, system } = process.cpuUsage(this.#startedCpu)
     return {
       name: this.#name,
-      samples: this.#samples,
+      samples: [...this.#samples],
       rssPeakBytes: process.resourceUsage().maxRSS * 1024,
       cpuMs: (user + system) / 1_000,
       gcMs: this.#gcMs,

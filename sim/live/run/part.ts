@@ -16,6 +16,8 @@ import { Objects, type ObjectOutcome } from './objects.ts'
 import type { BootFindings, Part, PartFindings, Ties } from './parts.ts'
 import type { LivePlan } from './plan.ts'
 
+/** What was due while garbage was collected is delivered within this. */
+const settledMs = 200
 /** gossipsub's Dlo: below it a peer looks for more. */
 export const meshDegreeWanted = 4
 /** What is not there after this will not come. */
@@ -32,8 +34,6 @@ const mendedWithinMs = 20_000
 export interface PartOptions {
   readonly plan: LivePlan
   readonly say: (line: string) => void
-  /** What is done from now on. */
-  readonly onPhase?: (phase: string) => void
   /** The peers are there, and nothing is measured yet. */
   readonly onBooted?: () => void
   readonly onSample?: (sample: ProcessSample) => void
@@ -50,7 +50,6 @@ export class LivePart implements Part {
   readonly #plan: LivePlan
   readonly #distances: Distances
   readonly #say: (line: string) => void
-  readonly #onPhase: (phase: string) => void
   readonly #onBooted: () => void
   readonly #tap: ProcessTap
   #world: LiveWorld | undefined
@@ -64,12 +63,11 @@ export class LivePart implements Part {
   #startedAxisMs = 0
 
   constructor(options: PartOptions) {
-    const { plan, say, onPhase = () => {}, onBooted = () => {}, onSample, name = 'all peers' } = options
+    const { plan, say, onBooted = () => {}, onSample, name = 'all peers' } = options
     this.#options = options
     this.#plan = plan
     this.#distances = distancesOf(plan.scenario, plan.seed)
     this.#say = say
-    this.#onPhase = onPhase
     this.#onBooted = onBooted
     this.#tap = new ProcessTap(name, onSample)
   }
@@ -145,6 +143,8 @@ export class LivePart implements Part {
       timed: async (kind, work) => this.#measures!.transfer(kind, work),
     })
     this.#onBooted()
+    // What waited meanwhile arrives late, and not on account of what is measured from here on.
+    await realClock.sleep(settledMs, signal)
     this.#measures.start()
     return {
       bootMs,
@@ -157,7 +157,6 @@ export class LivePart implements Part {
   /** Bids and look-ups that are made in order to be measured. */
   async probe(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    this.#onPhase('probes')
     const { bids, lookUps } = this.#plan.scenario.live.probes
     if (bids > 0) {
       await this.#measures!.probeBids(bids)
@@ -170,12 +169,10 @@ export class LivePart implements Part {
   }
 
   async putObjects(signal: AbortSignal): Promise<void> {
-    this.#onPhase('objects')
     await this.#objects!.put(signal)
   }
 
   async getObjects(signal: AbortSignal): Promise<void> {
-    this.#onPhase('objects')
     this.#read = await this.#objects!.get(signal)
   }
 
@@ -184,7 +181,6 @@ export class LivePart implements Part {
     const { faults, scenario } = this.#plan
     const jobs = this.#plan.jobs.filter(({ requester }) => this.#isMine(requester))
     if (this.#plan.jobs.length + faults.length === 0) return
-    this.#onPhase(jobs.length > 0 ? 'jobs' : 'faults')
     this.#startedMs = realClock.monotonicMs()
     this.#startedAxisMs = this.#tap.elapsedMs
     using deadline = realClock.deadline(scenario.live.forMs + jobsWithinMs, signal)
@@ -207,7 +203,6 @@ export class LivePart implements Part {
   /** Waits for the leases of those that are there to be over. */
   async settle(signal: AbortSignal): Promise<void> {
     if (this.#plan.jobs.length === 0) return
-    this.#onPhase('settling')
     using deadline = realClock.deadline(leasesWithinMs, signal)
     const lenders = this.world.peers.filter(({ isUp, lends, vice }) => isUp && lends && vice === null)
     for (const { control, life } of lenders) {
@@ -254,7 +249,6 @@ export class LivePart implements Part {
 
   /** Ends all peers, and tells what their disks say. */
   async stop(): Promise<LedgerOfPeer[]> {
-    this.#onPhase('stopping')
     this.#measures?.stop()
     await this.world.stopPeers()
     return readLedgers(this.world.peers)

@@ -10,6 +10,8 @@ import { recordOfRun, type Story } from './story.ts'
 export interface RunLiveOptions {
   readonly plan: LivePlan
   readonly part: Part
+  /** Told of what is done from now on. */
+  readonly onPhase: (phase: string) => void
   /** Reproduces the run. */
   readonly command: string
   /** The run ends where it is, and is told so far. */
@@ -23,11 +25,12 @@ export interface LiveResult {
 }
 
 /** Null: it was interrupted before its peers were there. */
-export async function runLive({ plan, part, command, signal }: RunLiveOptions): Promise<LiveResult | null> {
+export async function runLive(options: RunLiveOptions): Promise<LiveResult | null> {
+  const { plan, part, command, signal } = options
   const beganMs = performance.now()
   const story: Story = { boot: null, before: null, after: null, findings: null, ledgers: null }
   try {
-    await live(plan, part, story, signal).catch((error: unknown) => {
+    await live(options, story).catch((error: unknown) => {
       if (!signal.aborted) throw error
     })
     if (story.findings === null && story.boot !== null) {
@@ -45,21 +48,40 @@ export async function runLive({ plan, part, command, signal }: RunLiveOptions): 
   }
 }
 
-async function live(plan: LivePlan, part: Part, story: Story, signal: AbortSignal): Promise<void> {
+async function live({ plan, part, onPhase, signal }: RunLiveOptions, story: Story): Promise<void> {
+  const { probes } = plan.scenario.live
+  const probe = async (): Promise<void> => {
+    if (probes.bids + probes.lookUps === 0) return
+    onPhase('probes')
+    await part.probe(signal)
+  }
+  onPhase('boot')
   const residents = await part.open()
   await part.start(residents)
   story.boot = await part.join(signal)
   story.before = await part.ties()
-  await part.probe(signal)
-  if (plan.objects.length > 0) await part.putObjects(signal)
-  await part.act(signal)
-  await part.settle(signal)
-  if (plan.faults.length > 0) {
-    await part.mend(signal)
-    await part.probe(signal)
+  await probe()
+  if (plan.objects.length > 0) {
+    onPhase('objects')
+    await part.putObjects(signal)
   }
-  if (plan.objects.length > 0) await part.getObjects(signal)
+  if (plan.jobs.length + plan.faults.length > 0) {
+    onPhase(plan.jobs.length > 0 ? 'jobs' : 'faults')
+    await part.act(signal)
+    onPhase('settling')
+    await part.settle(signal)
+  }
+  if (plan.faults.length > 0) {
+    onPhase('mending')
+    await part.mend(signal)
+    await probe()
+  }
+  if (plan.objects.length > 0) {
+    onPhase('objects')
+    await part.getObjects(signal)
+  }
   story.after = await part.ties()
   story.findings = await part.findings()
+  onPhase('stopping')
   story.ledgers = await part.stop()
 }
