@@ -267,7 +267,7 @@ export async function createPeer(
     book,
     objects,
     errands,
-    standingOf: (peer) => standingOf(seen.get(peer)),
+    standingOf: standing.of,
     meshDegree: () => host.gossip.meshDegree(topic),
     packFolder: async (path) => {
       const tar = join(files.folderOf('inputs'), `${Buffer.from(random.bytes(8)).toString('hex')}.tar`)

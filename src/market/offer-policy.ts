@@ -1,6 +1,7 @@
 /** Whether a provider answers a bid, and at what price. Policy of this peer alone. Pure. */
 import type { Bid } from '../../protocols/bid/index.ts'
 import type { Micro } from '../../protocols/wire/index.ts'
+import { standingMin, strangerStanding } from './rank.ts'
 
 /** What the owner lends. */
 export interface Lending {
@@ -39,6 +40,24 @@ export function decideOffer(bid: Bid, lending: Lending, inUse: InUse): OfferDeci
     requirements.memoryBytes > lending.memoryBytes - inUse.memoryBytes ||
     requirements.diskBytes > lending.diskBytes - inUse.diskBytes
   return isBusy ? no('busy') : { answer: true, cpuHourMicro: lending.cpuHourMicro }
+}
+
+/**
+ * Why nothing is offered to this requester, whatever its bid. Offers that wait for their award bind capacity, and nobody pays for
+ * that: somebody of whom nothing good is known has one at any time, and more only as far as half of what is lent.
+ */
+export function objectionTo(
+  { requirements }: Bid,
+  standing: number,
+  lending: Lending,
+  unanswered: readonly InUse[],
+): string | undefined {
+  if (standing < standingMin) return 'poor standing'
+  if (standing > strangerStanding || unanswered.length === 0) return undefined
+  const bound = (what: 'cpuMilli' | 'memoryBytes'): number =>
+    unanswered.reduce((sum, offer) => sum + offer[what], requirements[what])
+  const fits = bound('cpuMilli') <= lending.cpuMilli / 2 && bound('memoryBytes') <= lending.memoryBytes / 2
+  return fits ? undefined : 'offers unanswered'
 }
 
 /** Offers are spread over this, so that a popular bid does not bring all of them at once. */

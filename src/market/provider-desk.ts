@@ -25,8 +25,8 @@ import {
   type LeaseInput,
   type LeaseState,
 } from './lease-machine.ts'
-import { decideOffer, offerDelayMs, type InUse, type Lending } from './offer-policy.ts'
-import { standingMin, strangerStanding, type Standing } from './rank.ts'
+import { decideOffer, objectionTo, offerDelayMs, type InUse, type Lending } from './offer-policy.ts'
+import type { Standing } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 
 /** Does the work of one lease. Every call ends in an answer or a rejection; `kill` makes the others end soon. */
@@ -110,8 +110,8 @@ export class ProviderDesk {
     if (this.#deps.clock.monotonicMs() < this.#ledgerFailedMs + ledgerRestMs) return this.#decline('ledger failed')
     if (this.#byBid.size >= benchesMax) return this.#decline('too many offers open')
     const standing = this.#deps.standing.of(bid.by)
-    if (standing < standingMin) return this.#decline('poor standing')
-    if (standing <= strangerStanding && this.#isFilling(bid, this.#lending)) return this.#decline('offers unanswered')
+    const objection = objectionTo(bid.body, standing, this.#lending, this.#unanswered(bid.by))
+    if (objection !== undefined) return this.#decline(objection)
     const decision = decideOffer(bid.body, this.#lending, this.inUse())
     if (!decision.answer) return this.#decline(decision.because)
     this.counts.answered++
@@ -343,17 +343,11 @@ export class ProviderDesk {
     return false
   }
 
-  /**
-   * Offers that wait for their award bind capacity, and nobody pays for that: to somebody of whom nothing good is known one is
-   * made at any time, and more only as far as half of what is lent.
-   */
-  #isFilling({ by, body }: Signed<Bid>, lending: Lending): boolean {
-    const waiting = this.#byRequester(by).filter(({ state }) => state.ending === null && state.hold.at === 'offered')
-    const bound = (what: 'cpuMilli' | 'memoryBytes'): boolean => {
-      const offered = waiting.reduce((sum, { state }) => sum + state.hold.offer.body[what], body.requirements[what])
-      return offered > lending[what] / 2
-    }
-    return waiting.length > 0 && (bound('cpuMilli') || bound('memoryBytes'))
+  /** What was offered to a requester and waits for its award. */
+  #unanswered(by: PeerName): InUse[] {
+    return this.#byRequester(by)
+      .filter(({ state }) => state.ending === null && state.hold.at === 'offered')
+      .map(({ state }) => ({ ...state.hold.offer.body, diskBytes: 0 }))
   }
 
   #decline(because: string): void {
