@@ -25,6 +25,8 @@ interface Figures {
 
 /** What the process of one way prints as its last line, as far as it is read. */
 export interface BootReport extends Figures {
+  /** False: the time for the mesh was over, and `bootMs` is at least what it would have been. */
+  readonly hasMesh?: boolean
   readonly numbers: Readonly<Record<string, number>>
 }
 
@@ -36,7 +38,7 @@ export interface BootRow extends Figures {
   readonly ratioBoot: number | null
   readonly ratioRss: number | null
   readonly ratioCpu: number | null
-  /** Why there are no numbers. */
+  /** Why there are no numbers, or what they are not. */
   readonly note?: string
 }
 
@@ -85,6 +87,7 @@ export function rowsOf(reports: readonly (readonly [name: string, report: BootRe
       ratioBoot: ratio(bootMs, beside.bootMs),
       ratioRss: ratio(rssMb, beside.rssMb),
       ratioCpu: ratio(cpuSeconds, cpuOf(beside)),
+      ...(report.hasMesh === false ? { note: 'the mesh was not whole when the time for it was over' } : {}),
     }
   })
 }

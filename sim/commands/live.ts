@@ -5,6 +5,7 @@ import { agentVersion } from '../live/agents/messages.ts'
 import { RemotePart } from '../live/agents/remote-part.ts'
 import { Progress } from '../live/measures/progress.ts'
 import { quantileOf, spreadOf } from '../live/measures/spread.ts'
+import { distancesOf } from '../live/run/distances.ts'
 import { LivePart } from '../live/run/part.ts'
 import { planOf } from '../live/run/plan.ts'
 import { PartGroup, type Part } from '../live/run/parts.ts'
@@ -135,6 +136,7 @@ function reportOf(scenario: Scenario, { record, boot, findings }: LiveResult): o
     // fast: routing tables and address books were there, as after a restart. cold: one address was.
     boot: scenario.live.boot,
     bootMs: boot?.bootMs ?? null,
+    meshMs: boot?.meshMs ?? null,
     rssMb: findings === null ? null : Math.round(findings.rssBytes / 1e6),
     rssPeakMb: Math.round((number('rss_peak_bytes') ?? 0) / 1e6),
     gossipCoverage: spread?.coverage ?? null,
@@ -144,6 +146,7 @@ function reportOf(scenario: Scenario, { record, boot, findings }: LiveResult): o
     findP50Ms: rounded(finds && quantileOf(finds.tookMs, 0.5)),
     meshDegreeMin: boot?.meshDegreeMin ?? null,
     connectionsMean: boot === null ? null : Math.round((10 * boot.connections) / scenario.peers) / 10,
+    latencyMs: distancesOf(scenario, record.seed).typicalMs,
     eventLoopDelayP99Ms: number('loop_delay_p99_ms'),
     deliveryLateP99Ms: number('delivery_late_p99_ms'),
     /** Whether the machine kept up: otherwise latencies are its own, and not the network's. */

@@ -13,7 +13,7 @@ const messages = 20
 const lookUps = 50
 const meshDegreeWanted = 4
 /** What is not there after this will not come. */
-const meshWithinMs = 180_000
+const meshWithinMs = 120_000
 
 export async function naive({ peers, seed, json }: NaiveOrder): Promise<number> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`)

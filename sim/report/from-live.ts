@@ -158,7 +158,7 @@ function numbersOf({ findings, bootMs }: LiveRun, spread: Spread | null): RunRec
     ),
     number(
       'gc_seconds',
-      'of that, collecting garbage',
+      'by the clock, collecting garbage',
       's',
       all(({ gcMs }) => gcMs / 1_000),
     ),

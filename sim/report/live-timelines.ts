@@ -35,7 +35,7 @@ export function processFigures(processes: readonly ProcessFindings[], events: Ti
     'processor',
     'Processor',
     'share',
-    'share of one core that the process used in that second, and how much of it was collecting garbage; near 100 % the machine is what limits everything else.',
+    'share of one core that the process used in that second, and share of the second that went by while it collected garbage, which on a busy machine is longer than the work; near 100 % the machine is what limits everything else.',
     [
       ['used', ({ cpuUserMs, cpuSystemMs, forMs }) => (cpuUserMs + cpuSystemMs) / forMs],
       ['collecting garbage', ({ gcMs, forMs }) => gcMs / forMs],

@@ -32,6 +32,11 @@ describe('ways to boot', () => {
     )
   })
 
+  test('say when a boot was not over', () => {
+    const [row] = rowsOf([['naive', { ...reportOf(120_000, 400, 24), hasMesh: false }]])
+    assert.match(row!.note!, /not whole/)
+  })
+
   test('have no ratio to what failed, and say why they have no numbers', () => {
     const rows = rowsOf([
       ['fast', reportOf(500, 300, 8)],

@@ -121,7 +121,7 @@ export interface StorageFindings {
   readonly repairBytes: number | null
 }
 
-/** A second of a process. Times are of the processor, or waits of the event loop. */
+/** A second of a process. Times are of the processor, or waits of the event loop; `gcMs` is by the clock. */
 export interface ProcessSample {
   /** Since the process began to be watched. */
   readonly atMs: number

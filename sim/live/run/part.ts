@@ -116,6 +116,7 @@ export class LivePart implements Part {
     signal.throwIfAborted()
     const withinMs = scenario.live.boot === 'cold' ? coldMeshWithinMs : meshWithinMs
     const hasMesh = await world.waitForMesh(Math.min(meshDegreeWanted, peers.length - 1), withinMs)
+    const meshMs = Math.round(realClock.monotonicMs() - this.#bootedMs)
     const hasRecords = await world.waitForRecords(withinMs)
     const bootMs = Math.round(realClock.monotonicMs() - this.#bootedMs)
     this.#say(`  booted in ${(bootMs / 1000).toFixed(1)} s`)
@@ -148,6 +149,7 @@ export class LivePart implements Part {
     this.#measures.start()
     return {
       bootMs,
+      meshMs,
       meshDegreeMin: world.meshDegreeMin,
       connections,
       isComplete: hasMesh && hasRecords,

@@ -11,6 +11,8 @@ import type { ObjectOutcome } from './objects.ts'
 
 export interface BootFindings {
   readonly bootMs: number
+  /** Of that, until everybody was in the mesh. */
+  readonly meshMs: number
   readonly meshDegreeMin: number
   /** Of all peers; each has two ends. */
   readonly connections: number
@@ -89,6 +91,7 @@ export class PartGroup implements Part {
     const found = await this.#all(async (part) => part.join(signal))
     return {
       bootMs: Math.max(...found.map(({ bootMs }) => bootMs)),
+      meshMs: Math.max(...found.map(({ meshMs }) => meshMs)),
       meshDegreeMin: Math.min(...found.map(({ meshDegreeMin }) => meshDegreeMin)),
       connections: found.reduce((sum, { connections }) => sum + connections, 0),
       isComplete: found.every(({ isComplete }) => isComplete),

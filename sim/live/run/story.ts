@@ -82,13 +82,14 @@ function eventsOf({ faults, startedMs }: PartFindings): Timeline['events'] {
 function graphOf({ peers }: LivePlan, ties: Ties | null): Graph | null {
   if (ties === null) return null
   const places = new Map(ties.peers.map(({ name }, place) => [name, place]))
-  const edges = ties.peers.flatMap(({ mesh }, from) =>
-    mesh.flatMap((name): [number, number][] => {
+  const ends = new Set<string>()
+  for (const [from, { mesh }] of ties.peers.entries())
+    for (const name of mesh) {
       const to = places.get(name)
-      // Both ends say that they are neighbours.
-      return to === undefined || to < from ? [] : [[from, to]]
-    }),
-  )
+      // Most of the time both say that they are neighbours.
+      if (to !== undefined) ends.add(`${Math.min(from, to)} ${Math.max(from, to)}`)
+    }
+  const edges = [...ends].map((pair) => pair.split(' ').map(Number) as [number, number])
   return {
     nodes: ties.peers.map(({ index, isUp, region }) => {
       const { lends, vice } = peers[index]!
