@@ -21,7 +21,7 @@ export interface BulletinInit {
   readonly floors: SequenceFloors
   readonly datastore: Pick<QuotaDatastore, 'storedValue'>
   /** Whether a peer is connected, and can be asked at once. */
-  isConnected(peer: PeerName): boolean
+  readonly isConnected: (peer: PeerName) => boolean
   readonly watch?: HostWatch | undefined
 }
 
