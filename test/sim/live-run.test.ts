@@ -21,7 +21,7 @@ function scenario(name: string, peers: number, live: Partial<LiveSettings>, rest
   const known = withPeers(scenarioNamed(name)!, peers)
   // Links that are near, so that a test is over soon.
   const network = { ...known.network, delayMs: [2, 4] as const }
-  return { ...known, lendShare: 0.5, network, ...rest, live: { ...known.live, ...live } }
+  return { ...known, lendShare: 0.5, network, ...rest, live: { ...known.live, lendShare: null, ...live } }
 }
 
 /** Runs it, and keeps what the disks said. */

@@ -69,7 +69,8 @@ export function planOf(scenario: Scenario, seed: number): LivePlan {
 
 /** Lenders and the dishonest are shares of all, to the whole peer, so that small worlds have some of each. */
 function planPeers(scenario: Scenario, random: SeededRandom): PlannedPeer[] {
-  const { peers, lendShare, dishonestShare, skewMsMax, live } = scenario
+  const { peers, dishonestShare, skewMsMax, live } = scenario
+  const lendShare = live.lendShare ?? scenario.lendShare
   const vices =
     live.vices.length > 0 ? live.vices : liveVices.filter((vice) => scenario.vices.some((name) => name === vice))
   const lenders = new Set(some(random, peers, Math.max(1, Math.round(peers * lendShare))))
