@@ -237,7 +237,7 @@ export class LivePeer {
     this.state = 'crashed'
     this.#life.abort(new Error('the peer was killed'))
     this.recordIsOut = false
-    this.#net().pull(this.place.ip)
+    this.#ground.carrier.pull(this.place)
     const [old, peer] = [this.folder, this.#peer!]
     this.#lives += 1
     // Who held the ledger is known by a file beside it, and is gone.
@@ -319,7 +319,7 @@ export class LivePeer {
           limits,
           dht: { bucketPeersMax, ...(table === undefined ? {} : { table }), ...options.dht },
         },
-        { ...environment, watch: this.watchers, ...(transport === undefined ? {} : { transport }) },
+        { ...environment, watch: this.watchers, transport },
       )
       this.#host = host
       return { ...host, bulletin: this.#noting(host.bulletin) }

@@ -197,8 +197,8 @@ export class LivePart implements Part {
     }
     await Promise.all([
       ...jobs.map(async (job) => at(job.atMs, deadline.signal, async () => this.#jobs!.run(job, deadline.signal))),
-      ...faults.map(async (fault) =>
-        at(fault.atMs, faultsEnd.signal, async () => this.#faults!.run(fault, faultsEnd.signal)),
+      ...faults.map(async (fault, place) =>
+        at(fault.atMs, faultsEnd.signal, async () => this.#faults!.run(fault, place, faultsEnd.signal)),
       ),
     ])
   }
