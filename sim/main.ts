@@ -245,6 +245,7 @@ try {
   const isUsage =
     error instanceof UsageError ||
     error instanceof ScenarioError ||
+    name === 'PlanError' ||
     name === 'ExpressionError' ||
     code?.startsWith('ERR_PARSE_ARGS') === true
   // A folder that is no run is told without a stack, and is no mistake of usage.

@@ -26,6 +26,11 @@ export interface Carrier {
   readonly net: LiveNet | undefined
   /** So many places, all free now. A peer that is started again comes back to its own. */
   places(count: number): Promise<readonly PeerPlace[]>
-  /** What the host at this place has in the place of its transport; undefined: its own, which is TCP with noise and yamux. */
-  transport(place: PeerPlace, limits: HostLimits): TransportFactory | undefined
+  /** What the host that begins at this place has in the place of its transport. */
+  transport(place: PeerPlace, limits: HostLimits): TransportFactory
+  /**
+   * The host at this place ends at once, as a process that is killed: its connections break, nobody listens where it did, and whatever
+   * is still in its hands dials in vain. Another host may take its place.
+   */
+  pull(place: PeerPlace): void
 }

@@ -26,5 +26,7 @@ export function ownCarrier(net: LiveNet): Carrier & { readonly net: LiveNet } {
         windowBytes: streamWindowBytes,
         writeBufferBytesMax: streamWriteBufferBytesMax,
       }) as TransportFactory,
+
+    pull: ({ ip }) => net.pull(ip),
   }
 }

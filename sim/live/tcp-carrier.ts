@@ -1,11 +1,13 @@
 /**
- * TCP of this machine, with production's noise and yamux: nothing of a host is exchanged. All of 127.0.0.0/8 is the machine
+ * TCP of this machine, with production's noise and yamux: nothing of a host is exchanged, but that it can be pulled out. All of 127.0.0.0/8 is the machine
  * itself on Linux, so every peer listens at an address of its own; those that dial come from 127.0.0.1, as in a devnet.
  */
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 
+import { tcpTransport } from '../../src/host/index.ts'
 import type { Carrier, PeerPlace } from './carrier.ts'
+import { plugged, type Plug } from './plug.ts'
 
 /** Second numbers of the addresses: 127.0 is left to whatever else runs here. */
 const netsMax = 255
@@ -18,6 +20,8 @@ const placesMax = 2 ** 16
 export function tcpCarrier(world: number, host?: string): Carrier {
   const second = 1 + (world % netsMax)
   const ipOf = (index: number): string => host ?? `127.${second}.${index >> 8}.${index & 255}`
+  /** Of the host that is at an address, or was there last. */
+  const plugs = new Map<string, Plug>()
   return {
     name: 'tcp',
     reach: host === undefined || host.startsWith('127.') ? 'loopback' : 'lan',
@@ -32,7 +36,13 @@ export function tcpCarrier(world: number, host?: string): Carrier {
       return held.map(({ place }) => place)
     },
 
-    transport: () => undefined,
+    transport({ address }, limits) {
+      const plug = plugged(tcpTransport(limits))
+      plugs.set(address, plug)
+      return plug.transport
+    },
+
+    pull: ({ address }) => plugs.get(address)?.pull(),
   }
 }
 

@@ -31,6 +31,11 @@ import type { HostWatch } from './watch.ts'
 /** What libp2p takes in its list of transports. */
 export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
 
+/** What a host has that is given no other transport. */
+export function tcpTransport({ connectionsMax, inboundPendingMax }: HostLimits): TransportFactory {
+  return tcp({ maxConnections: connectionsMax + inboundPendingMax })
+}
+
 /** How the DHT works. What is left out is as kad-dht has it. */
 export interface DhtOptions {
   /** Peers in a bucket of the routing table, and so also those that store a record. kad-dht has 20. */
@@ -94,7 +99,7 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
       announceFilter: (addresses) =>
         addresses.filter((address) => announced.has(withoutPeer(address)) || isWithin(reach, address)),
     },
-    transports: [transport ?? tcp({ maxConnections: limits.connectionsMax + limits.inboundPendingMax })],
+    transports: [transport ?? tcpTransport(limits)],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({

@@ -1,7 +1,7 @@
 export type { PeerEvent, ConnectionView, Host, HostEnvironment, HostOptions, Readiness } from './host.ts'
 export { createHost } from './host.ts'
 export { ChannelClosedError } from './channel.ts'
-export type { DhtOptions, TransportFactory } from './configuration.ts'
+export { tcpTransport, type DhtOptions, type TransportFactory } from './configuration.ts'
 export { createCourier, type Courier, type CourierLimits } from './courier.ts'
 export { memoryKeyValue, type KeyValue } from './datastore.ts'
 export type { Answerer, DhtAnswer, DhtPeer, DhtQuestion } from './dht-answers.ts'

@@ -2,14 +2,17 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { connect, Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 
 import { perfectLink } from '../../sim/live/link.ts'
+import type { LivePeer } from '../../sim/live/live-peer.ts'
 import { Measures } from '../../sim/live/measures/measures.ts'
 import { ProcessTap } from '../../sim/live/measures/process-tap.ts'
 import { spreadOf } from '../../sim/live/measures/spread.ts'
 import { tcpCarrier } from '../../sim/live/tcp-carrier.ts'
+import { until } from '../../sim/live/waits.ts'
 import { LiveWorld, plainRoles } from '../../sim/live/world.ts'
 
 const peers = 16
@@ -102,6 +105,60 @@ describe('16 live peers over TCP', { timeout: 3 * deadlineMs }, () => {
     assert.ok(traffic!['/pleach/kad/1']!.streams > 10)
     // What it takes to encrypt, to frame, and to agree on protocols.
     assert.ok(traffic!['connections']!.bytes > sum / 20)
+  })
+})
+
+describe('live peers over TCP that are killed', { timeout: 3 * deadlineMs }, () => {
+  let world: LiveWorld
+
+  before(async () => {
+    const options = { peers: plainRoles(10, 3), seed: 8, carrier: 'tcp', boot: 'fast', link: perfectLink } as const
+    world = await LiveWorld.boot(options, () => {})
+    assert.ok(await world.waitForMesh(4, deadlineMs))
+  })
+
+  after(async () => {
+    await world.stop()
+    assert.deepEqual(world.errors, [])
+  })
+
+  test('are gone for others at once, dial in vain, and come back to their port with their disk', async () => {
+    const peer = world.peers[1]!
+    const { host, folder, place } = peer
+    const connected = (to: LivePeer): boolean => to.host.connections().some((one) => one.peer === peer.name)
+    const friends = world.peers.filter((other) => other !== peer && connected(other))
+    assert.ok(friends.length >= 4)
+    const written = writtenBytes()
+    peer.crash()
+    assert.equal(written(), 0)
+    assert.deepEqual(host.connections(), [])
+    await assert.rejects(answerTo('/noise', place.ip, Number(place.address.split('/').at(-1))), /ECONNREFUSED/)
+    await assert.rejects(host.dial(friends[0]!.place.address, AbortSignal.timeout(deadlineMs)))
+    assert.ok(await until(() => !friends.some(connected), deadlineMs))
+    assert.ok(existsSync(`${peer.folder}/ledger.db`))
+    assert.notEqual(peer.folder, folder)
+    await peer.restart()
+    assert.notEqual(peer.host, host)
+    assert.ok(await until(() => peer.host.gossip.meshDegree(world.topic) > 0, deadlineMs))
+    // The old life ends on its own, and its disk with it.
+    assert.ok(await until(() => !existsSync(folder), deadlineMs))
+  })
+
+  test('while they dial and are dialled have nothing left of that', async () => {
+    const [peer, other] = [world.peers[2]!, world.peers[7]!]
+    const dials = world.peers
+      .filter((one) => one !== peer && one.isUp)
+      .flatMap((one) => [
+        peer.host.dial(one.place.address, AbortSignal.timeout(deadlineMs)),
+        one.host.dial(peer.place.address, AbortSignal.timeout(deadlineMs)),
+      ])
+    const ended = Promise.allSettled(dials)
+    peer.crash()
+    await ended
+    assert.deepEqual(peer.host.connections(), [])
+    await peer.restart()
+    await peer.control.join(other.place.address, AbortSignal.timeout(deadlineMs))
+    assert.ok(await until(() => peer.host.gossip.meshDegree(world.topic) > 0, deadlineMs))
   })
 })
 

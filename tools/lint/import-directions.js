@@ -80,6 +80,7 @@ export const packages = [
       'test/host/',
       'test/src/host/',
       'sim/live/transport.ts',
+      'sim/live/plug.ts',
       'sim/live/connection.ts',
       'sim/live/stream.ts',
       'sim/live/address-book.ts',

@@ -4,9 +4,10 @@ import type { LivePeer } from '../live-peer.ts'
 import type { LiveWorld } from '../world.ts'
 import type { PlannedFault } from './plan.ts'
 
-/** A fault as it happened. Times are milliseconds since the run began. */
+/** A fault as it happened, to the peers of one process. Times are milliseconds since the run began. */
 export interface FaultSpan {
-  readonly what: string
+  /** Its place in the plan. */
+  readonly fault: number
   readonly atMs: number
   untilMs: number | null
 }
@@ -29,19 +30,18 @@ export class Faults {
     return Math.max(0, ...this.spans.map(({ atMs, untilMs }) => untilMs ?? atMs))
   }
 
-  /** Resolves when it is over, or, when the signal fires, once it is undone. */
-  async run(fault: PlannedFault, signal: AbortSignal): Promise<void> {
-    const { what, forMs, peers } = fault
-    const span: FaultSpan = {
-      what: peers.length === 1 ? `${what}: peer ${peers[0]}` : `${what}: ${peers.length} peers`,
-      atMs: this.#elapsedMs(),
-      untilMs: null,
-    }
+  /**
+   * Resolves when it is over, or, when the signal fires, once it is undone. Peers that are elsewhere are left to those that have
+   * them; `place` is its own in the plan.
+   */
+  async run(fault: PlannedFault, place: number, signal: AbortSignal): Promise<void> {
+    const { what, forMs } = fault
+    const named = new Set(fault.peers)
+    const peers = this.#world.peers.filter(({ index }) => named.has(index))
+    if (peers.length === 0) return
+    const span: FaultSpan = { fault: place, atMs: this.#elapsedMs(), untilMs: null }
     this.spans.push(span)
-    const undo = await this.#do(
-      fault,
-      peers.map((index) => this.#world.peer(index)),
-    )
+    const undo = await this.#do(fault, peers)
     if (forMs === 0) return
     // The signal ends the wait, and not the mending.
     await realClock

@@ -133,7 +133,7 @@ export class PartGroup implements Part {
       findings: merge(found.map(({ findings }) => findings)),
       jobs: found.flatMap(({ jobs }) => jobs),
       objects: found.flatMap(({ objects }) => objects),
-      faults: found.flatMap(({ faults }) => faults),
+      faults: mergeSpans(found.flatMap(({ faults }) => faults)),
       lastFaultMs: Math.max(...found.map(({ lastFaultMs }) => lastFaultMs)),
       startedMs: first!.startedMs,
       network: first!.network,
@@ -155,4 +155,13 @@ export class PartGroup implements Part {
   async #all<Result>(call: (part: Part) => Promise<Result>): Promise<Result[]> {
     return Promise.all(this.#parts.map(call))
   }
+}
+
+/** A fault that several parts had is one: from when it began anywhere until it was mended everywhere. */
+function mergeSpans(spans: readonly FaultSpan[]): FaultSpan[] {
+  return [...Map.groupBy(spans, ({ fault }) => fault)].map(([fault, same]) => ({
+    fault,
+    atMs: Math.min(...same.map(({ atMs }) => atMs)),
+    untilMs: same.some(({ untilMs }) => untilMs === null) ? null : Math.max(...same.map(({ untilMs }) => untilMs!)),
+  }))
 }

@@ -4,7 +4,7 @@
  */
 import { SeededRandom } from '../../random.ts'
 import { liveVices, type LiveVice } from '../vices/names.ts'
-import type { LiveFault, LiveFaultKind, Scenario } from '../../scenarios/schema.ts'
+import { liveFaults, type LiveFault, type LiveFaultKind, type Scenario } from '../../scenarios/schema.ts'
 
 export interface PlannedPeer {
   readonly index: number
@@ -50,37 +50,79 @@ export interface LivePlan {
   readonly faults: readonly PlannedFault[]
 }
 
+/** What cannot be run as it is wanted, and what could be. */
+export class PlanError extends Error {
+  override readonly name = 'PlanError'
+}
+
+/** What the network of our own does to its lines. That of the machine, or of many, does nothing for us. */
+const weather: ReadonlySet<LiveFaultKind> = new Set(['freeze', 'partition', 'one-way', 'slow', 'nat'])
+
 const clockJumpMsMax = 2_000
+const vicesOfRequesters: ReadonlySet<LiveVice> = new Set(['no-countersign', 'under-pay', 'flood', 'eclipse', 'poison'])
 const cancelWithinMs = 5_000
 /** How long a peer that churn took away is away, at most. */
 const awayMs: readonly [number, number] = [2_000, 15_000]
 
+/** Throws PlanError when what carries the scenario cannot do what it wants. */
 export function planOf(scenario: Scenario, seed: number): LivePlan {
   const peers = planPeers(scenario, SeededRandom.of(seed, 'live', 'peers'))
+  const faults = planFaults(scenario, peers, SeededRandom.of(seed, 'live', 'faults'))
+  if (scenario.live.carrier === 'tcp') refuseWeather(scenario.name, faults)
   return {
     scenario,
     seed,
     peers,
     jobs: planJobs(scenario, peers, SeededRandom.of(seed, 'live', 'jobs')),
     objects: planObjects(scenario, peers, SeededRandom.of(seed, 'live', 'objects')),
-    faults: planFaults(scenario, peers, SeededRandom.of(seed, 'live', 'faults')),
+    faults,
   }
+}
+
+function refuseWeather(name: string, faults: readonly PlannedFault[]): void {
+  const wanted = new Set(faults.map(({ what }) => what).filter((what) => weather.has(what)))
+  if (wanted.size === 0) return
+  const possible = liveFaults.filter((what) => !weather.has(what))
+  throw new PlanError(
+    `${name} has ${[...wanted].join(', ')}, which the network inside the simulator can do and TCP cannot; ` +
+      `over TCP, and so with agents, there are ${possible.join(', ')}: run it without --tcp and --agents, or another scenario`,
+  )
 }
 
 /** Lenders and the dishonest are shares of all, to the whole peer, so that small worlds have some of each. */
 function planPeers(scenario: Scenario, random: SeededRandom): PlannedPeer[] {
-  const { peers, lendShare, dishonestShare, skewMsMax, live } = scenario
+  const { peers, dishonestShare, skewMsMax, live } = scenario
+  const lendShare = live.lendShare ?? scenario.lendShare
   const vices =
     live.vices.length > 0 ? live.vices : liveVices.filter((vice) => scenario.vices.some((name) => name === vice))
   const lenders = new Set(some(random, peers, Math.max(1, Math.round(peers * lendShare))))
   const dishonest = vices.length === 0 ? [] : some(random, peers, Math.round(peers * dishonestShare))
-  const viceOf = new Map(dishonest.map((index, place) => [index, vices[place % vices.length]!]))
+  const viceOf = vicesOf(dishonest, lenders, vices)
   return Array.from({ length: peers }, (_, index) => ({
     index,
     lends: lenders.has(index),
     vice: viceOf.get(index) ?? null,
     skewMs: skewMsMax === 0 ? 0 : random.between(-skewMsMax, skewMsMax),
   }))
+}
+
+/** Each vice as often as any other. Those of requesters go to peers that do not lend, the others to lenders, as far as there are any. */
+function vicesOf(
+  dishonest: readonly number[],
+  lenders: ReadonlySet<number>,
+  vices: readonly LiveVice[],
+): ReadonlyMap<number, LiveVice> {
+  const left = {
+    lends: dishonest.filter((index) => lenders.has(index)),
+    asks: dishonest.filter((index) => !lenders.has(index)),
+  }
+  const viceOf = new Map<number, LiveVice>()
+  for (let place = 0; viceOf.size < dishonest.length; place++) {
+    const vice = vices[place % vices.length]!
+    const [first, second] = vicesOfRequesters.has(vice) ? [left.asks, left.lends] : [left.lends, left.asks]
+    viceOf.set((first.pop() ?? second.pop())!, vice)
+  }
+  return viceOf
 }
 
 function planJobs({ workload, live }: Scenario, peers: readonly PlannedPeer[], random: SeededRandom): PlannedJob[] {

@@ -11,7 +11,7 @@ import type { LedgerOfPeer } from './ledgers.ts'
 import { distancesOf } from './distances.ts'
 import type { BootFindings, PartFindings, Ties } from './parts.ts'
 import type { ObjectOutcome } from './objects.ts'
-import type { LivePlan } from './plan.ts'
+import type { LivePlan, PlannedFault } from './plan.ts'
 
 /** What is known so far. */
 export interface Story {
@@ -46,7 +46,7 @@ export function recordOfRun(plan: LivePlan, story: Story, { command, wallMs, isC
     stubs: stubsOf(plan),
     findings: findings.findings,
     assertions: [],
-    events: eventsOf(findings),
+    events: eventsOf(plan, findings),
     latencyMs: distancesOf(scenario, seed).typicalMs,
     before: graphOf(plan, story.before),
     after: graphOf(plan, story.after)!,
@@ -61,7 +61,9 @@ function stubsOf({ scenario: { live } }: LivePlan): string[] {
   return [
     ...(own
       ? ['Connections are inside the process: neither encryption nor a muxer, though a dial takes their round trips.']
-      : []),
+      : [
+          'Connections are TCP of the machine, or of the machines: what the scenario says of the network is not there.',
+        ]),
     live.boot === 'fast'
       ? 'Fast boot: routing tables and address books were there, as after a restart; the simulator dialled the first neighbours.'
       : 'Cold boot: peers knew one address.',
@@ -71,12 +73,16 @@ function stubsOf({ scenario: { live } }: LivePlan): string[] {
   ]
 }
 
-function eventsOf({ faults, startedMs }: PartFindings): Timeline['events'] {
-  return faults.map(({ what, atMs, untilMs }) => ({
-    what,
+function eventsOf(plan: LivePlan, { faults, startedMs }: PartFindings): Timeline['events'] {
+  return faults.map(({ fault, atMs, untilMs }) => ({
+    what: toldFault(plan.faults[fault]!),
     atMs: startedMs + atMs,
     untilMs: untilMs === null ? null : startedMs + untilMs,
   }))
+}
+
+function toldFault({ what, peers }: PlannedFault): string {
+  return peers.length === 1 ? `${what}: peer ${peers[0]}` : `${what}: ${peers.length} peers`
 }
 
 function graphOf({ peers }: LivePlan, ties: Ties | null): Graph | null {
