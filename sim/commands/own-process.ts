@@ -11,10 +11,15 @@ import { runInNewContext } from 'node:vm'
  */
 export const heapFlags = ['--max-semi-space-size=32', '--no-parallel-scavenge']
 
-/** Here, when this is such a process; otherwise in one that is given the same arguments. */
+/**
+ * Here, when this is such a process; otherwise in one that is given the same arguments, and that is told when this one is told to
+ * end, or has gone without a word: a channel between them breaks.
+ */
 export async function inOwnProcess(args: readonly string[], run: () => Promise<number>): Promise<number> {
   if (heapFlags.every((flag) => process.execArgv.includes(flag))) return run()
-  const child = spawn(process.execPath, [...heapFlags, process.argv[1]!, ...args], { stdio: 'inherit' })
+  const child = spawn(process.execPath, [...heapFlags, process.argv[1]!, ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  })
   // From a terminal the child is told too; by whatever else, only this process.
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
   process.on('SIGINT', pass).on('SIGTERM', pass)

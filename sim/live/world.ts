@@ -215,8 +215,11 @@ export class LiveWorld {
     await rm(this.folder, { recursive: true, force: true })
   }
 
-  /** Runs our own peers. `residents` are all of the world, in this process or elsewhere. */
-  async start(residents: readonly Resident[], progress: (booted: number) => void): Promise<void> {
+  /**
+   * Runs our own peers. `residents` are all of the world, in this process or elsewhere. Rejects when the signal fires, once no
+   * peer is on its way any more; those that run are left to `stop`.
+   */
+  async start(residents: readonly Resident[], progress: (booted: number) => void, signal?: AbortSignal): Promise<void> {
     const { peers: roles, seed, boot } = this.#options
     this.#residents = residents.toSorted((left, right) => left.index - right.index)
     const executor = this.#options.executor ?? sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
@@ -237,6 +240,7 @@ export class LiveWorld {
         new LivePeer(ground, { ...roles[index]!, index, place, identity: this.#identities[index]! }),
       )
     const start = async (peer: LivePeer): Promise<void> => {
+      signal?.throwIfAborted()
       await peer.start()
       this.peers.push(peer)
       progress(this.peers.length)
