@@ -39,6 +39,9 @@ const testCommand = (patterns: string[], coverage: boolean): string[] => {
   ]
 }
 
+/** Real peers boot, every bid reaches everybody, every record is found; otherwise the exit code is 3. */
+const liveCommand = (...how: string[]): string[] => [process.execPath, 'sim/main.ts', 'run', 'boot', ...how, '--json']
+
 const stepsFor = (patterns: string[], coverage: boolean): Step[] => [
   { name: 'types', command: ['tsc'], shown: 'when it fails' },
   { name: 'lint', command: ['oxlint'], shown: 'when it fails' },
@@ -46,6 +49,9 @@ const stepsFor = (patterns: string[], coverage: boolean): Step[] => [
   { name: 'protobuf', command: [process.execPath, 'tools/proto-drift.ts'], shown: 'when it fails' },
   // Shown as it comes: a run of some minutes that says nothing looks like one that hangs.
   { name: 'tests', command: testCommand(patterns, coverage), shown: 'always' },
+  // After the tests, and one after the other: each wants the whole machine.
+  { name: 'live', command: liveCommand('--peers', '300'), shown: 'when it fails' },
+  { name: 'live-tcp', command: liveCommand('--peers', '100', '--tcp'), shown: 'when it fails' },
 ]
 
 /** Runs one step; true when it passed. */

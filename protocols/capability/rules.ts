@@ -4,7 +4,15 @@
  */
 import { compare, equals } from 'uint8arrays'
 
-import { Fault, openEnvelope, publicKeyOf, type RecordRules, type Signer } from '../wire/index.ts'
+import {
+  Fault,
+  openEnvelope,
+  peerNameOf,
+  publicKeyBytes,
+  publicKeyOf,
+  type RecordRules,
+  type Signer,
+} from '../wire/index.ts'
 import { decodeCapability, openCapability } from './codec.ts'
 import { capabilityBytesMax, capabilityNamespace, capabilityType, type Capability } from './messages.ts'
 
@@ -21,6 +29,7 @@ export function capabilityRules(signer: Pick<Signer, 'verify'>, network: string)
       }
       return { sequence: record.body.sequence, by: record.by }
     },
+    ownerOf: (key) => (key.byteLength === publicKeyBytes ? peerNameOf(key) : undefined),
     select: (_key, values) =>
       selectCapability(values.map((value) => ({ value, sequence: sequenceOf(signer, network, value) }))),
   }

@@ -16,6 +16,8 @@ export interface RecordRules {
   validate(key: Uint8Array, value: Uint8Array, nowMs: number): { readonly sequence: number; readonly by: PeerName }
   /** The index of the best of several lawful values. */
   select(key: Uint8Array, values: readonly Uint8Array[]): number
+  /** The only peer whose records this key can have, where the key says so: it can be asked for its record itself. */
+  ownerOf?(key: Uint8Array): PeerName | undefined
 }
 
 export interface Bulletin {

@@ -104,6 +104,8 @@ const live = z.strictObject({
   regions: z.boolean(),
   /** How long the run is, from the end of the boot; it ends sooner when all is done. */
   forMs: ms,
+  /** In the place of the share above, since all work of live peers is of one class: each bid is heard by everybody who lends. */
+  lendShare: share.nullable(),
   /** Peers that ask for jobs, and how many jobs each, within how long; with 0 requesters the workload says it. */
   requesters: count,
   jobsEach: count,

@@ -1,5 +1,7 @@
 /** The bulletin board over kad-dht. The port and its promises are in protocols/wire/bulletin.ts. */
 import type { QueryEvent, SingleKadDHT } from '@libp2p/kad-dht'
+import type { PeerId } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { equals, fromString } from 'uint8arrays'
@@ -18,8 +20,24 @@ export interface BulletinInit {
   readonly judge: RecordJudge
   readonly floors: SequenceFloors
   readonly datastore: Pick<QuotaDatastore, 'storedValue'>
+  /** Whether a peer is connected, and can be asked at once. */
+  readonly isConnected: (peer: PeerName) => boolean
   readonly watch?: HostWatch | undefined
 }
+
+/** What kad-dht does not show in its interface: verified against 16.4 by the tests of attacks on live peers. */
+interface Internals {
+  readonly network: {
+    sendRequest(
+      to: PeerId,
+      message: { readonly type: 'GET_VALUE'; readonly key: Uint8Array },
+      options: { readonly signal: AbortSignal; readonly path: QueryEvent['path'] },
+    ): AsyncIterable<QueryEvent>
+  }
+}
+
+/** Of a question that is no part of a query. */
+const noPath: QueryEvent['path'] = { index: -1, queued: 0, running: 0, total: 0 }
 
 /** Codes of multicodec: the multihash SHA-256, and content of which nothing is known. */
 const sha256Code = 0x12
@@ -30,7 +48,7 @@ function keyOfName(name: string): CID {
   return CID.createV1(rawCode, Digest.create(sha256Code, sha256(fromString(name))))
 }
 
-export function createBulletin({ dht, self, judge, floors, datastore, watch }: BulletinInit): Bulletin {
+export function createBulletin({ dht, self, judge, floors, datastore, isConnected, watch }: BulletinInit): Bulletin {
   /** Lawful when it came, but its date may have passed since. */
   const judged = (path: Uint8Array, value: Uint8Array): Judgement | undefined => {
     try {
@@ -54,6 +72,21 @@ export function createBulletin({ dht, self, judge, floors, datastore, watch }: B
 
   const watched = (kind: QueryKind, key: Uint8Array, events: AsyncIterable<QueryEvent>): AsyncIterable<QueryEvent> =>
     watch === undefined ? events : tallied(events, watch.onQuery(kind, key))
+
+  /**
+   * The second way to a record: whose it is has it too. Names that somebody has looked for until they lay around the key can keep
+   * it from everybody else, but not from who is connected to its owner.
+   */
+  const ofOwner = async (path: Uint8Array, signal: AbortSignal): Promise<Uint8Array[]> => {
+    const owner = judge.ownerOf(path)
+    if (owner === undefined || owner === self || !isConnected(owner)) return []
+    const { network } = dht as unknown as Internals
+    const question = { type: 'GET_VALUE', key: path } as const
+    const found: Uint8Array[] = []
+    for await (const event of network.sendRequest(peerIdFromString(owner), question, { signal, path: noPath }))
+      if (event.name === 'PEER_RESPONSE' && event.record !== undefined) found.push(event.record.value)
+    return found
+  }
 
   return {
     async put(namespace, key, value, signal) {
@@ -87,7 +120,7 @@ export function createBulletin({ dht, self, judge, floors, datastore, watch }: B
       } catch (error) {
         if (values.length === 0) throw error
       }
-      return best(path, values)
+      return best(path, values) ?? best(path, await ofOwner(path, signal))
     },
 
     async advertise(name, signal) {

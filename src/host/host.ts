@@ -153,7 +153,16 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const watchdog = createWatchdog({ node, dialler, limits, clock, log })
   const gossip = createGossip(node.services.gossip, log, watch)
   const streams = createStreams({ node, limits, onFault: environment.onFault ?? (() => {}), clock, log })
-  const bulletin = createBulletin({ dht: node.services.dht, self: identity.peer, judge, floors, datastore, watch })
+  const isConnected = (peer: PeerName): boolean => node.getConnections(peerIdFromString(peer)).length > 0
+  const bulletin = createBulletin({
+    dht: node.services.dht,
+    self: identity.peer,
+    judge,
+    floors,
+    datastore,
+    isConnected,
+    watch,
+  })
 
   return {
     peer: identity.peer,

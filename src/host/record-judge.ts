@@ -26,6 +26,8 @@ export interface RecordJudge {
   judge(path: Uint8Array, value: Uint8Array): Judgement
   /** The index of the best of several lawful values. */
   select(path: Uint8Array, values: readonly Uint8Array[]): number
+  /** The only peer whose record can be at this key, if the namespace says so. */
+  ownerOf(path: Uint8Array): PeerName | undefined
   readonly validators: NonNullable<KadDHTInit['validators']>
   readonly selectors: NonNullable<KadDHTInit['selectors']>
 }
@@ -87,6 +89,11 @@ export function createRecordJudge(rules: readonly RecordRules[], recordBytesMax:
     return rule.select(key, values)
   }
 
+  const ownerOf = (path: Uint8Array): PeerName | undefined => {
+    const { rule, key } = rulesFor(path)
+    return rule.ownerOf?.(key)
+  }
+
   // The keys of an object made by fromEntries are its own, `__proto__` too.
   const refused = [...Object.getOwnPropertyNames(Object.prototype), 'pk']
   const refuse = (): never => {
@@ -95,6 +102,7 @@ export function createRecordJudge(rules: readonly RecordRules[], recordBytesMax:
   return {
     judge,
     select,
+    ownerOf,
     validators: Object.fromEntries([
       ...refused.map((name) => [name, refuse] as const),
       ...[...byNamespace.keys()].map(

@@ -44,6 +44,7 @@ const bulletinOf = (calls: (object | Error)[][], stored?: string) => {
     judge,
     floors,
     datastore: { storedValue: () => (stored === undefined ? undefined : bytes(stored)) },
+    isConnected: () => false,
   })
   return { bulletin, read: () => read }
 }

@@ -9,6 +9,9 @@ import { auditLedgers } from '../../sim/live/run/audit.ts'
 import type { LedgerOfPeer } from '../../sim/live/run/ledgers.ts'
 import { LivePart } from '../../sim/live/run/part.ts'
 import { planOf } from '../../sim/live/run/plan.ts'
+import { rolesOf } from '../../sim/live/run/roles.ts'
+import { placeOfPeer, placeOfRecord } from '../../sim/live/vices/index.ts'
+import { bitsShared } from '../../sim/live/vices/identities.ts'
 import type { Part, PartFindings } from '../../sim/live/run/parts.ts'
 import { runLive, type LiveResult } from '../../sim/live/run/run.ts'
 import { checkRecord, type RunRecord } from '../../sim/report/record.ts'
@@ -21,7 +24,7 @@ function scenario(name: string, peers: number, live: Partial<LiveSettings>, rest
   const known = withPeers(scenarioNamed(name)!, peers)
   // Links that are near, so that a test is over soon.
   const network = { ...known.network, delayMs: [2, 4] as const }
-  return { ...known, lendShare: 0.5, network, ...rest, live: { ...known.live, ...live } }
+  return { ...known, lendShare: 0.5, network, ...rest, live: { ...known.live, lendShare: null, ...live } }
 }
 
 /** Runs it, and keeps what the disks said. */
@@ -80,6 +83,24 @@ describe('the plan of a live run', () => {
     assert.equal(new Set(jobs.map(({ requester }) => requester)).size, 10)
     // There are enough that do not lend.
     assert.ok(jobs.every(({ requester }) => !peers[requester]!.lends))
+  })
+
+  test('has names of one operator at one address, and others around the record of a lender', () => {
+    const plan = planOf(scenario('attack', 60, { vices: ['sybil', 'eclipse'] }, { dishonestShare: 0.2 }), 2)
+    const roles = rolesOf(plan)
+    const sybils = roles.flatMap(({ vice, at }, index) => (vice === 'sybil' ? [at ?? index] : []))
+    assert.equal(sybils.length, 6)
+    assert.equal(new Set(sybils).size, 1)
+    const victim = roles.find(({ vice, identity }) => vice === null && identity !== undefined)!
+    const place = placeOfRecord(victim.identity!.peer)
+    const near = roles.flatMap(({ vice, identity }) => (vice === 'eclipse' ? [identity!.peer] : []))
+    assert.equal(near.length, 6)
+    // Of 60 peers the nearest shares some six bits.
+    for (const peer of near) assert.ok(bitsShared(placeOfPeer(peer), place) >= 7)
+    assert.deepEqual(
+      rolesOf(plan).map(({ identity }) => identity?.peer),
+      roles.map(({ identity }) => identity?.peer),
+    )
   })
 
   test('has faults at their times, with as many peers as they say', () => {

@@ -15,6 +15,7 @@ import { modelledExecutor } from './modelled-executor.ts'
 import { Objects, type ObjectOutcome } from './objects.ts'
 import type { BootFindings, Part, PartFindings, Ties } from './parts.ts'
 import type { LivePlan } from './plan.ts'
+import { rolesOf } from './roles.ts'
 
 /** What was due while garbage was collected is delivered within this. */
 const settledMs = 200
@@ -84,12 +85,12 @@ export class LivePart implements Part {
 
   /** Finds places for our own peers. */
   async open(): Promise<Resident[]> {
-    const { scenario, seed, peers } = this.#plan
+    const { scenario, seed } = this.#plan
     const { carrier, boot } = scenario.live
     const { mine, host } = this.#options
     this.#bootedMs = realClock.monotonicMs()
     this.#world = await LiveWorld.open({
-      peers,
+      peers: rolesOf(this.#plan),
       seed,
       carrier,
       boot,

@@ -59,6 +59,7 @@ export class PlanError extends Error {
 const weather: ReadonlySet<LiveFaultKind> = new Set(['freeze', 'partition', 'one-way', 'slow', 'nat'])
 
 const clockJumpMsMax = 2_000
+const vicesOfRequesters: ReadonlySet<LiveVice> = new Set(['no-countersign', 'under-pay', 'flood', 'eclipse', 'poison'])
 const cancelWithinMs = 5_000
 /** How long a peer that churn took away is away, at most. */
 const awayMs: readonly [number, number] = [2_000, 15_000]
@@ -90,18 +91,38 @@ function refuseWeather(name: string, faults: readonly PlannedFault[]): void {
 
 /** Lenders and the dishonest are shares of all, to the whole peer, so that small worlds have some of each. */
 function planPeers(scenario: Scenario, random: SeededRandom): PlannedPeer[] {
-  const { peers, lendShare, dishonestShare, skewMsMax, live } = scenario
+  const { peers, dishonestShare, skewMsMax, live } = scenario
+  const lendShare = live.lendShare ?? scenario.lendShare
   const vices =
     live.vices.length > 0 ? live.vices : liveVices.filter((vice) => scenario.vices.some((name) => name === vice))
   const lenders = new Set(some(random, peers, Math.max(1, Math.round(peers * lendShare))))
   const dishonest = vices.length === 0 ? [] : some(random, peers, Math.round(peers * dishonestShare))
-  const viceOf = new Map(dishonest.map((index, place) => [index, vices[place % vices.length]!]))
+  const viceOf = vicesOf(dishonest, lenders, vices)
   return Array.from({ length: peers }, (_, index) => ({
     index,
     lends: lenders.has(index),
     vice: viceOf.get(index) ?? null,
     skewMs: skewMsMax === 0 ? 0 : random.between(-skewMsMax, skewMsMax),
   }))
+}
+
+/** Each vice as often as any other. Those of requesters go to peers that do not lend, the others to lenders, as far as there are any. */
+function vicesOf(
+  dishonest: readonly number[],
+  lenders: ReadonlySet<number>,
+  vices: readonly LiveVice[],
+): ReadonlyMap<number, LiveVice> {
+  const left = {
+    lends: dishonest.filter((index) => lenders.has(index)),
+    asks: dishonest.filter((index) => !lenders.has(index)),
+  }
+  const viceOf = new Map<number, LiveVice>()
+  for (let place = 0; viceOf.size < dishonest.length; place++) {
+    const vice = vices[place % vices.length]!
+    const [first, second] = vicesOfRequesters.has(vice) ? [left.asks, left.lends] : [left.lends, left.asks]
+    viceOf.set((first.pop() ?? second.pop())!, vice)
+  }
+  return viceOf
 }
 
 function planJobs({ workload, live }: Scenario, peers: readonly PlannedPeer[], random: SeededRandom): PlannedJob[] {
