@@ -34,7 +34,7 @@ export async function agent({ listen, host, json }: AgentOrder, args: readonly s
       return 2
     }
     const asked = Promise.withResolvers<void>()
-    using _interrupt = onInterrupt(() => asked.resolve())
+    onInterrupt(() => asked.resolve())
     let running: Agent
     try {
       running = await Agent.listen({ listen, host: peersAt.host, token, say, onBooted: collectGarbage })

@@ -47,7 +47,7 @@ async function watched({ scenario, seed, json, out, agents }: LiveOrder, args: r
   using metrics = out === undefined ? undefined : new MetricsWriter(join(out, metricsFile))
   const progress = new Progress(process.stderr, scenario.peers)
   const interrupted = new AbortController()
-  using _interrupt = onInterrupt((signal) => {
+  onInterrupt((signal) => {
     progress.say(`  ${signal}: the peers stop, and what was found so far is told; once more ends it at once`)
     interrupted.abort(new Error('it was interrupted'))
   })

@@ -1,6 +1,7 @@
 /** Live peers run in a process of their own, with a heap that suits them. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { constants } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -23,9 +24,9 @@ export async function inOwnProcess(args: readonly string[], run: () => Promise<n
   // From a terminal the child is told too; by whatever else, only this process.
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
   process.on('SIGINT', pass).on('SIGTERM', pass)
-  const [code] = (await once(child, 'exit')) as [number | null]
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
   process.off('SIGINT', pass).off('SIGTERM', pass)
-  return code ?? 1
+  return code ?? 128 + constants.signals[signal!]
 }
 
 /** What booting left behind would otherwise be collected while it is measured how late messages are. */
