@@ -1,6 +1,8 @@
 /** Where agents are: named one by one, in a file, or by a name of the DNS that has the addresses of all. */
-import { resolve4 } from 'node:dns/promises'
+import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
 import { readFileSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
 
 import type { Clock } from '../../../src/environment.ts'
 import { AgentError } from './messages.ts'
@@ -74,39 +76,70 @@ export function namedAgents(text: string): NamedAgents | undefined {
 }
 
 export interface LookUpOptions {
-  /** So many are waited for; 0: as many as there are. */
+  /** So many are waited for, until somebody listens at each; 0: all that the name has, as they are. */
   readonly count: number
   readonly clock: Clock
-  readonly resolve?: (name: string) => Promise<readonly string[]>
+  readonly addressesOf?: (name: string) => Promise<readonly string[]>
+  readonly isThere?: (agent: AgentAddress) => Promise<boolean>
   readonly say: (line: string) => void
 }
 
-/** All that the name has, in the order of their addresses, so that the same agents have the same peers. Throws AgentError. */
-export async function lookUpAgents({ name, port }: NamedAgents, options: LookUpOptions): Promise<AgentAddress[]> {
-  const { count, clock, resolve = resolve4, say } = options
+/** In the order of their addresses, so that the same agents have the same peers. Throws AgentError. */
+export async function lookUpAgents(named: NamedAgents, options: LookUpOptions): Promise<AgentAddress[]> {
+  const { name, port } = named
+  const { count, clock, addressesOf = ipv4Of, isThere = isListening, say } = options
+  const agentsNow = async (): Promise<AgentAddress[]> => {
+    const hosts = [...new Set(await addressesOf(name))].toSorted((left, right) => numberOf(left) - numberOf(right))
+    return distinct(hosts.map((host) => ({ host, port })))
+  }
+  if (count === 0) {
+    return agentsNow().catch((error: unknown) => {
+      throw new AgentError(
+        `${name} has no address (${codeOf(error)}): is this the name of the service that agents are in?`,
+      )
+    })
+  }
   using deadline = clock.deadline(countedWithinMs)
-  let told = -1
-  for (;;) {
-    const hosts = await resolve(name).catch((error: unknown) => (error as NodeJS.ErrnoException).code ?? String(error))
-    if (typeof hosts === 'string' && count === 0)
-      throw new AgentError(`${name} has no address (${hosts}): is this the name of the service that agents are in?`)
-    const found = typeof hosts === 'string' ? [] : [...new Set(hosts)]
-    if (found.length >= Math.max(1, count))
-      return distinct(found.toSorted(byNumber).map((host) => ({ host, port }))).slice(0, count || agentsMax)
-    if (found.length !== told) say(`  ${found.length} of ${count} agents are there`)
-    told = found.length
+  for (let told = -1; ;) {
+    // A name is known when the first of its agents is there.
+    const agents = await agentsNow().catch(() => [])
+    const there = await Promise.all(agents.map(isThere))
+    const ready = agents.filter((_, place) => there[place])
+    if (ready.length >= count) return ready.slice(0, count)
+    if (ready.length !== told) say(`  ${ready.length} of ${count} agents are there`)
+    told = ready.length
     await clock.sleep(lookAgainMs, deadline.signal).catch(() => {
       throw new AgentError(
-        `after ${countedWithinMs / 60_000} minutes ${name} has ${found.length} addresses, and not ${count}: ` +
-          'look at why the others are not ready, or want fewer with --agents-wanted',
+        `after ${countedWithinMs / 60_000} minutes ${ready.length} agents listen at ${name}:${port}, and not ${count}: ` +
+          'look at why the others do not, or want fewer with --agents-wanted',
       )
     })
   }
 }
 
-function byNumber(left: string, right: string): number {
-  const [one, other] = [left, right].map((ip) => ip.split('.').reduce((number, part) => number * 256 + Number(part), 0))
-  return one! - other!
+/** As the system resolves names, with its search list and its file of hosts. */
+async function ipv4Of(name: string): Promise<string[]> {
+  return (await lookup(name, { all: true, family: 4 })).map(({ address }) => address)
+}
+
+async function isListening({ host, port }: AgentAddress): Promise<boolean> {
+  const socket = connect({ host, port })
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(lookAgainMs) })
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? String(error)
+}
+
+function numberOf(ip: string): number {
+  return ip.split('.').reduce((number, part) => number * 256 + Number(part), 0)
 }
 
 function distinct(agents: readonly AgentAddress[]): AgentAddress[] {
