@@ -88,7 +88,7 @@ describe('16 live peers over TCP', { timeout: 3 * deadlineMs }, () => {
     const measures = new Measures(world, { seed: 7, process })
     const written = writtenBytes()
     measures.start()
-    await measures.probeBids(3)
+    await measures.probeBids(3, 500)
     assert.ok(await world.waitForRecords(deadlineMs))
     await measures.probeFinds(10)
     measures.stop()

@@ -13,8 +13,6 @@ import type { GossipTap } from './gossip-tap.ts'
 /** More than any peer has: so that a bid is passed on by all and answered by none. */
 const cpuMilliOfNobody = 10 ** 9
 const bidTermMs = 60_000
-/** Between two bids. At 300 peers two cores carry some six a second. */
-const bidEveryMs = 500
 /** After the last bid, for those that come by way of IHAVE: a heartbeat, a round trip, and again. */
 const bidsWithinMs = 5_000
 const pollMs = 50
@@ -28,19 +26,25 @@ export interface ProbedWorld {
   readonly peers: readonly LivePeer[]
 }
 
+export interface BidProbes {
+  readonly bids: number
+  /** Between two bids. At 300 peers two cores carry some six a second. */
+  readonly everyMs: number
+  readonly random: SeededRandom
+  readonly tap: GossipTap
+}
+
 /** Publishes bids from peers that chance picks, and waits until everybody has heard of them, or is not going to. */
 export async function probeBids(
   { network, topic, peers }: ProbedWorld,
-  bids: number,
-  random: SeededRandom,
-  tap: GossipTap,
+  { bids, everyMs, random, tap }: BidProbes,
 ): Promise<void> {
   for (let index = 0; index < bids; index++) {
     const author = random.pick(peers)
     const bid = bidOf(author, network, random)
     tap.probe(bid)
     await author.host.gossip.publish(topic, bid)
-    await pause(bidEveryMs)
+    await pause(everyMs)
   }
   const endMs = performance.now() + bidsWithinMs
   while (!tap.isAllHeard && performance.now() < endMs) await pause(pollMs)
