@@ -36,7 +36,7 @@ import { act, offerOf, withVice, type LiveVice, type ViceContext } from './vices
  */
 const bucketPeersMax = 6
 /** Fewer connections, rarer looks for more, and rarer pings than production's: all peers share a processor. Not in a cold boot. */
-const changedLimits: Partial<HostLimits> = { connectionsMin: 4, lookEveryMs: 15_000, pingEveryMs: 120_000 }
+const changedLimits: Partial<HostLimits> = { connectionsMin: 4, lookEveryMs: 60_000, pingEveryMs: 120_000 }
 const hour = 3_600_000
 
 /** What all peers of a world have in common. */
@@ -96,6 +96,9 @@ export class LivePeer {
   #host: Host | undefined
   #peer: Peer | undefined
   #memory: KeyValue
+  /** Records and adverts that are under way: one after another. */
+  #publications = 0
+  #isReleased = false
   readonly #mayPublish = Promise.withResolvers<void>()
   /** Lives so far: each after a crash has a folder of its own. */
   #lives = 0
@@ -212,8 +215,14 @@ export class LivePeer {
     this.#misbehave()
   }
 
+  /** Whether its first record is under way, or what comes with a record. */
+  get isPublishing(): boolean {
+    return this.isUp && ((this.#isReleased && !this.recordIsOut) || this.#publications > 0)
+  }
+
   /** From now on, and in all its lives, the record of what it lends is given to others. */
   mayPublish(): void {
+    this.#isReleased = true
     this.#mayPublish.resolve()
   }
 
@@ -326,14 +335,25 @@ export class LivePeer {
     }
   }
 
+  async #publishes<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#publications += 1
+    try {
+      return await work()
+    } finally {
+      this.#publications -= 1
+    }
+  }
+
   #noting(bulletin: Bulletin): Bulletin {
     return {
       ...bulletin,
-      put: async (...record) => {
-        const acknowledged = await bulletin.put(...record)
-        if (acknowledged > 0) this.recordIsOut = true
-        return acknowledged
-      },
+      put: async (...record) =>
+        this.#publishes(async () => {
+          const acknowledged = await bulletin.put(...record)
+          if (acknowledged > 0) this.recordIsOut = true
+          return acknowledged
+        }),
+      advertise: async (...advert) => this.#publishes(async () => bulletin.advertise(...advert)),
     }
   }
 }

@@ -55,7 +55,7 @@ export function plugged(transport: TransportFactory): Plug {
       pulled.abort(gone)
       // What it closes it closes before it waits.
       for (const listener of listeners) void listener.close().catch(() => {})
-      for (const connection of [...connections]) connection.abort(gone)
+      for (const connection of connections) connection.abort(gone)
     },
   }
 }

@@ -32,6 +32,7 @@ import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
 import type { LiveVice, ViceContext } from './vices/index.ts'
 import { inTurn, until } from './waits.ts'
+import { Unhurried } from './unhurried.ts'
 import { TimerWheel } from './wheel.ts'
 
 /** Who a peer is to be. */
@@ -90,9 +91,9 @@ const diallingMax = 48
  * Peers whose records go out at the same time, once all are there: whoever publishes sooner dials those that have not
  * started, and asks those that know nobody.
  */
-const publishingMax = 16
-/** After this the next one has its turn, and whoever waits for the records sees that one is missing. */
-const publishedWithinMs = 15_000
+const publishingMax = 24
+/** After this the next one has its turn all the same: a publisher's own deadline. */
+const publishedWithinMs = 20_000
 /** How long one peer may take to be connected. */
 const connectedWithinMs = 30_000
 /** Linux's file system in memory. */
@@ -114,6 +115,7 @@ export class LiveWorld {
   readonly #random: SeededRandom
   readonly #memo = new SignatureMemo()
   readonly #peerStores = new PeerStoreMemo()
+  readonly #unhurried = new Unhurried()
   readonly #identities: readonly Identity[]
   readonly #byIndex = new Map<number, LivePeer>()
   /** Of our own peers. */
@@ -255,12 +257,22 @@ export class LiveWorld {
     if (this.#options.boot === 'cold') return
     const neighbours = neighboursOf(this.#residents.length, dialsEach, this.#random)
     await Promise.all([
-      inTurn(this.peers.values(), diallingMax, async (peer) => this.#dial(peer, neighbours[peer.index]!)),
-      inTurn(this.lenders.values(), publishingMax, async (peer) => {
-        peer.mayPublish()
-        await until(() => peer.recordIsOut, publishedWithinMs)
+      inTurn(this.peers.values(), diallingMax, async (peer) => {
+        await this.#unhurried.turn()
+        await this.#dial(peer, neighbours[peer.index]!)
       }),
+      this.#publishInTurn(),
     ])
+  }
+
+  /** Resolves once the last may give its record out. */
+  async #publishInTurn(): Promise<void> {
+    const isRoom = (): boolean => this.lenders.filter(({ isPublishing }) => isPublishing).length < publishingMax
+    for (const peer of this.lenders) {
+      await this.#unhurried.turn()
+      await until(isRoom, publishedWithinMs)
+      peer.mayPublish()
+    }
   }
 
   /** What peers know when they start: everybody, as after a restart, or one address. */

@@ -69,12 +69,14 @@ export class Publisher {
     const facts = this.#facts
     this.#cancelNext()
     this.#stop.abort(new Error('the record is withdrawn'))
-    await this.#running
+    using ending = this.#deps.clock.deadline(withdrawWithinMs)
+    await endOf(this.#running, ending.signal)
     if (facts === undefined || !this.#isOut) return
     this.#facts = undefined
     using deadline = this.#deps.clock.deadline(withdrawWithinMs)
     try {
-      await this.#put({ ...facts, runtimes: [], compute: null, storage: null, price: null }, true, deadline.signal)
+      const nothing = { ...facts, runtimes: [], compute: null, storage: null, price: null }
+      await endOf(this.#put(nothing, true, deadline.signal), deadline.signal)
     } catch (error) {
       this.#deps.log('debug', 'the record could not be withdrawn; it will expire', { error })
     }
@@ -135,4 +137,11 @@ export class Publisher {
     this.#isOut ||= this.#published > 0
     return capability
   }
+}
+
+/** Waits for work that was told to end, and no longer than until the signal fires: a query may not listen. */
+async function endOf(work: Promise<unknown> | undefined, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => resolve(), { once: true })
+  await Promise.race([work, promise])
 }

@@ -227,3 +227,14 @@ test('taking back gives up after three seconds', async () => {
   await during(publisher.withdraw())
   assert.equal(clock.nowMs() - fromMs, 3_000)
 })
+
+test('taking back ends within six seconds, though the board does not listen', async () => {
+  const { clock, board, publisher, until, during } = opened()
+  board.acknowledge = async (count) => (count === 0 ? 3 : new Promise<number>(() => {}))
+  publisher.publish(facts)
+  await until(refreshMs)
+  assert.equal(board.puts.length, 2)
+  const beganMs = clock.nowMs()
+  await during(publisher.withdraw())
+  assert.equal(clock.nowMs() - beganMs, 6_000)
+})
