@@ -36,6 +36,7 @@ interface LiveReport {
 }
 
 const scenario = 'costs'
+const tcpPeersMax = 100
 /** Of the model alone, beside the sizes of the live worlds. */
 const modelSizes = [1_000, 10_000, 100_000, 1_000_000] as const
 
@@ -59,8 +60,7 @@ export async function costs({ peers, seeds, json, out }: CostsOrder, args: reado
   }
   const live: LivePoint[] = []
   for (const size of peers) for (const seed of seeds) live.push(...(await measured(size, seed)))
-  // What encryption costs is the same for every frame: the smallest world shows it.
-  const tcp = (await measured(Math.min(...peers), seeds[0]!, '--tcp'))[0] ?? null
+  const tcp = (await measured(tcpSizeOf(peers), seeds[0]!, '--tcp'))[0] ?? null
   const sizes = [...new Set([...peers, ...modelSizes])].toSorted((left, right) => left - right)
   const { delayMs } = scenarios[scenario]!.network
   const models = runModels({ sizes, seed: seeds[0]!, delayMs, say })
@@ -89,6 +89,12 @@ export async function costs({ peers, seeds, json, out }: CostsOrder, args: reado
   }
   process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${JSON.stringify(report, null, 2)}\n`)
   return failed.length === 0 ? 0 : 3
+}
+
+/** What encryption costs is the same for every frame: a small world shows it, though not one that does next to nothing. */
+function tcpSizeOf(peers: readonly number[]): number {
+  const small = peers.filter((count) => count <= tcpPeersMax)
+  return small.length === 0 ? Math.min(...peers) : Math.max(...small)
 }
 
 /** What a bid costs over TCP by what it costs without, in worlds of one size; 1 where that is not known. */

@@ -1,8 +1,10 @@
 /** What the cost of a bid means for a network: every peer of a class hears every bid of it. */
 import type { BidMeans } from './predict.ts'
 
-/** Of one core of each peer, for all bids of the network. */
+/** Of one core and of the uplink of each peer, for all bids that it hears. */
 export const gossipShare = 0.1
+/** Of a home: 20 Mbit a second. */
+const uplinkBytesPerSecond = 2_500_000
 /** Of each peer. */
 export const jobsPerPeerHour = 1
 /** That of the message, as gossip, and that of the bid itself. */
@@ -18,10 +20,11 @@ export interface Capacity {
   /** Of the processor, a bid at one peer: as measured, and with its own checks, over TCP. */
   readonly measuredMsPerBid: number
   readonly realMsPerBid: number
-  /** Of all authors together, of one class. */
+  /** Of all authors together, of one class: as many as the core carries, and as the uplink does; the less of the two is the most. */
+  readonly bidsPerSecondOfCore: number
+  readonly bidsPerSecondOfUplink: number
   readonly bidsPerSecondMax: number
-  /** Sent by one peer at that rate. */
-  readonly bytesPerSecondAtMax: number
+  readonly uplinkBytesPerSecond: number
   /** One topic for all work: the most peers, when each asks for so many jobs in an hour. */
   readonly peersPerClassMax: number
   readonly at: readonly {
@@ -37,7 +40,9 @@ export interface Capacity {
 
 export function capacityOf(bid: BidMeans, signatureMs: number, overTcp: number, sizes: readonly number[]): Capacity {
   const realMsPerBid = bid.cpuMsPerPeer * overTcp + signaturesOfBid * signatureMs
-  const bidsPerSecondMax = (gossipShare * 1_000) / realMsPerBid
+  const bidsPerSecondOfCore = (gossipShare * 1_000) / realMsPerBid
+  const bidsPerSecondOfUplink = (gossipShare * uplinkBytesPerSecond) / bid.bytesPerPeer
+  const bidsPerSecondMax = Math.min(bidsPerSecondOfCore, bidsPerSecondOfUplink)
   return {
     gossipShare,
     jobsPerPeerHour,
@@ -45,8 +50,10 @@ export function capacityOf(bid: BidMeans, signatureMs: number, overTcp: number, 
     overTcp,
     measuredMsPerBid: bid.cpuMsPerPeer,
     realMsPerBid,
+    bidsPerSecondOfCore,
+    bidsPerSecondOfUplink,
     bidsPerSecondMax,
-    bytesPerSecondAtMax: bidsPerSecondMax * bid.bytesPerPeer,
+    uplinkBytesPerSecond,
     peersPerClassMax: Math.floor((bidsPerSecondMax * 3_600) / jobsPerPeerHour),
     at: sizes.map((peers) => {
       const bidsPerSecond = (peers * jobsPerPeerHour) / 3_600

@@ -11,7 +11,7 @@ export interface CostsReport {
   /** One way, from the shortest to the longest, of the live worlds and of the model. */
   readonly delayMs: readonly [number, number]
   readonly live: readonly LivePoint[]
-  /** The smallest world once more, over TCP with encryption and muxing. */
+  /** One of the smaller worlds once more, over TCP with encryption and muxing. */
   readonly tcp: LivePoint | null
   /** Worlds without numbers, and why. */
   readonly failed: readonly { readonly peers: number; readonly seed: number; readonly why: string }[]

@@ -84,7 +84,12 @@ function numbersOf({ perPeer, perBid, capacity, signatureMs }: CostsReport): Run
       'ms',
       capacity?.realMsPerBid,
     ),
-    number('bids_per_second', 'bids of a class, at a tenth of a core of each peer', '', capacity?.bidsPerSecondMax),
+    number(
+      'bids_per_second',
+      'bids of a class in a second, at a tenth of a core and of an uplink of each peer',
+      '',
+      capacity?.bidsPerSecondMax,
+    ),
     number('peers_per_class', 'peers of a class, at one job an hour each', '', capacity?.peersPerClassMax),
   ]
 }

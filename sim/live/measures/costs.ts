@@ -118,9 +118,9 @@ function lookUpCosts({ finds }: LiveFindings, phase: PhaseFindings, rest: PhaseF
   }
 }
 
-/** What a phase took beyond what a rest of the same length takes. */
+/** What a phase took beyond what a rest of the same length takes. Of a few peers, where both are nothing much, it may be below zero. */
 function above(phase: PhaseFindings, rest: PhaseFindings, of: (one: PhaseFindings) => number): number {
-  return Math.max(0, of(phase) - (of(rest) * phase.forMs) / rest.forMs)
+  return of(phase) - (of(rest) * phase.forMs) / rest.forMs
 }
 
 function gossipOf({ traffic }: PhaseFindings, what: 'bytes' | 'frames'): number {

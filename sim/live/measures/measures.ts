@@ -30,6 +30,9 @@ export interface MeasuresOptions {
   readonly process: ProcessTap
 }
 
+/** Peers that have just booted tell each other what they are, and the process compiles what it has begun to use. */
+const settlingMs = 5_000
+
 export class Measures {
   readonly #world: MeasuredWorld
   readonly #regionOf: (peer: LivePeer) => string | null
@@ -81,6 +84,7 @@ export class Measures {
 
   /** Nothing is done that peers do not do by themselves. Throws when it is interrupted. */
   async rest(forMs: number, signal: AbortSignal): Promise<void> {
+    await this.#phase('settling', 0, async () => realClock.sleep(settlingMs, signal))
     await this.#phase('rest', 0, async () => realClock.sleep(forMs, signal))
   }
 
