@@ -92,8 +92,10 @@ export function predictionsOf(live: readonly LivePoint[], models: Models, sizes:
   const { gossip, lookUps } = models
   const of = (table: string): LookUpPoint[] => lookUps.filter((point) => point.table === table)
   const liveSizes = new Set(live.map(({ peers }) => peers))
-  const bids = (value: (bids: NonNullable<LiveCosts['bids']>) => number | null): Point[] =>
-    live.flatMap(({ peers, costs }) => pointOf(peers, costs.bids === null ? null : value(costs.bids)))
+  const bids = (value: (bids: NonNullable<LiveCosts['bids']>) => number | null, worlds = live): Point[] =>
+    worlds.flatMap(({ peers, costs }) => pointOf(peers, costs.bids === null ? null : value(costs.bids)))
+  // A machine that did not keep up tells its own time.
+  const inTime = live.filter(({ valid }) => valid)
   const gossiped = (value: (point: GossipPoint) => number): Point[] =>
     gossip.map((point) => ({ peers: point.peers, value: value(point) }))
   const asked = (table: string, value: (point: LookUpPoint) => number): Point[] =>
@@ -110,9 +112,23 @@ export function predictionsOf(live: readonly LivePoint[], models: Models, sizes:
     modelled: readonly Point[],
   ])[] = [
     ['hops', 'hops of a bid, mean', '', 'live', bids((one) => one.hopsMean), gossiped((one) => one.hopsMean)],
-    ['heard_p50_ms', 'a bid heard, median', 'ms', 'live', bids((one) => one.p50Ms), gossiped((one) => one.p50Ms)],
-    ['heard_p99_ms', 'a bid heard, 99 %', 'ms', 'live', bids((one) => one.p99Ms), gossiped((one) => one.p99Ms)],
-    ['heard_last_ms', 'a bid heard by all', 'ms', 'live', bids((one) => one.lastMs), gossiped((one) => one.lastMs)],
+    [
+      'heard_p50_ms',
+      'a bid heard, median',
+      'ms',
+      'live',
+      bids((one) => one.p50Ms, inTime),
+      gossiped((one) => one.p50Ms),
+    ],
+    ['heard_p99_ms', 'a bid heard, 99 %', 'ms', 'live', bids((one) => one.p99Ms, inTime), gossiped((one) => one.p99Ms)],
+    [
+      'heard_last_ms',
+      'a bid heard by all',
+      'ms',
+      'live',
+      bids((one) => one.lastMs, inTime),
+      gossiped((one) => one.lastMs),
+    ],
     ['duplicates', 'copies too many', '', 'live', bids((one) => one.duplicates), gossiped((one) => one.duplicates)],
     [
       'look_up_requests',
