@@ -25,7 +25,7 @@ export async function agent({ listen, host, json }: AgentOrder, args: readonly s
       )
       return 2
     }
-    const running = await Agent.listen({ listen, host, token, say, onBooted: collectGarbage })
+    const running = await Agent.listen({ listen, host, token, say, onQuiet: collectGarbage })
     say(`agent at ${running.address}`)
     if (json) process.stdout.write(`${JSON.stringify({ v: 1, agent: running.address })}\n`)
     await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])

@@ -59,7 +59,7 @@ async function watched({ scenario, seed, json, out, agents }: LiveOrder, args: r
       : new LivePart({
           plan,
           say: (line) => progress.say(line),
-          onBooted: collectGarbage,
+          onQuiet: collectGarbage,
           onSample: (sample) => {
             metrics?.write(metricOfSecond('all peers', sample))
             metrics?.flush()

@@ -19,7 +19,7 @@ export interface AgentOptions {
   /** Who does not say it is not heard. */
   readonly token: string | undefined
   readonly say: (line: string) => void
-  readonly onBooted?: () => void
+  readonly onQuiet?: () => void
 }
 
 /** A run that is not heard of for so long, between two calls, has gone without a word: its peers are ended. */
@@ -125,14 +125,14 @@ export class Agent {
     if (v !== agentVersion) throw new RefusedCall(400, `it speaks version ${agentVersion}, and not ${v}`)
     const checked = scenarioSchema.safeParse(scenario)
     if (!checked.success) throw new RefusedCall(400, 'it does not know this kind of scenario: is it of another build?')
-    const { say, onBooted, host } = this.#options
+    const { say, onQuiet, host } = this.#options
     const part = new LivePart({
       plan: planOf(checked.data, seed),
       mine,
       host,
       name,
       say,
-      ...(onBooted === undefined ? {} : { onBooted }),
+      ...(onQuiet === undefined ? {} : { onQuiet }),
     })
     this.#running = { run, part, name: `${name} of ${scenario.name}`, ended: new AbortController() }
     say(`${this.#running.name}: peers ${mine[0]} to ${mine[1] - 1}`)

@@ -88,11 +88,9 @@ export class Measures {
     await this.#phase('rest', 0, async () => realClock.sleep(forMs, signal))
   }
 
-  /** Bids that nobody answers, one after the other, and a wait until they are everywhere. */
+  /** Bids that nobody answers, so far apart, and a wait until they are everywhere. */
   async probeBids(bids: number, everyMs: number): Promise<void> {
-    await this.#phase('bids', bids, async () =>
-      probeBids(this.#probed(), { bids, everyMs, random: this.#random, tap: this.#gossip }),
-    )
+    await this.#phase('bids', bids, async () => probeBids(this.#probed(), bids, everyMs, this.#random, this.#gossip))
   }
 
   /** Look-ups of the records of those that lend. */

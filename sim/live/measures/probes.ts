@@ -26,18 +26,13 @@ export interface ProbedWorld {
   readonly peers: readonly LivePeer[]
 }
 
-export interface BidProbes {
-  readonly bids: number
-  /** Between two bids. At 300 peers two cores carry some six a second. */
-  readonly everyMs: number
-  readonly random: SeededRandom
-  readonly tap: GossipTap
-}
-
 /** Publishes bids from peers that chance picks, and waits until everybody has heard of them, or is not going to. */
 export async function probeBids(
   { network, topic, peers }: ProbedWorld,
-  { bids, everyMs, random, tap }: BidProbes,
+  bids: number,
+  everyMs: number,
+  random: SeededRandom,
+  tap: GossipTap,
 ): Promise<void> {
   for (let index = 0; index < bids; index++) {
     const author = random.pick(peers)
