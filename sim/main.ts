@@ -7,6 +7,7 @@
  *   agent   [--listen HOST:PORT] [--host IP] [--json]
  *           then: run X --agents HOST:PORT,HOST:PORT | --agents-file FILE | --agents dns:NAME:PORT [--agents-wanted N]
  *   boots   [--peers N] [--seed S] [--json]   |   naive, the same
+ *   costs   [--peers N,N,…] [--seeds N] [--from S] [--out DIR] [--json]
  *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
  *   exhaust [--scenario X] [--from S] [--seeds N] [--pairs N] [--triples N] [--json]
  *   mutants [--only NAME] [--seeds N] [--json]
@@ -41,10 +42,13 @@ import type { Scenario } from './scenarios/scenario.ts'
 /** Lives whose every fault is tried, when nothing else is said. */
 const livesExhausted = 8
 
+/** Sizes of live worlds between which a line is drawn. */
+const costsPeersDefault = '50,100,200,400,800'
+
 class UsageError extends Error {}
 
 const usage =
-  'usage: sim run|agent|model|replay|exhaust|mutants|compare|report|list|show   (npm run -s sim -- model --seeds 1000)'
+  'usage: sim run|agent|boots|costs|model|replay|exhaust|mutants|compare|report|list|show   (npm run -s sim -- model --seeds 1000)'
 const compareUsage =
   "usage: sim compare A B [--fail-if 'job_success<0.95'] [--json]   (A and B are folders that --out made)"
 const reportUsage = 'usage: sim report DIR   (a folder that --out made)'
@@ -130,6 +134,18 @@ async function main(args: string[]): Promise<number> {
         throw new UsageError(`--peers is ${livePeersMin} to ${livePeersMax}, not ${order.peers}`)
       if (positionals[0] === 'naive') return (await import('./commands/naive.ts')).naive(order)
       return (await import('./commands/boots.ts')).boots(order)
+    }
+    case 'costs': {
+      const peers = (values.peers ?? costsPeersDefault).split(',').map((text) => whole(text, 'peers'))
+      const wrong = peers.find((count) => count < livePeersMin || count > livePeersMax)
+      if (wrong !== undefined)
+        throw new UsageError(`--peers of costs is ${livePeersMin} to ${livePeersMax} each, not ${wrong}`)
+      const seeds = args.includes('--seeds') ? whole(values.seeds, 'seeds') : 1
+      if (seeds === 0) throw new UsageError('--seeds of costs is 1 at least')
+      const from = whole(values.from, 'from')
+      const { costs } = await import('./commands/costs.ts')
+      const order = { peers, seeds: Array.from({ length: seeds }, (_, count) => from + count), json, out: values.out }
+      return costs(order, args)
     }
     case 'agent': {
       const listen = agentAt(values.listen)

@@ -2,10 +2,7 @@
  * `sim boots`: the same number of peers booted in each way, and libp2p's parts as they come beside them. One process each, one
  * after the other, since each wants the whole machine.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-
-import { heapFlags } from './own-process.ts'
+import { reportOfChild } from './own-process.ts'
 
 export interface BootsOrder {
   readonly peers: number
@@ -50,15 +47,14 @@ const ways: readonly (readonly [name: string, ...args: string[]])[] = [
   ['cold-tcp', 'live', '--scenario', 'boot', '--cold', '--tcp'],
   [baseline, 'naive'],
 ]
-/** A way that takes longer is ended and has no numbers. */
-const wayMsMax = 10 * 60_000
-const lastLineBytesMax = 2 ** 20
-
 /** Exit code: 0, or 3 when a way has no numbers. */
 export async function boots({ peers, seed, json }: BootsOrder): Promise<number> {
   const reports: (readonly [name: string, report: BootReport | string])[] = []
   for (const [name, ...args] of ways)
-    reports.push([name, await reportOf([...args, '--peers', String(peers), '--seed', String(seed), '--json'])])
+    reports.push([
+      name,
+      await reportOfChild<BootReport>([...args, '--peers', String(peers), '--seed', String(seed), '--json']),
+    ])
   const rows = rowsOf(reports)
   for (const row of rows) process.stderr.write(`${lineOf(row)}\n`)
   const report = { v: 1, bench: 'boot', peers, seed, baseline, rows }
@@ -107,25 +103,6 @@ function cpuOf({ numbers }: Pick<BootReport, 'numbers'>): number | null {
 
 function ratio(own: number | null, other: number | null): number | null {
   return own === null || other === null || other === 0 ? null : Math.round((own / other) * 1000) / 1000
-}
-
-/** What the process says last; or, in words, why it said nothing. */
-async function reportOf(args: readonly string[]): Promise<BootReport | string> {
-  const child = spawn(process.execPath, [...heapFlags, process.argv[1]!, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const end = (): void => void child.kill('SIGTERM')
-  const timer = setTimeout(end, wayMsMax)
-  process.once('SIGINT', end).once('SIGTERM', end)
-  let said = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-lastLineBytesMax)))
-  const [code] = (await once(child, 'close')) as [number | null]
-  clearTimeout(timer)
-  process.off('SIGINT', end).off('SIGTERM', end)
-  const last = said.trimEnd().split('\n').at(-1) ?? ''
-  // An assertion that does not hold is in the numbers.
-  if (code !== 0 && code !== 3) return `it ended with ${code === null ? 'a signal' : `exit code ${code}`}`
-  return last.startsWith('{') ? (JSON.parse(last) as BootReport) : 'it said nothing'
 }
 
 function lineOf(row: BootRow): string {

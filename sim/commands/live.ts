@@ -6,6 +6,7 @@ import type { AgentAddress } from '../live/agents/addresses.ts'
 import { agentVersion } from '../live/agents/messages.ts'
 import { RemotePart } from '../live/agents/remote-part.ts'
 import type { ProcessSample } from '../live/measures/findings.ts'
+import { costsOf } from '../live/measures/costs.ts'
 import { Progress } from '../live/measures/progress.ts'
 import { quantileOf, spreadOf } from '../live/measures/spread.ts'
 import { distancesOf } from '../live/run/distances.ts'
@@ -170,6 +171,8 @@ function reportOf(scenario: Scenario, { record, boot, findings }: LiveResult): o
     valid: record.valid,
     errors: findings?.errors.length ?? 0,
     assertions: Object.fromEntries(record.assertions.map(({ name, holds }) => [name, holds])),
+    /** What peers, bids and look-ups cost; null where no rest was measured. */
+    costs: findings === null ? null : costsOf(findings.findings),
     numbers: Object.fromEntries(record.numbers.map(({ name, value }) => [name, value])),
   }
 }

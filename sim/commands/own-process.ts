@@ -1,4 +1,4 @@
-/** Live peers run in a process of their own, with a heap that suits them. */
+/** Live peers run in processes of their own, with a heap that suits them. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:os'
@@ -34,6 +34,29 @@ export async function inOwnProcess(args: readonly string[], run: () => Promise<n
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
   process.off('SIGINT', pass).off('SIGTERM', pass)
   return code ?? 128 + constants.signals[signal!]
+}
+
+/** A child that takes longer is ended. */
+const childMsMax = 10 * 60_000
+const lastLineBytesMax = 2 ** 20
+
+/** Runs the simulator with these arguments in a process of its own, and gives what it says last; in words, why it said nothing. */
+export async function reportOfChild<Report>(args: readonly string[]): Promise<Report | string> {
+  const child = spawn(process.execPath, [...heapFlags, process.argv[1]!, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const end = (): void => void child.kill('SIGTERM')
+  const timer = setTimeout(end, childMsMax)
+  process.once('SIGINT', end).once('SIGTERM', end)
+  let said = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-lastLineBytesMax)))
+  const [code] = (await once(child, 'close')) as [number | null]
+  clearTimeout(timer)
+  process.off('SIGINT', end).off('SIGTERM', end)
+  const last = said.trimEnd().split('\n').at(-1) ?? ''
+  // An assertion that does not hold is in the numbers.
+  if (code !== 0 && code !== 3) return `it ended with ${code === null ? 'a signal' : `exit code ${code}`}`
+  return last.startsWith('{') ? (JSON.parse(last) as Report) : 'it said nothing'
 }
 
 /** What booting left behind would otherwise be collected while it is measured how late messages are. */

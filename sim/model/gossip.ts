@@ -13,6 +13,8 @@ import type { ModelNetwork } from './network.ts'
 const degree = 6
 
 interface Topic {
+  /** Who ever was in it, in the order of coming. */
+  readonly order: number[]
   /** By peer. A peer that dies stays somebody's neighbour, and passes nothing on. */
   readonly neighbours: Map<number, number[]>
   readonly members: Map<number, Member>
@@ -39,7 +41,9 @@ export class GossipNet {
   readonly #random: SeededRandom
   readonly #network: ModelNetwork
   readonly #topics = new Map<string, Topic>()
-  readonly counts = { published: 0, hops: 0, delivered: 0, refused: 0 }
+  readonly counts = { published: 0, copies: 0, hops: 0, delivered: 0, refused: 0 }
+  /** Told of every first copy that arrives, before it is judged. */
+  onFirst: (from: number, to: number) => void = () => {}
 
   constructor(clock: VirtualClock, random: SeededRandom, network: ModelNetwork) {
     this.#clock = clock
@@ -71,6 +75,7 @@ export class GossipNet {
   }
 
   #hop(spread: Spread, from: number, to: number): void {
+    this.counts.copies++
     if (spread.seen.has(to)) return
     this.counts.hops++
     const tripMs = this.#network.hopMs(from, to)
@@ -87,6 +92,7 @@ export class GossipNet {
     const member = topic.members.get(to)
     if (member === undefined || seen.has(to)) return
     seen.add(to)
+    this.onFirst(from, to)
     const { handler } = member
     const verdict = message.byteLength > handler.messageBytesMax ? 'reject' : handler.judge(author, message)
     if (verdict !== 'accept') {
@@ -100,17 +106,17 @@ export class GossipNet {
 
   #join(name: string, peer: number, member: Member): void {
     let topic = this.#topics.get(name)
-    if (topic === undefined) this.#topics.set(name, (topic = { neighbours: new Map(), members: new Map() }))
+    if (topic === undefined) this.#topics.set(name, (topic = { order: [], neighbours: new Map(), members: new Map() }))
     topic.members.set(peer, member)
     if (topic.neighbours.has(peer)) return
     const chosen = this.#someOf(topic, peer)
     topic.neighbours.set(peer, chosen)
+    topic.order.push(peer)
     for (const other of chosen) topic.neighbours.get(other)!.push(peer)
   }
 
   /** Up to half a mesh of members: who comes later chooses them, and is chosen by those who come after. */
-  #someOf(topic: Topic, except: number): number[] {
-    const members = [...topic.neighbours.keys()]
+  #someOf({ order: members }: Topic, except: number): number[] {
     const chosen = new Set<number>()
     for (let draw = 0; draw < degree && chosen.size < Math.min(degree / 2, members.length); draw++) {
       const other = this.#random.pick(members)

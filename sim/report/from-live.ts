@@ -4,6 +4,7 @@ import { giniOf, hottestOf, jainOf } from '../live/measures/fairness.ts'
 import type { Earned, LiveFindings, ProcessFindings, ProcessSample, Stage } from '../live/measures/findings.ts'
 import { meanOf, quantileOf, spreadOf, type Spread } from '../live/measures/spread.ts'
 import { liveFigures } from './live-figures.ts'
+import { phaseNumbers } from './live-phases.ts'
 import type { Metric } from './metrics.ts'
 import { machine, versions } from './provenance.ts'
 import type { Assertion, Graph, RunRecord, Timeline } from './record.ts'
@@ -56,7 +57,7 @@ export function recordOfLive(run: LiveRun): RunRecord {
     valid: invalidBecause === null,
     invalidBecause,
     assertions: [...assertions],
-    numbers: [...numbersOf(run, spread), ...(run.numbers ?? [])],
+    numbers: [...numbersOf(run, spread), ...phaseNumbers(findings), ...(run.numbers ?? [])],
     figures: liveFigures(findings, spread, run.events, cut(run.before), cut(run.after)),
   }
 }

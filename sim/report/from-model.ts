@@ -254,7 +254,7 @@ export class LivesRecord {
 }
 
 const gossipRead =
-  'published is what authors said, hops the copies that went from neighbour to neighbour, delivered those that were new to who got them, refused those that a peer would not pass on.'
+  'published is what authors said, copies all that went from neighbour to neighbour, hops those of them to a peer that did not have it yet, delivered those that were new to who got them, refused those that a peer would not pass on.'
 const framesRead =
   'sent is every frame and copy of gossip; the others are what became of some of them: lost by chance, cut off, held up in a clog, or doubled.'
 

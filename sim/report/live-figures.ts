@@ -13,6 +13,7 @@ import {
 import { latenciesBy, quantileOf, type Spread } from '../live/measures/spread.ts'
 import { samplesMax, type Bars, type Cdf, type Figure, type Graph, type Table, type Timeline } from './record.ts'
 import { conductFigures, fairnessFigures, regionFigures } from './live-tables.ts'
+import { phaseFigures } from './live-phases.ts'
 import { processFigures } from './live-timelines.ts'
 import { Histogram, thinned, type Bins } from './samples.ts'
 
@@ -45,6 +46,7 @@ export function liveFigures(
     ...(finds === null ? [] : findFigures(finds)),
     ...(storage === null ? [] : [storageFigure(storage)]),
     ...(traffic === null ? [] : [trafficBars(traffic), trafficTable(traffic)]),
+    ...phaseFigures(findings),
     ...processFigures(processes, events.slice(0, eventsMax)),
     ...(after === null ? [] : [topology(before, after)]),
     ...regionFigures(findings, regions),

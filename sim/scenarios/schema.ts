@@ -120,8 +120,8 @@ const live = z.strictObject({
   code: z.string(),
   /** How long a job works, about. */
   workMs: ms,
-  /** Bids that nobody answers, and look-ups of records, by which the mesh is measured. */
-  probes: z.strictObject({ bids: count, bidEveryMs: ms, lookUps: count }),
+  /** By which the mesh is measured: a time in which nothing is asked of it, bids that nobody answers, and look-ups of records. */
+  probes: z.strictObject({ restMs: ms, bids: count, bidEveryMs: ms, lookUps: count }),
   /** Objects that are put at the beginning and fetched at the end. */
   objects: z.strictObject({
     count,

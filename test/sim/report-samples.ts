@@ -241,6 +241,18 @@ export function sampleFindings(word = 'market'): LiveFindings {
         })),
       },
     ],
+    phases: [
+      {
+        name: text,
+        count: 0,
+        forMs: 5_000,
+        cpuMs: 300,
+        cpuBeforeMs: 9_000,
+        rssBytes: 400e6,
+        heapBytes: 200e6,
+        traffic: { [text]: { bytes: 5_000, frames: 40, streams: 2 } },
+      },
+    ],
     missing: { repair: word },
   }
 }

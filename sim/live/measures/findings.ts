@@ -18,6 +18,8 @@ export interface LiveFindings {
   readonly market: MarketFindings | null
   readonly storage: StorageFindings | null
   readonly processes: readonly ProcessFindings[]
+  /** In the order in which they were. */
+  readonly phases: readonly PhaseFindings[]
   /** What was not measured, and why. */
   readonly missing: Readonly<Record<string, string>>
 }
@@ -159,6 +161,23 @@ export interface ProcessFindings {
   readonly believable: Believable
 }
 
+/** A time in which one kind of thing was done, or nothing, and what that took. */
+export interface PhaseFindings {
+  readonly name: string
+  /** How often it was done; 0 where nothing was. */
+  readonly count: number
+  readonly forMs: number
+  /** Of the processor. */
+  readonly cpuMs: number
+  /** Of the processor, since the process began to be watched until it began. */
+  readonly cpuBeforeMs: number
+  /** When it began. */
+  readonly rssBytes: number
+  readonly heapBytes: number
+  /** What was sent in it, by protocol. */
+  readonly traffic: Readonly<Record<string, Carried>>
+}
+
 /** The findings of processes that have no peer in common. */
 export function merge(parts: readonly LiveFindings[]): LiveFindings {
   const missing = Object.assign({}, ...parts.map((part) => part.missing)) as Record<string, string>
@@ -185,6 +204,7 @@ export function merge(parts: readonly LiveFindings[]): LiveFindings {
       repairBytes: all.some(({ repairBytes }) => repairBytes !== null) ? sum(all, (one) => one.repairBytes ?? 0) : null,
     })),
     processes: parts.flatMap(({ processes }) => processes),
+    phases: mergePhases(parts),
     missing,
   }
 }
@@ -254,6 +274,27 @@ function mergeMarket(all: readonly MarketFindings[]): MarketFindings {
       }),
     ),
   }
+}
+
+/** All parts go through the same phases. */
+function mergePhases(parts: readonly LiveFindings[]): PhaseFindings[] {
+  const longest = parts.map(({ phases }) => phases).toSorted((left, right) => right.length - left.length)[0] ?? []
+  return longest.map(({ name }, place) => {
+    const all = parts.flatMap(({ phases }) => phases[place] ?? [])
+    return {
+      name,
+      count: sum(all, ({ count }) => count),
+      forMs: Math.max(...all.map(({ forMs }) => forMs)),
+      cpuMs: sum(all, ({ cpuMs }) => cpuMs),
+      cpuBeforeMs: sum(all, ({ cpuBeforeMs }) => cpuBeforeMs),
+      rssBytes: sum(all, ({ rssBytes }) => rssBytes),
+      heapBytes: sum(all, ({ heapBytes }) => heapBytes),
+      traffic: byName(
+        all.map(({ traffic }) => traffic),
+        addCarried,
+      ),
+    }
+  })
 }
 
 /** What several have under one name is joined; the names in their order. */

@@ -1,15 +1,16 @@
 /** Everything that a live world is measured by. Nothing of it changes what peers do; what is not started costs nothing. */
 import type { PeerName } from '../../../protocols/wire/index.ts'
+import { realClock } from '../../../src/environment.ts'
 import { SeededRandom } from '../../random.ts'
 import type { Carrier } from '../carrier.ts'
 import type { LivePeer } from '../live-peer.ts'
 import { FindTap } from './find-tap.ts'
-import type { LiveFindings, PeerFindings } from './findings.ts'
+import type { LiveFindings, PeerFindings, PhaseFindings } from './findings.ts'
 import { GossipTap } from './gossip-tap.ts'
 import { JobTap } from './job-tap.ts'
 import { probeBids, probeFinds } from './probes.ts'
 import type { ProcessTap } from './process-tap.ts'
-import { Traffic } from './traffic.ts'
+import { carriedSince, Traffic } from './traffic.ts'
 import { TransferTap } from './transfer-tap.ts'
 
 export interface MeasuredWorld {
@@ -29,6 +30,9 @@ export interface MeasuresOptions {
   readonly process: ProcessTap
 }
 
+/** Peers that have just booted tell each other what they are, and the process compiles what it has begun to use. */
+const settlingMs = 5_000
+
 export class Measures {
   readonly #world: MeasuredWorld
   readonly #regionOf: (peer: LivePeer) => string | null
@@ -40,6 +44,7 @@ export class Measures {
   readonly #jobs = new JobTap()
   readonly #transfers = new TransferTap(nowMs)
   readonly #traffic = new Traffic()
+  readonly #phases: PhaseFindings[] = []
   #startedMs = nowMs()
   #stoppedMs: number | undefined
 
@@ -77,14 +82,20 @@ export class Measures {
     this.#peers.set(name, { peer, unwatch })
   }
 
+  /** Nothing is done that peers do not do by themselves. Throws when it is interrupted. */
+  async rest(forMs: number, signal: AbortSignal): Promise<void> {
+    await this.#phase('settling', 0, async () => realClock.sleep(settlingMs, signal))
+    await this.#phase('rest', 0, async () => realClock.sleep(forMs, signal))
+  }
+
   /** Bids that nobody answers, so far apart, and a wait until they are everywhere. */
   async probeBids(bids: number, everyMs: number): Promise<void> {
-    await probeBids(this.#probed(), bids, everyMs, this.#random, this.#gossip)
+    await this.#phase('bids', bids, async () => probeBids(this.#probed(), bids, everyMs, this.#random, this.#gossip))
   }
 
   /** Look-ups of the records of those that lend. */
   async probeFinds(lookUps: number): Promise<void> {
-    await probeFinds(this.#probed(), lookUps, this.#random, this.#finds)
+    await this.#phase('look-ups', lookUps, async () => probeFinds(this.#probed(), lookUps, this.#random, this.#finds))
   }
 
   /** Resolves once the job, which this peer asked for, is over or is not told of any more. After a restart: once again. */
@@ -132,6 +143,7 @@ export class Measures {
       market: market.jobs === 0 ? null : market,
       storage: this.#transfers.findings(),
       processes: [this.#process.findings()],
+      phases: [...this.#phases],
       missing: { repair: 'nothing repairs yet' },
     }
   }
@@ -143,6 +155,23 @@ export class Measures {
     for (const { unwatch } of this.#peers.values()) unwatch()
     const { wire } = this.#world.carrier
     if (wire.meter === this.#traffic) wire.meter = undefined
+  }
+
+  async #phase(name: string, count: number, work: () => Promise<void>): Promise<void> {
+    const { network } = this.#world
+    const { rss: rssBytes, heapUsed: heapBytes } = process.memoryUsage()
+    const [beganMs, cpuBeforeMs, before] = [nowMs(), this.#process.cpuMs, this.#traffic.carried(network)]
+    await work()
+    this.#phases.push({
+      name,
+      count,
+      forMs: nowMs() - beganMs,
+      cpuMs: this.#process.cpuMs - cpuBeforeMs,
+      cpuBeforeMs,
+      rssBytes,
+      heapBytes,
+      traffic: carriedSince(before, this.#traffic.carried(network)),
+    })
   }
 
   #findingsOf(peer: LivePeer, served: ReadonlyMap<PeerName, number>): PeerFindings {

@@ -78,6 +78,12 @@ export class ProcessTap {
     return performance.now() - this.#startedMs
   }
 
+  /** Of the processor, since it was begun. */
+  get cpuMs(): number {
+    const { user, system } = process.cpuUsage(this.#startedCpu)
+    return (user + system) / 1_000
+  }
+
   watch(): Watch {
     const window = this.#open()
     return {
@@ -90,12 +96,11 @@ export class ProcessTap {
 
   findings(): ProcessFindings {
     this.wheel?.takeLateness(this.#latenesses())
-    const { user, system } = process.cpuUsage(this.#startedCpu)
     return {
       name: this.#name,
       samples: [...this.#samples],
       rssPeakBytes: process.resourceUsage().maxRSS * 1024,
-      cpuMs: (user + system) / 1_000,
+      cpuMs: this.cpuMs,
       gcMs: this.#gcMs,
       believable: believableOf(this.#all),
     }

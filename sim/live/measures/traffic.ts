@@ -92,6 +92,19 @@ export class Traffic implements Meter {
   }
 }
 
+/** What came on top of an earlier state of the same counters. */
+export function carriedSince(
+  before: Readonly<Record<string, Carried>>,
+  after: Readonly<Record<string, Carried>>,
+): Record<string, Carried> {
+  return Object.fromEntries(
+    Object.entries(after).map(([protocol, { bytes, frames, streams }]) => {
+      const had = before[protocol] ?? { bytes: 0, frames: 0, streams: 0 }
+      return [protocol, { bytes: bytes - had.bytes, frames: frames - had.frames, streams: streams - had.streams }]
+    }),
+  )
+}
+
 /** Counts what the host of one peer sends, whatever carries it. */
 export function metered(wire: Readonly<Wire>, peer: PeerName): TrafficWatch {
   return {

@@ -160,10 +160,11 @@ export class LivePart implements Part {
     }
   }
 
-  /** Bids and look-ups that are made in order to be measured. */
+  /** A rest, and bids and look-ups that are made in order to be measured. */
   async probe(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    const { bids, bidEveryMs, lookUps } = this.#plan.scenario.live.probes
+    const { restMs, bids, bidEveryMs, lookUps } = this.#plan.scenario.live.probes
+    if (restMs > 0) await this.#measures!.rest(restMs, signal)
     if (bids > 0) {
       await this.#measures!.probeBids(bids, Math.max(bidEveryMs, bidMsOfPeer * this.#plan.peers.length))
       this.#say(`  ${bids} bids are measured`)

@@ -51,7 +51,7 @@ export async function runLive(options: RunLiveOptions): Promise<LiveResult | nul
 async function live({ plan, part, onPhase, signal }: RunLiveOptions, story: Story): Promise<void> {
   const { probes } = plan.scenario.live
   const probe = async (): Promise<void> => {
-    if (probes.bids + probes.lookUps === 0) return
+    if (probes.restMs + probes.bids + probes.lookUps === 0) return
     onPhase('probes')
     await part.probe(signal)
   }

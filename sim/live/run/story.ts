@@ -51,7 +51,7 @@ export function recordOfRun(plan: LivePlan, story: Story, { command, wallMs, isC
     before: graphOf(plan, story.before),
     after: graphOf(plan, story.after)!,
     ...(isCutShort ? { invalidBecause: 'it was interrupted' } : {}),
-    numbers: numbersOf(plan, boot, findings),
+    numbers: numbersOf(plan, story, findings),
   })
   return { ...record, assertions: assertionsOf(plan, story, record) }
 }
@@ -105,7 +105,7 @@ function graphOf({ peers }: LivePlan, ties: Ties | null): Graph | null {
   }
 }
 
-function numbersOf(plan: LivePlan, boot: BootFindings | null, findings: PartFindings): RunRecord['numbers'] {
+function numbersOf(plan: LivePlan, { boot, before }: Story, findings: PartFindings): RunRecord['numbers'] {
   const reads = findings.objects.map(({ code }) => code)
   const number = (name: string, title: string, unit: string, value: number | null) => ({ name, title, unit, value })
   const paid = findings.jobs.filter(({ ending }) => ending === 'paid')
@@ -117,6 +117,7 @@ function numbersOf(plan: LivePlan, boot: BootFindings | null, findings: PartFind
       '',
       boot === null ? null : boot.connections / plan.peers.length,
     ),
+    number('mesh_degree_mean', 'neighbours of a peer in the mesh', '', degreeOf(before)),
     number('jobs_planned', 'jobs that were to be asked for', '', plan.jobs.length),
     number(
       'jobs_wrong',
@@ -132,6 +133,12 @@ function numbersOf(plan: LivePlan, boot: BootFindings | null, findings: PartFind
     ),
     number('errors', 'errors in the logs', '', findings.errors.length),
   ]
+}
+
+/** Mean of what each says of itself. */
+function degreeOf(ties: Ties | null): number | null {
+  if (ties === null || ties.peers.length === 0) return null
+  return ties.peers.reduce((sum, { mesh }) => sum + mesh.length, 0) / ties.peers.length
 }
 
 function assertionsOf(plan: LivePlan, story: Story, record: RunRecord): Assertion[] {
