@@ -52,6 +52,11 @@ export class MerkleBuilder {
     this.#leaves++
   }
 
+  /** `leafHashes`: any number, one after the other. Keeps parts of it. */
+  addAll(leafHashes: Uint8Array): void {
+    for (let at = 0; at < leafHashes.byteLength; at += hashBytes) this.add(leafHashes.subarray(at, at + hashBytes))
+  }
+
   /** Of the leaves so far. A tree of none has the hash of nothing as its root, as in RFC 6962. */
   root(): Uint8Array {
     return this.#subtrees.length === 0

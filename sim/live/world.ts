@@ -221,6 +221,7 @@ export class LiveWorld {
 
   async stop(): Promise<void> {
     await this.stopPeers()
+    await this.#mill[Symbol.asyncDispose]()
     this.#uninstall()
     process.off('exit', this.#onExit)
     await rm(this.folder, { recursive: true, force: true })
@@ -240,6 +241,7 @@ export class LiveWorld {
       carrier: this.carrier,
       folder: this.folder,
       executor,
+      mill: this.#mill,
       log: this.#log,
       ports: (_peer: LivePeer, ports: PeerPorts) => ports,
       viceContext: (peer) => this.#viceContext(peer),
