@@ -167,9 +167,7 @@ export async function createPeer(
   })
 
   // Data.
-  const mill =
-    ports.mill ??
-    starting.use(new WorkerMill({ workersMax: options.workers }, { clock, log }))
+  const mill = ports.mill ?? starting.use(new WorkerMill({ workersMax: options.workers }, { clock, log }))
   const quotaBytes = offer?.keepBytes ?? 0
   const store = new ShardStore(
     { quotaBytes, termMsMax: keepTermMsMax },

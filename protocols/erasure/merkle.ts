@@ -6,7 +6,7 @@ import { createHash, hash } from 'node:crypto'
 
 import { equals } from 'uint8arrays'
 
-import { hashBytes, sha256 } from '../wire/index.ts'
+import { hashBytes, sha256 } from '../wire/sha256.ts'
 
 export const leafBytes = 64 * 1024
 const leafPrefix = Uint8Array.of(0x00)

@@ -3,7 +3,7 @@
  * strip is 1 MiB and sixteen leaves; the last segment is as short as it can be. Encrypt before coding: who keeps or repairs a
  * shard needs no key.
  */
-import { createCipheriv, createDecipheriv, type CipherGCM } from 'node:crypto'
+import { createCipheriv, createDecipheriv } from 'node:crypto'
 
 import { concat, fromString } from 'uint8arrays'
 
@@ -18,7 +18,7 @@ export const keyBytes = 32
 const nonceBytes = 12
 const cipher = 'aes-256-gcm'
 /** What is given to the cipher at once: its output is copied while it is still in the cache (measured: 128 to 256 KiB are best). */
-export const pieceBytes = 128 * 1024
+const pieceBytes = 128 * 1024
 const domain = fromString('pleach/segment/1')
 
 /** Plaintext bytes of a full segment. */
@@ -38,7 +38,12 @@ export function segmentLength(code: Code, bytes: number, segment: number): numbe
 
 /** Bytes of each strip of one segment. */
 export function stripLength(code: Code, bytes: number, segment: number): number {
-  return Math.ceil((segmentLength(code, bytes, segment) + tagBytes) / code.k)
+  return stripBytesOf(code, segmentLength(code, bytes, segment))
+}
+
+/** Bytes of each strip of a segment of so many bytes of plaintext. */
+export function stripBytesOf({ k }: Code, plainBytes: number): number {
+  return Math.ceil((plainBytes + tagBytes) / k)
 }
 
 /** Bytes of each shard of an object. */
@@ -54,11 +59,35 @@ export interface SegmentPlace {
   readonly plainBytes: number
 }
 
-/** What encrypts a segment; its tag comes right behind the ciphertext. */
-export function segmentSeal(key: Uint8Array, { number, isLast }: SegmentPlace): CipherGCM {
+/**
+ * Encrypts a segment into k data strips, and fills up the last with zeros. The plaintext may lie where the strips do, if no byte of
+ * it lies before the place that it comes to.
+ */
+export function sealSegment(
+  key: Uint8Array,
+  place: SegmentPlace,
+  plain: Uint8Array,
+  strips: readonly Uint8Array[],
+): void {
+  const { number, isLast } = place
   const seal = createCipheriv(cipher, key, nonceOf(number))
   seal.setAAD(associatedData(number, isLast))
-  return seal
+  let [strip, filled] = [0, 0]
+  const put = (bytes: Uint8Array): void => {
+    for (let at = 0; at < bytes.byteLength;) {
+      const into = strips[strip]!
+      const piece = bytes.subarray(at, at + into.byteLength - filled)
+      into.set(piece, filled)
+      at += piece.byteLength
+      filled += piece.byteLength
+      if (filled === into.byteLength) [strip, filled] = [strip + 1, 0]
+    }
+  }
+  for (let at = 0; at < plain.byteLength; at += pieceBytes) put(seal.update(plain.subarray(at, at + pieceBytes)))
+  seal.final()
+  put(seal.getAuthTag())
+  // The padding. There may have been another segment before.
+  for (; strip < strips.length; [strip, filled] = [strip + 1, 0]) strips[strip]!.fill(0, filled)
 }
 
 /**

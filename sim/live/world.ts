@@ -8,12 +8,14 @@
  */
 import { rmSync } from 'node:fs'
 import { mkdtemp, rm, statfs } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import { bidTopic } from '../../protocols/bid/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
+import { workersByDefault } from '../../src/config/capacity.ts'
 import { realClock, type Log } from '../../src/environment.ts'
+import { WorkerMill } from '../../src/storage/workers/worker-mill.ts'
 import type { Executor, ExecutorProbe } from '../../src/execution/executor.ts'
 import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
 import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identity } from '../../src/host/index.ts'
@@ -116,6 +118,7 @@ export class LiveWorld {
   readonly #memo = new SignatureMemo()
   readonly #peerStores = new PeerStoreMemo()
   readonly #unhurried = new Unhurried()
+  readonly #mill: WorkerMill
   /** Of our own peers, by their numbers: those of thousands elsewhere take seconds to be made. */
   readonly #identities = new Map<number, Identity>()
   readonly #byIndex = new Map<number, LivePeer>()
@@ -128,6 +131,10 @@ export class LiveWorld {
   private constructor(options: LiveOptions, folder: string) {
     this.#options = options
     this.folder = folder
+    this.#mill = new WorkerMill(
+      { workersMax: workersByDefault({ cores: availableParallelism() }) },
+      { clock: realClock, log: this.#log },
+    )
     process.once('exit', this.#onExit)
     this.#random = SeededRandom.of(options.seed, 'live')
     this.network = `live-${options.seed}`

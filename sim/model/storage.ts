@@ -153,7 +153,14 @@ export class ModelStorage {
     try {
       await this.#save(files, path, plain)
       const ownUntilMs = life.nowMs() + ownCopyKeptMs
-      const object = await sealFile({ disk: files, store, mill }, path, code, random.bytes(keyBytes), ownUntilMs, signal)
+      const object = await sealFile(
+        { disk: files, store, mill },
+        path,
+        code,
+        random.bytes(keyBytes),
+        ownUntilMs,
+        signal,
+      )
       for (const root of object.roots) this.#deps.onStored?.(nameOf(root), ownUntilMs)
       return object
     } finally {

@@ -85,7 +85,11 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
   unit: single('NAME', `unit of account (default ${unitDefault})`, (text) =>
     fitting(text, unitPattern, 'a word of letters and digits, such as credit'),
   ),
-  workers: single('N', 'threads that encrypt and code data, 1 to 64 (default: one less than processors, at most 4)', readWorkers),
+  workers: single(
+    'N',
+    'threads that encrypt and code data, 1 to 64 (default: one less than processors, at most 4)',
+    readWorkers,
+  ),
   maxTime: single('TIME', 'longest job to take, such as 2h (default 24h)', positive(parseDurationMs)),
 }
 

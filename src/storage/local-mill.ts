@@ -1,48 +1,35 @@
 /** Work on segments in the thread that asks: for simulators and tests, and for what is not worth the way to another thread. */
 import {
-  createCoder,
   hashStrips,
   openInPlace,
-  sealInRoom,
-  stripsIn,
+  sealSegment,
+  stripBytesOf,
   type Code,
-  type ErasureCoder,
   type OpenedSegment,
   type StripSet,
 } from '../../protocols/erasure/index.ts'
-import { checkEnough, openedOrThrow, type Mill, type SealedSegment, type SegmentOrder } from './mill.ts'
-import { LentRoom, Rooms, roomBytesMax } from './rooms.ts'
-
-/** Coders that are kept: each has tables for its code. */
-const codersMax = 4
-
-/** Coders by their code; the ones that were used last are kept. */
-export class Coders {
-  readonly #coders = new Map<string, ErasureCoder>()
-
-  of({ k, m }: Code): ErasureCoder {
-    const name = `${k}+${m}`
-    const coder = this.#coders.get(name) ?? createCoder(k, m)
-    this.#coders.delete(name)
-    this.#coders.set(name, coder)
-    if (this.#coders.size > codersMax) this.#coders.delete(this.#coders.keys().next().value!)
-    return coder
-  }
-}
+import { Coders } from './coders.ts'
+import { checkEnough, openedOrThrow, type Mill, type Room, type SealedSegment, type SegmentOrder } from './mill.ts'
 
 export class LocalMill implements Mill {
-  readonly #rooms = new Rooms(roomBytesMax, (bytes) => new ArrayBuffer(bytes))
   readonly #coders = new Coders()
 
-  async lend(code: Code, plainBytesMax: number, signal: AbortSignal): Promise<LentRoom<ArrayBuffer>> {
-    return this.#rooms.lend(code, plainBytesMax, signal)
+  /** Of no limit of its own: whoever seals holds two segments at most. */
+  async lend(_code: Code, plainBytesMax: number, signal: AbortSignal): Promise<Room> {
+    signal.throwIfAborted()
+    return { plain: new Uint8Array(plainBytesMax), giveBack() {} }
   }
 
-  async seal(room: LentRoom<ArrayBuffer>, order: SegmentOrder, signal: AbortSignal): Promise<SealedSegment> {
+  async seal({ plain }: Room, order: SegmentOrder, signal: AbortSignal): Promise<SealedSegment> {
     signal.throwIfAborted()
     const { code, key, plainBytes } = order
-    sealInRoom(this.#coders.of(code), key, order, room.bytes)
-    const strips = stripsIn(code, room.bytes, plainBytes)
+    const stripBytes = stripBytesOf(code, plainBytes)
+    const padded = new Uint8Array(code.k * stripBytes)
+    const data = Array.from({ length: code.k }, (_, shard) =>
+      padded.subarray(shard * stripBytes, (shard + 1) * stripBytes),
+    )
+    sealSegment(key, order, plain.subarray(0, plainBytes), data)
+    const strips = [...data, ...this.#coders.of(code).encode(data)]
     return { strips, hashes: hashStrips(strips) }
   }
 

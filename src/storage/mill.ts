@@ -53,5 +53,7 @@ export function checkEnough({ k }: Code, set: StripSet): void {
 
 export function openedOrThrow(opened: OpenedSegment | undefined, { number }: SegmentOrder): OpenedSegment {
   if (opened !== undefined) return opened
-  throw new InconsistentObjectError(`segment ${number} does not open: the key is wrong, or the object was coded wrongly`)
+  throw new InconsistentObjectError(
+    `segment ${number} does not open: the key is wrong, or the object was coded wrongly`,
+  )
 }

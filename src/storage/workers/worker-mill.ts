@@ -1,27 +1,30 @@
 /** Work on segments in worker threads. What is small is done here at once: the way to a thread costs more. */
 import { stripsIn, type Code, type OpenedSegment, type StripSet } from '../../../protocols/erasure/index.ts'
 import { LocalMill } from '../local-mill.ts'
-import {
-  checkEnough,
-  openedOrThrow,
-  type Mill,
-  type Room,
-  type SealedSegment,
-  type SegmentOrder,
-} from '../mill.ts'
-import { LentRoom, Rooms, roomBytesMax } from '../rooms.ts'
+import { checkEnough, openedOrThrow, type Mill, type Room, type SealedSegment, type SegmentOrder } from '../mill.ts'
 import { apart, memoryOf, type Result, type Task } from './messages.ts'
 import { WorkerPool, type PoolDeps, type PoolOptions } from './pool.ts'
+import { Rooms, SharedRoom } from './rooms.ts'
 
-/** Plaintext that is sealed and opened here, in bytes: at most about a millisecond, with the widest code. */
-const hereBytesMax = 64 * 1024
+export interface WorkerMillOptions extends PoolOptions {
+  /** Plaintext of a segment that is sealed and opened here, in bytes. */
+  readonly hereBytesMax?: number
+  /** What is lent at once, in bytes. */
+  readonly lentBytesMax?: number
+}
+
+/** At most about a millisecond of work, whatever the code. */
+const hereBytesDefault = 64 * 1024
 
 export class WorkerMill implements Mill, AsyncDisposable {
   readonly #here = new LocalMill()
-  readonly #rooms = new Rooms(roomBytesMax, (bytes) => new SharedArrayBuffer(bytes))
+  readonly #hereBytesMax: number
+  readonly #rooms: Rooms
   readonly #pool: WorkerPool
 
-  constructor(options: PoolOptions, deps: Omit<PoolDeps, 'onIdle'>) {
+  constructor(options: WorkerMillOptions, deps: Omit<PoolDeps, 'onIdle'>) {
+    this.#hereBytesMax = options.hereBytesMax ?? hereBytesDefault
+    this.#rooms = new Rooms(options.lentBytesMax)
     this.#pool = new WorkerPool(options, { ...deps, onIdle: () => this.#rooms.clear() })
   }
 
@@ -30,19 +33,23 @@ export class WorkerMill implements Mill, AsyncDisposable {
     return this.#pool.threads
   }
 
+  /** What is lent now, in bytes. */
+  get lentBytes(): number {
+    return this.#rooms.lentBytes
+  }
+
   async lend(code: Code, plainBytesMax: number, signal: AbortSignal): Promise<Room> {
-    return (plainBytesMax <= hereBytesMax ? this.#here : this.#rooms).lend(code, plainBytesMax, signal)
+    return (plainBytesMax <= this.#hereBytesMax ? this.#here : this.#rooms).lend(code, plainBytesMax, signal)
   }
 
   async seal(room: Room, order: SegmentOrder, signal: AbortSignal): Promise<SealedSegment> {
-    const { bytes, memory } = room as LentRoom<ArrayBufferLike>
-    if (memory instanceof ArrayBuffer) return this.#here.seal(room as LentRoom<ArrayBuffer>, order, signal)
-    const { hashes } = await this.#run({ do: 'seal', order, room: memory as SharedArrayBuffer }, [], signal)
-    return { strips: stripsIn(order.code, bytes, order.plainBytes), hashes }
+    if (!(room instanceof SharedRoom)) return this.#here.seal(room, order, signal)
+    const { hashes } = await this.#run({ do: 'seal', order, room: room.shared }, [], signal)
+    return { strips: stripsIn(order.code, room.shared, order.plainBytes), hashes }
   }
 
   async open(set: StripSet, order: SegmentOrder, signal: AbortSignal): Promise<OpenedSegment> {
-    if (order.plainBytes <= hereBytesMax) return this.#here.open(set, order, signal)
+    if (order.plainBytes <= this.#hereBytesMax) return this.#here.open(set, order, signal)
     checkEnough(order.code, set)
     const own = apart(set)
     const { opened } = await this.#run({ do: 'open', order, set: own }, memoryOf(own), signal)
