@@ -343,7 +343,9 @@ test('a slow disk holds the reading back: two segments in memory, and no more is
     const writer = await begin()
     const write = writer.write.bind(writer)
     writer.write = async (...leaves) => {
-      await new Promise<void>((open) => void gates.push(open))
+      const { promise, resolve } = Promise.withResolvers<void>()
+      gates.push(resolve)
+      await promise
       return write(...leaves)
     }
     return writer
