@@ -4,7 +4,8 @@
  *   model   [--scenario X] [--peers N] [--seeds N] [--from S] [--workers N] [--json] [--stop] [--no-shrink] [--signatures model|real] [--out DIR]
  *   run     [X] [--peers N] [--seed S] [--for T] [--tcp] [--cold] [--out DIR] [--json]
  *   live    [--scenario X] …, the same
- *   agent   [--listen HOST:PORT] [--host IP] [--json]; then: run X --agents HOST:PORT,HOST:PORT
+ *   agent   [--listen HOST:PORT] [--host IP] [--json]
+ *           then: run X --agents HOST:PORT,HOST:PORT | --agents-file FILE | --agents dns:NAME:PORT [--agents-wanted N]
  *   boots   [--peers N] [--seed S] [--json]   |   naive, the same
  *   costs   [--peers N,N,…] [--seeds N] [--from S] [--out DIR] [--json]
  *   replay  --seed S [--scenario X] [--until T] [--focus PEER] [--mischief-until T] [--jobs N] [--fault F …]
@@ -16,11 +17,13 @@
  */
 import { parseArgs } from 'node:util'
 
+import { simOptions } from './options.ts'
 import { exhaust } from './commands/exhaust.ts'
 import { model } from './commands/model.ts'
 import { mutants } from './commands/mutants.ts'
 import { replay, replayStorage } from './commands/replay.ts'
-import { parseAgentAddress } from './live/agents/messages.ts'
+import { realClock } from '../src/environment.ts'
+import { agentsInFile, listedAgents, lookUpAgents, namedAgents, type AgentAddress } from './live/agents/addresses.ts'
 import { parseFault, type InjectedFault } from './model/injected.ts'
 import {
   allScenarios,
@@ -54,34 +57,7 @@ async function main(args: string[]): Promise<number> {
   const { positionals, values } = parseArgs({
     args,
     allowPositionals: true,
-    options: {
-      scenario: { type: 'string' },
-      peers: { type: 'string' },
-      seeds: { type: 'string', default: '1000' },
-      from: { type: 'string', default: '1' },
-      seed: { type: 'string', default: '1' },
-      until: { type: 'string' },
-      for: { type: 'string' },
-      agents: { type: 'string' },
-      listen: { type: 'string', default: '127.0.0.1:0' },
-      host: { type: 'string' },
-      focus: { type: 'string' },
-      'mischief-until': { type: 'string' },
-      jobs: { type: 'string' },
-      fault: { type: 'string', multiple: true, default: [] },
-      pairs: { type: 'string', default: '500' },
-      triples: { type: 'string', default: '500' },
-      only: { type: 'string' },
-      signatures: { type: 'string', default: 'model' },
-      workers: { type: 'string', default: '1' },
-      stop: { type: 'boolean', default: false },
-      'no-shrink': { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      tcp: { type: 'boolean', default: false },
-      cold: { type: 'boolean', default: false },
-      out: { type: 'string' },
-      'fail-if': { type: 'string', multiple: true, default: [] },
-    },
+    options: simOptions,
   })
   const scenario = (fallback = scenarioDefault): Scenario => {
     const named = found(values.scenario ?? fallback)
@@ -126,11 +102,17 @@ async function main(args: string[]): Promise<number> {
     case 'run': {
       const name = positionals[0] === 'run' ? (positionals[1] ?? values.scenario) : values.scenario
       const named = found(name ?? liveScenarioDefault)
-      const agents = values.agents === undefined ? [] : values.agents.split(',').map(agentAt)
+      const agents = await agentsOf(
+        values.agents,
+        values['agents-file'],
+        whole(values['agents-wanted'], 'agents-wanted'),
+      )
       const most = livePeersMax * Math.max(1, agents.length)
       const peers = values.peers === undefined ? Math.min(named.peers, most) : whole(values.peers, 'peers')
       if (peers < livePeersMin || peers > most)
         throw new UsageError(`--peers of live is ${livePeersMin} to ${most}, not ${peers}`)
+      if (peers < agents.length)
+        throw new UsageError(`${peers} peers are fewer than ${agents.length} agents: more --peers, or fewer agents`)
       const chosen = withPeers(named, peers)
       const live = {
         ...chosen.live,
@@ -168,7 +150,7 @@ async function main(args: string[]): Promise<number> {
     case 'agent': {
       const listen = agentAt(values.listen)
       const { agent } = await import('./commands/agent.ts')
-      return agent({ listen, host: values.host ?? listen.host, json }, args)
+      return agent({ listen, host: values.host, json }, args)
     }
     case 'replay': {
       const seed = whole(values.seed, 'seed')
@@ -227,10 +209,29 @@ function faultOf(text: string): InjectedFault {
   throw new UsageError(`${text} is no fault: drop:12, double:12, delay:12, crash:2:before:40`)
 }
 
-function agentAt(text: string): { readonly host: string; readonly port: number } {
-  const address = parseAgentAddress(text)
-  if (address !== undefined) return address
+function agentAt(text: string): AgentAddress {
+  const [address, ...others] = listedAgents(text)
+  if (address !== undefined && others.length === 0) return address
   throw new UsageError(`${text} is no address of an agent: 127.0.0.1:7070`)
+}
+
+/** None: the peers are in this process. */
+async function agentsOf(
+  listed: string | undefined,
+  file: string | undefined,
+  wanted: number,
+): Promise<readonly AgentAddress[]> {
+  if (listed !== undefined && file !== undefined) throw new UsageError('--agents or --agents-file, not both')
+  const named = listed === undefined ? undefined : namedAgents(listed)
+  if (wanted > 0 && named === undefined) throw new UsageError('--agents-wanted goes with --agents dns:NAME:PORT')
+  if (named !== undefined) {
+    const say = (line: string): void => void process.stderr.write(`${line}\n`)
+    return lookUpAgents(named, { count: wanted, clock: realClock, say })
+  }
+  if (file !== undefined) return agentsInFile(file)
+  const agents = listed === undefined ? [] : listedAgents(listed)
+  if (listed !== undefined && agents.length === 0) throw new UsageError('--agents names none: HOST:PORT,HOST:PORT')
+  return agents
 }
 
 function whole(text: string, what: string): number {
@@ -262,10 +263,11 @@ try {
     error instanceof UsageError ||
     error instanceof ScenarioError ||
     name === 'PlanError' ||
+    name === 'AddressError' ||
     name === 'ExpressionError' ||
     code?.startsWith('ERR_PARSE_ARGS') === true
-  // A folder that is no run is told without a stack, and is no mistake of usage.
-  if (!isUsage && name !== 'RecordError') throw error
+  // A folder that is no run, and an agent that does not what it is told, are told without a stack, and are no mistakes of usage.
+  if (!isUsage && name !== 'RecordError' && name !== 'AgentError') throw error
   process.stderr.write(`error: ${message}
 `)
   process.exitCode = isUsage ? 2 : 1

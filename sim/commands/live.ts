@@ -1,8 +1,11 @@
 /** `sim run`, and `sim live`, which is the same with the numbers of a boot on its last line: hundreds of real peers in this process. */
 import { join } from 'node:path'
 
+import { realClock } from '../../src/environment.ts'
+import type { AgentAddress } from '../live/agents/addresses.ts'
 import { agentVersion } from '../live/agents/messages.ts'
 import { RemotePart } from '../live/agents/remote-part.ts'
+import type { ProcessSample } from '../live/measures/findings.ts'
 import { costsOf } from '../live/measures/costs.ts'
 import { Progress } from '../live/measures/progress.ts'
 import { quantileOf, spreadOf } from '../live/measures/spread.ts'
@@ -18,7 +21,11 @@ import { isGood } from '../report/record.ts'
 import { quantile } from '../report/samples.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 import { tokenVariable } from './agent.ts'
+import { interruptedCode, onInterrupt } from './interrupts.ts'
 import { collectGarbage, inOwnProcess } from './own-process.ts'
+
+/** What it takes to ask one agent, with as much again for whatever else is to be done. */
+const lookMsEach = 5
 
 export interface LiveOrder {
   readonly scenario: Scenario
@@ -27,10 +34,8 @@ export interface LiveOrder {
   /** Where the record of the run goes; undefined: it is only told. */
   readonly out: string | undefined
   /** Processes, here or elsewhere, among which the peers are shared out; with none they are in this one. */
-  readonly agents: readonly { readonly host: string; readonly port: number }[]
+  readonly agents: readonly AgentAddress[]
 }
-
-const interruptedCode = 130
 
 /** In this process's child, or, with agents, in theirs. */
 export async function live(order: LiveOrder, args: readonly string[]): Promise<number> {
@@ -43,16 +48,17 @@ async function watched({ scenario, seed, json, out, agents }: LiveOrder, args: r
   using metrics = out === undefined ? undefined : new MetricsWriter(join(out, metricsFile))
   const progress = new Progress(process.stderr, scenario.peers)
   const interrupted = new AbortController()
-  let times = 0
-  const interrupt = (signal: NodeJS.Signals): void => {
-    // Whoever asks twice does not want to wait for the peers to stop.
-    if (++times > 1) process.exit(interruptedCode)
+  onInterrupt((signal) => {
     progress.say(`  ${signal}: the peers stop, and what was found so far is told; once more ends it at once`)
     interrupted.abort(new Error('it was interrupted'))
-  }
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  })
   progress.say(`${scenario.name}: ${scenario.about}\n  ${scenario.peers} live peers, seed ${seed}`)
   const plan = planOf(scenario, seed)
+  const onSample = (sample: ProcessSample): void => {
+    metrics?.write(metricOfSecond('all peers', sample))
+    metrics?.flush()
+    progress.sample(sample)
+  }
   const part: Part =
     agents.length > 0
       ? remoteParts(scenario, seed, agents)
@@ -60,12 +66,9 @@ async function watched({ scenario, seed, json, out, agents }: LiveOrder, args: r
           plan,
           say: (line) => progress.say(line),
           onQuiet: collectGarbage,
-          onSample: (sample) => {
-            metrics?.write(metricOfSecond('all peers', sample))
-            metrics?.flush()
-            progress.sample(sample)
-          },
+          onSample,
         })
+  using _looks = agents.length > 0 ? lookAt(part, agents.length, onSample) : undefined
   try {
     const result = await runLive({
       plan,
@@ -83,13 +86,27 @@ async function watched({ scenario, seed, json, out, agents }: LiveOrder, args: r
     tell(scenario, result, json, out)
     return interrupted.signal.aborted ? interruptedCode : isGood({ ...result.record, valid: true }) ? 0 : 3
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
     progress.end()
   }
 }
 
+/** What agents did in the last second, asked of all at once: once a second, and more rarely of many. */
+function lookAt(part: Part, agents: number, onSample: (sample: ProcessSample) => void): Disposable {
+  const everyMs = Math.max(1_000, agents * lookMsEach)
+  const ended = new AbortController()
+  const look = async (): Promise<void> => {
+    while (!ended.signal.aborted) {
+      await realClock.sleep(everyMs, ended.signal)
+      const sample = await part.sample()
+      if (sample !== null && !ended.signal.aborted) onSample(sample)
+    }
+  }
+  void look().catch(() => {})
+  return { [Symbol.dispose]: () => ended.abort() }
+}
+
 /** As many peers for each agent as for any other. */
-function remoteParts(scenario: Scenario, seed: number, agents: LiveOrder['agents']): Part {
+function remoteParts(scenario: Scenario, seed: number, agents: readonly AgentAddress[]): Part {
   const token = process.env[tokenVariable]
   const share = (count: number): number => Math.round((count * scenario.peers) / agents.length)
   return new PartGroup(

@@ -1,6 +1,7 @@
 /** Live peers run in processes of their own, with a heap that suits them. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { constants } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
@@ -18,16 +19,21 @@ export const heapFlags = [
   '--incremental-marking-hard-trigger=50',
 ]
 
-/** Here, when this is such a process; otherwise in one that is given the same arguments. */
+/**
+ * Here, when this is such a process; otherwise in one that is given the same arguments, and that is told when this one is told to
+ * end, or has gone without a word: a channel between them breaks.
+ */
 export async function inOwnProcess(args: readonly string[], run: () => Promise<number>): Promise<number> {
   if (heapFlags.every((flag) => process.execArgv.includes(flag))) return run()
-  const child = spawn(process.execPath, [...heapFlags, process.argv[1]!, ...args], { stdio: 'inherit' })
+  const child = spawn(process.execPath, [...heapFlags, process.argv[1]!, ...args], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  })
   // From a terminal the child is told too; by whatever else, only this process.
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
   process.on('SIGINT', pass).on('SIGTERM', pass)
-  const [code] = (await once(child, 'exit')) as [number | null]
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
   process.off('SIGINT', pass).off('SIGTERM', pass)
-  return code ?? 1
+  return code ?? 128 + constants.signals[signal!]
 }
 
 /** A child that takes longer is ended. */

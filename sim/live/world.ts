@@ -116,7 +116,8 @@ export class LiveWorld {
   readonly #memo = new SignatureMemo()
   readonly #peerStores = new PeerStoreMemo()
   readonly #unhurried = new Unhurried()
-  readonly #identities: readonly Identity[]
+  /** Of our own peers, by their numbers: those of thousands elsewhere take seconds to be made. */
+  readonly #identities = new Map<number, Identity>()
   readonly #byIndex = new Map<number, LivePeer>()
   /** Of our own peers. */
   readonly #places = new Map<number, PeerPlace>()
@@ -132,9 +133,13 @@ export class LiveWorld {
     this.network = `live-${options.seed}`
     this.topic = bidTopic(this.network, bidClass)
     this.carrier = carrierOf(options)
-    this.#identities = options.peers.map((role) =>
-      this.#memo.identity(role.identity ?? identityFromSeed(this.#random.bytes(32))),
-    )
+    const [from, to] = options.mine ?? [0, options.peers.length]
+    for (const [index, { identity }] of options.peers.entries()) {
+      // Drawn for each, so that a peer is the same whoever has it.
+      const seed = identity === undefined ? this.#random.bytes(32) : undefined
+      if (index >= from && index < to)
+        this.#identities.set(index, this.#memo.identity(identity ?? identityFromSeed(seed!)))
+    }
   }
 
   /** Resolves once every peer runs and has connections; `waitForMesh` is the next thing to do. */
@@ -160,14 +165,18 @@ export class LiveWorld {
       const index = mine[0] + count
       world.#places.set(index, sharing(place, places[(peers[index]!.at ?? index) - mine[0]] ?? place, index))
     }
-    const forget = [world.#memo.install(world.#identities[0]!), await world.#peerStores.install()]
+    const forget = [world.#memo.install(world.#identities.get(mine[0])!), await world.#peerStores.install()]
     world.#uninstall = () => forget.forEach((each) => each())
     return world
   }
 
   /** Our own peers, and where others reach them. */
   get own(): Resident[] {
-    return [...this.#places].map(([index, { address }]) => ({ index, peer: this.#identities[index]!.peer, address }))
+    return [...this.#places].map(([index, { address }]) => ({
+      index,
+      peer: this.#identities.get(index)!.peer,
+      address,
+    }))
   }
 
   /** One of our own peers, by its number. */
@@ -217,8 +226,11 @@ export class LiveWorld {
     await rm(this.folder, { recursive: true, force: true })
   }
 
-  /** Runs our own peers. `residents` are all of the world, in this process or elsewhere. */
-  async start(residents: readonly Resident[], progress: (booted: number) => void): Promise<void> {
+  /**
+   * Runs our own peers. `residents` are all of the world, in this process or elsewhere. Rejects when the signal fires, once no
+   * peer is on its way any more; those that run are left to `stop`.
+   */
+  async start(residents: readonly Resident[], progress: (booted: number) => void, signal?: AbortSignal): Promise<void> {
     const { peers: roles, seed, boot } = this.#options
     this.#residents = residents.toSorted((left, right) => left.index - right.index)
     const executor = this.#options.executor ?? sharedExecutor(createWasiExecutor({ clock: realClock, log: this.#log }))
@@ -236,9 +248,10 @@ export class LiveWorld {
     for (const [index, place] of this.#places)
       this.#byIndex.set(
         index,
-        new LivePeer(ground, { ...roles[index]!, index, place, identity: this.#identities[index]! }),
+        new LivePeer(ground, { ...roles[index]!, index, place, identity: this.#identities.get(index)! }),
       )
     const start = async (peer: LivePeer): Promise<void> => {
+      signal?.throwIfAborted()
       await peer.start()
       this.peers.push(peer)
       progress(this.peers.length)

@@ -3,8 +3,15 @@
  * long as what it asks for; who hangs up ends it.
  */
 import * as dagCbor from '@ipld/dag-cbor'
+import { z } from 'zod'
 
+import { livePeersMax } from '../../scenarios/index.ts'
+import { scenarioSchema } from '../../scenarios/schema.ts'
 import type { Scenario } from '../../scenarios/scenario.ts'
+
+/** Of what is said here. Named in every answer, so that a run and an agent of different builds do not guess. */
+export const agentVersion = 1
+export const versionHeader = 'pleach-agent'
 
 /** What an agent is given first. */
 export interface AgentOrder {
@@ -17,6 +24,24 @@ export interface AgentOrder {
   readonly name: string
 }
 
+/** Read before all else, so that what another build says is not taken for nonsense. */
+export const versionSchema = z.object({ v: z.int() })
+
+export const orderSchema = z
+  .strictObject({
+    v: z.literal(agentVersion),
+    scenario: scenarioSchema,
+    seed: z.int().min(0),
+    mine: z.tuple([z.int().min(0), z.int().min(1)]),
+    name: z.string().max(100),
+  })
+  .refine(({ scenario, mine: [from, to] }) => from < to && to <= scenario.peers, 'its peers are none of the scenario')
+  .refine(({ mine: [from, to] }) => to - from <= livePeersMax, `an agent has at most ${livePeersMax} peers`)
+
+export const residentsSchema = z.array(
+  z.strictObject({ index: z.int().min(0), peer: z.string().max(100), address: z.string().max(200) }),
+)
+
 /** Calls of a part: `POST /v1/RUN/CALL`, where RUN is the same for all calls of a run, so that no run ends another's. */
 export const calls = [
   'open',
@@ -28,6 +53,7 @@ export const calls = [
   'act',
   'settle',
   'mend',
+  'sample',
   'ties',
   'findings',
   'stop',
@@ -37,8 +63,6 @@ export type Call = (typeof calls)[number]
 
 /** Ledgers of some thousand peers, or a list of all peers. */
 export const bodyBytesMax = 512 * 1024 * 1024
-/** Named in every answer, so that a run and an agent of different builds do not guess. */
-export const agentVersion = 1
 
 export function encodeBody(value: unknown): Uint8Array {
   return dagCbor.encode(value ?? null)
@@ -48,15 +72,7 @@ export function decodeBody(bytes: Uint8Array): unknown {
   return dagCbor.decode(bytes)
 }
 
-/** What became of a call that did not succeed. */
+/** What became of a call that did not succeed: who, what, and what helps. */
 export class AgentError extends Error {
   override readonly name = 'AgentError'
-}
-
-/** `host:port`; undefined when it is none. */
-export function parseAgentAddress(text: string): { readonly host: string; readonly port: number } | undefined {
-  const match = /^(?<host>[a-z\d.-]+|\[[\da-f:]+\]):(?<port>\d{1,5})$/i.exec(text)
-  const { host, port } = match?.groups ?? {}
-  if (host === undefined || Number(port) > 65_535) return undefined
-  return { host: host.replaceAll(/^\[|\]$/g, ''), port: Number(port) }
 }

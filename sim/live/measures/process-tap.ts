@@ -39,6 +39,7 @@ export class ProcessTap {
   /** Counters of what goes on, for each sample. */
   counts: () => Readonly<Record<string, number>> = () => ({})
   #samples: ProcessSample[] = []
+  #last: ProcessSample | null = null
   #keepOneIn = 1
   #taken = 0
   #sampledMs = this.#startedMs
@@ -65,6 +66,11 @@ export class ProcessTap {
   judgeFromHere(): void {
     this.#close(this.#all)
     this.#all = this.#open()
+  }
+
+  /** The second that was over last; null before there was one. */
+  get last(): ProcessSample | null {
+    return this.#last
   }
 
   /** Milliseconds since it was begun: the axis of time of its samples. */
@@ -153,6 +159,7 @@ export class ProcessTap {
     this.#sampledMs = nowMs
     this.#cpu = cpu
     this.#gcSampledMs = this.#gcMs
+    this.#last = sample
     this.#keep(sample)
     this.#onSample(sample)
   }

@@ -105,10 +105,11 @@ export class LivePart implements Part {
   }
 
   /** Runs our own peers; `residents` are all there are. */
-  async start(residents: readonly Resident[]): Promise<void> {
-    await this.world.start(residents, (booted) => {
+  async start(residents: readonly Resident[], signal: AbortSignal): Promise<void> {
+    const progress = (booted: number): void => {
       if (booted % 50 === 0) this.#say(`  ${booted} of ${this.world.own.length} peers run`)
-    })
+    }
+    await this.world.start(residents, progress, signal)
   }
 
   /** Once all peers run, here and elsewhere: they join, and it is waited until they are in company. */
@@ -224,6 +225,10 @@ export class LivePart implements Part {
   async mend(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     if (this.#plan.faults.length > 0) await this.world.waitForMesh(meshDegreeWanted, mendedWithinMs)
+  }
+
+  async sample(): Promise<ProcessSample | null> {
+    return this.#tap.last
   }
 
   async ties(): Promise<Ties> {

@@ -2,7 +2,8 @@
  * A run is one part, or several that are told the same at the same time: each has some of the peers, in a process of its own, on this
  * machine or on others. What a part is told and what it answers is plain data.
  */
-import { merge, type LiveFindings } from '../measures/findings.ts'
+import { merge, type LiveFindings, type ProcessSample } from '../measures/findings.ts'
+import { mergeSamples } from '../measures/merge-samples.ts'
 import type { Resident } from '../world.ts'
 import type { FaultSpan } from './faults.ts'
 import type { JobOutcome } from './jobs.ts'
@@ -50,7 +51,7 @@ export interface Part {
   /** Finds places for its own peers. */
   open(): Promise<readonly Resident[]>
   /** Runs them; `residents` are all there are. */
-  start(residents: readonly Resident[]): Promise<void>
+  start(residents: readonly Resident[], signal: AbortSignal): Promise<void>
   /** They join, and it is waited until they are in company. */
   join(signal: AbortSignal): Promise<BootFindings>
   /** Bids and look-ups that are made in order to be measured. */
@@ -63,6 +64,8 @@ export interface Part {
   settle(signal: AbortSignal): Promise<void>
   /** Waits for the mesh to be whole again after faults. */
   mend(signal: AbortSignal): Promise<void>
+  /** At any time: what its process did in the last second; null before there was one. */
+  sample(): Promise<ProcessSample | null>
   ties(): Promise<Ties>
   findings(): Promise<PartFindings>
   /** Ends all its peers, and tells what their disks say. */
@@ -83,8 +86,8 @@ export class PartGroup implements Part {
     return (await this.#all(async (part) => part.open())).flat()
   }
 
-  async start(residents: readonly Resident[]): Promise<void> {
-    await this.#all(async (part) => part.start(residents))
+  async start(residents: readonly Resident[], signal: AbortSignal): Promise<void> {
+    await this.#all(async (part) => part.start(residents, signal))
   }
 
   async join(signal: AbortSignal): Promise<BootFindings> {
@@ -120,6 +123,10 @@ export class PartGroup implements Part {
 
   async mend(signal: AbortSignal): Promise<void> {
     await this.#all(async (part) => part.mend(signal))
+  }
+
+  async sample(): Promise<ProcessSample | null> {
+    return mergeSamples((await this.#all(async (part) => part.sample())).filter((sample) => sample !== null))
   }
 
   async ties(): Promise<Ties> {

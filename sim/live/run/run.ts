@@ -57,7 +57,7 @@ async function live({ plan, part, onPhase, signal }: RunLiveOptions, story: Stor
   }
   onPhase('boot')
   const residents = await part.open()
-  await part.start(residents)
+  await part.start(residents, signal)
   story.boot = await part.join(signal)
   story.before = await part.ties()
   await probe()

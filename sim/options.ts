@@ -1,0 +1,33 @@
+/** Every flag of the simulator, whichever command it is for. */
+import type { ParseArgsOptionsConfig } from 'node:util'
+
+export const simOptions = {
+  scenario: { type: 'string' },
+  peers: { type: 'string' },
+  seeds: { type: 'string', default: '1000' },
+  from: { type: 'string', default: '1' },
+  seed: { type: 'string', default: '1' },
+  until: { type: 'string' },
+  for: { type: 'string' },
+  agents: { type: 'string' },
+  'agents-file': { type: 'string' },
+  'agents-wanted': { type: 'string', default: '0' },
+  listen: { type: 'string', default: '127.0.0.1:0' },
+  host: { type: 'string' },
+  focus: { type: 'string' },
+  'mischief-until': { type: 'string' },
+  jobs: { type: 'string' },
+  fault: { type: 'string', multiple: true, default: [] },
+  pairs: { type: 'string', default: '500' },
+  triples: { type: 'string', default: '500' },
+  only: { type: 'string' },
+  signatures: { type: 'string', default: 'model' },
+  workers: { type: 'string', default: '1' },
+  stop: { type: 'boolean', default: false },
+  'no-shrink': { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  tcp: { type: 'boolean', default: false },
+  cold: { type: 'boolean', default: false },
+  out: { type: 'string' },
+  'fail-if': { type: 'string', multiple: true, default: [] },
+} as const satisfies ParseArgsOptionsConfig
