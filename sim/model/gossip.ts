@@ -13,6 +13,8 @@ import type { ModelNetwork } from './network.ts'
 const degree = 6
 /** Whoever has so many takes no more: gossipsub's Dhi, above which it cuts some off. */
 const degreeMax = 12
+/** Of members that may have been chosen before, or have no room. */
+const drawsMax = 12
 
 interface Topic {
   /** Who ever was in it, in the order of coming. */
@@ -120,7 +122,7 @@ export class GossipNet {
   /** Up to half a mesh of members that have room: who comes later chooses them, and is chosen by those who come after. */
   #someOf({ order: members, neighbours }: Topic, except: number, below = Infinity): number[] {
     const chosen = new Set<number>()
-    for (let draw = 0; draw < degree && chosen.size < Math.min(degree / 2, members.length); draw++) {
+    for (let draw = 0; draw < drawsMax && chosen.size < Math.min(degree / 2, members.length); draw++) {
       const other = this.#random.pick(members)
       if (other !== except && neighbours.get(other)!.length < below) chosen.add(other)
     }
