@@ -5,7 +5,7 @@
  * Pure: the caller brings the time. Holds a bounded memory of authors.
  */
 import { Fault, type PeerName, type Signed, type Verdict } from '../wire/index.ts'
-import { bidWindowMs, bidsPerAuthorFlood, bidsPerAuthorMax, type Bid } from './messages.ts'
+import { bidWindowMs, bidsToleratedPerAuthorMax, bidsPerAuthorMax, type Bid } from './messages.ts'
 
 /** Difference of clocks that is tolerated, in milliseconds. */
 const skewMsMax = 30_000
@@ -37,7 +37,7 @@ export function judgeBid(
     nowMs < state.windowEndsMs ? state : { windowEndsMs: nowMs + bidWindowMs, counts: new Map<PeerName, number>() }
   const count = window.counts.get(input.author) ?? 0
   if (count >= bidsPerAuthorMax) {
-    const verdict = count >= bidsPerAuthorFlood ? 'excess' : 'ignore'
+    const verdict = count >= bidsToleratedPerAuthorMax ? 'excess' : 'ignore'
     return [counted(window, input.author, count + 1), { verdict, because: 'author over its rate' }]
   }
   const next = window.counts.size < authorsMax || count > 0 ? counted(window, input.author, count + 1) : window

@@ -12,7 +12,7 @@ export const bidClassCharsMax = 32
 export const bidsPerAuthorMax = 120
 export const bidWindowMs = 60_000
 /** Beyond this an author is no longer only busy. Who counts right never comes near. */
-export const bidsPerAuthorFlood = 3 * bidsPerAuthorMax
+export const bidsToleratedPerAuthorMax = 360
 
 export interface Requirements {
   readonly runtime: string

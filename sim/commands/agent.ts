@@ -37,7 +37,7 @@ export async function agent({ listen, host, json }: AgentOrder, args: readonly s
     onInterrupt(() => asked.resolve())
     let running: Agent
     try {
-      running = await Agent.listen({ listen, host: peersAt.host, token, say, onBooted: collectGarbage })
+      running = await Agent.listen({ listen, host: peersAt.host, token, say, onQuiet: collectGarbage })
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       const why =

@@ -64,7 +64,7 @@ async function watched({ scenario, seed, json, out, agents }: LiveOrder, args: r
       : new LivePart({
           plan,
           say: (line) => progress.say(line),
-          onBooted: collectGarbage,
+          onQuiet: collectGarbage,
           onSample,
         })
   using _looks = agents.length > 0 ? lookAt(part, agents.length, onSample) : undefined

@@ -317,7 +317,7 @@ export class LivePeer {
   }
 
   #hostOn(carrier: Carrier): typeof createHost {
-    const { table } = this.#ground
+    const table = this.#table()
     // Who has to find its own goes by production's limits.
     const limits = table === undefined ? {} : changedLimits
     const transport = carrier.transport(this.place, limitsFor(carrier.reach, limits))
@@ -333,6 +333,14 @@ export class LivePeer {
       this.#host = host
       return { ...host, bulletin: this.#noting(host.bulletin) }
     }
+  }
+
+  /** Of a full bucket another part for each peer: who would find a table by asking would come by others first. */
+  #table(): readonly Contact[] | undefined {
+    const { table, seed } = this.#ground
+    if (table === undefined) return undefined
+    const from = SeededRandom.of(seed, 'live', 'table', this.index).between(0, table.length - 1)
+    return [...table.slice(from), ...table.slice(0, from)]
   }
 
   async #publishes<Result>(work: () => Promise<Result>): Promise<Result> {

@@ -209,9 +209,9 @@ export class LiveWorld {
     return until(() => this.meshDegreeMin >= degree, withinMs)
   }
 
-  /** Whether the record of everybody who lends came to be stored by others in time. */
+  /** Whether the record of everybody who lends came to be stored by others in time, and its adverts with it. */
   async waitForRecords(withinMs: number): Promise<boolean> {
-    return until(() => this.lenders.every(({ recordIsOut }) => recordIsOut), withinMs)
+    return until(() => this.lenders.every(({ recordIsOut, isPublishing }) => recordIsOut && !isPublishing), withinMs)
   }
 
   /** Ends all peers, in good order where they are up. Their disks stay, to be looked at. */
@@ -221,6 +221,7 @@ export class LiveWorld {
 
   async stop(): Promise<void> {
     await this.stopPeers()
+    this.carrier.close()
     this.#uninstall()
     process.off('exit', this.#onExit)
     await rm(this.folder, { recursive: true, force: true })

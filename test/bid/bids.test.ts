@@ -8,7 +8,7 @@ import {
   bidTermMsMax,
   bidTopic,
   bidWindowMs,
-  bidsPerAuthorFlood,
+  bidsToleratedPerAuthorMax,
   bidsPerAuthorMax,
   bidType,
   decodeBid,
@@ -160,7 +160,7 @@ test('three times as many are no mistake', () => {
   const envelope = unchecked()
   let state = emptyBidFilter
   let judgement: Judgement | undefined
-  for (let count = 0; count < bidsPerAuthorFlood; count++) [state, judgement] = judged(envelope, { state })
+  for (let count = 0; count < bidsToleratedPerAuthorMax; count++) [state, judgement] = judged(envelope, { state })
   assert.equal(judgement?.verdict, 'ignore')
   assert.equal(judged(envelope, { state })[1].verdict, 'excess')
   assert.equal(judged(unchecked({}, stranger), { state, author: stranger.peer })[1].verdict, 'accept')

@@ -140,7 +140,7 @@ describe('of 24 live peers', { timeout: 4 * deadlineMs }, () => {
 
   test('every copy of a bid is counted, the first and those too many', async () => {
     const before_ = wiretap.copies()
-    await whole.probeBids(6)
+    await whole.probeBids(6, 500)
     const { gossip } = whole.findings()
     const spread = spreadOf(gossip!)
     assert.equal(spread.messages, 6)

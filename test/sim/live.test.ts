@@ -58,7 +58,7 @@ describe('24 live peers', { timeout: 3 * deadlineMs }, () => {
 
   test('hear every bid, and not before the link lets it through', async () => {
     measures.start()
-    await measures.probeBids(3)
+    await measures.probeBids(3, 500)
     const { coverage, latencyMs: tookMs } = spreadOf(measures.findings().gossip!)
     assert.equal(coverage, 1)
     const p50Ms = quantile(tookMs, 0.5)!

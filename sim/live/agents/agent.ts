@@ -28,7 +28,7 @@ export interface AgentOptions {
   /** Who does not say it is not heard. */
   readonly token: string | undefined
   readonly say: (line: string) => void
-  readonly onBooted?: () => void
+  readonly onQuiet?: () => void
   /** A run that is not heard of for so long, between two calls, has gone without a word: its peers are ended. */
   readonly silentMsMax?: number
 }
@@ -151,9 +151,9 @@ export class Agent {
     }
     const { scenario, seed, mine, name } = order.data
     if (this.#running !== undefined) throw new RefusedCall(409, `it is busy with another run: ${this.#running.name}`)
-    const { say, onBooted, host } = this.#options
+    const { say, onQuiet, host } = this.#options
     const plan = planned(() => planOf(scenario, seed))
-    const part = new LivePart({ plan, mine, host, name, say, ...(onBooted === undefined ? {} : { onBooted }) })
+    const part = new LivePart({ plan, mine, host, name, say, ...(onQuiet === undefined ? {} : { onQuiet }) })
     const running: Running = {
       run,
       part,

@@ -77,9 +77,9 @@ export class Measures {
     this.#peers.set(name, { peer, unwatch })
   }
 
-  /** Bids that nobody answers, one each half second, and a wait until they are everywhere. */
-  async probeBids(bids: number): Promise<void> {
-    await probeBids(this.#probed(), bids, this.#random, this.#gossip)
+  /** Bids that nobody answers, so far apart, and a wait until they are everywhere. */
+  async probeBids(bids: number, everyMs: number): Promise<void> {
+    await probeBids(this.#probed(), bids, everyMs, this.#random, this.#gossip)
   }
 
   /** Look-ups of the records of those that lend. */

@@ -13,8 +13,6 @@ import type { GossipTap } from './gossip-tap.ts'
 /** More than any peer has: so that a bid is passed on by all and answered by none. */
 const cpuMilliOfNobody = 10 ** 9
 const bidTermMs = 60_000
-/** Between two bids. At 300 peers two cores carry some six a second. */
-const bidEveryMs = 500
 /** After the last bid, for those that come by way of IHAVE: a heartbeat, a round trip, and again. */
 const bidsWithinMs = 5_000
 const pollMs = 50
@@ -32,6 +30,7 @@ export interface ProbedWorld {
 export async function probeBids(
   { network, topic, peers }: ProbedWorld,
   bids: number,
+  everyMs: number,
   random: SeededRandom,
   tap: GossipTap,
 ): Promise<void> {
@@ -40,7 +39,7 @@ export async function probeBids(
     const bid = bidOf(author, network, random)
     tap.probe(bid)
     await author.host.gossip.publish(topic, bid)
-    await pause(bidEveryMs)
+    await pause(everyMs)
   }
   const endMs = performance.now() + bidsWithinMs
   while (!tap.isAllHeard && performance.now() < endMs) await pause(pollMs)

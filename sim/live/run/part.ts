@@ -24,6 +24,8 @@ export const meshDegreeWanted = 4
 /** What is not there after this will not come. */
 const meshWithinMs = 60_000
 const coldMeshWithinMs = 180_000
+/** Two cores carry one bid a second among a thousand peers, and six among three hundred. */
+const bidMsOfPeer = 2
 /** Jobs that are asked for last have this long, beyond the time of the run. */
 const jobsWithinMs = 90_000
 /** A job is over for its requester before its provider has the last signature. */
@@ -35,8 +37,8 @@ const mendedWithinMs = 20_000
 export interface PartOptions {
   readonly plan: LivePlan
   readonly say: (line: string) => void
-  /** The peers are there, and nothing is measured yet. */
-  readonly onBooted?: () => void
+  /** Between two things that are measured: what is left of the first need not burden the second. */
+  readonly onQuiet?: () => void
   readonly onSample?: (sample: ProcessSample) => void
   /** Which peers are in this process, from the first to before the last; all when left out. */
   readonly mine?: readonly [from: number, to: number]
@@ -51,7 +53,7 @@ export class LivePart implements Part {
   readonly #plan: LivePlan
   readonly #distances: Distances
   readonly #say: (line: string) => void
-  readonly #onBooted: () => void
+  readonly #onQuiet: () => void
   readonly #tap: ProcessTap
   #world: LiveWorld | undefined
   #measures: Measures | undefined
@@ -64,12 +66,12 @@ export class LivePart implements Part {
   #startedAxisMs = 0
 
   constructor(options: PartOptions) {
-    const { plan, say, onBooted = () => {}, onSample, name = 'all peers' } = options
+    const { plan, say, onQuiet = () => {}, onSample, name = 'all peers' } = options
     this.#options = options
     this.#plan = plan
     this.#distances = distancesOf(plan.scenario, plan.seed)
     this.#say = say
-    this.#onBooted = onBooted
+    this.#onQuiet = onQuiet
     this.#tap = new ProcessTap(name, onSample)
   }
 
@@ -145,7 +147,7 @@ export class LivePart implements Part {
       folder: join(world.folder, 'objects'),
       timed: async (kind, work) => this.#measures!.transfer(kind, work),
     })
-    this.#onBooted()
+    this.#onQuiet()
     // What waited meanwhile arrives late, and not on account of what is measured from here on.
     await realClock.sleep(settledMs, signal)
     this.#measures.start()
@@ -161,12 +163,13 @@ export class LivePart implements Part {
   /** Bids and look-ups that are made in order to be measured. */
   async probe(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    const { bids, lookUps } = this.#plan.scenario.live.probes
+    const { bids, bidEveryMs, lookUps } = this.#plan.scenario.live.probes
     if (bids > 0) {
-      await this.#measures!.probeBids(bids)
+      await this.#measures!.probeBids(bids, Math.max(bidEveryMs, bidMsOfPeer * this.#plan.peers.length))
       this.#say(`  ${bids} bids are measured`)
     }
     if (lookUps > 0) {
+      this.#onQuiet()
       await this.#measures!.probeFinds(lookUps)
       this.#say(`  ${lookUps} look-ups are measured`)
     }
