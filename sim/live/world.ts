@@ -221,6 +221,7 @@ export class LiveWorld {
 
   async stop(): Promise<void> {
     await this.stopPeers()
+    this.carrier.close()
     this.#uninstall()
     process.off('exit', this.#onExit)
     await rm(this.folder, { recursive: true, force: true })

@@ -42,9 +42,10 @@ let scratch: string
 before(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'pleach-agents-'))
   const market = ['extends: market', `peers: ${peers}`, 'lendShare: 0.25', 'live:', '  execution: modelled']
+  const near = [...market, '  requesters: 2', '  jobsWithinMs: 300']
+  await writeFile(join(scratch, 'near.yaml'), [...near, '  workMs: 50'].join('\n'))
   // A job works for some of the seconds in which agents are looked at.
-  const near = [...market, '  workMs: 2500', '  requesters: 2', '  jobsWithinMs: 300']
-  await writeFile(join(scratch, 'near.yaml'), near.join('\n'))
+  await writeFile(join(scratch, 'slow.yaml'), [...near, '  workMs: 2500'].join('\n'))
   // Nobody asks for anything in the first minute, and then the test is over.
   await writeFile(join(scratch, 'long.yaml'), [...market, '  requesters: 1', '  jobsWithinMs: 3600000'].join('\n'))
 })
@@ -149,7 +150,7 @@ describe('a run over two agents', { timeout: 4 * deadlineMs }, () => {
     const seed = Array.from({ length: 1_000 }, (_, place) => place).find(isSplit)
     assert.ok(seed !== undefined)
     const folder = join(scratch, 'out')
-    const args = ['run', join(scratch, 'near.yaml'), '--agents', agents, '--seed', `${seed}`, '--out', folder, '--json']
+    const args = ['run', join(scratch, 'slow.yaml'), '--agents', agents, '--seed', `${seed}`, '--out', folder, '--json']
     const run = sim(args)
     assert.equal(await run.ended, 0, run.err)
     const record = recordIn(folder)
