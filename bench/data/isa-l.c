@@ -2,8 +2,8 @@
  * Intel ISA-L, for bench/data/isa-l.ts: what pleach's code is measured beside, and an independent judge of its bytes.
  *
  *   isa-l parity K M BYTES     K strips of BYTES from stdin, M strips of parity to stdout (gf_gen_cauchy1_matrix)
- *   isa-l serve                answers lines `best|sse K M BYTES LOST REPEATS` with GB/s of data, one thread: encoding when
- *                              LOST is 0, else making the first LOST data strips of the rest
+ *   isa-l serve                answers lines `best|sse K M BYTES LOST REPEATS` with GB/s of data by processor time, one
+ *                              thread: encoding when LOST is 0, else making the first LOST data strips of the rest
  */
 #include <isa-l/erasure_code.h>
 #include <stdio.h>
@@ -54,7 +54,7 @@ static int decoding_rows(int k, int m, int lost, unsigned char *rows)
 static double seconds(void)
 {
 	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 

@@ -52,7 +52,7 @@ export class IsaL implements AsyncDisposable {
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
   }
 
-  /** GB/s of data. */
+  /** GB/s of data, by processor time. */
   async speed({ path, k, m, stripBytes, lost, repeats }: IsaLRun): Promise<number> {
     this.#child.stdin.write(`${[path, k, m, stripBytes, lost, repeats].join(' ')}\n`)
     const { done, value } = await this.#lines.next()
