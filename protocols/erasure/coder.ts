@@ -8,7 +8,7 @@ import { CodeRows, type MatrixName } from './code-rows.ts'
 import type { Coefficients } from './coefficients.ts'
 import { shardsMax } from './matrix.ts'
 import { kernelPaths, type KernelPath } from './path.ts'
-import { allocateStrips, type StripMemory } from './strip-memory.ts'
+import { allocateStrips, type Span, type StripMemory } from './strip-memory.ts'
 
 export interface ErasureCoder {
   readonly k: number
@@ -22,7 +22,10 @@ export interface ErasureCoder {
   reconstruct(strips: readonly (Uint8Array | undefined)[], wanted: readonly number[]): Uint8Array[]
 }
 
-/** Strips are given as the slots of the memory in which they lie. */
+/**
+ * Strips are given as the slots of the memory in which they lie. `span`: the part of every strip that is to be made; all of it
+ * when it is not given.
+ */
 export interface StripCoder {
   readonly k: number
   readonly m: number
@@ -39,15 +42,6 @@ export interface StripCoder {
     bytes: number,
     span?: Span,
   ): void
-}
-
-/**
- * A part of every strip, for a thread that shares the work of one segment: `from` and `to` are multiples of `stripAlignBytes`, or
- * `to` is the end.
- */
-export interface Span {
-  readonly from: number
-  readonly to: number
 }
 
 export interface CoderOptions {
@@ -85,17 +79,17 @@ export function createStripCoder(
   return {
     k,
     m,
-    encode(data, parity, bytes, { from, to } = { from: 0, to: bytes }) {
-      memory.multiply(rows.parity, data, parity, from, to)
+    encode(data, parity, bytes, span = { from: 0, to: bytes }) {
+      memory.multiply(rows.parity, data, parity, bytes, span)
     },
-    reconstruct(strips, wanted, targets, bytes, { from, to } = { from: 0, to: bytes }) {
+    reconstruct(strips, wanted, targets, bytes, span = { from: 0, to: bytes }) {
       const { used, coefficients } = rows.rebuilding(strips, wanted)
       memory.multiply(
         coefficients,
         used.map((index) => strips[index]!),
         targets,
-        from,
-        to,
+        bytes,
+        span,
       )
     },
   }
@@ -135,7 +129,7 @@ function throughScratch(
   for (let at = 0; at < bytes; at += stripBytes) {
     const count = Math.min(stripBytes, bytes - at)
     for (const [slot, strip] of strips.entries()) scratch.strip(slot).set(strip.subarray(at, at + count))
-    scratch.multiply(coefficients, sources, targets, 0, count)
+    scratch.multiply(coefficients, sources, targets, count, { from: 0, to: count })
     for (const [row, output] of outputs.entries()) output.set(scratch.strip(strips.length + row, count), at)
   }
 }

@@ -18,6 +18,7 @@ export type Multiply = (
   rows: number,
   from: number,
   to: number,
+  lowDigits: number,
 ) => void
 
 const encoded = { relaxed: relaxedWasm, simd: simdWasm } as const

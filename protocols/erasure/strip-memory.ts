@@ -32,6 +32,12 @@ export interface SharedStrips {
   readonly memory: SharedMemory | SharedArrayBuffer
 }
 
+/** A part of every strip: what one of several threads does of a segment. */
+export interface Span {
+  readonly from: number
+  readonly to: number
+}
+
 /** What all threads split a strip at: a line of the cache, and a multiple of the kernel's step. */
 export const stripAlignBytes = 64
 /** The kernel's step: a strip has room up to the next multiple. */
@@ -41,6 +47,8 @@ const addressBytes = 4 * 2 * shardsMax
 const controlBytes = tableSetBytesMax + addressBytes
 /** Of every strip at a time, so that strips that are read once for every four rows stay in the second-level cache. */
 const blockBytes = 8192
+/** What the kernel takes the low digits of bytes with. */
+const lowDigits = 0x0f0f0f0f
 /** 32-bit addresses. */
 const memoryBytesMax = 2 ** 32
 
@@ -85,22 +93,25 @@ export class StripMemory {
   }
 
   /**
-   * Fills bytes `from` … `to` of each target with its row times the sources. `from` is a multiple of `stripAlignBytes`; so is
-   * `to`, or it is the end of the strips: what lies behind it in a target is overwritten.
+   * Fills bytes `from` … `to` of each target with its row times the sources, which are `bytes` long. `from` is a multiple of
+   * `stripAlignBytes`; so is `to`, or it is the end of the strips, and then the rest of the kernel's step is overwritten.
    */
   multiply(
     coefficients: Coefficients,
     sources: readonly number[],
     targets: readonly number[],
-    from: number,
-    to: number,
+    bytes: number,
+    { from, to }: Span,
   ): void {
     if (sources.length !== coefficients.columns || targets.length !== coefficients.rows.length)
       throw new RangeError(`${sources.length} strips instead of ${coefficients.columns}, or another number of targets`)
-    if (new Set([...sources, ...targets]).size !== sources.length + targets.length)
-      throw new RangeError('a strip twice, or as source and target')
-    if (!(from >= 0 && from % stripAlignBytes === 0 && to >= from && to <= this.shared.shape.stripBytes))
-      throw new RangeError(`no strip has the bytes ${from} to ${to}`)
+    const slots = [...sources, ...targets]
+    if (new Set(slots).size !== slots.length) throw new RangeError('a strip twice, or as source and target')
+    for (const slot of slots) this.#addressOf(slot)
+    if (!(bytes >= 0 && bytes <= this.shared.shape.stripBytes)) throw new RangeError(`no strip has ${bytes} bytes`)
+    const isSpan = from >= 0 && from <= to && from % stripAlignBytes === 0
+    if (!isSpan || !(to === bytes || (to < bytes && to % stripAlignBytes === 0)))
+      throw new RangeError(`bytes ${from} to ${to} are no span of ${bytes}`)
     if (this.#multiply === undefined) {
       const view = (slot: number): Uint8Array => this.strip(slot, to).subarray(from)
       return coefficients.scalar.apply(sources.map(view), targets.map(view))
@@ -124,6 +135,7 @@ export class StripMemory {
           rows,
           at,
           until,
+          lowDigits,
         )
       }
     }

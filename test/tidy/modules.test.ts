@@ -13,6 +13,7 @@ const programs = [
   'src/main.ts',
   'sim/main.ts',
   'bench/main.ts',
+  'bench/data/*-worker.ts',
   'sim/demo.ts',
   'sim/demo/direct.ts',
   'src/execution/child/**',
