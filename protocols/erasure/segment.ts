@@ -83,7 +83,11 @@ export function sealSegment(
       if (filled === into.byteLength) [strip, filled] = [strip + 1, 0]
     }
   }
-  for (let at = 0; at < plain.byteLength; at += pieceBytes) put(seal.update(plain.subarray(at, at + pieceBytes)))
+  for (let at = 0; at < plain.byteLength; at += pieceBytes) {
+    const piece = seal.update(plain.subarray(at, at + pieceBytes))
+    put(piece)
+    free(piece)
+  }
   seal.final()
   put(seal.getAuthTag())
   // The padding. There may have been another segment before.
@@ -113,7 +117,9 @@ export function openSegment(
   for (let index = 0; index * stripBytes < plainBytes; index++) {
     const strip = part(index, 0, plainBytes)
     for (let at = 0; at < strip.byteLength; at += pieceBytes) {
-      strip.set(open.update(strip.subarray(at, at + pieceBytes)), at)
+      const piece = open.update(strip.subarray(at, at + pieceBytes))
+      strip.set(piece, at)
+      free(piece)
     }
     plain.push(strip)
   }
@@ -123,6 +129,15 @@ export function openSegment(
     return undefined
   }
   return plain
+}
+
+/**
+ * Gives back what the cipher took for its output, which nobody needs any more. The collector would leave some 64 MiB of such pieces
+ * lying, and each would be new memory that is in no cache yet.
+ */
+function free(piece: Buffer): void {
+  const memory = piece.buffer
+  if (memory instanceof ArrayBuffer && memory.byteLength === piece.byteLength) memory.transfer(0)
 }
 
 /** The key is used for one object only, so the number of the segment makes a nonce that never comes twice. */
