@@ -14,6 +14,7 @@ const programs = [
   'sim/main.ts',
   'bench/main.ts',
   'bench/data/*-worker.ts',
+  'bench/data/*-peer.ts',
   'sim/demo.ts',
   'sim/demo/direct.ts',
   'src/execution/child/**',
