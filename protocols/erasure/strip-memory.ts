@@ -71,8 +71,6 @@ export class StripMemory {
   readonly #control: number
   readonly #addresses: Uint32Array
   readonly #multiply: Multiply | undefined
-  /** What lies in the control area. */
-  #tables: Uint8Array | undefined
 
   constructor(shared: SharedStrips, thread: number, path: KernelPath = kernelPaths[0]!) {
     if (!(thread >= 0 && thread < shared.shape.threads)) throw new RangeError(`there is no thread ${thread}`)
@@ -120,8 +118,8 @@ export class StripMemory {
     const targetsAt = this.#control + tableSetBytesMax + 4 * shardsMax
     for (const [column, slot] of sources.entries()) this.#addresses[column] = this.#addressOf(slot)
     for (const { firstRow, rows, tables } of coefficients.tableSets) {
-      if (this.#tables !== tables) this.#bytes.set(tables, this.#control)
-      this.#tables = tables
+      // Every time: another object of this thread may have had tables there since.
+      this.#bytes.set(tables, this.#control)
       for (let row = 0; row < rows; row++) {
         this.#addresses[shardsMax + row] = this.#addressOf(targets[firstRow + row]!)
       }

@@ -130,6 +130,21 @@ for (const path of kernelPaths) {
     }
   })
 
+  test(`${path}: two views of one memory in one thread do not take each other's tables`, () => {
+    const memory = allocateStrips({ slots: 4, stripBytes: 64, threads: 1 }, path)
+    const data = someStrips(2, 64, 8)
+    for (const [slot, strip] of data.entries()) memory.strip(slot).set(strip)
+    const coders = (['cauchy', 'vandermonde'] as const).map((matrix) =>
+      createStripCoder(new StripMemory(memory.shared, 0, path), 2, 2, { matrix }),
+    )
+    const parities = [0, 1, 0].map((which) => {
+      coders[which]!.encode([0, 1], [2, 3], 64)
+      return [2, 3].map((slot) => memory.strip(slot).slice())
+    })
+    assert.deepEqual(parities[2], parities[0])
+    assert.notDeepEqual(parities[1], parities[0])
+  })
+
   test(`${path}: a shorter length and a span write nothing but it, up to the kernel's step`, () => {
     const memory = allocateStrips({ slots: 3, stripBytes: 256, threads: 1 }, path)
     const coder = createStripCoder(memory, 2, 1)
