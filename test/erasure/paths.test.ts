@@ -188,7 +188,19 @@ for (const path of kernelPaths) {
     }
     assert.throws(() => coder.reconstruct([0, undefined, 2], [1], [3], 128), NotEnoughStripsError)
     assert.deepEqual(memory.strip(4), before)
-    assert.throws(() => new StripMemory(memory.shared, 1, path), RangeError)
+    for (const thread of [1, -1, 0.5]) {
+      assert.throws(() => new StripMemory(memory.shared, thread, path), RangeError)
+    }
+    for (const wrong of [
+      { slots: 3000 },
+      { stripBytes: 100_000 },
+      { threads: 4 },
+      { slots: -1 },
+      { stripBytes: 0.5 },
+    ]) {
+      const shared = { ...memory.shared, shape: { ...memory.shared.shape, ...wrong } }
+      assert.throws(() => new StripMemory(shared, 0, path), RangeError, JSON.stringify(wrong))
+    }
     assert.throws(() => allocateStrips({ slots: -1, stripBytes: 1, threads: 1 }, path), RangeError)
     assert.throws(() => allocateStrips({ slots: 5000, stripBytes: 1024 * 1024, threads: 1 }, path), RangeError)
   })
