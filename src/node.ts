@@ -53,6 +53,7 @@ import { LeaseWorkshop } from './node/workshop.ts'
 import { standingOf } from './reputation/standing.ts'
 import { ShardFiles } from './storage/shard-files.ts'
 import { ShardStore } from './storage/shard-store.ts'
+import { WorkerMill } from './storage/workers/worker-mill.ts'
 
 export interface ReadyFacts {
   readonly connections: number
@@ -166,6 +167,7 @@ export async function createPeer(
   })
 
   // Data.
+  const mill = ports.mill ?? starting.use(new WorkerMill({ workersMax: options.workers }, { clock, log }))
   const quotaBytes = offer?.keepBytes ?? 0
   const store = new ShardStore(
     { quotaBytes, termMsMax: keepTermMsMax },
@@ -175,7 +177,7 @@ export async function createPeer(
   const keepers = createKeeperFinder(directory, network, clock)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
-  const data = { self, disk, clock, random, store, transfer, keepers, onFault }
+  const data = { self, disk, mill, clock, random, store, transfer, keepers, onFault }
   const objects = new OwnObjects({ ...data, objects: new Objects(ledger) })
 
   // Work and its book-keeping.
@@ -203,17 +205,10 @@ export async function createPeer(
     },
   })
   const errands = new OwnErrands({
-    self,
-    disk,
-    clock,
-    random,
+    ...data,
     log,
     gossip: host.gossip,
-    store,
-    transfer,
     files,
-    keepers,
-    onFault,
     sealed: (object) => objects.sealed(object),
     unpack: async (tar, folder) => unpackTar(tar, folder, tarLimits),
     onStaged: (job, report) => reporter.onStaged(job, report),
@@ -236,6 +231,7 @@ export async function createPeer(
   const workshop = new LeaseWorkshop({
     self,
     disk,
+    mill,
     folder: join(dataDir, 'work'),
     clock,
     log,

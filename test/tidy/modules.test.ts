@@ -17,6 +17,7 @@ const programs = [
   'sim/demo.ts',
   'sim/demo/direct.ts',
   'src/execution/child/**',
+  'src/storage/workers/worker.ts',
 ]
 
 const root = join(import.meta.dirname, '..', '..')
