@@ -7,7 +7,7 @@
 import { equals } from 'uint8arrays'
 
 import type { ObjectManifest } from './manifest.ts'
-import { MerkleBuilder, hashLeaves } from './merkle.ts'
+import { MerkleBuilder } from './merkle.ts'
 import { InconsistentObjectError } from './pipeline.ts'
 
 export class Commitment {
@@ -25,10 +25,10 @@ export class Commitment {
     for (const hash of leafHashes) this.#builders[shard]!.add(hash)
   }
 
-  /** The next strip of a data shard, as it was decoded. */
-  rebuilt(shard: number, strip: Uint8Array): void {
+  /** The next strip of a data shard, as it was decoded: the hashes of its leaves, which nobody has proved. */
+  rebuilt(shard: number, leafHashes: Iterable<Uint8Array>): void {
     this.#rebuilt.add(shard)
-    this.came(shard, hashLeaves(strip))
+    this.came(shard, leafHashes)
   }
 
   /** To be called after the last strip, before anything that was read is believed. Throws InconsistentObjectError. */

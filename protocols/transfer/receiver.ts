@@ -4,20 +4,26 @@
  */
 import { hashLeaf, leafCount, leafLength, verifyProof } from '../erasure/index.ts'
 import { Fault } from '../wire/index.ts'
-import { creditLeavesMax, type Block, type Transfer } from './messages.ts'
+import { BadBlockFault, creditLeavesMax, type Block, type Transfer } from './messages.ts'
 
 export interface ReceiverState {
   readonly root: Uint8Array
   readonly shardBytes: number
-  /** Leaves that are needed, in the order in which they are asked for. */
+  /** Leaves that are needed, in the order in which they are asked for. What was written long ago may be gone from it. */
   readonly needed: readonly number[]
+  /** More may yet turn out to be needed. */
+  readonly isOpen: boolean
   /** How many of them were asked for, have come, and were written. */
   readonly asked: number
   readonly come: number
   readonly written: number
 }
 
-export type ReceiverInput = ({ readonly is: 'block' } & Block) | { readonly is: 'written' }
+export type ReceiverInput =
+  | ({ readonly is: 'block' } & Block)
+  | { readonly is: 'written' }
+  | { readonly is: 'need'; readonly leaves: readonly number[] }
+  | { readonly is: 'enough' }
 
 export type ReceiverEffect =
   | { readonly do: 'send'; readonly message: Transfer }
@@ -26,34 +32,65 @@ export type ReceiverEffect =
 
 export type ReceiverStep = readonly [ReceiverState, readonly ReceiverEffect[]]
 
-export function receive(root: Uint8Array, shardBytes: number, needed: readonly number[]): ReceiverStep {
-  const state: ReceiverState = { root, shardBytes, needed, asked: 0, come: 0, written: 0 }
-  return needed.length === 0 ? [state, [{ do: 'finish' }]] : askMore(state)
+/** `isOpen`: these are not all; what else is needed is said as it becomes known. */
+export function receive(
+  root: Uint8Array,
+  shardBytes: number,
+  needed: readonly number[],
+  isOpen: boolean = false,
+): ReceiverStep {
+  return goOn({ root, shardBytes, needed, isOpen, asked: 0, come: 0, written: 0 })
 }
 
 /** Throws a Fault when the sender broke the protocol; the state is then unchanged. */
 export function stepReceiver(state: ReceiverState, input: ReceiverInput): ReceiverStep {
-  if (input.is === 'block') {
-    const hash = check(state, input)
-    return [{ ...state, come: state.come + 1 }, [{ do: 'write', leaf: input.leaf, bytes: input.bytes, hash }]]
+  switch (input.is) {
+    case 'block': {
+      const hash = check(state, input)
+      return [{ ...state, come: state.come + 1 }, [{ do: 'write', leaf: input.leaf, bytes: input.bytes, hash }]]
+    }
+    case 'written':
+      return goOn({ ...state, written: state.written + 1 })
+    case 'need': {
+      const { needed, asked, come, written } = state
+      // What is done with is dropped, so that a long exchange does not grow.
+      return askMore({
+        ...state,
+        needed: [...needed.slice(written), ...input.leaves],
+        asked: asked - written,
+        come: come - written,
+        written: 0,
+      })
+    }
+    case 'enough':
+      return goOn({ ...state, isOpen: false })
+    default:
+      return input satisfies never
   }
-  const next = { ...state, written: state.written + 1 }
-  if (next.written === next.needed.length) return [next, [{ do: 'finish' }]]
-  // Half of the credit is given back at a time, so that one message asks for many leaves.
-  return next.asked - next.written <= creditLeavesMax / 2 ? askMore(next) : [next, []]
 }
 
-function check(state: ReceiverState, { leaf, proof, bytes }: Block): Uint8Array {
+function goOn(state: ReceiverState): ReceiverStep {
+  const { needed, asked, written, isOpen } = state
+  if (written === needed.length) return [state, isOpen ? [] : [{ do: 'finish' }]]
+  // Half of the credit is given back at a time, so that one message asks for many leaves.
+  return asked - written <= creditLeavesMax / 2 ? askMore(state) : [state, []]
+}
+
+function check(state: ReceiverState, block: Block): Uint8Array {
+  const { root, shardBytes } = state
+  const { leaf, proof, bytes } = block
   if (state.come >= state.asked) throw new Fault('CREDIT_EXCEEDED', 'a block that was not asked for', { leaf })
   const expected = state.needed[state.come]!
   if (leaf !== expected)
     throw new Fault('OUT_OF_TURN', 'the blocks come in another order than was asked', { leaf, expected })
-  const wanted = leafLength(state.shardBytes, leaf)
-  if (bytes.byteLength !== wanted)
-    throw new Fault('PROOF_INVALID', 'a block of the wrong size', { leaf, bytes: bytes.byteLength, wanted })
+  const wanted = leafLength(shardBytes, leaf)
+  if (bytes.byteLength !== wanted) {
+    const facts = { leaf, bytes: bytes.byteLength, wanted }
+    throw new BadBlockFault('a block of the wrong size', facts, root, shardBytes, block)
+  }
   const hash = hashLeaf(bytes)
-  if (!verifyProof(state.root, leaf, leafCount(state.shardBytes), hash, proof)) {
-    throw new Fault('PROOF_INVALID', 'a block that is not of this shard', { leaf })
+  if (!verifyProof(root, leaf, leafCount(shardBytes), hash, proof)) {
+    throw new BadBlockFault('a block that is not of this shard', { leaf }, root, shardBytes, block)
   }
   return hash
 }

@@ -12,10 +12,10 @@ export interface Timekeeper {
 export class Talk {
   readonly #channel: Channel
   readonly #timekeeper: Timekeeper
-  readonly #signal: AbortSignal | undefined
+  readonly #signal: AbortSignal
 
   /** Every wait ends when `signal` fires. */
-  constructor(channel: Channel, timekeeper: Timekeeper, signal: AbortSignal | undefined) {
+  constructor(channel: Channel, timekeeper: Timekeeper, signal: AbortSignal) {
     this.#channel = channel
     this.#timekeeper = timekeeper
     this.#signal = signal
@@ -23,6 +23,11 @@ export class Talk {
 
   get remote(): PeerName {
     return this.#channel.remote
+  }
+
+  /** Fires when the exchange is to end. */
+  get signal(): AbortSignal {
+    return this.#signal
   }
 
   /** Carries on for at most `delayMs` more. */

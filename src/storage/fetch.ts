@@ -1,24 +1,24 @@
 /**
  * An object from its keepers to a file: k shards at a time, data shards first, every block checked, and another shard in the place
- * of one that fails. What was verified is kept: a shard that takes over begins with what is missing.
+ * of one that fails or is late. What was verified is kept, on the disk too: a fetch that ended begins again with what is missing.
  */
-import { dirname, resolve } from 'node:path'
-
-import { pipe } from 'it-pipe'
-
 import {
   Commitment,
+  InconsistentObjectError,
   createCoder,
   decodeObjectManifest,
-  openSegments,
+  hashLeaves,
+  openSegment,
   segmentCount,
+  segmentLength,
+  type ErasureCoder,
   type ObjectManifest,
-  type StripSet,
 } from '../../protocols/erasure/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
 import type { Files } from '../environment.ts'
 import { Lanes, type LaneDeps } from './lanes.ts'
 import type { FailedSource } from './not-enough-shards.ts'
+import { PartFile } from './part-file.ts'
 import { SegmentWindow, type TakenStrip } from './segment-window.ts'
 import { Sources, type FetchSource } from './sources.ts'
 
@@ -32,6 +32,10 @@ export interface FetchReport {
   /** Verified bytes of shards, by whom they came from. */
   readonly sources: readonly { readonly peer: PeerName; readonly bytes: number }[]
   readonly decodedSegments: number
+  /** Segments that an earlier fetch had brought. */
+  readonly keptSegments: number
+  /** Verified bytes that were of no use: they came too late, or beside others that were as good. */
+  readonly wastedBytes: number
   readonly failed: readonly FailedSource[]
 }
 
@@ -49,25 +53,22 @@ export interface FetchRequest {
 }
 
 /**
- * Fetches the object to `path`, which appears only when all of it is there and right. Rejects with NotEnoughShardsError,
+ * Fetches the object to `path`, which appears only when all of it is there and right. What was verified of it stays beside it
+ * when the fetch ends early or this process dies, and is not fetched again. Rejects with NotEnoughShardsError,
  * InconsistentObjectError, a Fault (the manifest is none), or the reason of `signal`.
  */
 export async function fetchObject(deps: FetchDeps, request: FetchRequest, signal: AbortSignal): Promise<FetchReport> {
   signal.throwIfAborted()
   const manifest = decodeObjectManifest(request.manifest)
-  const partial = `${request.path}.part`
-  const { disk } = deps
-  const file = await disk.create(partial, 'empty')
+  const part = await PartFile.open(deps.disk, request.path, request.manifest, request.key, signal)
   try {
-    const report = await read(deps, manifest, request, signal, async (plain, at) => file.write(plain, at))
-    await file.datasync()
-    await file.close()
-    await disk.rename(partial, request.path)
-    await disk.syncFolder(dirname(resolve(request.path)))
+    const report = await read(deps, manifest, request, signal, part)
+    await part.finish()
     return report
   } catch (error) {
-    await file.close().catch(() => {})
-    await disk.remove(partial)
+    // What does not become one object with these segments would not with them next time either.
+    if (error instanceof InconsistentObjectError) await part.discard()
+    else await part.leave()
     throw error
   }
 }
@@ -77,48 +78,76 @@ async function read(
   manifest: ObjectManifest,
   request: FetchRequest,
   signal: AbortSignal,
-  write: (plain: Uint8Array, at: number) => Promise<void>,
+  part: PartFile,
 ): Promise<FetchReport> {
   const { code, bytes } = manifest
-  const window = new SegmentWindow(code, bytes)
-  const sources = new Sources(request.sources, code.k + code.m, (peer) => deps.costOf?.(peer) ?? 0)
+  const window = new SegmentWindow(code, bytes, (segment) => part.has(segment))
+  const costOf = (peer: PeerName): number => deps.costOf?.(peer) ?? deps.rates?.costOf(peer) ?? 0
+  const sources = new Sources(request.sources, code.k + code.m, costOf)
   const lanes = new Lanes(deps, manifest, window, sources)
   const commitment = new Commitment(manifest)
+  const coder = createCoder(code.k, code.m)
   const segments = segmentCount(code, bytes)
-  let taken: ReadonlyMap<number, TakenStrip> = new Map()
-  let [at, decodedSegments] = [0, 0]
-
-  const strips = async function* (): AsyncGenerator<StripSet> {
-    for (let segment = 0; segment < segments; segment++) {
-      taken = await window.take()
-      lanes.wentOn(new Set(taken.keys()))
-      yield Array.from({ length: code.k + code.m }, (_, shard) => taken.get(shard)?.bytes)
-    }
-  }
+  const keptSegments = part.count
+  let decodedSegments = 0
   const onAbort = (): void => lanes.end(signal.reason as Error)
   signal.addEventListener('abort', onAbort, { once: true })
   if (signal.aborted) onAbort()
   try {
-    lanes.start()
-    for await (const { plain, rebuilt } of pipe(
-      strips,
-      openSegments(createCoder(code.k, code.m), request.key, bytes),
-    )) {
-      for (let shard = 0; shard < code.k; shard++) {
-        const strip = taken.get(shard)
-        if (strip === undefined) commitment.rebuilt(shard, rebuilt.get(shard)!)
-        else commitment.came(shard, strip.hashes)
+    if (keptSegments < segments) lanes.start()
+    for (let number = 0; number < segments; number++) {
+      if (!part.has(number)) {
+        const strips = await window.take()
+        lanes.wentOn()
+        const { plain, rebuilt, hashes } = opened(coder, request.key, manifest, number, strips)
+        if (rebuilt > 0) decodedSegments++
+        await part.write(number, plain, hashes)
       }
-      if (rebuilt.size > 0) decodedSegments++
-      await write(plain, at)
-      at += plain.byteLength
+      // Whether they came or were decoded, in this fetch or one before: those of a shard make its root, or the object is none.
+      for (const [shard, hashes] of part.takeHashes(number).entries()) commitment.rebuilt(shard, hashes)
     }
     commitment.check()
+    lanes.finish()
+  } catch (error) {
+    lanes.end(new Error('the fetch is over'))
+    throw error
   } finally {
     signal.removeEventListener('abort', onAbort)
-    lanes.end(new Error('the fetch is over'))
     await lanes.ended()
   }
   const received = [...lanes.received].map(([peer, count]) => ({ peer, bytes: count }))
-  return { bytes, sources: received, decodedSegments, failed: lanes.failed }
+  const { failed, wastedBytes } = lanes
+  return { bytes, sources: received, decodedSegments, keptSegments, wastedBytes, failed }
+}
+
+interface Opened {
+  readonly plain: Uint8Array
+  /** Data strips that had to be decoded. */
+  readonly rebuilt: number
+  /** Of the leaves of each data strip. */
+  readonly hashes: readonly (readonly Uint8Array[])[]
+}
+
+/** Decodes where data strips are missing, then decrypts. Throws InconsistentObjectError. */
+function opened(
+  coder: ErasureCoder,
+  key: Uint8Array,
+  { code, bytes }: ObjectManifest,
+  number: number,
+  strips: ReadonlyMap<number, TakenStrip>,
+): Opened {
+  const shards = Array.from({ length: code.k }, (_, shard) => shard)
+  const lost = shards.filter((shard) => !strips.has(shard))
+  const set = Array.from({ length: code.k + code.m }, (_, shard) => strips.get(shard)?.bytes)
+  const rebuilt = lost.length === 0 ? [] : coder.reconstruct(set, lost)
+  const stripOf = (shard: number): Uint8Array => set[shard] ?? rebuilt[lost.indexOf(shard)]!
+  const isLast = number === segmentCount(code, bytes) - 1
+  const plain = openSegment(key, number, isLast, segmentLength(code, bytes, number), shards.map(stripOf))
+  if (plain === undefined) {
+    throw new InconsistentObjectError(
+      `segment ${number} does not open: the key is wrong, or the object was coded wrongly`,
+    )
+  }
+  const hashes = shards.map((shard) => strips.get(shard)?.hashes ?? hashLeaves(stripOf(shard)))
+  return { plain, rebuilt: lost.length, hashes }
 }
