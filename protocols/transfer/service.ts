@@ -14,7 +14,7 @@ import {
 import { leafBytes } from '../erasure/index.ts'
 import { receive, stepReceiver, type ReceiverStep } from './receiver.ts'
 import { offerShard, stepSender, type SenderState } from './sender.ts'
-import { Talk, type Timekeeper } from './talk.ts'
+import { Talk, type Pace, type Timekeeper } from './talk.ts'
 
 /**
  * A shard that can be read, leaf by leaf. What is wrong with the shard itself, such as bytes that are no longer what they were,
@@ -92,27 +92,36 @@ export async function* eachLeaf(leaves: readonly number[] | LeafNeeds, signal: A
 
 type OnLeaf = (leaf: number, bytes: Uint8Array, hash: Uint8Array) => Promise<void>
 
-export function createTransfer(deps: {
+interface Carrier {
   readonly streams: Streams
   readonly timekeeper: Timekeeper
-  readonly shelf: Shelf
-}): TransferService {
-  const { streams, timekeeper, shelf } = deps
-  const places = new Places()
+  /** Left out: as fast as it goes. */
+  readonly pace?: Pace | undefined
+}
+
+/**
+ * `exchangesMax`: that are served at once, where a slow line leaves too little for `exchangesServedMax`: whoever waits for a block
+ * waits `idleMsMax` for it.
+ */
+export function createTransfer(
+  deps: Carrier & { readonly shelf: Shelf; readonly exchangesMax?: number },
+): TransferService {
+  const { streams, timekeeper, shelf, pace, exchangesMax = exchangesServedMax } = deps
+  const places = new Places(Math.min(exchangesMax, exchangesServedMax))
   return {
     serve: async () =>
       streams.handle(transferProtocol, transferLimits, async (channel) =>
-        answer(new Talk(channel, timekeeper, unending()), shelf, places),
+        answer(new Talk(channel, timekeeper, pace, unending()), shelf, places),
       ),
     put: async (peer, root, source, keepUntilMs, signal) =>
-      exchange(streams, timekeeper, peer, signal, async (opened) =>
+      exchange(deps, peer, signal, async (opened) =>
         opened.within(exchangeMsMax(source.shardBytes), async (talk) => {
           await talk.say({ say: 'put', root, shardBytes: source.shardBytes, keepUntilMs })
           return sendUntilStored(talk, source, keepUntilMs)
         }),
       ),
     get: async (peer, root, shardBytes, leaves, onLeaf, signal) =>
-      exchange(streams, timekeeper, peer, signal, async (opened) =>
+      exchange(deps, peer, signal, async (opened) =>
         opened.within(exchangeMsMax('length' in leaves ? leaves.length * leafBytes : shardBytes), async (talk) => {
           await talk.say({ say: 'get', root })
           const answer = await talk.hear()
@@ -137,14 +146,13 @@ function unending(): AbortSignal {
 type Ended<Result> = { readonly say: 'done'; readonly result: Result } | Extract<Transfer, { say: 'refused' }>
 
 async function exchange<Result>(
-  streams: Streams,
-  timekeeper: Timekeeper,
+  { streams, timekeeper, pace }: Carrier,
   peer: PeerName,
   signal: AbortSignal,
   carryOut: (talk: Talk) => Promise<Ended<Result>>,
 ): Promise<Result> {
   const channel = await openChannel(streams, timekeeper, peer, signal)
-  const talk = new Talk(channel, timekeeper, signal)
+  const talk = new Talk(channel, timekeeper, pace, signal)
   let ended: Ended<Result>
   try {
     ended = await carryOut(talk)
@@ -329,12 +337,17 @@ function outOfTurn(due: string, message: Transfer | undefined): Fault {
 /** The exchanges that are served. Who is only being refused, or has not yet asked, takes no place. */
 class Places {
   readonly #takenBy = new Map<PeerName, number>()
+  readonly #most: number
   #taken = 0
+
+  constructor(most: number) {
+    this.#most = most
+  }
 
   take(peer: PeerName): Disposable {
     const taken = this.#takenBy.get(peer) ?? 0
     if (taken === exchangesPerPeerMax) throw new RefusedError(refusal('BUSY', { exchangesPerPeerMax }))
-    if (this.#taken === exchangesServedMax) throw new RefusedError(refusal('BUSY', { exchangesServedMax }))
+    if (this.#taken === this.#most) throw new RefusedError(refusal('BUSY', { exchangesServedMax: this.#most }))
     this.#taken++
     this.#takenBy.set(peer, taken + 1)
     return { [Symbol.dispose]: () => this.#leave(peer) }

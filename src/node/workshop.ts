@@ -22,6 +22,7 @@ import type { ExecutionInput, ExecutionResult, Executor } from '../execution/exe
 import type { Carry } from '../market/carry.ts'
 import type { Workshop } from '../market/provider-desk.ts'
 import { fetchObject } from '../storage/fetch.ts'
+import type { PeerRates } from '../storage/peer-rates.ts'
 import { placeObject, PlacementError, type Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
@@ -37,6 +38,7 @@ export interface WorkshopDeps {
   readonly executor: Executor
   readonly store: ShardStore
   readonly transfer: TransferService
+  readonly rates: PeerRates
   send(to: PeerName, carry: Carry): void
   readonly onFault: (peer: PeerName, fault: Fault) => void
 }

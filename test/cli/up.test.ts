@@ -77,6 +77,7 @@ describe('pleach up', () => {
       listen: ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0'],
       bootstrap: [],
       offer,
+      bandwidth: { upBytesPerSecond: null, downBytesPerSecond: null },
       profile: 'default',
     })
     assert.deepEqual(done().slice(1), [{ stopped: data }])
