@@ -2,8 +2,7 @@
  * Reading an object from keepers over TCP, each in a process of its own: verified, decrypted and on the disk, beside a bare libp2p
  * stream with the same encrypter; and with some of the keepers stalled, slow or lying, beside the same with none.
  */
-import { createReadStream } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 
@@ -27,6 +26,7 @@ const objectBytes = 32 * code.k * 2 ** 20
 const troublesome = 4
 /** Length prefix of a frame as long as a block. */
 const prefixBytes = 3
+const compareBytes = 2 ** 20
 
 interface Run {
   readonly seconds: number
@@ -39,7 +39,8 @@ interface Run {
 }
 
 async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
-  const { folder, rounds, say } = circumstances
+  const { folder, rounds } = circumstances
+  const say = (line: string): void => circumstances.say(line)
   say('sealing')
   const object = await sealedObject(folder, objectBytes, code)
   await using crowd = await Crowd.of(code.k + code.m, folder)
@@ -185,13 +186,15 @@ async function fetched(
 }
 
 async function areSame(left: string, right: string): Promise<boolean> {
-  const highWaterMark = 2 ** 20
-  const other = createReadStream(right, { highWaterMark })[Symbol.asyncIterator]()
-  for await (const piece of createReadStream(left, { highWaterMark })) {
-    const { value, done } = await other.next()
-    if (done === true || Buffer.compare(piece as Buffer, value as Buffer) !== 0) return false
+  await using files = new AsyncDisposableStack()
+  const [one, other] = [files.use(await open(left)), files.use(await open(right))]
+  const [mine, yours] = [Buffer.alloc(compareBytes), Buffer.alloc(compareBytes)]
+  for (let at = 0; ; at += compareBytes) {
+    const { bytesRead } = await one.read(mine, 0, compareBytes, at)
+    if ((await other.read(yours, 0, compareBytes, at)).bytesRead !== bytesRead) return false
+    if (bytesRead === 0) return true
+    if (!mine.subarray(0, bytesRead).equals(yours.subarray(0, bytesRead))) return false
   }
-  return (await other.next()).done === true
 }
 
 export const get: Part = {

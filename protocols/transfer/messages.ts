@@ -41,11 +41,20 @@ export class BadBlockFault extends Fault {
   readonly root: Uint8Array
   readonly shardBytes: number
   readonly block: Block
+  /** The proved hashes from the leaf before to the root, where the proof may end at them. */
+  readonly before: readonly Uint8Array[]
 
-  constructor(message: string, facts: Facts, root: Uint8Array, shardBytes: number, block: Block) {
+  constructor(
+    message: string,
+    facts: Facts,
+    shard: { readonly root: Uint8Array; readonly shardBytes: number },
+    block: Block,
+    before: readonly Uint8Array[],
+  ) {
     super('PROOF_INVALID', message, facts)
-    this.root = root
-    this.shardBytes = shardBytes
+    this.root = shard.root
+    this.shardBytes = shard.shardBytes
+    this.before = before
     this.block = { leaf: block.leaf, proof: block.proof.map((step) => step.slice()), bytes: block.bytes.slice() }
   }
 }

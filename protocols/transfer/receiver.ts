@@ -2,7 +2,7 @@
  * Who receives a shard: asks for leaves with a credit, takes them in the order in which it asked, checks each, and asks for more
  * as they are written. Pure.
  */
-import { hashLeaf, leafCount, leafLength, verifyProof } from '../erasure/index.ts'
+import { hashLeaf, leafCount, leafLength, provedPath } from '../erasure/index.ts'
 import { Fault } from '../wire/index.ts'
 import { BadBlockFault, creditLeavesMax, type Block, type Transfer } from './messages.ts'
 
@@ -17,6 +17,8 @@ export interface ReceiverState {
   readonly asked: number
   readonly come: number
   readonly written: number
+  /** What was proved last, and the hashes from there to the root. */
+  readonly proved: { readonly leaf: number; readonly path: readonly Uint8Array[] } | null
 }
 
 export type ReceiverInput =
@@ -39,15 +41,19 @@ export function receive(
   needed: readonly number[],
   isOpen: boolean = false,
 ): ReceiverStep {
-  return goOn({ root, shardBytes, needed, isOpen, asked: 0, come: 0, written: 0 })
+  return goOn({ root, shardBytes, needed, isOpen, asked: 0, come: 0, written: 0, proved: null })
 }
 
 /** Throws a Fault when the sender broke the protocol; the state is then unchanged. */
 export function stepReceiver(state: ReceiverState, input: ReceiverInput): ReceiverStep {
   switch (input.is) {
     case 'block': {
-      const hash = check(state, input)
-      return [{ ...state, come: state.come + 1 }, [{ do: 'write', leaf: input.leaf, bytes: input.bytes, hash }]]
+      const { leaf, bytes } = input
+      const path = check(state, input)
+      return [
+        { ...state, come: state.come + 1, proved: { leaf, path } },
+        [{ do: 'write', leaf, bytes, hash: path[0]! }],
+      ]
     }
     case 'written':
       return goOn({ ...state, written: state.written + 1 })
@@ -76,23 +82,24 @@ function goOn(state: ReceiverState): ReceiverStep {
   return asked - written <= creditLeavesMax / 2 ? askMore(state) : [state, []]
 }
 
-function check(state: ReceiverState, block: Block): Uint8Array {
-  const { root, shardBytes } = state
+function check(state: ReceiverState, block: Block): readonly Uint8Array[] {
+  const { root, shardBytes, proved } = state
   const { leaf, proof, bytes } = block
   if (state.come >= state.asked) throw new Fault('CREDIT_EXCEEDED', 'a block that was not asked for', { leaf })
   const expected = state.needed[state.come]!
   if (leaf !== expected)
     throw new Fault('OUT_OF_TURN', 'the blocks come in another order than was asked', { leaf, expected })
+  const before = proved?.leaf === leaf - 1 ? proved.path : undefined
   const wanted = leafLength(shardBytes, leaf)
   if (bytes.byteLength !== wanted) {
     const facts = { leaf, bytes: bytes.byteLength, wanted }
-    throw new BadBlockFault('a block of the wrong size', facts, root, shardBytes, block)
+    throw new BadBlockFault('a block of the wrong size', facts, state, block, before ?? [])
   }
-  const hash = hashLeaf(bytes)
-  if (!verifyProof(root, leaf, leafCount(shardBytes), hash, proof)) {
-    throw new BadBlockFault('a block that is not of this shard', { leaf }, root, shardBytes, block)
+  const path = provedPath(root, leaf, leafCount(shardBytes), hashLeaf(bytes), proof, before)
+  if (path === undefined) {
+    throw new BadBlockFault('a block that is not of this shard', { leaf }, state, block, before ?? [])
   }
-  return hash
+  return path
 }
 
 /** One WANT for each run of neighbouring leaves that the credit covers. */

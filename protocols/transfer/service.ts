@@ -277,13 +277,13 @@ async function sendLeaves(
   let next = asked
   // The next block is read while this one goes out.
   let reading = effects[0] === undefined ? undefined : source.leaf(effects[0].leaf)
-  for (const [index, { leaf }] of effects.entries()) {
-    const read = await reading!
+  for (const [index, { leaf, proofHashes }] of effects.entries()) {
+    const { bytes, proof } = await reading!
     const following = effects[index + 1]
     reading = following === undefined ? undefined : source.leaf(following.leaf)
     // It is asked for its outcome in the next round, if there is one.
     reading?.catch(() => {})
-    await talk.say({ say: 'block', leaf, ...read })
+    await talk.say({ say: 'block', leaf, bytes, proof: proof.slice(0, proofHashes) })
     ;[next] = stepSender(next, { is: 'sent' })
   }
   return next
