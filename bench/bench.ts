@@ -21,7 +21,7 @@ export interface Circumstances {
   /** An empty folder of this part's own, removed after it. */
   readonly folder: string
   /** A line about progress, for people. */
-  say(line: string): void
+  readonly say: (line: string) => void
   readonly signal: AbortSignal
 }
 

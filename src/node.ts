@@ -50,6 +50,7 @@ import { createKeeperFinder, keepersMax } from './node/keepers.ts'
 import type { PeerPorts } from './node/ports.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
 import { standingOf } from './reputation/standing.ts'
+import { WorkerMill } from './storage/workers/worker-mill.ts'
 
 export interface ReadyFacts {
   readonly connections: number
@@ -163,6 +164,7 @@ export async function createPeer(
   })
 
   // Data.
+  const mill = ports.mill ?? starting.use(new WorkerMill({ workersMax: options.workers }, { clock, log }))
   const quotaBytes = offer?.keepBytes ?? 0
   const { store, transfer, rates } = createDataPlane(
     { folder: dataDir, quotaBytes, bandwidth: options.bandwidth },
@@ -171,7 +173,7 @@ export async function createPeer(
   const keepers = createKeeperFinder(directory, network, clock)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
-  const data = { self, disk, clock, random, store, transfer, keepers, rates, onFault }
+  const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault }
   const objects = new OwnObjects({ ...data, objects: new Objects(ledger) })
 
   // Work and its book-keeping.
@@ -199,18 +201,10 @@ export async function createPeer(
     },
   })
   const errands = new OwnErrands({
-    self,
-    disk,
-    clock,
-    random,
+    ...data,
     log,
     gossip: host.gossip,
-    store,
-    transfer,
     files,
-    keepers,
-    rates,
-    onFault,
     sealed: (object) => objects.sealed(object),
     unpack: async (tar, folder) => unpackTar(tar, folder, tarLimits),
     onStaged: (job, report) => reporter.onStaged(job, report),
@@ -233,6 +227,7 @@ export async function createPeer(
   const workshop = new LeaseWorkshop({
     self,
     disk,
+    mill,
     folder: join(dataDir, 'work'),
     clock,
     log,

@@ -9,6 +9,7 @@ import type { Code } from '../../protocols/erasure/index.ts'
 import { realClock, realFiles, realRandom, silentLog } from '../../src/environment.ts'
 import { Shards } from '../../src/ledger/shards.ts'
 import { Store } from '../../src/ledger/store.ts'
+import { LocalMill } from '../../src/storage/local-mill.ts'
 import { sealFile, type SealedObject } from '../../src/storage/seal.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
 import { ShardStore } from '../../src/storage/shard-store.ts'
@@ -76,7 +77,14 @@ export async function sealedObject(folder: string, bytes: number, code: Code): P
     )
     await store.start()
     const [key, keepUntilMs] = [realRandom.bytes(32), realClock.nowMs() + 3_600_000]
-    const sealed = await sealFile(realFiles, store, path, code, key, keepUntilMs, new AbortController().signal)
+    const sealed = await sealFile(
+      { disk: realFiles, store, mill: new LocalMill() },
+      path,
+      code,
+      key,
+      keepUntilMs,
+      new AbortController().signal,
+    )
     store.stop()
     return { ...sealed, path }
   } finally {

@@ -12,7 +12,9 @@ import type { PeerName } from '../../protocols/wire/index.ts'
 import { realClock, realFiles, realRandom, silentLog } from '../../src/environment.ts'
 import { createHost, identityFromSeed, type Host } from '../../src/host/index.ts'
 import { fetchObject, type FetchReport } from '../../src/storage/fetch.ts'
+import type { Mill } from '../../src/storage/mill.ts'
 import { PeerRates } from '../../src/storage/peer-rates.ts'
+import { WorkerMill } from '../../src/storage/workers/worker-mill.ts'
 import type { Circumstances, Part } from '../bench.ts'
 import { alternate, median, pair } from '../paired.ts'
 import { pairedRow, valueRow, type Row } from '../report.ts'
@@ -50,12 +52,19 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
   )
   await host.start()
   const raw = await rawNode([])
+  await using mill = new WorkerMill({ workersMax: 1 }, { clock: realClock, log: silentLog })
   try {
     for (const { address } of crowd.peers) await host.dial(address, circumstances.signal)
     const runs: Record<string, Run[]> = {}
     const noted = async (name: string, count: number, order: ServingOrder, peerOf: (shard: number) => number) => {
       await crowd.order(count, order)
-      const run = await fetched(host, object, join(folder, 'fetched'), (shard) => crowd.peers[peerOf(shard)]!.peer)
+      const run = await fetched(
+        host,
+        mill,
+        object,
+        join(folder, 'fetched'),
+        (shard) => crowd.peers[peerOf(shard)]!.peer,
+      )
       ;(runs[name] ??= []).push(run)
       say(`${name}: ${run.seconds.toFixed(2)} s, ${share(run.report.wastedBytes).toFixed(3)} wasted`)
       return run.seconds
@@ -141,6 +150,7 @@ const received = ({ sources }: FetchReport): number => sources.reduce((sum, { by
 /** One fetch by a reader that knows nothing of anybody's rate. Rejects when what was read is not the object. */
 async function fetched(
   host: Host,
+  mill: Mill,
   object: BenchObject,
   path: string,
   peerOf: (shard: number) => PeerName,
@@ -171,6 +181,7 @@ async function fetched(
       transfer,
       clock: realClock,
       disk: realFiles,
+      mill,
       rates: new PeerRates(),
       onFault: (peer) => void blamed.add(peer),
     },

@@ -38,5 +38,7 @@ export interface PeerOptions {
   readonly offer: OfferOptions | null
   /** Left out: no limit. */
   readonly bandwidth?: BandwidthOptions
+  /** Threads that encrypt, code and hash the owner's data. */
+  readonly workers: number
   readonly profile: string
 }

@@ -13,6 +13,7 @@ import { ControlError, type GetView, type PutView } from '../control/api.ts'
 import type { Clock, Files, Random } from '../environment.ts'
 import type { ObjectEntry, Objects } from '../ledger/objects.ts'
 import { fetchObject, NotEnoughShardsError } from '../storage/fetch.ts'
+import type { Mill } from '../storage/mill.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
 import { placeObject, PlacementError } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
@@ -25,6 +26,7 @@ const nowhere = '[]'
 export interface ObjectDeps {
   readonly self: PeerName
   readonly disk: Files
+  readonly mill: Mill
   readonly clock: Clock
   readonly random: Random
   readonly objects: Objects
@@ -50,8 +52,8 @@ export class OwnObjects {
 
   /** Seals a file under a key of its own and remembers both. All shards are here; none is placed. */
   async seal(path: string, code: Code, keptMs: number, name: string, signal: AbortSignal): Promise<SealedObject> {
-    const { disk, store, random, clock, objects } = this.#deps
-    const object = await sealFile(disk, store, path, code, random.bytes(keyBytes), clock.nowMs() + keptMs, signal)
+    const { random, clock, objects } = this.#deps
+    const object = await sealFile(this.#deps, path, code, random.bytes(keyBytes), clock.nowMs() + keptMs, signal)
     await objects.put({
       cid: object.cid,
       key: object.key,

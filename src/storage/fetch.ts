@@ -2,22 +2,24 @@
  * An object from its keepers to a file: k shards at a time, data shards first, every block checked, and another shard in the place
  * of one that fails or is late. What was verified is kept, on the disk too: a fetch that ended begins again with what is missing.
  */
+import { pipe } from 'it-pipe'
+import { concat } from 'uint8arrays'
+
 import {
   Commitment,
   InconsistentObjectError,
-  createCoder,
   decodeObjectManifest,
-  hashLeaves,
-  openSegment,
   segmentCount,
   segmentLength,
-  type ErasureCoder,
   type ObjectManifest,
+  type OpenedSegment,
 } from '../../protocols/erasure/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
 import type { Files } from '../environment.ts'
 import { Lanes, type LaneDeps } from './lanes.ts'
+import type { Mill } from './mill.ts'
 import type { FailedSource } from './not-enough-shards.ts'
+import { overlap } from './overlap.ts'
 import { PartFile } from './part-file.ts'
 import { SegmentWindow, type TakenStrip } from './segment-window.ts'
 import { Sources, type FetchSource } from './sources.ts'
@@ -41,6 +43,7 @@ export interface FetchReport {
 
 export interface FetchDeps extends LaneDeps {
   readonly disk: Files
+  readonly mill: Mill
   /** What it costs to ask this peer, for example its round trip: the cheapest are asked first. */
   costOf?(peer: PeerName): number
 }
@@ -60,7 +63,7 @@ export interface FetchRequest {
 export async function fetchObject(deps: FetchDeps, request: FetchRequest, signal: AbortSignal): Promise<FetchReport> {
   signal.throwIfAborted()
   const manifest = decodeObjectManifest(request.manifest)
-  const part = await PartFile.open(deps.disk, request.path, request.manifest, request.key, signal)
+  const part = await PartFile.open(deps, request.path, request.manifest, request.key, signal)
   try {
     const report = await read(deps, manifest, request, signal, part)
     await part.finish()
@@ -71,6 +74,18 @@ export async function fetchObject(deps: FetchDeps, request: FetchRequest, signal
     else await part.leave()
     throw error
   }
+}
+
+/** A segment of which there are enough strips. */
+interface TakenSegment {
+  readonly number: number
+  readonly strips: ReadonlyMap<number, TakenStrip>
+}
+
+/** A segment of which there are enough strips. */
+interface TakenSegment {
+  readonly number: number
+  readonly strips: ReadonlyMap<number, TakenStrip>
 }
 
 async function read(
@@ -86,26 +101,47 @@ async function read(
   const sources = new Sources(request.sources, code.k + code.m, costOf)
   const lanes = new Lanes(deps, manifest, window, sources)
   const commitment = new Commitment(manifest)
-  const coder = createCoder(code.k, code.m)
   const segments = segmentCount(code, bytes)
   const keptSegments = part.count
-  let decodedSegments = 0
+  let [decodedSegments, committed] = [0, 0]
+
+  const taken = async function* (): AsyncGenerator<TakenSegment> {
+    for (let number = 0; number < segments; number++) {
+      if (part.has(number)) continue
+      const strips = await window.take()
+      lanes.wentOn()
+      yield { number, strips }
+    }
+  }
+  const open = async ({ number, strips }: TakenSegment): Promise<OpenedSegment> => {
+    const set = Array.from({ length: code.k + code.m }, (_, shard) => strips.get(shard)?.bytes)
+    const plainBytes = segmentLength(code, bytes, number)
+    return deps.mill.open(set, { code, key: request.key, number, isLast: number === segments - 1, plainBytes }, signal)
+  }
+  /** Whether they came or were decoded, in this fetch or one before: those of a shard make its root, or the object is none. */
+  const commit = (): void => {
+    for (; part.has(committed); committed++)
+      for (const [shard, hashes] of part.takeHashes(committed).entries()) commitment.rebuilt(shard, hashes)
+  }
+  const finish = async ({ number, strips }: TakenSegment, { plain, rebuilt }: OpenedSegment): Promise<void> => {
+    if (rebuilt.size > 0) decodedSegments++
+    const hashes = Array.from(
+      { length: code.k },
+      (_, shard) => rebuilt.get(shard) ?? concat([...strips.get(shard)!.hashes]),
+    )
+    await part.write(number, plain, concat(hashes))
+    commit()
+    // Only now is there room for another: what is not on the disk is lost when this process dies.
+    window.done(number)
+    lanes.wentOn()
+  }
   const onAbort = (): void => lanes.end(signal.reason as Error)
   signal.addEventListener('abort', onAbort, { once: true })
   if (signal.aborted) onAbort()
   try {
     if (keptSegments < segments) lanes.start()
-    for (let number = 0; number < segments; number++) {
-      if (!part.has(number)) {
-        const strips = await window.take()
-        lanes.wentOn()
-        const { plain, rebuilt, hashes } = opened(coder, request.key, manifest, number, strips)
-        if (rebuilt > 0) decodedSegments++
-        await part.write(number, plain, hashes)
-      }
-      // Whether they came or were decoded, in this fetch or one before: those of a shard make its root, or the object is none.
-      for (const [shard, hashes] of part.takeHashes(number).entries()) commitment.rebuilt(shard, hashes)
-    }
+    commit()
+    await pipe(taken, async (items) => overlap(items, open, finish))
     commitment.check()
     lanes.finish()
   } catch (error) {
@@ -118,36 +154,4 @@ async function read(
   const received = [...lanes.received].map(([peer, count]) => ({ peer, bytes: count }))
   const { failed, wastedBytes } = lanes
   return { bytes, sources: received, decodedSegments, keptSegments, wastedBytes, failed }
-}
-
-interface Opened {
-  readonly plain: Uint8Array
-  /** Data strips that had to be decoded. */
-  readonly rebuilt: number
-  /** Of the leaves of each data strip. */
-  readonly hashes: readonly (readonly Uint8Array[])[]
-}
-
-/** Decodes where data strips are missing, then decrypts. Throws InconsistentObjectError. */
-function opened(
-  coder: ErasureCoder,
-  key: Uint8Array,
-  { code, bytes }: ObjectManifest,
-  number: number,
-  strips: ReadonlyMap<number, TakenStrip>,
-): Opened {
-  const shards = Array.from({ length: code.k }, (_, shard) => shard)
-  const lost = shards.filter((shard) => !strips.has(shard))
-  const set = Array.from({ length: code.k + code.m }, (_, shard) => strips.get(shard)?.bytes)
-  const rebuilt = lost.length === 0 ? [] : coder.reconstruct(set, lost)
-  const stripOf = (shard: number): Uint8Array => set[shard] ?? rebuilt[lost.indexOf(shard)]!
-  const isLast = number === segmentCount(code, bytes) - 1
-  const plain = openSegment(key, number, isLast, segmentLength(code, bytes, number), shards.map(stripOf))
-  if (plain === undefined) {
-    throw new InconsistentObjectError(
-      `segment ${number} does not open: the key is wrong, or the object was coded wrongly`,
-    )
-  }
-  const hashes = shards.map((shard) => strips.get(shard)?.hashes ?? hashLeaves(stripOf(shard)))
-  return { plain, rebuilt: lost.length, hashes }
 }

@@ -17,10 +17,8 @@ import { concat, equals } from 'uint8arrays'
 
 import {
   decodeObjectManifest,
-  hashLeaves,
   leafCount,
   leavesPerStrip,
-  sealSegment,
   segmentBytesOf,
   segmentCount,
   segmentLength,
@@ -29,6 +27,7 @@ import {
 } from '../../protocols/erasure/index.ts'
 import { cidOfDocument, hashBytes } from '../../protocols/wire/index.ts'
 import type { Files, OpenFile } from '../environment.ts'
+import type { Mill } from './mill.ts'
 
 export class PartFile {
   readonly #disk: Files
@@ -51,7 +50,7 @@ export class PartFile {
 
   /** Goes on with what an earlier fetch of this object to this path left, or begins. Throws a Fault: the manifest is none. */
   static async open(
-    disk: Files,
+    { disk, mill }: { readonly disk: Files; readonly mill: Mill },
     path: string,
     manifest: Uint8Array,
     key: Uint8Array,
@@ -63,7 +62,7 @@ export class PartFile {
     try {
       const files = [file, await disk.create(`${part}.leaves`, 'as-is')]
       const found = new PartFile(disk, path, part, decoded, files)
-      await found.#look(key, signal)
+      await found.#look(mill, key, signal)
       return found
     } catch (error) {
       await file.close()
@@ -80,25 +79,24 @@ export class PartFile {
     return this.#here.has(segment)
   }
 
-  /** Of the leaves of each data strip of a segment that is here. To be asked for once: they are not held any longer. */
-  takeHashes(segment: number): Uint8Array[][] {
-    const { code, bytes } = this.#manifest
+  /** Of the leaves of each data strip, one after the other, of a segment that is here. To be asked for once: they are not held longer. */
+  takeHashes(segment: number): Uint8Array[] {
     const hashes = this.#hashes.get(segment)!
     this.#hashes.delete(segment)
-    const leaves = leafCount(stripLength(code, bytes, segment))
-    return Array.from({ length: code.k }, (_, shard) =>
-      Array.from({ length: leaves }, (_unused, place) => {
-        const from = (shard * leaves + place) * hashBytes
-        return hashes.subarray(from, from + hashBytes)
-      }),
-    )
+    const { k } = this.#manifest.code
+    const each = hashes.byteLength / k
+    return Array.from({ length: k }, (_, shard) => hashes.subarray(shard * each, (shard + 1) * each))
   }
 
-  async write(segment: number, plain: Uint8Array, hashes: readonly (readonly Uint8Array[])[]): Promise<void> {
-    await this.#file.write(plain, segment * segmentBytesOf(this.#manifest.code))
-    const joined = concat(hashes.flat())
-    await this.#leaves.write(joined, this.#leavesAt(segment))
-    this.#keep(segment, joined)
+  /** `plain`: pieces, in their order. `hashes`: of the leaves of the data strips, one after the other. */
+  async write(segment: number, plain: readonly Uint8Array[], hashes: Uint8Array): Promise<void> {
+    let at = segment * segmentBytesOf(this.#manifest.code)
+    for (const piece of plain) {
+      await this.#file.write(piece, at)
+      at += piece.byteLength
+    }
+    await this.#leaves.write(hashes, this.#leavesAt(segment))
+    this.#keep(segment, hashes)
   }
 
   /** All segments are here: the file gets its name. Durable when it resolves. */
@@ -122,21 +120,25 @@ export class PartFile {
     await this.#disk.remove(`${this.#part}.leaves`)
   }
 
-  async #look(key: Uint8Array, signal: AbortSignal): Promise<void> {
+  async #look(mill: Mill, key: Uint8Array, signal: AbortSignal): Promise<void> {
     const { code, bytes } = this.#manifest
     const count = segmentCount(code, bytes)
     if ((await this.#leaves.look()).bytes === 0) return
     for (let number = 0; number < count; number++) {
-      signal.throwIfAborted()
       const stored = new Uint8Array(code.k * leafCount(stripLength(code, bytes, number)) * hashBytes)
-      const plain = new Uint8Array(segmentLength(code, bytes, number))
-      const isWhole =
-        (await this.#leaves.read(stored, this.#leavesAt(number))) === stored.byteLength &&
-        stored.some((byte) => byte !== 0) &&
-        (await this.#file.read(plain, number * segmentBytesOf(code))) === plain.byteLength
-      if (!isWhole) continue
-      const hashes = sealSegment(code, key, number, number === count - 1, plain).map(hashLeaves)
-      if (equals(concat(hashes.flat()), stored)) this.#keep(number, stored)
+      const isThere = (await this.#leaves.read(stored, this.#leavesAt(number))) === stored.byteLength
+      if (!isThere || stored.every((byte) => byte === 0)) continue
+      const plainBytes = segmentLength(code, bytes, number)
+      const room = await mill.lend(code, plainBytes, signal)
+      try {
+        const plain = room.plain.subarray(0, plainBytes)
+        if ((await this.#file.read(plain, number * segmentBytesOf(code))) !== plainBytes) continue
+        const order = { code, key, number, isLast: number === count - 1, plainBytes }
+        const { hashes } = await mill.seal(room, order, signal)
+        if (equals(concat(hashes.slice(0, code.k)), stored)) this.#keep(number, stored)
+      } finally {
+        room.giveBack()
+      }
     }
   }
 

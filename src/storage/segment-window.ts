@@ -38,9 +38,11 @@ export class SegmentWindow {
   readonly #segmentsAhead: number
   /** For each segment the strips that have begun to come, by shard. */
   readonly #segments = new Map<number, Map<number, Strip>>()
-  /** The reader's segment: the first that is not done with. */
-  #reader: number
-  #hasTaken = false
+  /** The first segment that is not done with. */
+  #first: number
+  /** The segment that the reader is to have next. */
+  #next: number
+  readonly #done = new Set<number>()
   #isReaderWaiting = false
   #failure: Error | undefined
   #wake: () => void = () => {}
@@ -52,13 +54,13 @@ export class SegmentWindow {
     this.#count = segmentCount(code, bytes)
     this.#isHere = isHere
     this.#segmentsAhead = Math.max(1, Math.min(segmentsMax, Math.floor(windowBytesMax / (code.k * stripBytesMax))))
-    this.#reader = this.#missingFrom(0)
+    this.#first = this.#next = this.#missingFrom(0)
   }
 
   /** The segments that there is room for and that still lack strips, the reader's first. */
   wanting(): number[] {
     const wanting: number[] = []
-    let [segment, room] = [this.#reader, this.#segmentsAhead]
+    let [segment, room] = [this.#first, this.#segmentsAhead]
     for (; segment < this.#count && room > 0; segment = this.#missingFrom(segment + 1), room--) {
       if (!this.isDone(segment)) wanting.push(segment)
     }
@@ -81,7 +83,7 @@ export class SegmentWindow {
 
   /** Whether a segment has all the strips it needs, or had, so that nothing more of it is of use. */
   isDone(segment: number): boolean {
-    if (segment < this.#reader || (segment === this.#reader && this.#hasTaken)) return true
+    if (segment < this.#next) return true
     return this.shardsOf(segment).length >= this.#code.k
   }
 
@@ -107,17 +109,9 @@ export class SegmentWindow {
     return this.#isReaderWaiting
   }
 
-  /**
-   * The strips of the next segment that is not here, by shard, once there are enough. The reader is done with the one before: it
-   * is on the disk, and its room is free.
-   */
+  /** The strips of the next segment that is not here, by shard, once there are enough. They are the reader's. */
   async take(): Promise<ReadonlyMap<number, TakenStrip>> {
-    if (this.#hasTaken) {
-      this.#segments.delete(this.#reader)
-      this.#reader = this.#missingFrom(this.#reader + 1)
-      this.#hasTaken = false
-    }
-    const segment = this.#reader
+    const segment = this.#next
     while (this.shardsOf(segment).length < this.#code.k) {
       if (this.#failure !== undefined) throw this.#failure
       const { promise, resolve } = Promise.withResolvers<void>()
@@ -130,8 +124,15 @@ export class SegmentWindow {
     for (const [shard, { bytes, hashes, missing }] of this.#segments.get(segment)!) {
       if (missing === 0) strips.set(shard, { bytes, hashes: hashes as Uint8Array[] })
     }
-    this.#hasTaken = true
+    this.#segments.delete(segment)
+    this.#next = this.#missingFrom(segment + 1)
     return strips
+  }
+
+  /** The reader is done with a segment that it took: it is on the disk, and there is room for another. */
+  done(segment: number): void {
+    this.#done.add(segment)
+    while (this.#done.delete(this.#first)) this.#first = this.#missingFrom(this.#first + 1)
   }
 
   /** The reader gives up. The first reason stands. */

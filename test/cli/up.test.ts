@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { after, beforeEach, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 
+import { workersByDefault } from '../../src/config/capacity.ts'
 import type { PeerOptions } from '../../src/config/options.ts'
 import { readPidFile } from '../../src/config/pid-file.ts'
 import { lockProfile } from '../../src/control/lock.ts'
@@ -78,6 +80,7 @@ describe('pleach up', () => {
       bootstrap: [],
       offer,
       bandwidth: { upBytesPerSecond: null, downBytesPerSecond: null },
+      workers: workersByDefault({ cores: availableParallelism() }),
       profile: 'default',
     })
     assert.deepEqual(done().slice(1), [{ stopped: data }])

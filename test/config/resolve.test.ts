@@ -49,6 +49,7 @@ describe('what a peer is started with', () => {
       bootstrap: [],
       offer: null,
       bandwidth: { upBytesPerSecond: null, downBytesPerSecond: null },
+      workers: 4,
       profile: 'default',
     })
   })

@@ -11,11 +11,13 @@ import { leafBytes, leafCount, segmentBytesOf, segmentCount } from '../../protoc
 import { creditLeavesMax, createTransfer, type Shelf } from '../../protocols/transfer/index.ts'
 import { realClock, realFiles } from '../../src/environment.ts'
 import { fetchObject, type FetchReport } from '../../src/storage/fetch.ts'
+import { LocalMill } from '../../src/storage/local-mill.ts'
 import { sealFile, type SealedObject } from '../../src/storage/seal.ts'
 import type { FetchOrder } from '../fixtures/fetching-peer.ts'
 import { addressOf, network, startedHost } from '../host/network.ts'
 import { Warehouse } from '../support/shards.ts'
 
+const mill = new LocalMill()
 const never = new AbortController().signal
 const code = { k: 2, m: 1 }
 const key = new Uint8Array(randomBytes(32))
@@ -24,7 +26,14 @@ const key = new Uint8Array(randomBytes(32))
 async function sealed(warehouse: Warehouse, plain: Uint8Array): Promise<SealedObject> {
   const source = join(warehouse.folder, 'plain')
   await writeFile(source, plain)
-  return sealFile(realFiles, warehouse.keepers[0]!.store, source, code, key, Date.now() + 600_000, never)
+  return sealFile(
+    { disk: realFiles, store: warehouse.keepers[0]!.store, mill },
+    source,
+    code,
+    key,
+    Date.now() + 600_000,
+    never,
+  )
 }
 
 /** Leaves that were read to be sent, by root, and what happens when one is. */
@@ -129,7 +138,7 @@ test('a torn write, a flipped bit, hashes of another object: what is found on th
       signal,
     )
   const fetch = async (): Promise<FetchReport> =>
-    fetchObject({ transfer: { get }, disk: realFiles, onFault: () => {} }, { ...object, sources, path }, never)
+    fetchObject({ transfer: { get }, disk: realFiles, mill, onFault: () => {} }, { ...object, sources, path }, never)
   const spoil = async (file: string, at: number, bytes: Uint8Array): Promise<void> => {
     const opened = await open(file, 'r+')
     await opened.write(bytes, 0, bytes.byteLength, at)

@@ -13,9 +13,12 @@ const programs = [
   'src/main.ts',
   'sim/main.ts',
   'bench/main.ts',
+  'bench/data/*-worker.ts',
+  'bench/data/*-peer.ts',
   'sim/demo.ts',
   'sim/demo/direct.ts',
   'src/execution/child/**',
+  'src/storage/workers/worker.ts',
 ]
 
 const root = join(import.meta.dirname, '..', '..')
