@@ -9,6 +9,7 @@ import process from 'node:process'
 import { bidTopic, emptyBidFilter, bidBytesMax, judgeBid, openBid } from '../protocols/bid/index.ts'
 import { capabilityRules, runtimeAdvert } from '../protocols/capability/index.ts'
 import type { Notary } from '../protocols/negotiate/index.ts'
+import { BadBlockFault } from '../protocols/transfer/index.ts'
 import { describeFacts, formatMicro, type Fault, type PeerName } from '../protocols/wire/index.ts'
 import type { PeerOptions } from './config/options.ts'
 import type { JobView, PeerControl } from './control/api.ts'
@@ -50,6 +51,7 @@ import { createKeeperFinder, keepersMax } from './node/keepers.ts'
 import type { PeerPorts } from './node/ports.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
 import { standingOf } from './reputation/standing.ts'
+import { Evidence } from './storage/evidence.ts'
 import { WorkerMill } from './storage/workers/worker-mill.ts'
 
 export interface ReadyFacts {
@@ -122,12 +124,14 @@ export async function createPeer(
   }
   const later = (work: Promise<unknown>): void =>
     void work.catch((error: unknown) => log('warn', 'not written down', { error }))
+  const evidence = new Evidence(disk, dataDir)
   const onFault = (peer: PeerName, fault: Fault): void => {
     log('warn', `${petnameOf(peer)} broke the protocol: ${fault.message}${describeFacts(fault.facts)}`, {
       peer,
       code: fault.code,
     })
     later(seen.bump(peer, 'fault', clock.nowMs(), `${fault.code}: ${fault.message}`))
+    if (fault instanceof BadBlockFault) later(evidence.keep(peer, fault, clock.nowMs()))
     ports.onFault?.(peer, fault)
   }
 
