@@ -3,7 +3,7 @@
  * reads the real clock or dice; everything else is handed these, so that a simulator can hand it others.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { constants, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 
 export interface Clock {
   /** Milliseconds since the epoch; may step when the machine's clock is set. For statements and expiry. */
@@ -35,8 +35,11 @@ export interface Random {
 export interface Files {
   /** For reading. */
   open(path: string): Promise<OpenFile>
-  /** For writing, readable by its owner alone: `new` must not be there yet, `empty` is emptied when it is. */
-  create(path: string, how: 'new' | 'empty'): Promise<OpenFile>
+  /**
+   * For writing, readable by its owner alone: `new` must not be there yet, `empty` is emptied when it is, and `as-is` keeps what
+   * is in it and can be read too.
+   */
+  create(path: string, how: 'new' | 'empty' | 'as-is'): Promise<OpenFile>
   /** Gives the file at `from` the name `to`; a file that has it is replaced. */
   rename(from: string, to: string): Promise<void>
   /** Removes a file, or a folder with all that is in it; one that is not there is removed already. */
@@ -120,7 +123,7 @@ export const realRandom: Random = {
 }
 
 /** What a read or a write of node leaves to its caller: it may do only a part. */
-async function openedFile(path: string, flags: string): Promise<OpenFile> {
+async function openedFile(path: string, flags: string | number): Promise<OpenFile> {
   const file = await open(path, flags, 0o600)
   return {
     async read(bytes, at) {
@@ -149,7 +152,8 @@ async function openedFile(path: string, flags: string): Promise<OpenFile> {
 
 export const realFiles: Files = {
   open: async (path) => openedFile(path, 'r'),
-  create: async (path, how) => openedFile(path, how === 'new' ? 'wx' : 'w'),
+  create: async (path, how) =>
+    openedFile(path, { new: 'wx', empty: 'w', 'as-is': constants.O_RDWR | constants.O_CREAT }[how]),
   rename,
   remove: async (path) => rm(path, { recursive: true, force: true }),
   makeFolder: async (path) => void (await mkdir(path, { recursive: true, mode: 0o700 })),

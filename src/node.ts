@@ -9,7 +9,7 @@ import process from 'node:process'
 import { bidTopic, emptyBidFilter, bidBytesMax, judgeBid, openBid } from '../protocols/bid/index.ts'
 import { capabilityRules, runtimeAdvert } from '../protocols/capability/index.ts'
 import type { Notary } from '../protocols/negotiate/index.ts'
-import { createTransfer } from '../protocols/transfer/index.ts'
+import { BadBlockFault } from '../protocols/transfer/index.ts'
 import { describeFacts, formatMicro, type Fault, type PeerName } from '../protocols/wire/index.ts'
 import type { PeerOptions } from './config/options.ts'
 import type { JobView, PeerControl } from './control/api.ts'
@@ -37,13 +37,13 @@ import { ProviderDesk } from './market/provider-desk.ts'
 import { decodeState, encodeState, type Journal } from './reactor.ts'
 import { RequesterDesk } from './market/requester-desk.ts'
 import { OwnControl } from './node/control.ts'
+import { createDataPlane } from './node/data-plane.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
 import { explainNoMatch } from './node/explain.ts'
 import { JobBook } from './node/job-book.ts'
 import { JobFiles } from './node/job-files.ts'
 import { JobReporter } from './node/job-reporter.ts'
-import { factsOf, keepTermMsMax, lendingOf } from './node/lending.ts'
-import { withOwnShelf } from './node/local-transfer.ts'
+import { factsOf, lendingOf } from './node/lending.ts'
 import { OwnObjects } from './node/objects.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
@@ -51,8 +51,7 @@ import { createKeeperFinder, keepersMax } from './node/keepers.ts'
 import type { PeerPorts } from './node/ports.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
 import { standingOf } from './reputation/standing.ts'
-import { ShardFiles } from './storage/shard-files.ts'
-import { ShardStore } from './storage/shard-store.ts'
+import { Evidence } from './storage/evidence.ts'
 import { WorkerMill } from './storage/workers/worker-mill.ts'
 
 export interface ReadyFacts {
@@ -125,12 +124,14 @@ export async function createPeer(
   }
   const later = (work: Promise<unknown>): void =>
     void work.catch((error: unknown) => log('warn', 'not written down', { error }))
+  const evidence = new Evidence(disk, dataDir)
   const onFault = (peer: PeerName, fault: Fault): void => {
     log('warn', `${petnameOf(peer)} broke the protocol: ${fault.message}${describeFacts(fault.facts)}`, {
       peer,
       code: fault.code,
     })
     later(seen.bump(peer, 'fault', clock.nowMs(), `${fault.code}: ${fault.message}`))
+    if (fault instanceof BadBlockFault) later(evidence.keep(peer, fault, clock.nowMs()))
     ports.onFault?.(peer, fault)
   }
 
@@ -169,15 +170,14 @@ export async function createPeer(
   // Data.
   const mill = ports.mill ?? starting.use(new WorkerMill({ workersMax: options.workers }, { clock, log }))
   const quotaBytes = offer?.keepBytes ?? 0
-  const store = new ShardStore(
-    { quotaBytes, termMsMax: keepTermMsMax },
-    { files: new ShardFiles(disk, dataDir), index: new Shards(ledger), clock, random, log, self },
+  const { store, transfer, rates } = createDataPlane(
+    { folder: dataDir, quotaBytes, bandwidth: options.bandwidth },
+    { self, disk, index: new Shards(ledger), streams: host.streams, clock, random, log },
   )
-  const transfer = withOwnShelf(createTransfer({ streams: host.streams, timekeeper: clock, shelf: store }), self, store)
   const keepers = createKeeperFinder(directory, network, clock)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
-  const data = { self, disk, mill, clock, random, store, transfer, keepers, onFault }
+  const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault }
   const objects = new OwnObjects({ ...data, objects: new Objects(ledger) })
 
   // Work and its book-keeping.
@@ -238,6 +238,7 @@ export async function createPeer(
     executor,
     store,
     transfer,
+    rates,
     send,
     onFault,
   })

@@ -136,19 +136,51 @@ export function verifyProof(
   leafHash: Uint8Array,
   proof: readonly Uint8Array[],
 ): boolean {
-  if (leaf < 0 || leaf >= leaves || proof.some((step) => step.byteLength !== hashBytes)) return false
+  return provedPath(root, leaf, leaves, leafHash, proof) !== undefined
+}
+
+/**
+ * The hashes from a leaf up to the root, itself and the root included, when the leaf leads there; undefined when it does not.
+ * `before`: those of the leaf to the left, proved already. The proof may then end where the two paths meet, because all above is
+ * known: half of all leaves need no hash at all.
+ */
+export function provedPath(
+  root: Uint8Array,
+  leaf: number,
+  leaves: number,
+  leafHash: Uint8Array,
+  proof: readonly Uint8Array[],
+  before?: readonly Uint8Array[],
+): Uint8Array[] | undefined {
+  if (leaf < 0 || leaf >= leaves || proof.some((step) => step.byteLength !== hashBytes)) return undefined
+  const path = [leafHash]
   let climbed = leafHash
-  let [at, last] = [leaf, leaves - 1]
-  for (const sibling of proof) {
-    if (last === 0) return false
-    if (at % 2 === 1 || at === last) {
-      climbed = hashNode(sibling, climbed)
-      // Levels at which the last node has no sibling are climbed without a step of the proof.
-      while (at % 2 === 0 && at > 0) [at, last] = [at / 2, last / 2]
-    } else climbed = hashNode(climbed, sibling)
+  let used = 0
+  for (let [level, at, last] = [0, leaf, leaves - 1]; last > 0; level++) {
+    if (at % 2 === 1 && used === proof.length && before !== undefined) {
+      const above = before.slice(level + 1)
+      return equals(hashNode(before[level]!, climbed), above[0]!) ? [...path, ...above] : undefined
+    }
+    // The last of an odd number has no sibling: it is its own parent.
+    if (at % 2 === 1 || at < last) {
+      const sibling = proof[used++]
+      if (sibling === undefined) return undefined
+      climbed = at % 2 === 1 ? hashNode(sibling, climbed) : hashNode(climbed, sibling)
+    }
+    path.push(climbed)
     ;[at, last] = [Math.floor(at / 2), Math.floor(last / 2)]
   }
-  return last === 0 && equals(climbed, root)
+  return used === proof.length && equals(climbed, root) ? path : undefined
+}
+
+/** How many hashes of its proof a leaf needs for whoever has proved the leaf to its left: those below where the paths meet. */
+export function hashesAfterNeighbour(leaf: number, leaves: number): number {
+  let hashes = 0
+  for (let [at, last] = [leaf, leaves - 1]; at % 2 === 0 && last > 0;) {
+    if (at < last) hashes++
+    ;[at, last] = [at / 2, Math.floor(last / 2)]
+  }
+  return hashes
 }
 
 /** Room for all levels above these leaves. */

@@ -1,9 +1,11 @@
 /** What is said in a transfer, and its limits. */
-import type { ProtocolLimits, Refusal } from '../wire/index.ts'
+import { Fault, type Facts, type ProtocolLimits, type Refusal } from '../wire/index.ts'
 
 export const transferProtocol = '/pleach/transfer/1'
-/** A block with 32 proof hashes has 66,566 bytes. */
-export const transferLimits: ProtocolLimits = { frameBytesMax: 66 * 1024, streamsPerPeerMax: 16 }
+/** A block with 32 proof hashes has 66,566 bytes. More streams than are served, so that one too many hears why. */
+export const transferLimits: ProtocolLimits = { frameBytesMax: 66 * 1024, streamsPerPeerMax: 32 }
+/** Exchanges that one peer may have served at once. */
+export const exchangesPerPeerMax = 16
 /** Exchanges that one peer serves at once, for all others together: 64 × (4 MiB under way + a tree). */
 export const exchangesServedMax = 64
 
@@ -32,6 +34,29 @@ export interface Block {
   readonly leaf: number
   readonly proof: readonly Uint8Array[]
   readonly bytes: Uint8Array
+}
+
+/** A block that is not of the shard it was asked of, and all that is needed to see so: kept as evidence. */
+export class BadBlockFault extends Fault {
+  readonly root: Uint8Array
+  readonly shardBytes: number
+  readonly block: Block
+  /** The proved hashes from the leaf before to the root, where the proof may end at them. */
+  readonly before: readonly Uint8Array[]
+
+  constructor(
+    message: string,
+    facts: Facts,
+    shard: { readonly root: Uint8Array; readonly shardBytes: number },
+    block: Block,
+    before: readonly Uint8Array[],
+  ) {
+    super('PROOF_INVALID', message, facts)
+    this.root = shard.root
+    this.shardBytes = shard.shardBytes
+    this.before = before
+    this.block = { leaf: block.leaf, proof: block.proof.map((step) => step.slice()), bytes: block.bytes.slice() }
+  }
 }
 
 export type Transfer =

@@ -4,6 +4,7 @@ import {
   creditIdleMsMax,
   creditLeavesMax,
   exchangeMsMax,
+  exchangesPerPeerMax,
   exchangesServedMax,
   idleMsMax,
   transferLimits,
@@ -13,7 +14,7 @@ import {
 import { leafBytes } from '../erasure/index.ts'
 import { receive, stepReceiver, type ReceiverStep } from './receiver.ts'
 import { offerShard, stepSender, type SenderState } from './sender.ts'
-import { Talk, type Timekeeper } from './talk.ts'
+import { Talk, type Pace, type Timekeeper } from './talk.ts'
 
 /**
  * A shard that can be read, leaf by leaf. What is wrong with the shard itself, such as bytes that are no longer what they were,
@@ -59,66 +60,99 @@ export interface TransferService {
   put(peer: PeerName, root: Uint8Array, source: ShardSource, keepUntilMs: number, signal: AbortSignal): Promise<number>
   /**
    * Fetches these leaves in order. `onLeaf` is awaited before more is asked for: its pace is the transfer's. The bytes are a view
-   * that is valid until `onLeaf` resolves. A Fault is the keeper's: it sent what is not of the shard.
+   * that is valid until `onLeaf` resolves. A Fault is the keeper's: it sent what is not of the shard; a BadBlockFault has what it
+   * sent.
    */
   get(
     peer: PeerName,
     root: Uint8Array,
     shardBytes: number,
-    leaves: readonly number[],
+    leaves: readonly number[] | LeafNeeds,
     onLeaf: OnLeaf,
     signal: AbortSignal,
   ): Promise<void>
 }
 
+/** Leaves that are needed, where that becomes known only bit by bit. Looked at after each leaf. */
+export interface LeafNeeds {
+  /** What has come up since the last time, in the order in which it is wanted; undefined: nothing will any more. */
+  take(): readonly number[] | undefined
+  /** Resolves when `take` may have something new; rejects when the signal fires. */
+  changed(signal: AbortSignal): Promise<void>
+}
+
+/** Every leaf of them, as it becomes known. */
+export async function* eachLeaf(leaves: readonly number[] | LeafNeeds, signal: AbortSignal): AsyncGenerator<number> {
+  if ('length' in leaves) return yield* leaves
+  for (let some = leaves.take(); some !== undefined; some = leaves.take()) {
+    if (some.length === 0) await leaves.changed(signal)
+    yield* some
+  }
+}
+
 type OnLeaf = (leaf: number, bytes: Uint8Array, hash: Uint8Array) => Promise<void>
 
-export function createTransfer(deps: {
+interface Carrier {
   readonly streams: Streams
   readonly timekeeper: Timekeeper
-  readonly shelf: Shelf
-}): TransferService {
-  const { streams, timekeeper, shelf } = deps
-  const places = new Places()
+  /** Left out: as fast as it goes. */
+  readonly pace?: Pace | undefined
+}
+
+/**
+ * `exchangesMax`: that are served at once, where a slow line leaves too little for `exchangesServedMax`: whoever waits for a block
+ * waits `idleMsMax` for it.
+ */
+export function createTransfer(
+  deps: Carrier & { readonly shelf: Shelf; readonly exchangesMax?: number },
+): TransferService {
+  const { streams, timekeeper, shelf, pace, exchangesMax = exchangesServedMax } = deps
+  const places = new Places(Math.min(exchangesMax, exchangesServedMax))
   return {
     serve: async () =>
       streams.handle(transferProtocol, transferLimits, async (channel) =>
-        answer(new Talk(channel, timekeeper, undefined), shelf, places),
+        answer(new Talk(channel, timekeeper, pace, unending()), shelf, places),
       ),
     put: async (peer, root, source, keepUntilMs, signal) =>
-      exchange(streams, timekeeper, peer, signal, async (opened) =>
+      exchange(deps, peer, signal, async (opened) =>
         opened.within(exchangeMsMax(source.shardBytes), async (talk) => {
           await talk.say({ say: 'put', root, shardBytes: source.shardBytes, keepUntilMs })
           return sendUntilStored(talk, source, keepUntilMs)
         }),
       ),
     get: async (peer, root, shardBytes, leaves, onLeaf, signal) =>
-      exchange(streams, timekeeper, peer, signal, async (opened) =>
-        opened.within(exchangeMsMax(leaves.length * leafBytes), async (talk) => {
+      exchange(deps, peer, signal, async (opened) =>
+        opened.within(exchangeMsMax('length' in leaves ? leaves.length * leafBytes : shardBytes), async (talk) => {
           await talk.say({ say: 'get', root })
           const answer = await talk.hear()
           if (answer?.say === 'refused') return answer
           if (answer?.say !== 'have') throw outOfTurn('HAVE', answer)
           if (answer.shardBytes !== shardBytes)
             throw new Fault('FIELD_INVALID', 'the shard has another size', { shardBytes: answer.shardBytes })
-          return receiveAll(talk, receive(root, shardBytes, leaves), onLeaf)
+          return 'length' in leaves
+            ? receiveAll(talk, receive(root, shardBytes, leaves), onLeaf)
+            : receiveAll(talk, receive(root, shardBytes, [], true), onLeaf, leaves)
         }),
       ),
   }
+}
+
+/** For whom nobody but a deadline says that it is over. */
+function unending(): AbortSignal {
+  return new AbortController().signal
 }
 
 /** How an exchange ended that nobody broke off. */
 type Ended<Result> = { readonly say: 'done'; readonly result: Result } | Extract<Transfer, { say: 'refused' }>
 
 async function exchange<Result>(
-  streams: Streams,
-  timekeeper: Timekeeper,
+  { streams, timekeeper, pace }: Carrier,
   peer: PeerName,
   signal: AbortSignal,
   carryOut: (talk: Talk) => Promise<Ended<Result>>,
 ): Promise<Result> {
   const channel = await openChannel(streams, timekeeper, peer, signal)
-  const talk = new Talk(channel, timekeeper, signal)
+  const talk = new Talk(channel, timekeeper, pace, signal)
   let ended: Ended<Result>
   try {
     ended = await carryOut(talk)
@@ -161,7 +195,7 @@ async function answer(talk: Talk, shelf: Shelf, places: Places): Promise<void> {
   if (request === undefined) return
   if (request.say !== 'get' && request.say !== 'put') throw outOfTurn('GET or PUT', request)
   try {
-    using _place = places.take()
+    using _place = places.take(talk.remote)
     await (request.say === 'get' ? serveGet(talk, shelf, request.root) : servePut(talk, shelf, request))
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error
@@ -241,19 +275,48 @@ async function sendLeaves(
 ): Promise<SenderState> {
   const [asked, effects] = stepSender(state, { is: 'want', firstLeaf: want.firstLeaf, count: want.count })
   let next = asked
-  for (const { leaf } of effects) {
-    await talk.say({ say: 'block', leaf, ...(await source.leaf(leaf)) })
+  // The next block is read while this one goes out.
+  let reading = effects[0] === undefined ? undefined : source.leaf(effects[0].leaf)
+  for (const [index, { leaf, proofHashes }] of effects.entries()) {
+    const { bytes, proof } = await reading!
+    const following = effects[index + 1]
+    reading = following === undefined ? undefined : source.leaf(following.leaf)
+    // It is asked for its outcome in the next round, if there is one.
+    reading?.catch(() => {})
+    await talk.say({ say: 'block', leaf, bytes, proof: proof.slice(0, proofHashes) })
     ;[next] = stepSender(next, { is: 'sent' })
   }
   return next
 }
 
-async function receiveAll(talk: Talk, first: ReceiverStep, onLeaf: OnLeaf): Promise<Ended<void>> {
+async function receiveAll(
+  talk: Talk,
+  first: ReceiverStep,
+  onLeaf: OnLeaf,
+  needs: LeafNeeds = nothingMore,
+): Promise<Ended<void>> {
   let [state, effects] = first
   for (;;) {
     for (const effect of effects) {
       if (effect.do === 'finish') return { say: 'done', result: undefined }
       if (effect.do === 'send') await talk.say(effect.message)
+    }
+    if (state.isOpen) {
+      const leaves = needs.take()
+      if (leaves === undefined) {
+        ;[state, effects] = stepReceiver(state, { is: 'enough' })
+        continue
+      }
+      if (leaves.length > 0) {
+        ;[state, effects] = stepReceiver(state, { is: 'need', leaves })
+        continue
+      }
+      // Nothing is due from the other side: it is for us to say what we want.
+      if (state.written === state.asked) {
+        await needs.changed(talk.signal)
+        effects = []
+        continue
+      }
     }
     const message = await talk.hear()
     if (message?.say === 'refused') return message
@@ -265,17 +328,35 @@ async function receiveAll(talk: Talk, first: ReceiverStep, onLeaf: OnLeaf): Prom
   }
 }
 
+const nothingMore: LeafNeeds = { take: () => undefined, changed: async () => {} }
+
 function outOfTurn(due: string, message: Transfer | undefined): Fault {
   return new Fault('OUT_OF_TURN', `${due} was due`, { said: message?.say ?? 'nothing' })
 }
 
 /** The exchanges that are served. Who is only being refused, or has not yet asked, takes no place. */
 class Places {
+  readonly #takenBy = new Map<PeerName, number>()
+  readonly #most: number
   #taken = 0
 
-  take(): Disposable {
-    if (this.#taken === exchangesServedMax) throw new RefusedError(refusal('BUSY', { exchangesServedMax }))
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  take(peer: PeerName): Disposable {
+    const taken = this.#takenBy.get(peer) ?? 0
+    if (taken === exchangesPerPeerMax) throw new RefusedError(refusal('BUSY', { exchangesPerPeerMax }))
+    if (this.#taken === this.#most) throw new RefusedError(refusal('BUSY', { exchangesServedMax: this.#most }))
     this.#taken++
-    return { [Symbol.dispose]: () => void this.#taken-- }
+    this.#takenBy.set(peer, taken + 1)
+    return { [Symbol.dispose]: () => this.#leave(peer) }
+  }
+
+  #leave(peer: PeerName): void {
+    this.#taken--
+    const left = this.#takenBy.get(peer)! - 1
+    if (left === 0) this.#takenBy.delete(peer)
+    else this.#takenBy.set(peer, left)
   }
 }

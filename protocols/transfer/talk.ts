@@ -9,15 +9,23 @@ export interface Timekeeper {
   deadline(delayMs: number, parent?: AbortSignal): { readonly signal: AbortSignal; [Symbol.dispose](): void }
 }
 
+/** Who lets frames through as its owner's line allows: each resolves when so many bytes may go, or may count as come. */
+export interface Pace {
+  up(bytes: number, signal: AbortSignal): Promise<void>
+  down(bytes: number, signal: AbortSignal): Promise<void>
+}
+
 export class Talk {
   readonly #channel: Channel
   readonly #timekeeper: Timekeeper
-  readonly #signal: AbortSignal | undefined
+  readonly #pace: Pace | undefined
+  readonly #signal: AbortSignal
 
   /** Every wait ends when `signal` fires. */
-  constructor(channel: Channel, timekeeper: Timekeeper, signal: AbortSignal | undefined) {
+  constructor(channel: Channel, timekeeper: Timekeeper, pace: Pace | undefined, signal: AbortSignal) {
     this.#channel = channel
     this.#timekeeper = timekeeper
+    this.#pace = pace
     this.#signal = signal
   }
 
@@ -25,22 +33,31 @@ export class Talk {
     return this.#channel.remote
   }
 
+  /** Fires when the exchange is to end. */
+  get signal(): AbortSignal {
+    return this.#signal
+  }
+
   /** Carries on for at most `delayMs` more. */
   async within<Result>(delayMs: number, go: (talk: Talk) => Promise<Result>): Promise<Result> {
     using deadline = this.#timekeeper.deadline(delayMs, this.#signal)
-    return await go(new Talk(this.#channel, this.#timekeeper, deadline.signal))
+    return await go(new Talk(this.#channel, this.#timekeeper, this.#pace, deadline.signal))
   }
 
   async say(message: Transfer): Promise<void> {
+    const frame = encodeTransfer(message)
+    await this.#pace?.up(frame.byteLength, this.#signal)
     using deadline = this.#timekeeper.deadline(idleMsMax, this.#signal)
-    await this.#channel.write(encodeTransfer(message), deadline.signal)
+    await this.#channel.write(frame, deadline.signal)
   }
 
   /** The next message, or undefined once the other side has closed. Rejects with a Fault, or when nothing came in time. */
   async hear(idleMs: number = idleMsMax): Promise<Transfer | undefined> {
-    using deadline = this.#timekeeper.deadline(idleMs, this.#signal)
-    const frame = await this.#channel.read(deadline.signal)
-    return frame === undefined ? undefined : decodeTransfer(frame)
+    const frame = await this.#read(idleMs)
+    if (frame === undefined) return undefined
+    // It has come, but is taken up only in its turn: what is not taken up gives no new credit, and so the other side slows down.
+    await this.#pace?.down(frame.byteLength, this.#signal)
+    return decodeTransfer(frame)
   }
 
   /**
@@ -56,5 +73,10 @@ export class Talk {
   async close(): Promise<void> {
     using deadline = this.#timekeeper.deadline(idleMsMax, this.#signal)
     await this.#channel.close(deadline.signal)
+  }
+
+  async #read(idleMs: number): Promise<Uint8Array | undefined> {
+    using deadline = this.#timekeeper.deadline(idleMs, this.#signal)
+    return await this.#channel.read(deadline.signal)
   }
 }

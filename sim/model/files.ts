@@ -103,10 +103,12 @@ export class LifeFiles implements Files {
     })
   }
 
-  async create(path: string, how: 'new' | 'empty'): Promise<OpenFile> {
+  async create(path: string, how: 'new' | 'empty' | 'as-is'): Promise<OpenFile> {
     return this.#change(path, () => {
       const [folder, name] = this.#place(path)
-      if (how === 'new' && folder.names.has(name)) throw new DiskError('EEXIST', path)
+      const known = folder.names.get(name)
+      if (how === 'new' && known !== undefined) throw new DiskError('EEXIST', path)
+      if (how === 'as-is' && known instanceof StoredFile) return this.#handle(known, path)
       const file = new StoredFile()
       // One that is emptied is another file here: after a loss of power it may be the old one again.
       this.#disk.names.change([{ folder, name, node: file }])

@@ -19,6 +19,12 @@ export interface OfferOptions {
   readonly wallMsMax: number
 }
 
+/** What transfers of data may carry, in bytes per second; null: no limit. */
+export interface BandwidthOptions {
+  readonly upBytesPerSecond: number | null
+  readonly downBytesPerSecond: number | null
+}
+
 export interface PeerOptions {
   /** Peers of different networks do not hear each other. */
   readonly network: string
@@ -30,6 +36,8 @@ export interface PeerOptions {
   readonly bootstrap: readonly string[]
   /** Null: nothing is lent. */
   readonly offer: OfferOptions | null
+  /** Left out: no limit. */
+  readonly bandwidth?: BandwidthOptions
   /** Threads that encrypt, code and hash the owner's data. */
   readonly workers: number
   readonly profile: string

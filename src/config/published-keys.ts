@@ -26,8 +26,8 @@ const groups: Readonly<Record<string, Readonly<Record<string, Counterpart | null
     gpus: null,
   },
   network_config: {
-    max_upload_mbps: null,
-    max_download_mbps: null,
+    max_upload_mbps: { setting: 'bandwidthUp', suffix: 'Mbit/s' },
+    max_download_mbps: { setting: 'bandwidthDown', suffix: 'Mbit/s' },
     p2p_port: { setting: 'port', suffix: '' },
     enable_tee: null,
   },

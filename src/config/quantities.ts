@@ -49,6 +49,16 @@ export function parseBytes(text: string): number {
   return bytes
 }
 
+/** Bytes per second: `10MB/s`, `1.5MiB/s`, `80Mbit/s`. */
+export function parseRate(text: string): number {
+  const found = /^(\S+?)(B|bit)\/s$/.exec(text.trim())
+  const [number, prefix] = split(found?.[1] ?? '')
+  const perUnit = Object.hasOwn(byteSuffixes, prefix) ? byteSuffixes[prefix] : undefined
+  const rate = found === null || perUnit === undefined ? undefined : scaled(number, perUnit)
+  if (rate === undefined) throw new RangeError(`${shown(text)} is not a rate: write 10MB/s, 1.5MiB/s or 80Mbit/s`)
+  return found?.[2] === 'bit' ? Math.ceil(rate / 8) : rate
+}
+
 /** Milliseconds: `30s`, `5m`, `2h`, `250ms`, `1h30m`. A number alone is refused: it says not of what. */
 export function parseDurationMs(text: string): number {
   const trimmed = text.trim()

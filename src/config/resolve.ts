@@ -76,6 +76,10 @@ export function resolveOptions(said: SaidSettings, machine: Machine, directories
     listen: listenOf(said),
     bootstrap: valueOf(said, 'bootstrap') ?? [],
     offer: offerOf(said, machine),
+    bandwidth: {
+      upBytesPerSecond: valueOf(said, 'bandwidthUp') ?? null,
+      downBytesPerSecond: valueOf(said, 'bandwidthDown') ?? null,
+    },
     workers: valueOf(said, 'workers') ?? workersByDefault(machine),
     profile: directories.profile,
   }
@@ -112,6 +116,8 @@ export function describeSettings(
     unit: unitDefault,
     workers: String(options.workers),
     maxTime: `${wallMsMaxDefault / 3_600_000}h`,
+    bandwidthUp: 'no limit',
+    bandwidthDown: 'no limit',
   }
   return settingNames.map((name) => {
     const spoken = said.get(name)

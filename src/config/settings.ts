@@ -4,7 +4,7 @@
  */
 import { checkedAddress } from './address.ts'
 import { reaches, type Reach } from './options.ts'
-import { parseBytes, parseCpuMilli, parseDurationMs, parseMicro } from './quantities.ts'
+import { parseBytes, parseCpuMilli, parseDurationMs, parseMicro, parseRate } from './quantities.ts'
 
 /** What the texts of each setting mean, once read. */
 export interface SettingValues {
@@ -20,6 +20,8 @@ export interface SettingValues {
   price: number
   unit: string
   maxTime: number
+  bandwidthUp: number
+  bandwidthDown: number
   workers: number
 }
 
@@ -91,6 +93,8 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
     readWorkers,
   ),
   maxTime: single('TIME', 'longest job to take, such as 2h (default 24h)', positive(parseDurationMs)),
+  bandwidthUp: single('RATE', 'most that is sent of data, such as 10MB/s or 80Mbit/s (default: no limit)', readRate),
+  bandwidthDown: single('RATE', 'most that is fetched of data, such as 10MB/s (default: no limit)', readRate),
 }
 
 export const settingNames = Object.keys(settings) as SettingName[]
@@ -131,6 +135,15 @@ function positive(parse: (text: string) => number): (text: string) => number {
     if (value === 0) throw new RangeError('it must be more than nothing')
     return value
   }
+}
+
+/** Slower, and blocks would take longer than whoever waits for them has patience. */
+const rateMin = 128 * 1024
+
+function readRate(text: string): number {
+  const rate = parseRate(text)
+  if (rate < rateMin) throw new RangeError('it must be at least 128KiB/s: below that, others give up waiting')
+  return rate
 }
 
 function readPort(text: string): number {

@@ -22,6 +22,7 @@ import { outputKeyOf } from '../market/output-key.ts'
 import type { JobErrands } from '../market/requester-desk.ts'
 import { fetchObject, InconsistentObjectError, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
 import type { Mill } from '../storage/mill.ts'
+import type { PeerRates } from '../storage/peer-rates.ts'
 import type { SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import type { JobFiles } from './job-files.ts'
@@ -61,6 +62,7 @@ export interface ErrandDeps {
   readonly gossip: Gossip
   readonly store: ShardStore
   readonly transfer: TransferService
+  readonly rates: PeerRates
   readonly files: JobFiles
   /** What we sealed, by CID. */
   sealed(object: string): SealedObject | undefined

@@ -1,6 +1,6 @@
 /** A peer does not dial itself: what is to be had from our own shelf is read there. */
 import { hashLeaf } from '../../protocols/erasure/index.ts'
-import type { Shelf, TransferService } from '../../protocols/transfer/index.ts'
+import { eachLeaf, type Shelf, type TransferService } from '../../protocols/transfer/index.ts'
 import { RefusedError, refusal, type PeerName } from '../../protocols/wire/index.ts'
 
 export function withOwnShelf(transfer: TransferService, self: PeerName, shelf: Shelf): TransferService {
@@ -15,7 +15,7 @@ export function withOwnShelf(transfer: TransferService, self: PeerName, shelf: S
       const source = await shelf.open(root)
       if (source === undefined || source.shardBytes !== shardBytes) throw new RefusedError(refusal('NOT_FOUND'))
       try {
-        for (const leaf of leaves) {
+        for await (const leaf of eachLeaf(leaves, signal)) {
           signal.throwIfAborted()
           const { bytes } = await source.leaf(leaf)
           await onLeaf(leaf, bytes, hashLeaf(bytes))

@@ -14,6 +14,7 @@ import type { Clock, Files, Random } from '../environment.ts'
 import type { ObjectEntry, Objects } from '../ledger/objects.ts'
 import { fetchObject, NotEnoughShardsError } from '../storage/fetch.ts'
 import type { Mill } from '../storage/mill.ts'
+import type { PeerRates } from '../storage/peer-rates.ts'
 import { placeObject, PlacementError } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
@@ -31,6 +32,7 @@ export interface ObjectDeps {
   readonly objects: Objects
   readonly store: ShardStore
   readonly transfer: TransferService
+  readonly rates: PeerRates
   keepers(signal: AbortSignal): Promise<readonly PeerName[]>
   readonly onFault: (peer: PeerName, fault: Fault) => void
 }

@@ -23,6 +23,7 @@ import type { Carry } from '../market/carry.ts'
 import type { Workshop } from '../market/provider-desk.ts'
 import { fetchObject } from '../storage/fetch.ts'
 import type { Mill } from '../storage/mill.ts'
+import type { PeerRates } from '../storage/peer-rates.ts'
 import { placeObject, PlacementError, type Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
@@ -39,6 +40,7 @@ export interface WorkshopDeps {
   readonly executor: Executor
   readonly store: ShardStore
   readonly transfer: TransferService
+  readonly rates: PeerRates
   send(to: PeerName, carry: Carry): void
   readonly onFault: (peer: PeerName, fault: Fault) => void
 }

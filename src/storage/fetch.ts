@@ -1,13 +1,13 @@
 /**
  * An object from its keepers to a file: k shards at a time, data shards first, every block checked, and another shard in the place
- * of one that fails. What was verified is kept: a shard that takes over begins with what is missing.
+ * of one that fails or is late. What was verified is kept, on the disk too: a fetch that ended begins again with what is missing.
  */
-import { dirname, resolve } from 'node:path'
-
 import { pipe } from 'it-pipe'
+import { concat } from 'uint8arrays'
 
 import {
   Commitment,
+  InconsistentObjectError,
   decodeObjectManifest,
   letGo,
   segmentCount,
@@ -21,6 +21,7 @@ import { Lanes, type LaneDeps } from './lanes.ts'
 import type { Mill } from './mill.ts'
 import type { FailedSource } from './not-enough-shards.ts'
 import { overlap } from './overlap.ts'
+import { PartFile } from './part-file.ts'
 import { SegmentWindow, type TakenStrip } from './segment-window.ts'
 import { Sources, type FetchSource } from './sources.ts'
 
@@ -34,6 +35,10 @@ export interface FetchReport {
   /** Verified bytes of shards, by whom they came from. */
   readonly sources: readonly { readonly peer: PeerName; readonly bytes: number }[]
   readonly decodedSegments: number
+  /** Segments that an earlier fetch had brought. */
+  readonly keptSegments: number
+  /** Verified bytes that were of no use: they came too late, or beside others that were as good. */
+  readonly wastedBytes: number
   readonly failed: readonly FailedSource[]
 }
 
@@ -52,25 +57,22 @@ export interface FetchRequest {
 }
 
 /**
- * Fetches the object to `path`, which appears only when all of it is there and right. Rejects with NotEnoughShardsError,
+ * Fetches the object to `path`, which appears only when all of it is there and right. What was verified of it stays beside it
+ * when the fetch ends early or this process dies, and is not fetched again. Rejects with NotEnoughShardsError,
  * InconsistentObjectError, a Fault (the manifest is none), or the reason of `signal`.
  */
 export async function fetchObject(deps: FetchDeps, request: FetchRequest, signal: AbortSignal): Promise<FetchReport> {
   signal.throwIfAborted()
   const manifest = decodeObjectManifest(request.manifest)
-  const partial = `${request.path}.part`
-  const { disk } = deps
-  const file = await disk.create(partial, 'empty')
+  const part = await PartFile.open(deps, request.path, request.manifest, request.key, signal)
   try {
-    const report = await read(deps, manifest, request, signal, async (plain, at) => file.write(plain, at))
-    await file.datasync()
-    await file.close()
-    await disk.rename(partial, request.path)
-    await disk.syncFolder(dirname(resolve(request.path)))
+    const report = await read(deps, manifest, request, signal, part)
+    await part.finish()
     return report
   } catch (error) {
-    await file.close().catch(() => {})
-    await disk.remove(partial)
+    // What does not become one object with these segments would not with them next time either.
+    if (error instanceof InconsistentObjectError) await part.discard()
+    else await part.leave()
     throw error
   }
 }
@@ -86,20 +88,23 @@ async function read(
   manifest: ObjectManifest,
   request: FetchRequest,
   signal: AbortSignal,
-  write: (plain: Uint8Array, at: number) => Promise<void>,
+  part: PartFile,
 ): Promise<FetchReport> {
   const { code, bytes } = manifest
-  const window = new SegmentWindow(code, bytes)
-  const sources = new Sources(request.sources, code.k + code.m, (peer) => deps.costOf?.(peer) ?? 0)
+  const window = new SegmentWindow(code, bytes, (segment) => part.has(segment))
+  const costOf = (peer: PeerName): number => deps.costOf?.(peer) ?? deps.rates?.costOf(peer) ?? 0
+  const sources = new Sources(request.sources, code.k + code.m, costOf)
   const lanes = new Lanes(deps, manifest, window, sources)
   const commitment = new Commitment(manifest)
   const segments = segmentCount(code, bytes)
-  let [at, decodedSegments] = [0, 0]
+  const keptSegments = part.count
+  let [decodedSegments, committed] = [0, 0]
 
-  const segmentsOf = async function* (): AsyncGenerator<TakenSegment> {
+  const taken = async function* (): AsyncGenerator<TakenSegment> {
     for (let number = 0; number < segments; number++) {
+      if (part.has(number)) continue
       const strips = await window.take()
-      lanes.wentOn(new Set(strips.keys()))
+      lanes.wentOn()
       yield { number, strips }
     }
   }
@@ -108,31 +113,41 @@ async function read(
     const plainBytes = segmentLength(code, bytes, number)
     return deps.mill.open(set, { code, key: request.key, number, isLast: number === segments - 1, plainBytes }, signal)
   }
-  const finish = async ({ strips }: TakenSegment, { plain, rebuilt }: OpenedSegment): Promise<void> => {
-    for (let shard = 0; shard < code.k; shard++) {
-      const strip = strips.get(shard)
-      if (strip === undefined) commitment.rebuilt(shard, rebuilt.get(shard)!)
-      else commitment.came(shard, strip.hashes)
-    }
+  /** Whether they came or were decoded, in this fetch or one before: those of a shard make its root, or the object is none. */
+  const commit = (): void => {
+    for (; part.has(committed); committed++)
+      for (const [shard, hashes] of part.takeHashes(committed).entries()) commitment.rebuilt(shard, hashes)
+  }
+  const finish = async ({ number, strips }: TakenSegment, { plain, rebuilt }: OpenedSegment): Promise<void> => {
     if (rebuilt.size > 0) decodedSegments++
-    for (const piece of plain) {
-      await write(piece, at)
-      at += piece.byteLength
-      letGo(piece)
-    }
+    const hashes = Array.from(
+      { length: code.k },
+      (_, shard) => rebuilt.get(shard) ?? concat([...strips.get(shard)!.hashes]),
+    )
+    await part.write(number, plain, concat(hashes))
+    for (const piece of plain) letGo(piece)
+    commit()
+    // Only now is there room for another: what is not on the disk is lost when this process dies.
+    window.done(number)
+    lanes.wentOn()
   }
   const onAbort = (): void => lanes.end(signal.reason as Error)
   signal.addEventListener('abort', onAbort, { once: true })
   if (signal.aborted) onAbort()
   try {
-    lanes.start()
-    await pipe(segmentsOf, async (taken) => overlap(taken, open, finish))
+    if (keptSegments < segments) lanes.start()
+    commit()
+    await pipe(taken, async (items) => overlap(items, open, finish))
     commitment.check()
+    lanes.finish()
+  } catch (error) {
+    lanes.end(new Error('the fetch is over'))
+    throw error
   } finally {
     signal.removeEventListener('abort', onAbort)
-    lanes.end(new Error('the fetch is over'))
     await lanes.ended()
   }
   const received = [...lanes.received].map(([peer, count]) => ({ peer, bytes: count }))
-  return { bytes, sources: received, decodedSegments, failed: lanes.failed }
+  const { failed, wastedBytes } = lanes
+  return { bytes, sources: received, decodedSegments, keptSegments, wastedBytes, failed }
 }

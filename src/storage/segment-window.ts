@@ -1,13 +1,13 @@
 /**
- * The segments that are being put together: a shard may run ahead of the reader by a bounded number of segments and then has to
- * wait, so memory is bounded whatever the speeds of the keepers. What has come is kept when the keeper it came from fails.
+ * The segments that are being put together: the reader's and a bounded number after it, so memory is bounded whatever the speeds
+ * of the keepers. Nothing beyond them is asked of anybody, so what is lost when this process dies is bounded as well: with four
+ * segments of strips of 1 MiB it is as much of each keeper as a credit. What has come is kept when the keeper it came from fails.
  */
 import {
   leafBytes,
   leafCount,
   leavesPerStrip,
   segmentCount,
-  shardLength,
   stripBytesMax,
   stripLength,
   type Code,
@@ -33,47 +33,64 @@ export interface TakenStrip {
 export class SegmentWindow {
   readonly #code: Code
   readonly #bytes: number
-  readonly #shardBytes: number
+  readonly #count: number
+  readonly #isHere: (segment: number) => boolean
   readonly #segmentsAhead: number
   /** For each segment the strips that have begun to come, by shard. */
   readonly #segments = new Map<number, Map<number, Strip>>()
-  #next = 0
+  /** The first segment that is not done with. */
+  #first: number
+  /** The segment that the reader is to have next. */
+  #next: number
+  readonly #done = new Set<number>()
   #isReaderWaiting = false
   #failure: Error | undefined
-  #waiting: (() => void)[] = []
+  #wake: () => void = () => {}
 
-  /** `bytes`: of the object's plaintext. */
-  constructor(code: Code, bytes: number) {
+  /** `bytes`: of the object's plaintext. `isHere`: segments that nobody need fetch. */
+  constructor(code: Code, bytes: number, isHere: (segment: number) => boolean = () => false) {
     this.#code = code
     this.#bytes = bytes
-    this.#shardBytes = shardLength(code, bytes)
+    this.#count = segmentCount(code, bytes)
+    this.#isHere = isHere
     this.#segmentsAhead = Math.max(1, Math.min(segmentsMax, Math.floor(windowBytesMax / (code.k * stripBytesMax))))
+    this.#first = this.#next = this.#missingFrom(0)
   }
 
-  /** Leaves of a shard that are still of use and not here: all from the reader's segment on. */
-  missing(shard: number): number[] {
-    const leaves: number[] = []
-    const last = leafCount(this.#shardBytes)
-    for (let segment = this.#next; segment < segmentCount(this.#code, this.#bytes); segment++) {
-      if (this.#isComplete(segment)) continue
-      const strip = this.#segments.get(segment)?.get(shard)
-      const first = segment * leavesPerStrip
-      for (let leaf = first; leaf < Math.min(last, first + leavesPerStrip); leaf++) {
-        if (strip?.hashes[leaf - first] === undefined) leaves.push(leaf)
-      }
+  /** The segments that there is room for and that still lack strips, the reader's first. */
+  wanting(): number[] {
+    const wanting: number[] = []
+    let [segment, room] = [this.#first, this.#segmentsAhead]
+    for (; segment < this.#count && room > 0; segment = this.#missingFrom(segment + 1), room--) {
+      if (!this.isDone(segment)) wanting.push(segment)
     }
-    return leaves
+    return wanting
   }
 
-  /** Waits until the segment of a leaf is near enough to have room. */
-  async room(leaf: number): Promise<void> {
-    await this.#until(() => segmentOf(leaf) < this.#next + this.#segmentsAhead)
+  /** The shards whose strips of a segment are here. */
+  shardsOf(segment: number): number[] {
+    return [...(this.#segments.get(segment) ?? [])].flatMap(([shard, { missing }]) => (missing === 0 ? [shard] : []))
   }
 
-  /** Takes a leaf in that was verified. False when it comes too late to be of use. */
+  /** Leaves of a strip that are not here. */
+  missing(segment: number, shard: number): number[] {
+    const strip = this.#segments.get(segment)?.get(shard)
+    const first = segment * leavesPerStrip
+    return Array.from({ length: leafCount(stripLength(this.#code, this.#bytes, segment)) }, (_, place) => place)
+      .filter((place) => strip?.hashes[place] === undefined)
+      .map((place) => first + place)
+  }
+
+  /** Whether a segment has all the strips it needs, or had, so that nothing more of it is of use. */
+  isDone(segment: number): boolean {
+    if (segment < this.#next) return true
+    return this.shardsOf(segment).length >= this.#code.k
+  }
+
+  /** Takes a leaf in that was verified. False when nobody needs it any more. */
   accept(shard: number, leaf: number, bytes: Uint8Array, hash: Uint8Array): boolean {
     const segment = segmentOf(leaf)
-    if (segment < this.#next) return false
+    if (this.isDone(segment)) return false
     const strips = this.#segments.get(segment) ?? new Map<number, Strip>()
     this.#segments.set(segment, strips)
     const strip = strips.get(shard) ?? this.#begin(segment)
@@ -92,26 +109,42 @@ export class SegmentWindow {
     return this.#isReaderWaiting
   }
 
-  /** The strips of the reader's segment, by shard, once there are enough; the reader goes on to the next segment. */
-  async take(): Promise<Map<number, TakenStrip>> {
+  /** The strips of the next segment that is not here, by shard, once there are enough. They are the reader's. */
+  async take(): Promise<ReadonlyMap<number, TakenStrip>> {
     const segment = this.#next
-    this.#isReaderWaiting = true
-    await this.#until(() => this.#isComplete(segment))
-    this.#isReaderWaiting = false
-    const taken = new Map<number, TakenStrip>()
+    while (this.shardsOf(segment).length < this.#code.k) {
+      if (this.#failure !== undefined) throw this.#failure
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#wake = resolve
+      this.#isReaderWaiting = true
+      await promise
+      this.#isReaderWaiting = false
+    }
+    const strips = new Map<number, TakenStrip>()
     for (const [shard, { bytes, hashes, missing }] of this.#segments.get(segment)!) {
-      if (missing === 0) taken.set(shard, { bytes, hashes: hashes as Uint8Array[] })
+      if (missing === 0) strips.set(shard, { bytes, hashes: hashes as Uint8Array[] })
     }
     this.#segments.delete(segment)
-    this.#next = segment + 1
-    this.#wake()
-    return taken
+    this.#next = this.#missingFrom(segment + 1)
+    return strips
   }
 
-  /** Everybody who waits gives up. The first reason stands. */
+  /** The reader is done with a segment that it took: it is on the disk, and there is room for another. */
+  done(segment: number): void {
+    this.#done.add(segment)
+    while (this.#done.delete(this.#first)) this.#first = this.#missingFrom(this.#first + 1)
+  }
+
+  /** The reader gives up. The first reason stands. */
   fail(reason: Error): void {
     this.#failure ??= reason
     this.#wake()
+  }
+
+  #missingFrom(segment: number): number {
+    let missing = segment
+    while (missing < this.#count && this.#isHere(missing)) missing++
+    return missing
   }
 
   #begin(segment: number): Strip {
@@ -119,29 +152,8 @@ export class SegmentWindow {
     const missing = leafCount(length)
     return { bytes: new Uint8Array(length), hashes: Array.from({ length: missing }, () => undefined), missing }
   }
-
-  #isComplete(segment: number): boolean {
-    let complete = 0
-    for (const { missing } of this.#segments.get(segment)?.values() ?? []) if (missing === 0) complete++
-    return complete >= this.#code.k
-  }
-
-  async #until(isTrue: () => boolean): Promise<void> {
-    while (!isTrue()) {
-      if (this.#failure !== undefined) throw this.#failure
-      const { promise, resolve } = Promise.withResolvers<void>()
-      this.#waiting.push(resolve)
-      await promise
-    }
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const resolve of waiting) resolve()
-  }
 }
 
-function segmentOf(leaf: number): number {
+export function segmentOf(leaf: number): number {
   return Math.floor(leaf / leavesPerStrip)
 }

@@ -79,6 +79,7 @@ describe('pleach up', () => {
       listen: ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0'],
       bootstrap: [],
       offer,
+      bandwidth: { upBytesPerSecond: null, downBytesPerSecond: null },
       workers: workersByDefault({ cores: availableParallelism() }),
       profile: 'default',
     })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
-import { parseBytes, parseCpuMilli, parseDurationMs } from '../../src/config/quantities.ts'
+import { parseBytes, parseCpuMilli, parseDurationMs, parseRate } from '../../src/config/quantities.ts'
 
 const lawful: Record<string, [parse: (text: string) => number, rows: [text: string, value: number][]]> = {
   processors: [
@@ -18,6 +18,17 @@ const lawful: Record<string, [parse: (text: string) => number, rows: [text: stri
       // Rounded up, as Kubernetes does.
       ['0.0001', 1],
       ['1.5m', 2],
+    ],
+  ],
+  rates: [
+    parseRate,
+    [
+      ['10MB/s', 10_000_000],
+      ['1.5MiB/s', 1_572_864],
+      ['80Mbit/s', 10_000_000],
+      ['100kB/s', 100_000],
+      [' 9bit/s ', 2],
+      ['131072B/s', 131_072],
     ],
   ],
   bytes: [
@@ -81,6 +92,18 @@ const unlawful: Record<string, [parse: (text: string) => number, rows: [text: st
       ['constructor', /not a number of bytes/],
       ['1constructor', /not a number of bytes/],
       ['x'.repeat(200), /"x{40}…"/],
+    ],
+  ],
+  rates: [
+    parseRate,
+    [
+      ['10MB', /write 10MB\/s, 1\.5MiB\/s or 80Mbit\/s/],
+      ['10', /not a rate/],
+      ['10mB/s', /not a rate/],
+      ['10MB/h', /not a rate/],
+      ['-1MB/s', /not a rate/],
+      ['B/s', /not a rate/],
+      ['9007199254740992B/s', /not a rate/],
     ],
   ],
   durations: [

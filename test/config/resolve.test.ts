@@ -48,6 +48,7 @@ describe('what a peer is started with', () => {
       listen: ['/ip4/0.0.0.0/tcp/4117', '/ip6/::/tcp/4117'],
       bootstrap: [],
       offer: null,
+      bandwidth: { upBytesPerSecond: null, downBytesPerSecond: null },
       workers: 4,
       profile: 'default',
     })
@@ -179,7 +180,8 @@ staking: { amount: 1 }
 offer: true
 `
   test('is taken for what has a counterpart, and the rest is named', async () => {
-    const { offer, listen } = await resolve({}, {}, yaml)
+    const { offer, listen, bandwidth } = await resolve({}, {}, yaml)
+    assert.deepEqual(bandwidth, { upBytesPerSecond: 625_000, downBytesPerSecond: null })
     assert.deepEqual([offer?.cpuMilli, offer?.memoryBytes, offer?.keepBytes], [4_000, 8_000_000_000, 50_500_000_000])
     assert.equal(listen[0], '/ip4/0.0.0.0/tcp/5001')
     const file = await readConfigFile(path)
@@ -187,7 +189,6 @@ offer: true
       'node_settings.node_name',
       'reward_address',
       'shared_resources.gpus',
-      'network_config.max_upload_mbps',
       'network_config.enable_tee',
       'staking',
     ])

@@ -5,7 +5,16 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { concat, fromString, toString } from 'uint8arrays'
 
-import { MerkleBuilder, MerkleTree, hashLeaf, hashLeaves, rootOf, verifyProof } from '../../protocols/erasure/index.ts'
+import {
+  MerkleBuilder,
+  MerkleTree,
+  hashLeaf,
+  hashLeaves,
+  hashesAfterNeighbour,
+  provedPath,
+  rootOf,
+  verifyProof,
+} from '../../protocols/erasure/index.ts'
 
 const leavesOf = (count: number) =>
   Array.from({ length: count }, (_, index) => hashLeaf(Uint8Array.of(index, index >> 8)))
@@ -116,4 +125,32 @@ test('bytes fall into leaves of 64 KiB, the last shorter', () => {
   assert.deepEqual(hashLeaves(new Uint8Array()), [])
   assert.throws(() => new MerkleTree(new Uint8Array()), RangeError)
   assert.throws(() => new MerkleTree(new Uint8Array(33)), RangeError)
+})
+
+test('after its neighbour a leaf is proved by the hashes below where their paths meet, and by nothing less or else', () => {
+  for (let count = 1; count <= 70; count++) {
+    const hashes = leavesOf(count)
+    const tree = new MerkleTree(concat(hashes))
+    let before: Uint8Array[] | undefined
+    let sent = 0
+    for (const [leaf, leafHash] of hashes.entries()) {
+      const whole = tree.proof(leaf)
+      const path = provedPath(tree.root, leaf, count, leafHash, whole, before)
+      assert.ok(path !== undefined, `${leaf} of ${count}`)
+      if (before !== undefined) {
+        const most = hashesAfterNeighbour(leaf, count)
+        const prove = (proof: readonly Uint8Array[], own = leafHash): Uint8Array[] | undefined =>
+          provedPath(tree.root, leaf, count, own, proof, before)
+        assert.deepEqual(prove(whole.slice(0, most)), path)
+        for (let cut = 0; cut < whole.length; cut++)
+          if (cut !== most) assert.equal(prove(whole.slice(0, cut)), undefined, `${leaf} of ${count}, ${cut} hashes`)
+        assert.equal(prove(whole.slice(0, most), hashLeaf(Uint8Array.of(9, 9, 9))), undefined)
+        for (let step = 0; step < most; step++)
+          assert.equal(prove(whole.slice(0, most).with(step, hashLeaf(Uint8Array.of(7)))), undefined)
+        sent += most
+      }
+      before = path
+    }
+    assert.ok(sent <= count, `${sent} hashes for ${count} leaves`)
+  }
 })

@@ -34,7 +34,8 @@ const doneOf = (effect: ReceiverEffect | SenderEffect): Done =>
       ? { do: 'send', message: { say: effect.message.say } }
       : { do: effect.do }
 
-const nameOf = ({ needed, written }: ReceiverState): string => (written === needed.length ? 'complete' : 'receiving')
+const nameOf = ({ needed, written, isOpen }: ReceiverState): string =>
+  written < needed.length ? 'receiving' : isOpen ? 'resting' : 'complete'
 
 /** All leaves asked for that the credit covers, all of those come, all but one of a half written. */
 function halfWay(): ReceiverState {
@@ -47,15 +48,17 @@ function halfWay(): ReceiverState {
 const receiver: Machine<ReceiverState, ReceiverInput> = {
   protocol: 'transfer',
   name: 'stepReceiver',
-  begins: [[], [0], [3, 4], [3, 5, 70]].map((needed) => {
-    const [state, effects] = receive(root, shardBytes, needed)
-    return { on: 'receive', step: [state, effects.map(doneOf)] as const, atMs: startMs }
-  }),
+  begins: [[], [0], [3, 4], [3, 5, 70]].flatMap((needed) =>
+    [false, true].map((isOpen) => {
+      const [state, effects] = receive(root, shardBytes, needed, isOpen)
+      return { on: 'receive', step: [state, effects.map(doneOf)] as const, atMs: startMs }
+    }),
+  ),
   further: [halfWay()],
   nameOf,
-  keyOf: ({ needed, asked, come, written }) =>
-    needed.length > 3 ? `${asked} ${come === asked}` : `${needed.length} ${asked} ${come} ${written}`,
-  *inputs({ needed, come, written }) {
+  keyOf: ({ needed, asked, come, written, isOpen }) =>
+    needed.length > 3 ? `${asked} ${come === asked}` : `${needed.length} ${asked} ${come} ${written} ${isOpen}`,
+  *inputs({ needed, come, written, isOpen }) {
     const due = needed[come] ?? 0
     yield ['block', { is: 'block', ...block(due) }]
     yield ['block', { is: 'block', ...block((due + 1) % 71) }]
@@ -63,6 +66,9 @@ const receiver: Machine<ReceiverState, ReceiverInput> = {
     yield ['block', { is: 'block', ...block(due), bytes: new Uint8Array(65_536).fill(255) }]
     // Our own word, said only of what has come.
     if (written < come) yield ['written', { is: 'written' }]
+    if (!isOpen) return
+    if (needed.length - written < 3) yield ['need', { is: 'need', leaves: [7] }]
+    yield ['enough', { is: 'enough' }]
   },
   step: (state, input) =>
     caught(state, () => {

@@ -18,7 +18,7 @@ import {
   segmentBytesOf,
   type Code,
 } from '../../protocols/erasure/index.ts'
-import type { TransferService } from '../../protocols/transfer/index.ts'
+import { eachLeaf, type TransferService } from '../../protocols/transfer/index.ts'
 import { Fault, RefusedError, refusal } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { realFiles } from '../../src/environment.ts'
@@ -42,7 +42,7 @@ class Keepers implements AsyncDisposable {
   readonly manifest: Uint8Array
   /** By peer; the peer of shard 3 is called `peer3`, unless the sources say otherwise. */
   readonly habits = new Map<string, Habit>()
-  /** Every exchange: peer, shard, first and number of leaves that were asked for. */
+  /** Every exchange: peer, shard, first leaf and number of leaves that were asked for. */
   readonly asked: { peer: string; shard: number; first: number; leaves: number }[] = []
   /** Every exchange that did not come to its end. */
   readonly ended: { peer: string; because: string }[] = []
@@ -77,9 +77,14 @@ class Keepers implements AsyncDisposable {
 
   readonly get: TransferService['get'] = async (peer, root, shardBytes, leaves, onLeaf, signal) => {
     const shard = this.#roots.indexOf(this.#roots.find((other) => Buffer.compare(other, root) === 0)!)
-    this.asked.push({ peer, shard, first: leaves[0] ?? -1, leaves: leaves.length })
+    const asked = { peer, shard, first: -1, leaves: 0 }
+    this.asked.push(asked)
     assert.equal(this.#shards[shard]!.byteLength, shardBytes)
-    for (const [count, leaf] of leaves.entries()) {
+    let count = -1
+    for await (const leaf of eachLeaf(leaves, signal)) {
+      count++
+      asked.leaves++
+      if (asked.first === -1) asked.first = leaf
       await setImmediate()
       signal.throwIfAborted()
       const abort = Promise.withResolvers<never>()
@@ -271,7 +276,10 @@ test('a keeper that keeps the reader waiting gets another shard beside it, and r
   keepers.habits.set('peer1', async (count) => (count === 1 ? stuck.promise : undefined))
   const fetch = keepers.fetch(keepers.sources, { clock })
   while (keepers.asked.length < 2) await setImmediate()
-  assert.equal(clock.nextMs, 3_000)
+  assert.equal(clock.nextMs, 3_000, 'nobody knows what is usual')
+  while (keepers.asked[0]!.leaves < 48) await setImmediate()
+  await setImmediate()
+  assert.equal(clock.nextMs, 200, 'now it is known')
   clock.jump()
   const report = await fetch
   assert.equal(keepers.ended[0]?.because, 'others were faster', 'it retires before the end')
@@ -304,33 +312,41 @@ test('whoever gives up is free at once: no lane goes on, no file stays', async (
   await assert.rejects(keepers.fetch(keepers.sources, {}, controller.signal), /enough/)
 })
 
-test('however fast a keeper is, it runs ahead of the reader by a bounded number of segments', async () => {
+test('no more is asked for than the window has room for, and the reader makes room only when it is done', async () => {
   const code = { k: 2, m: 1 }
   const window = new SegmentWindow(code, 100 * segmentBytesOf(code))
-  const strip = new Uint8Array(leafBytes)
-  let came = 0
-  const fast = (async () => {
-    for (const leaf of window.missing(0)) {
-      await window.room(leaf)
-      window.accept(0, leaf, strip, strip)
-      came++
-    }
-  })()
-  for (let turns = 0; turns < 2_000; turns++) await Promise.resolve()
-  assert.equal(came, 4 * 16)
-  for (let leaf = 0; leaf < 16; leaf++) window.accept(1, leaf, strip, strip)
-  assert.deepEqual([...(await window.take()).keys()], [0, 1])
-  for (let turns = 0; turns < 2_000; turns++) await Promise.resolve()
-  assert.equal(came, 5 * 16)
-  assert.equal(window.accept(2, 15, strip, strip), false, 'a leaf that comes too late is not kept')
-  assert.deepEqual(window.missing(1).slice(0, 2), [16, 17])
-  for (let leaf = 16; leaf < 32; leaf++) window.accept(1, leaf, strip, strip)
-  assert.equal(window.missing(2)[0], 32, 'a segment that needs no more strips is not asked for')
+  const leaf = new Uint8Array(leafBytes)
+  const fill = (segment: number, shard: number): void => {
+    for (const missing of window.missing(segment, shard)) assert.ok(window.accept(shard, missing, leaf, leaf))
+  }
+  assert.deepEqual(window.wanting(), [0, 1, 2, 3])
+  fill(0, 0)
+  fill(0, 2)
+  assert.deepEqual(window.wanting(), [1, 2, 3], 'two strips are enough')
+  assert.equal(window.accept(1, 15, leaf, leaf), false, 'and a third is not kept')
+  assert.deepEqual([...(await window.take()).keys()], [0, 2])
+  assert.deepEqual(window.wanting(), [1, 2, 3], 'what the reader is at takes room')
+  fill(1, 0)
+  fill(1, 1)
+  await window.take()
+  assert.deepEqual(window.wanting(), [2, 3], 'two are with the reader')
+  window.done(0)
+  window.done(1)
+  assert.deepEqual(window.wanting(), [2, 3, 4, 5])
+  assert.deepEqual(window.missing(2, 1).slice(0, 2), [32, 33])
+  const next = window.take()
+  assert.ok(window.isReaderWaiting)
   window.fail(new Error('over'))
-  await assert.rejects(fast, /over/)
+  await assert.rejects(next, /over/)
 })
 
-test('a code so wide that one segment fills the memory still has a window of one', async () => {
-  const window = new SegmentWindow({ k: 200, m: 1 }, 1)
-  await window.room(0)
+test('segments that are here are passed over', async () => {
+  const code = { k: 1, m: 0 }
+  const window = new SegmentWindow(code, 7 * segmentBytesOf(code), (segment) => [0, 1, 3].includes(segment))
+  assert.deepEqual(window.wanting(), [2, 4, 5, 6])
+})
+
+test('a code so wide that one segment fills the memory still has a window of one', () => {
+  const code = { k: 200, m: 1 }
+  assert.deepEqual(new SegmentWindow(code, 3 * segmentBytesOf(code)).wanting(), [0])
 })

@@ -8,6 +8,7 @@ import {
   creditLeavesMax,
   decodeTransfer,
   encodeTransfer,
+  exchangesPerPeerMax,
   exchangesServedMax,
   transferLimits,
   type Transfer,
@@ -27,6 +28,7 @@ import {
   tree,
   type Other,
 } from './other-peer.ts'
+import { signer } from '../support/peers.ts'
 
 /** A keeper that behaves: answers every WANT until the client closes. */
 async function answerWants(other: Other, wants: [number, number][] = []): Promise<void> {
@@ -164,7 +166,11 @@ test('a keeper sends what it was asked for, and refuses what it does not have', 
   await other.say({ say: 'want', firstLeaf: 70, count: 1 })
   assert.deepEqual(await other.hear(), block(70))
   await other.say({ say: 'want', firstLeaf: 2, count: 2 })
-  assert.deepEqual([await other.hear(), await other.hear()], [block(2), block(3)])
+  assert.deepEqual(
+    [await other.hear(), await other.hear()],
+    [block(2), { ...block(3), proof: [] }],
+    'what a proof has in common with the one before is not sent again',
+  )
   await other.close()
   assert.equal(await other.hear(), undefined)
   const another = await stage.open()
@@ -203,23 +209,28 @@ test('a client begins with GET or PUT', async () => {
   assert.ok(isFault('OUT_OF_TURN')(stage.board.faults[0]?.error))
 })
 
-test('a keeper serves a bounded number of exchanges', async () => {
+test('a keeper serves a bounded number of exchanges, of one peer and of all', async () => {
   using stage = new Stage()
-  const others = [await stage.keeper({ open: async () => shardSource })]
-  while (others.length < exchangesServedMax) others.push(await stage.open())
-  for (const other of others) {
+  await stage.keeper({ open: async () => shardSource })
+  const asked = async (seed: number): Promise<{ other: Other; said: string | undefined }> => {
+    const other = await stage.open(signer(seed).peer)
     await other.say({ say: 'get', root })
-    assert.equal((await other.hear())?.say, 'have')
+    const answer = await other.hear()
+    return { other, said: answer?.say === 'refused' ? answer.refusal.code : answer?.say }
   }
-  const late = await stage.open()
-  await late.say({ say: 'get', root })
-  const refused = await late.hear()
-  assert.equal(refused?.say === 'refused' && refused.refusal.code, 'BUSY')
-  await others[0]!.close()
-  assert.equal(await others[0]!.hear(), undefined)
-  const next = await stage.open()
-  await next.say({ say: 'get', root })
-  assert.equal((await next.hear())?.say, 'have')
+  const served: Other[] = []
+  for (let seed = 10; served.length < exchangesServedMax; seed++) {
+    for (let count = 0; count < exchangesPerPeerMax; count++) {
+      const { other, said } = await asked(seed)
+      assert.equal(said, 'have')
+      served.push(other)
+    }
+    assert.equal((await asked(seed)).said, 'BUSY', 'one more of this peer')
+  }
+  assert.equal((await asked(99)).said, 'BUSY', 'one more of another')
+  await served[0]!.close()
+  assert.equal(await served[0]!.hear(), undefined)
+  assert.equal((await asked(99)).said, 'have')
 })
 
 test('random frames are a fault of the sender, never an exception of another kind', () => {

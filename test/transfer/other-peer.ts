@@ -120,8 +120,8 @@ export class Stage implements Disposable {
   }
 
   /** Another stream to the keeper under test. */
-  async open(): Promise<Other> {
-    return new Other(await this.board.streamsOf(client).open(keeper, transferProtocol, transferLimits, never))
+  async open(from = client): Promise<Other> {
+    return new Other(await this.board.streamsOf(from).open(keeper, transferProtocol, transferLimits, never))
   }
 }
 

@@ -80,6 +80,8 @@ export const packages = [
       'src/host/',
       'test/host/',
       'test/src/host/',
+      // Measured beside a bare libp2p.
+      'bench/data/raw-stream.ts',
       'sim/live/transport.ts',
       'sim/live/plug.ts',
       'sim/live/connection.ts',

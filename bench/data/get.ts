@@ -1,0 +1,215 @@
+/**
+ * Reading an object from keepers over TCP, each in a process of its own: verified, decrypted and on the disk, beside a bare libp2p
+ * stream with the same encrypter; and with some of the keepers stalled, slow or lying, beside the same with none.
+ */
+import { open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+
+import { leafBytes } from '../../protocols/erasure/index.ts'
+import { createTransfer } from '../../protocols/transfer/index.ts'
+import type { PeerName } from '../../protocols/wire/index.ts'
+import { realClock, realFiles, realRandom, silentLog } from '../../src/environment.ts'
+import { createHost, identityFromSeed, type Host } from '../../src/host/index.ts'
+import { fetchObject, type FetchReport } from '../../src/storage/fetch.ts'
+import type { Mill } from '../../src/storage/mill.ts'
+import { PeerRates } from '../../src/storage/peer-rates.ts'
+import { WorkerMill } from '../../src/storage/workers/worker-mill.ts'
+import type { Circumstances, Part } from '../bench.ts'
+import { alternate, median, pair } from '../paired.ts'
+import { pairedRow, valueRow, type Row } from '../report.ts'
+import { Crowd, honest, sealedObject, type BenchObject } from './crowd.ts'
+import { drinkRaw, rawNode } from './raw-stream.ts'
+import type { ServingOrder } from './serving-peer.ts'
+
+const code = { k: 10, m: 4 }
+/** 32 segments. */
+const objectBytes = 32 * code.k * 2 ** 20
+const troublesome = 4
+/** Length prefix of a frame as long as a block. */
+const prefixBytes = 3
+const compareBytes = 2 ** 20
+
+interface Run {
+  readonly seconds: number
+  readonly report: FetchReport
+  readonly blamed: ReadonlySet<PeerName>
+  /** Of all frames that came. */
+  readonly frameBytes: number
+  readonly extraBytes: number
+  readonly loopMs: number
+}
+
+async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
+  const { folder, rounds } = circumstances
+  const say = (line: string): void => circumstances.say(line)
+  say('sealing')
+  const object = await sealedObject(folder, objectBytes, code)
+  await using crowd = await Crowd.of(code.k + code.m, folder)
+  const host = await createHost(
+    { network: 'bench', reach: 'loopback', listen: [] },
+    { identity: identityFromSeed(realRandom.bytes(32)), clock: realClock, random: realRandom, log: silentLog },
+  )
+  await host.start()
+  const raw = await rawNode([])
+  await using mill = new WorkerMill({ workersMax: 1 }, { clock: realClock, log: silentLog })
+  try {
+    for (const { address } of crowd.peers) await host.dial(address, circumstances.signal)
+    const runs: Record<string, Run[]> = {}
+    const noted = async (name: string, count: number, order: ServingOrder, peerOf: (shard: number) => number) => {
+      await crowd.order(count, order)
+      const run = await fetched(
+        host,
+        mill,
+        object,
+        join(folder, 'fetched'),
+        (shard) => crowd.peers[peerOf(shard)]!.peer,
+      )
+      ;(runs[name] ??= []).push(run)
+      say(`${name}: ${run.seconds.toFixed(2)} s, ${share(run.report.wastedBytes).toFixed(3)} wasted`)
+      return run.seconds
+    }
+    const timed = async (run: () => Promise<unknown>): Promise<number> => {
+      const beganMs = performance.now()
+      await run()
+      return (performance.now() - beganMs) / 1_000
+    }
+    const each = (shard: number): number => shard
+    await crowd.order(0, honest)
+    const usual = median([await noted('unmeasured', 0, honest, each), await noted('unmeasured', 0, honest, each)])
+    const tenth = objectBytes / code.k / usual / 10
+    const seconds = await alternate(rounds, {
+      rawOne: async () => timed(async () => drinkRaw(raw, crowd.peers[0]!.rawAddress, objectBytes)),
+      one: async () => noted('one', 0, honest, () => 0),
+      rawMany: async () =>
+        timed(async () =>
+          Promise.all(
+            crowd.peers.slice(0, code.k).map(async ({ rawAddress }) => drinkRaw(raw, rawAddress, objectBytes / code.k)),
+          ),
+        ),
+      many: async () => noted('many', 0, honest, each),
+      stalled: async () => noted('stalled', troublesome, { mode: 'stalled', bytesPerSecond: null }, each),
+      slow: async () => noted('slow', troublesome, { mode: 'honest', bytesPerSecond: tenth }, each),
+      corrupt: async () => noted('corrupt', troublesome, { mode: 'corrupt', bytesPerSecond: null }, each),
+    })
+    const rates = (times: readonly number[]): number[] => times.map((time) => objectBytes / 1e6 / time)
+    const all = Object.values(runs).flat()
+    const liars = new Set(crowd.peers.slice(0, troublesome).map(({ peer }) => peer))
+    const named = runs['corrupt']!.map(({ blamed }) => [...blamed].filter((peer) => liars.has(peer)).length)
+    const wrongly = all.flatMap(({ blamed }) => [...blamed]).filter((peer) => !liars.has(peer)).length
+    const overhead = runs['many']!.map(({ frameBytes, report }) => (frameBytes / received(report) - 1) * 100)
+    const beside = 'get from 14, none at fault'
+    return [
+      pairedRow('get from one peer', 'MB/s', 'bare stream of one', pair(rates(seconds.one), rates(seconds.rawOne)), {
+        least: 0.85,
+      }),
+      pairedRow('get from 14', 'MB/s', 'bare streams of ten', pair(rates(seconds.many), rates(seconds.rawMany)), {
+        least: 0.8,
+      }),
+      pairedRow('4 of 14 stalled', 's', beside, pair(seconds.stalled, seconds.many), { most: 1.25 }),
+      pairedRow('4 at a tenth of the speed', 's', beside, pair(seconds.slow, seconds.many), { most: 1.3 }),
+      pairedRow('4 corrupt every block', 's', beside, pair(seconds.corrupt, seconds.many), { most: 1.4 }),
+      valueRow('corrupt peers named, of 4', 'peers', [Math.min(...named)], { least: 4 }, 'the fewest of all rounds'),
+      valueRow('honest peers named', 'peers', [wrongly], { most: 0 }),
+      valueRow(
+        'wasted',
+        '%',
+        [Math.max(...all.map(({ report }) => share(report.wastedBytes) * 100))],
+        { most: 10 },
+        'the most of all runs',
+      ),
+      valueRow(
+        'wire overhead of frames',
+        '%',
+        overhead,
+        { most: 0.5 },
+        'without what muxer and encrypter add to any stream',
+      ),
+      valueRow(
+        'memory of the reader',
+        'MiB',
+        runs['many']!.map(({ extraBytes }) => extraBytes / 2 ** 20),
+        { most: 96 },
+        'over what it had before',
+      ),
+      valueRow(
+        'event loop of the reader, p99',
+        'ms',
+        runs['many']!.map(({ loopMs }) => loopMs),
+        { most: 20 },
+      ),
+    ]
+  } finally {
+    await Promise.all([host.stop(), raw.stop()])
+  }
+}
+
+const share = (bytes: number): number => bytes / objectBytes
+const received = ({ sources }: FetchReport): number => sources.reduce((sum, { bytes }) => sum + bytes, 0)
+
+/** One fetch by a reader that knows nothing of anybody's rate. Rejects when what was read is not the object. */
+async function fetched(
+  host: Host,
+  mill: Mill,
+  object: BenchObject,
+  path: string,
+  peerOf: (shard: number) => PeerName,
+): Promise<Run> {
+  const blamed = new Set<PeerName>()
+  let frameBytes = 0
+  const transfer = createTransfer({
+    streams: host.streams,
+    timekeeper: realClock,
+    shelf: {
+      open: async () => undefined,
+      admit: async () => ({ admit: 'no', refusal: { code: 'NOT_KEEPING', facts: {} } }),
+    },
+    pace: {
+      up: async () => {},
+      down: async (bytes) => void (frameBytes += bytes + (bytes >= leafBytes ? prefixBytes : 1)),
+    },
+  })
+  const sources = object.roots.map((_, shard) => ({ shard, peers: [peerOf(shard)] }))
+  const before = process.memoryUsage().rss
+  let most = before
+  const sampling = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 50)
+  const loop = monitorEventLoopDelay({ resolution: 1 })
+  loop.enable()
+  const beganMs = performance.now()
+  const report = await fetchObject(
+    {
+      transfer,
+      clock: realClock,
+      disk: realFiles,
+      mill,
+      rates: new PeerRates(),
+      onFault: (peer) => void blamed.add(peer),
+    },
+    { ...object, sources, path },
+    new AbortController().signal,
+  )
+  const seconds = (performance.now() - beganMs) / 1_000
+  loop.disable()
+  clearInterval(sampling)
+  if (!(await areSame(object.path, path))) throw new Error('what was read is not the object')
+  await rm(path)
+  return { seconds, report, blamed, frameBytes, extraBytes: most - before, loopMs: loop.percentile(99) / 1e6 }
+}
+
+async function areSame(left: string, right: string): Promise<boolean> {
+  await using files = new AsyncDisposableStack()
+  const [one, other] = [files.use(await open(left)), files.use(await open(right))]
+  const [mine, yours] = [Buffer.alloc(compareBytes), Buffer.alloc(compareBytes)]
+  for (let at = 0; ; at += compareBytes) {
+    const { bytesRead } = await one.read(mine, 0, compareBytes, at)
+    if ((await other.read(yours, 0, compareBytes, at)).bytesRead !== bytesRead) return false
+    if (bytesRead === 0) return true
+    if (!mine.subarray(0, bytesRead).equals(yours.subarray(0, bytesRead))) return false
+  }
+}
+
+export const get: Part = {
+  name: 'get',
+  about: 'an object from one keeper and from fourteen, with some of them stalled, slow or lying',
+  measure,
+}

@@ -1,0 +1,73 @@
+/** A bare libp2p stream, as the measure of what a transfer could reach at best: the encrypter and the muxer of a peer, and nothing else. */
+import type { Libp2p, Stream, StreamMessageEvent } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+
+import { limitsFor } from '../../src/host/index.ts'
+
+const protocol = '/pleach/bench/raw/1'
+/** What `send` takes at once: 64 to 256 KiB are best. */
+const pieceBytes = 128 * 1024
+
+export async function rawNode(listen: readonly string[]): Promise<Libp2p> {
+  const limits = limitsFor('loopback')
+  const node = await createLibp2p({
+    addresses: { listen: [...listen] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        streamOptions: {
+          initialStreamWindowSize: limits.streamWindowBytes,
+          maxStreamWindowSize: limits.streamWindowBytesMax,
+          maxReadBufferLength: limits.streamReadBufferBytesMax,
+          maxWriteBufferLength: limits.streamWriteBufferBytesMax,
+        },
+      }),
+    ],
+  })
+  await node.start()
+  return node
+}
+
+/** Answers each stream with as many bytes as its first eight say. */
+export async function serveRaw(node: Libp2p): Promise<void> {
+  await node.handle(protocol, (stream) => {
+    stream.addEventListener(
+      'message',
+      ({ data }: StreamMessageEvent) => void pour(stream, Number(Buffer.from(data.subarray()).readBigUInt64BE())),
+      { once: true },
+    )
+  })
+}
+
+async function pour(stream: Stream, bytes: number): Promise<void> {
+  const piece = new Uint8Array(pieceBytes).fill(7)
+  for (let left = bytes; left > 0; left -= pieceBytes) {
+    if (stream.send(piece.subarray(0, Math.min(left, pieceBytes)))) continue
+    await new Promise<void>((resolve) => {
+      stream.addEventListener('drain', () => resolve(), { once: true })
+    })
+  }
+  await stream.close()
+}
+
+/** Resolves when so many bytes have come. */
+export async function drinkRaw(node: Libp2p, address: string, bytes: number): Promise<void> {
+  const connection = await node.dial(multiaddr(address))
+  const stream = await connection.newStream(protocol)
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  let come = 0
+  stream.addEventListener('message', ({ data }: StreamMessageEvent) => {
+    come += data.byteLength
+    if (come >= bytes) resolve()
+  })
+  stream.addEventListener('close', () => reject(new Error(`the raw stream ended after ${come} bytes`)))
+  const ask = Buffer.alloc(8)
+  ask.writeBigUInt64BE(BigInt(bytes))
+  stream.send(new Uint8Array(ask))
+  await promise
+}

@@ -1,0 +1,82 @@
+/**
+ * A keeper in a process of its own, for the bench: serves the shards in a folder over TCP as a peer does, and a stream of bytes over a
+ * bare libp2p with the same encrypter and muxer beside it. How it behaves is said to it while it runs.
+ *
+ *     fork('serving-peer.ts', [folder])   →  { ready: { peer, address, rawAddress } }
+ *     send({ mode, bytesPerSecond })      →  { set: true }
+ */
+import process from 'node:process'
+
+import { createTransfer, type Shelf, type ShardSource } from '../../protocols/transfer/index.ts'
+import { realClock, realFiles, realRandom, silentLog } from '../../src/environment.ts'
+import { createHost, identityFromSeed } from '../../src/host/index.ts'
+import { Bandwidth } from '../../src/storage/bandwidth.ts'
+import { ShardFiles } from '../../src/storage/shard-files.ts'
+import { rawNode, serveRaw } from './raw-stream.ts'
+
+/** stalled: sends one block of each exchange, and nothing more. corrupt: flips a bit of every block. */
+export type ServingMode = 'honest' | 'stalled' | 'corrupt'
+
+export interface ServingOrder {
+  readonly mode: ServingMode
+  /** Null: as fast as it goes. */
+  readonly bytesPerSecond: number | null
+}
+
+export interface ServingPeer {
+  readonly peer: string
+  readonly address: string
+  readonly rawAddress: string
+}
+
+const files = new ShardFiles(realFiles, process.argv[2]!)
+let mode: ServingMode = 'honest'
+let pace = new Bandwidth({ upBytesPerSecond: null, downBytesPerSecond: null }, realClock)
+
+function bent(source: ShardSource): ShardSource {
+  let sent = 0
+  return {
+    ...source,
+    async leaf(leaf) {
+      if (mode === 'stalled' && ++sent > 1) await new Promise<never>(() => {})
+      const { bytes, proof } = await source.leaf(leaf)
+      if (mode === 'corrupt') bytes[leaf % bytes.byteLength]! ^= 1
+      return { bytes, proof }
+    },
+  }
+}
+
+const shelf: Shelf = {
+  open: async (root) => {
+    const source = await files.open(Buffer.from(root).toString('hex'))
+    return source === undefined ? undefined : bent(source)
+  },
+  admit: async () => ({ admit: 'no', refusal: { code: 'NOT_KEEPING', facts: {} } }),
+}
+
+const host = await createHost(
+  { network: 'bench', reach: 'loopback', listen: ['/ip4/127.0.0.1/tcp/0'] },
+  { identity: identityFromSeed(realRandom.bytes(32)), clock: realClock, random: realRandom, log: silentLog },
+)
+await host.start()
+await createTransfer({
+  streams: host.streams,
+  timekeeper: realClock,
+  shelf,
+  pace: { up: async (bytes, signal) => pace.up(bytes, signal), down: async () => {} },
+}).serve()
+const raw = await rawNode(['/ip4/127.0.0.1/tcp/0'])
+await serveRaw(raw)
+
+process.on('message', (order: ServingOrder) => {
+  mode = order.mode
+  pace = new Bandwidth({ upBytesPerSecond: order.bytesPerSecond, downBytesPerSecond: null }, realClock)
+  process.send!({ set: true })
+})
+process.on('disconnect', () => process.exit(0))
+const ready: ServingPeer = {
+  peer: host.peer,
+  address: host.addresses()[0]!,
+  rawAddress: raw.getMultiaddrs()[0]!.toString(),
+}
+process.send!({ ready })

@@ -1,0 +1,42 @@
+/** The shards of this peer and what carries them, put together. */
+import { createTransfer, type TransferService } from '../../protocols/transfer/index.ts'
+import type { PeerName, Streams } from '../../protocols/wire/index.ts'
+import type { BandwidthOptions } from '../config/options.ts'
+import type { Clock, Files, Log, Random } from '../environment.ts'
+import { Bandwidth, exchangesMaxAt } from '../storage/bandwidth.ts'
+import { PeerRates } from '../storage/peer-rates.ts'
+import { ShardFiles } from '../storage/shard-files.ts'
+import type { ShardIndex } from '../storage/shard-index.ts'
+import { ShardStore } from '../storage/shard-store.ts'
+import { keepTermMsMax } from './lending.ts'
+import { withOwnShelf } from './local-transfer.ts'
+
+export interface DataPlane {
+  readonly store: ShardStore
+  readonly transfer: TransferService
+  readonly rates: PeerRates
+}
+
+const unlimited: BandwidthOptions = { upBytesPerSecond: null, downBytesPerSecond: null }
+
+export function createDataPlane(
+  options: { readonly folder: string; readonly quotaBytes: number; readonly bandwidth: BandwidthOptions | undefined },
+  deps: {
+    readonly self: PeerName
+    readonly disk: Files
+    readonly index: ShardIndex
+    readonly streams: Streams
+    readonly clock: Clock
+    readonly random: Random
+    readonly log: Log
+  },
+): DataPlane {
+  const { folder, quotaBytes, bandwidth = unlimited } = options
+  const { self, disk, index, streams, clock, random, log } = deps
+  const files = new ShardFiles(disk, folder)
+  const store = new ShardStore({ quotaBytes, termMsMax: keepTermMsMax }, { files, index, clock, random, log, self })
+  const pace = new Bandwidth(bandwidth, clock)
+  const exchangesMax = exchangesMaxAt(bandwidth)
+  const carried = createTransfer({ streams, timekeeper: clock, shelf: store, pace, exchangesMax })
+  return { store, transfer: withOwnShelf(carried, self, store), rates: new PeerRates() }
+}
