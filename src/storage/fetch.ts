@@ -9,7 +9,6 @@ import {
   Commitment,
   InconsistentObjectError,
   decodeObjectManifest,
-  letGo,
   segmentCount,
   segmentLength,
   type ObjectManifest,
