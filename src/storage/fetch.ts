@@ -124,7 +124,6 @@ async function read(
       (_, shard) => rebuilt.get(shard) ?? concat([...strips.get(shard)!.hashes]),
     )
     await part.write(number, plain, concat(hashes))
-    for (const piece of plain) letGo(piece)
     commit()
     // Only now is there room for another: what is not on the disk is lost when this process dies.
     window.done(number)
