@@ -239,6 +239,96 @@ export interface PutView {
   readonly n: number
   readonly keepers: readonly PeerView[]
   readonly name: string
+  /** The strings that give the object to others: to read it, and to verify and repair it. */
+  readonly read: string
+  readonly verify: string
+  /** When the first of the terms ends, unless it is renewed. */
+  readonly keptUntilMs: number
+  /** Servers that it really counts on: a largest matching between shards and keepers. */
+  readonly happiness: number
+  /** So many keepers may be lost, whichever they are. */
+  readonly lossesBorne: number
+  /** Keepers that can tell others where it is, and peers of the DHT that have the record. */
+  readonly keepersTold: number
+  readonly recordsStored: number
+  readonly folder: boolean
+}
+
+/** An object whose key is here. */
+export interface ObjectView {
+  readonly v: 1
+  readonly object: string
+  readonly name: string
+  readonly bytes: number
+  readonly code: string
+  readonly k: number
+  readonly n: number
+  readonly keepers: number
+  /** As far as keepers keep their word; -1: it cannot be read. */
+  readonly lossesBorne: number
+  readonly keptUntilMs: number
+  readonly createdMs: number
+  /** Whether this peer looks after it; it does not when somebody gave it the key. */
+  readonly kept: boolean
+  readonly folder: boolean
+  /** Shards that passed the last audit, and when that was; null: none yet. */
+  readonly healthy: number | null
+  readonly auditedMs: number | null
+}
+
+export interface KeyView {
+  readonly v: 1
+  readonly object: string
+  readonly name: string
+  readonly read: string
+  readonly verify: string
+}
+
+export interface AuditView {
+  readonly v: 1
+  readonly object: string
+  readonly name: string
+  readonly k: number
+  readonly n: number
+  readonly healthy: number
+  /** Shards of which no keeper passed. */
+  readonly missing: readonly number[]
+  /** Healthy shards at which repair begins by itself. */
+  readonly repairAt: number
+  readonly lossesBorne: number
+  readonly results: readonly {
+    readonly shard: number
+    readonly keeper: PeerView
+    readonly verdict: 'passed' | 'failed' | 'absent'
+    readonly reason: string
+    readonly atMs: number
+    readonly keptUntilMs: number
+  }[]
+}
+
+export interface RepairView {
+  readonly v: 1
+  readonly object: string
+  readonly name: string
+  readonly k: number
+  readonly n: number
+  readonly healthyBefore: number
+  readonly healthyAfter: number
+  readonly repaired: readonly { readonly shard: number; readonly keeper: PeerView }[]
+  /** Shards that found no keeper, and why; empty when all did. */
+  readonly missing: readonly number[]
+  readonly why: string
+  readonly lossesBorne: number
+}
+
+/** How far a put, get or repair has come that was given a name with `transfer`. */
+export interface TransferView {
+  readonly v: 1
+  readonly phase: 'looking' | 'sealing' | 'placing' | 'telling' | 'auditing' | 'fetching'
+  /** Of this phase; 0 when nobody knows. */
+  readonly doneBytes: number
+  readonly totalBytes: number
+  readonly phaseMs: number
 }
 
 export interface GetView {
@@ -282,7 +372,11 @@ export interface ErrorView {
  * GET  /status → StatusView            GET /peers → PeersView             GET /offers?find=1 → { v, offers: OfferView[] }
  * POST /jobs JobSpec → JobView         GET /jobs → { v, jobs: JobView[] }  GET /jobs/:id → JobView
  * GET  /jobs/:id/events?logs=1&follow=1 → NDJSON of JobStreamEvent         POST /jobs/:id/cancel → JobView
- * POST /put {path, code?, name?} → PutView                                 POST /get {object, path} → GetView
+ * POST /put {path, code?, name?, transfer?} → PutView                      POST /get {object, path, unpack?, transfer?} → GetView
+ * GET  /objects → { v, objects: ObjectView[] }                             GET /transfers/:id → TransferView
+ * POST /objects/remove {object} → ObjectView                               POST /objects/audit {object} → AuditView
+ * POST /objects/repair {object, transfer?} → RepairView                    POST /objects/export {object} → KeyView
+ * POST /objects/import {read, name?} → ObjectView
  * GET  /receipts → { v, receipts: ReceiptView[] }                          GET /receipts/:lease → the receipt file (JSON)
  * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
  *
@@ -302,11 +396,30 @@ export interface PeerControl {
     signal: AbortSignal,
   ): AsyncIterable<JobStreamEvent>
   cancel(idPrefix: string): Promise<JobView>
+  /** A folder is put as a tar. `transfer` is a name under which `transfer` can be asked meanwhile. */
   put(
-    input: { readonly path: string; readonly code?: string; readonly name?: string },
+    input: { readonly path: string; readonly code?: string; readonly name?: string; readonly transfer?: string },
     signal: AbortSignal,
   ): Promise<PutView>
-  get(input: { readonly object: string; readonly path: string }, signal: AbortSignal): Promise<GetView>
+  /** `object`: an id of `objects`, or a read string. `unpack` makes a folder of a tar; left out, of what was put as a folder. */
+  get(
+    input: {
+      readonly object: string
+      readonly path: string
+      readonly unpack?: boolean
+      readonly transfer?: string
+    },
+    signal: AbortSignal,
+  ): Promise<GetView>
+  objects(): Promise<readonly ObjectView[]>
+  /** Forgets the key. Keepers let the shards go when their terms are over. */
+  removeObject(object: string, signal: AbortSignal): Promise<ObjectView>
+  /** Of an object of ours, or of a read or verify string. */
+  audit(object: string, signal: AbortSignal): Promise<AuditView>
+  repair(input: { readonly object: string; readonly transfer?: string }, signal: AbortSignal): Promise<RepairView>
+  exportKey(object: string): Promise<KeyView>
+  importKey(input: { readonly read: string; readonly name?: string }, signal: AbortSignal): Promise<ObjectView>
+  transfer(name: string): Promise<TransferView>
   receipts(): Promise<readonly ReceiptView[]>
   /** The file that `receipt verify` reads. */
   receiptFile(leasePrefix: string): Promise<unknown>
