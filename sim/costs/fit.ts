@@ -1,8 +1,8 @@
 /** Straight lines through measured points, by least squares. */
 
-/** `y = a + b·x`, where x is the number of peers, or its logarithm to the base of two. */
+/** `y = a + b·x`, where x is the number of peers, or its logarithm to the base of two; level where nothing grows with them. */
 export interface Line {
-  readonly of: 'N' | 'log2 N'
+  readonly of: 'N' | 'log2 N' | 'nothing'
   readonly a: number
   readonly b: number
   /** Share of the variance that it explains: 1 is all of it. Null where there is none, or too few points to tell. */
@@ -17,7 +17,7 @@ export interface Point {
 /** Through one point, or points at one place, goes the level line of their mean; null through none. */
 export function fit(points: readonly Point[], of: Line['of']): Line | null {
   if (points.length === 0) return null
-  const xs = points.map(({ peers }) => (of === 'N' ? peers : Math.log2(peers)))
+  const xs = points.map(({ peers }) => along(of, peers))
   const ys = points.map(({ value }) => value)
   const [meanX, meanY] = [mean(xs), mean(ys)]
   const spreadX = mean(xs.map((x) => (x - meanX) ** 2))
@@ -30,7 +30,12 @@ export function fit(points: readonly Point[], of: Line['of']): Line | null {
 }
 
 export function at({ of, a, b }: Line, peers: number): number {
-  return a + b * (of === 'N' ? peers : Math.log2(peers))
+  return a + b * along(of, peers)
+}
+
+function along(of: Line['of'], peers: number): number {
+  if (of === 'nothing') return 0
+  return of === 'N' ? peers : Math.log2(peers)
 }
 
 export function mean(values: readonly number[]): number {

@@ -148,7 +148,8 @@ export function predictionsOf(live: readonly LivePoint[], models: Models, sizes:
     ],
   ]
   return rows.flatMap(([name, title, unit, from, measured, modelled]) => {
-    const line = fit(measured, 'log2 N')
+    // A peer has as many neighbours in the mesh however many there are.
+    const line = fit(measured, name === 'duplicates' ? 'nothing' : 'log2 N')
     if (line === null) return []
     const modelAt = new Map(modelled.map(({ peers, value }) => [peers, value]))
     const liveByModel = from === 'model' ? null : ratioOf(measured, modelAt)

@@ -24,8 +24,10 @@ export interface Carrier {
   readonly reach: Reach
   /** Where there is weather to be made; undefined where the machine's own network carries. */
   readonly net: LiveNet | undefined
-  /** So many places, all free now. A peer that is started again comes back to its own. */
+  /** So many places, each kept free until a host begins there. A peer that is started again comes back to its own. */
   places(count: number): Promise<readonly PeerPlace[]>
+  /** Places at which no host began are kept no longer. */
+  close(): void
   /** What the host that begins at this place has in the place of its transport. */
   transport(place: PeerPlace, limits: HostLimits): TransportFactory
   /**

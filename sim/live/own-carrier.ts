@@ -20,6 +20,8 @@ export function ownCarrier(net: LiveNet): Carrier & { readonly net: LiveNet } {
       })
     },
 
+    close() {},
+
     transport: ({ ip }, { streamsPerConnectionMax, streamWindowBytes, streamWriteBufferBytesMax }) =>
       liveTransport(net, ip, {
         streamsMax: streamsPerConnectionMax,

@@ -21,8 +21,8 @@ export interface Plug {
   pull(): void
 }
 
-/** Of one life of one host. */
-export function plugged(transport: TransportFactory): Plug {
+/** Of one life of one host. `makeRoom` is called when it is about to listen. */
+export function plugged(transport: TransportFactory, makeRoom: () => Promise<void>): Plug {
   const pulled = new AbortController()
   const connections = new Set<MultiaddrConnection>()
   const listeners = new Set<Listener>()
@@ -44,7 +44,14 @@ export function plugged(transport: TransportFactory): Plug {
         createListener(options: CreateListenerOptions): Listener {
           const listener = createListener({ ...options, upgrader: notingUpgrader(options.upgrader, note) })
           listeners.add(listener)
-          return listener
+          const listen = listener.listen.bind(listener)
+          return Object.assign(listener, {
+            listen: async (address: Multiaddr) => {
+              await makeRoom()
+              pulled.signal.throwIfAborted()
+              await listen(address)
+            },
+          })
         },
       }
       return Object.assign(plain, noting)

@@ -22,6 +22,15 @@ export function tcpCarrier(world: number, host?: string): Carrier {
   const ipOf = (index: number): string => host ?? `127.${second}.${index >> 8}.${index & 255}`
   /** Of the host that is at an address, or was there last. */
   const plugs = new Map<string, Plug>()
+  /** At addresses where no host was yet. */
+  const held = new Map<string, Server>()
+  const release = async (address: string): Promise<void> => {
+    const server = held.get(address)
+    held.delete(address)
+    if (server === undefined) return
+    server.close()
+    await once(server, 'close')
+  }
   return {
     name: 'tcp',
     reach: host === undefined || host.startsWith('127.') ? 'loopback' : 'lan',
@@ -30,14 +39,21 @@ export function tcpCarrier(world: number, host?: string): Carrier {
 
     async places(count) {
       if (count > placesMax) throw new RangeError(`${count} peers are more than ${placesMax}`)
-      const held: { readonly place: PeerPlace; readonly server: Server }[] = []
-      for (let index = 0; index < count; index++) held.push(await holdPlace(ipOf(index)))
-      await Promise.all(held.map(async ({ server }) => release(server)))
-      return held.map(({ place }) => place)
+      const places: PeerPlace[] = []
+      for (let index = 0; index < count; index++) {
+        const [place, server] = await holdPlace(ipOf(index))
+        places.push(place)
+        held.set(place.address, server)
+      }
+      return places
+    },
+
+    close() {
+      for (const address of held.keys()) void release(address)
     },
 
     transport({ address }, limits) {
-      const plug = plugged(tcpTransport(limits))
+      const plug = plugged(tcpTransport(limits), async () => release(address))
       plugs.set(address, plug)
       return plug.transport
     },
@@ -46,16 +62,16 @@ export function tcpCarrier(world: number, host?: string): Carrier {
   }
 }
 
-/** Known before the peer starts, so that others may be told of it; the system does not give the port out again so soon. */
-async function holdPlace(ip: string): Promise<{ readonly place: PeerPlace; readonly server: Server }> {
-  const server: Server = createServer()
+/**
+ * Known before the peer starts, so that others may be told of it, and kept until then: other processes look for places at the
+ * same time, and connections of theirs take any port that is free.
+ */
+async function holdPlace(ip: string): Promise<readonly [PeerPlace, Server]> {
+  const server: Server = createServer((socket) => socket.destroy())
   server.listen(0, ip)
   await once(server, 'listening')
+  // A place that is kept is no reason for the process to stay.
+  server.unref()
   const { port } = server.address() as AddressInfo
-  return { place: { ip, address: `/ip4/${ip}/tcp/${port}` }, server }
-}
-
-async function release(server: Server): Promise<void> {
-  server.close()
-  await once(server, 'close')
+  return [{ ip, address: `/ip4/${ip}/tcp/${port}` }, server]
 }

@@ -7,14 +7,13 @@
  * production's: a peer knows one address, that of the first, and nobody but itself dials for it.
  */
 import { rmSync } from 'node:fs'
-import { mkdtemp, rm, statfs } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { bidTopic } from '../../protocols/bid/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
 import { realClock, type Log } from '../../src/environment.ts'
-import type { Executor, ExecutorProbe } from '../../src/execution/executor.ts'
+import type { Executor } from '../../src/execution/executor.ts'
 import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
 import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identity } from '../../src/host/index.ts'
 import type { PeerPorts } from '../../src/node/ports.ts'
@@ -22,11 +21,13 @@ import { SeededRandom } from '../random.ts'
 import { AddressBook } from './address-book.ts'
 import type { Carrier, CarrierName, PeerPlace } from './carrier.ts'
 import type { LinkQuality } from './link.ts'
+import { parentFolder } from './disks.ts'
 import { LivePeer, type Ground } from './live-peer.ts'
 import { neighboursOf } from './neighbours.ts'
 import { LiveNetwork } from './network.ts'
 import { ownCarrier } from './own-carrier.ts'
 import { PeerStoreMemo } from './peer-store-memo.ts'
+import { sharedExecutor } from './shared-executor.ts'
 import { SignatureMemo } from './signature-memo.ts'
 import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
@@ -96,10 +97,6 @@ const publishingMax = 24
 const publishedWithinMs = 20_000
 /** How long one peer may take to be connected. */
 const connectedWithinMs = 30_000
-/** Linux's file system in memory. */
-const memoryFolder = '/dev/shm'
-/** What the folder of one peer comes to: its ledger, mostly, and what is under way to it. */
-const folderBytes = 2 * 1024 * 1024
 
 export class LiveWorld {
   readonly network: string
@@ -221,6 +218,7 @@ export class LiveWorld {
 
   async stop(): Promise<void> {
     await this.stopPeers()
+    this.carrier.close()
     this.#uninstall()
     process.off('exit', this.#onExit)
     await rm(this.folder, { recursive: true, force: true })
@@ -338,15 +336,6 @@ export class LiveWorld {
   }
 }
 
-/**
- * Where the ledgers of all peers are: in memory where there is room for them. They wait for the disk at every statement, and
- * hundreds that wait for one disk would be a measurement of that disk.
- */
-async function parentFolder(peers: number): Promise<string> {
-  const { bavail, bsize } = await statfs(memoryFolder).catch(() => ({ bavail: 0, bsize: 0 }))
-  return bavail * bsize > peers * folderBytes ? memoryFolder : tmpdir()
-}
-
 function carrierOf({ carrier, seed, link, host }: LiveOptions): Carrier {
   if (carrier === 'tcp') return tcpCarrier(process.pid, host)
   return ownCarrier(new LiveNetwork(new TimerWheel(), SeededRandom.of(seed, 'live', 'net'), link))
@@ -356,10 +345,4 @@ function carrierOf({ carrier, seed, link, host }: LiveOptions): Carrier {
 function sharing(own: PeerPlace, other: PeerPlace, index: number): PeerPlace {
   if (own === other) return own
   return { ip: other.ip, address: other.address.replace(/\d+$/, (port) => String(Number(port) + index)) }
-}
-
-/** The machine is the same for all, so it is tried once. */
-function sharedExecutor(executor: Executor): Executor {
-  let probe: Promise<ExecutorProbe> | undefined
-  return { ...executor, probe: async () => (probe ??= executor.probe()) }
 }

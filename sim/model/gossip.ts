@@ -11,6 +11,10 @@ import type { ModelNetwork } from './network.ts'
 
 /** Neighbours of one peer in the mesh of one topic: gossipsub's D. */
 const degree = 6
+/** Whoever has so many takes no more: gossipsub's Dhi, above which it cuts some off. */
+const degreeMax = 12
+/** Of members that may have been chosen before, or have no room. */
+const drawsMax = 12
 
 interface Topic {
   /** Who ever was in it, in the order of coming. */
@@ -109,18 +113,18 @@ export class GossipNet {
     if (topic === undefined) this.#topics.set(name, (topic = { order: [], neighbours: new Map(), members: new Map() }))
     topic.members.set(peer, member)
     if (topic.neighbours.has(peer)) return
-    const chosen = this.#someOf(topic, peer)
+    const chosen = this.#someOf(topic, peer, degreeMax)
     topic.neighbours.set(peer, chosen)
     topic.order.push(peer)
     for (const other of chosen) topic.neighbours.get(other)!.push(peer)
   }
 
-  /** Up to half a mesh of members: who comes later chooses them, and is chosen by those who come after. */
-  #someOf({ order: members }: Topic, except: number): number[] {
+  /** Up to half a mesh of members that have room: who comes later chooses them, and is chosen by those who come after. */
+  #someOf({ order: members, neighbours }: Topic, except: number, below = Infinity): number[] {
     const chosen = new Set<number>()
-    for (let draw = 0; draw < degree && chosen.size < Math.min(degree / 2, members.length); draw++) {
+    for (let draw = 0; draw < drawsMax && chosen.size < Math.min(degree / 2, members.length); draw++) {
       const other = this.#random.pick(members)
-      if (other !== except) chosen.add(other)
+      if (other !== except && neighbours.get(other)!.length < below) chosen.add(other)
     }
     return [...chosen]
   }

@@ -267,7 +267,7 @@ function predictionTable({ predictions }: CostsReport): Table {
 }
 
 function toldLine({ of, a, b }: Line): string {
-  return `${rounded(a)} + ${rounded(b)}·${of}`
+  return of === 'nothing' ? `${rounded(a)}` : `${rounded(a)} + ${rounded(b)}·${of}`
 }
 
 function rounded(value: number | null | undefined): number | null {

@@ -80,7 +80,7 @@ function verdict({ valid, invalidBecause, assertions }: RunRecord): string {
         ? `All ${all} assertions hold.`
         : `${broken} of ${all} assertions ${broken === 1 ? 'does' : 'do'} not hold.`
   if (!valid)
-    return `<p class="verdict bad" role="status"><strong>Invalid.</strong> This run says nothing: ${escape(invalidBecause ?? '')}. ${because}</p>`
+    return `<p class="verdict bad" role="status"><strong>Invalid.</strong> What it says of time is not to be believed: ${escape(invalidBecause ?? '')}. ${because}</p>`
   return `<p class="verdict${broken === 0 ? '' : ' bad'}" role="status"><strong>${broken === 0 ? 'Pass.' : 'Fail.'}</strong> ${because}</p>`
 }
 

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
 
+import { VirtualClock } from '../../sim/clock.ts'
 import { capacityOf } from '../../sim/costs/capacity.ts'
 import { at, fit, mean } from '../../sim/costs/fit.ts'
 import { modelGossip } from '../../sim/costs/gossip.ts'
@@ -13,10 +14,13 @@ import { runModels, tableKinds } from '../../sim/costs/models.ts'
 import { bidMeans, peerLines, predictionsOf, type LivePoint } from '../../sim/costs/predict.ts'
 import { Tables, type TableKind } from '../../sim/costs/tables.ts'
 import { costsOf, type LiveCosts } from '../../sim/live/measures/costs.ts'
-import { merge, type LiveFindings, type PhaseFindings } from '../../sim/live/measures/findings.ts'
+import { merge, type LiveFindings } from '../../sim/live/measures/findings.ts'
+import type { PhaseFindings } from '../../sim/live/measures/phases.ts'
 import { LivePart } from '../../sim/live/run/part.ts'
 import { planOf } from '../../sim/live/run/plan.ts'
 import { runLive } from '../../sim/live/run/run.ts'
+import { GossipNet } from '../../sim/model/gossip.ts'
+import { ModelNetwork } from '../../sim/model/network.ts'
 import { SeededRandom } from '../../sim/random.ts'
 import { recordOfCosts } from '../../sim/report/from-costs.ts'
 import { page } from '../../sim/report/html.ts'
@@ -97,6 +101,26 @@ describe('the gossip of the model by itself', () => {
     for (const [place, more] of hops.slice(1).map((mine, place) => [place, mine - hops[place]!] as const))
       near(more, Math.log(4) / Math.log(5), 0.4, `step ${place}`)
   })
+})
+
+test('in the mesh of the model nobody has more neighbours than gossipsub lets anybody have', () => {
+  const clock = new VirtualClock(0)
+  const calm = {
+    lossProbability: 0,
+    doubleProbability: 0,
+    stragglerProbability: 0,
+    stragglerMs: 0,
+    uplinkBytesPerMs: 0,
+  }
+  const network = new ModelNetwork(clock, new SeededRandom(1), { ...calm, delayMs: [1, 1] }, () => false)
+  const net = new GossipNet(clock, new SeededRandom(1), network)
+  const handler = { messageBytesMax: 1, judge: () => 'accept' as const, deliver: () => {} }
+  const ports = Array.from({ length: 3_000 }, (_, peer) => net.portOf(peer, '', (run) => run()))
+  for (const port of ports) port.subscribe('bids', handler)
+  const degrees = ports.map((port) => port.meshDegree('bids'))
+  assert.equal(Math.max(...degrees), 12)
+  assert.ok(degrees.slice(3).every((degree) => degree >= 3))
+  near(mean(degrees), 6, 0.01, 'neighbours')
 })
 
 const kindNamed = (name: string): TableKind => tableKinds.find((kind) => kind.name === name)!

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { connect, Socket } from 'node:net'
+import { connect, createServer, Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 
 import { perfectLink } from '../../sim/live/link.ts'
@@ -162,9 +162,19 @@ describe('live peers over TCP that are killed', { timeout: 3 * deadlineMs }, () 
   })
 })
 
-test('worlds with different numbers take no address from each other', async () => {
-  const [one, other] = await Promise.all([tcpCarrier(1).places(300), tcpCarrier(2).places(300)])
-  assert.equal(new Set([...one, ...other].map(({ ip }) => ip)).size, 600)
-  assert.match(one[299]!.address, /^\/ip4\/127\.2\.1\.43\/tcp\/\d+$/)
+test('worlds with different numbers take no address from each other, and keep their places until they are taken', async () => {
+  const carriers = [tcpCarrier(1), tcpCarrier(2)] as const
+  const [one, other] = await Promise.all(carriers.map(async (carrier) => carrier.places(300)))
+  assert.equal(new Set([...one!, ...other!].map(({ ip }) => ip)).size, 600)
+  const { ip, address } = one![299]!
+  assert.match(address, /^\/ip4\/127\.2\.1\.43\/tcp\/\d+$/)
+  const listening = async (): Promise<void> => {
+    const server = createServer().listen(Number(address.split('/').at(-1)), ip)
+    await once(server, 'listening')
+    server.close()
+  }
+  await assert.rejects(listening(), { code: 'EADDRINUSE' })
+  for (const carrier of carriers) carrier.close()
+  await listening()
   await assert.rejects(tcpCarrier(1).places(2 ** 16 + 1), RangeError)
 })

@@ -1,6 +1,7 @@
 /** What peers cost while nothing is asked of them, and what each bid and each look-up costs on top of that. */
 import { quantile } from '../../report/samples.ts'
-import type { LiveFindings, PhaseFindings } from './findings.ts'
+import type { LiveFindings } from './findings.ts'
+import type { PhaseFindings } from './phases.ts'
 import { meanOf, quantileOf, spreadOf } from './spread.ts'
 
 export interface LiveCosts {

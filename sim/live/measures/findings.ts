@@ -4,6 +4,7 @@
  */
 import type { PeerName } from '../../../protocols/wire/index.ts'
 import { Histogram, type Bins } from '../../report/samples.ts'
+import type { PhaseFindings } from './phases.ts'
 import type { Carried } from './traffic.ts'
 
 export interface LiveFindings {
@@ -159,23 +160,6 @@ export interface ProcessFindings {
   readonly cpuMs: number
   readonly gcMs: number
   readonly believable: Believable
-}
-
-/** A time in which one kind of thing was done, or nothing, and what that took. */
-export interface PhaseFindings {
-  readonly name: string
-  /** How often it was done; 0 where nothing was. */
-  readonly count: number
-  readonly forMs: number
-  /** Of the processor. */
-  readonly cpuMs: number
-  /** Of the processor, since the process began to be watched until it began. */
-  readonly cpuBeforeMs: number
-  /** When it began. */
-  readonly rssBytes: number
-  readonly heapBytes: number
-  /** What was sent in it, by protocol. */
-  readonly traffic: Readonly<Record<string, Carried>>
 }
 
 /** The findings of processes that have no peer in common. */

@@ -5,12 +5,13 @@ import { SeededRandom } from '../../random.ts'
 import type { Carrier } from '../carrier.ts'
 import type { LivePeer } from '../live-peer.ts'
 import { FindTap } from './find-tap.ts'
-import type { LiveFindings, PeerFindings, PhaseFindings } from './findings.ts'
+import type { LiveFindings, PeerFindings } from './findings.ts'
 import { GossipTap } from './gossip-tap.ts'
 import { JobTap } from './job-tap.ts'
+import { Phases } from './phases.ts'
 import { probeBids, probeFinds } from './probes.ts'
 import type { ProcessTap } from './process-tap.ts'
-import { carriedSince, Traffic } from './traffic.ts'
+import { Traffic } from './traffic.ts'
 import { TransferTap } from './transfer-tap.ts'
 
 export interface MeasuredWorld {
@@ -44,7 +45,7 @@ export class Measures {
   readonly #jobs = new JobTap()
   readonly #transfers = new TransferTap(nowMs)
   readonly #traffic = new Traffic()
-  readonly #phases: PhaseFindings[] = []
+  readonly #phases: Phases
   #startedMs = nowMs()
   #stoppedMs: number | undefined
 
@@ -53,6 +54,7 @@ export class Measures {
     this.#regionOf = regionOf ?? (() => null)
     this.#process = process
     this.#random = SeededRandom.of(seed, 'live', 'probes')
+    this.#phases = new Phases(process, () => this.#traffic.carried(world.network))
   }
 
   /** From here on everything counts, of the peers that the world has; others are added. */
@@ -84,18 +86,22 @@ export class Measures {
 
   /** Nothing is done that peers do not do by themselves. Throws when it is interrupted. */
   async rest(forMs: number, signal: AbortSignal): Promise<void> {
-    await this.#phase('settling', 0, async () => realClock.sleep(settlingMs, signal))
-    await this.#phase('rest', 0, async () => realClock.sleep(forMs, signal))
+    await this.#phases.run('settling', 0, async () => realClock.sleep(settlingMs, signal))
+    await this.#phases.run('rest', 0, async () => realClock.sleep(forMs, signal))
   }
 
   /** Bids that nobody answers, so far apart, and a wait until they are everywhere. */
   async probeBids(bids: number, everyMs: number): Promise<void> {
-    await this.#phase('bids', bids, async () => probeBids(this.#probed(), bids, everyMs, this.#random, this.#gossip))
+    await this.#phases.run('bids', bids, async () =>
+      probeBids(this.#probed(), bids, everyMs, this.#random, this.#gossip),
+    )
   }
 
   /** Look-ups of the records of those that lend. */
   async probeFinds(lookUps: number): Promise<void> {
-    await this.#phase('look-ups', lookUps, async () => probeFinds(this.#probed(), lookUps, this.#random, this.#finds))
+    await this.#phases.run('look-ups', lookUps, async () =>
+      probeFinds(this.#probed(), lookUps, this.#random, this.#finds),
+    )
   }
 
   /** Resolves once the job, which this peer asked for, is over or is not told of any more. After a restart: once again. */
@@ -143,7 +149,7 @@ export class Measures {
       market: market.jobs === 0 ? null : market,
       storage: this.#transfers.findings(),
       processes: [this.#process.findings()],
-      phases: [...this.#phases],
+      phases: this.#phases.findings(),
       missing: { repair: 'nothing repairs yet' },
     }
   }
@@ -155,23 +161,6 @@ export class Measures {
     for (const { unwatch } of this.#peers.values()) unwatch()
     const { wire } = this.#world.carrier
     if (wire.meter === this.#traffic) wire.meter = undefined
-  }
-
-  async #phase(name: string, count: number, work: () => Promise<void>): Promise<void> {
-    const { network } = this.#world
-    const { rss: rssBytes, heapUsed: heapBytes } = process.memoryUsage()
-    const [beganMs, cpuBeforeMs, before] = [nowMs(), this.#process.cpuMs, this.#traffic.carried(network)]
-    await work()
-    this.#phases.push({
-      name,
-      count,
-      forMs: nowMs() - beganMs,
-      cpuMs: this.#process.cpuMs - cpuBeforeMs,
-      cpuBeforeMs,
-      rssBytes,
-      heapBytes,
-      traffic: carriedSince(before, this.#traffic.carried(network)),
-    })
   }
 
   #findingsOf(peer: LivePeer, served: ReadonlyMap<PeerName, number>): PeerFindings {

@@ -8,14 +8,18 @@ export function mergeSamples(samples: readonly ProcessSample[]): ProcessSample |
   const most = (of: (sample: ProcessSample) => number): number => Math.max(...samples.map(of))
   const mostOrNull = (of: (sample: ProcessSample) => number | null): number | null =>
     samples.reduce((worst: number | null, sample) => maxOf(worst, of(sample)), null)
+  const forMs = most((sample) => sample.forMs)
+  /** A process that had too much to do looked at itself later than the others: its second was longer. */
+  const totalTime = (of: (sample: ProcessSample) => number): number =>
+    total((sample) => (of(sample) * forMs) / sample.forMs)
   return {
     atMs: most(({ atMs }) => atMs),
-    forMs: most(({ forMs }) => forMs),
-    cpuUserMs: total(({ cpuUserMs }) => cpuUserMs),
-    cpuSystemMs: total(({ cpuSystemMs }) => cpuSystemMs),
+    forMs,
+    cpuUserMs: totalTime(({ cpuUserMs }) => cpuUserMs),
+    cpuSystemMs: totalTime(({ cpuSystemMs }) => cpuSystemMs),
     rssBytes: total(({ rssBytes }) => rssBytes),
     heapBytes: total(({ heapBytes }) => heapBytes),
-    gcMs: total(({ gcMs }) => gcMs),
+    gcMs: totalTime(({ gcMs }) => gcMs),
     loopDelayP50Ms: most(({ loopDelayP50Ms }) => loopDelayP50Ms),
     loopDelayP99Ms: most(({ loopDelayP99Ms }) => loopDelayP99Ms),
     loopDelayMaxMs: most(({ loopDelayMaxMs }) => loopDelayMaxMs),
