@@ -9,8 +9,7 @@ import process from 'node:process'
 import { bidTopic, emptyBidFilter, bidBytesMax, judgeBid, openBid } from '../protocols/bid/index.ts'
 import { capabilityRules, runtimeAdvert } from '../protocols/capability/index.ts'
 import type { Notary } from '../protocols/negotiate/index.ts'
-import { createPlacement, placementRules } from '../protocols/placement/index.ts'
-import { createTransfer } from '../protocols/transfer/index.ts'
+import { placementRules } from '../protocols/placement/index.ts'
 import { describeFacts, formatMicro, type Fault, type PeerName } from '../protocols/wire/index.ts'
 import type { PeerOptions } from './config/options.ts'
 import type { JobView, PeerControl } from './control/api.ts'
@@ -19,49 +18,34 @@ import { Directory } from './discovery/directory.ts'
 import { Publisher, type Facts } from './discovery/publisher.ts'
 import { realFiles, type Clock, type Log, type Random } from './environment.ts'
 import type { ExecutorProbe } from './execution/executor.ts'
-import { unpackTar } from './execution/tar-read.ts'
-import { packFolder } from './execution/tar-write.ts'
 import { createWasiExecutor } from './execution/wasi-executor.ts'
 import { createCourier, createHost, openIdentity, petnameOf } from './host/index.ts'
-import { Audits } from './ledger/audits.ts'
-import { Dossiers } from './ledger/dossiers.ts'
 import { Jobs } from './ledger/jobs.ts'
 import { KeyValueFile } from './ledger/key-value.ts'
 import { MachineStates } from './ledger/machine-states.ts'
-import { Objects } from './ledger/objects.ts'
 import { PeersSeen } from './ledger/peers-seen.ts'
 import { Receipts } from './ledger/receipts.ts'
 import { SequenceFloors } from './ledger/sequence-floors.ts'
-import { Shards } from './ledger/shards.ts'
 import { Store } from './ledger/store.ts'
 import type { JobState } from './market/job-state.ts'
 import type { LeaseState } from './market/lease-machine.ts'
 import { ProviderDesk } from './market/provider-desk.ts'
 import { decodeState, encodeState, type Journal } from './reactor.ts'
 import { RequesterDesk } from './market/requester-desk.ts'
-import { Chores } from './node/chores.ts'
 import { OwnControl } from './node/control.ts'
+import { createData } from './node/data.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
 import { explainNoMatch } from './node/explain.ts'
-import { Heralds } from './node/heralds.ts'
 import { JobBook } from './node/job-book.ts'
 import { JobFiles } from './node/job-files.ts'
 import { JobReporter } from './node/job-reporter.ts'
-import { factsOf, keepTermMsMax, lendingOf } from './node/lending.ts'
-import { withOwnShelf } from './node/local-transfer.ts'
-import { ObjectCare } from './node/object-care.ts'
-import { OwnObjects } from './node/objects.ts'
+import { factsOf, lendingOf } from './node/lending.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
 import { createKeeperFinder, keepersMax } from './node/keepers.ts'
 import type { PeerPorts } from './node/ports.ts'
-import { Transfers } from './node/transfers.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
 import { standingOf } from './reputation/standing.ts'
-import { advertisedMax, ObjectArchive } from './storage/archive.ts'
-import { scrubOnce } from './storage/scrub.ts'
-import { ShardFiles } from './storage/shard-files.ts'
-import { ShardStore } from './storage/shard-store.ts'
 
 export interface ReadyFacts {
   readonly connections: number
@@ -94,20 +78,11 @@ export interface Peer {
 /** Class of jobs of WASI programs: names the topic of their bids. */
 const computeClass = 'compute'
 const unitDefault = 'credit'
-/** Files and bytes of a folder that travels as one input, and of outputs. */
-const tarLimits = { entriesMax: 100_000, bytesMax: 2 ** 36 }
 /** How long `ready` waits for company. */
 const aloneMs = 5_000
 /** How long the first look at the capability records of others may take. */
 const lookWithinMs = 1_000
 const runningMsMax = 3_000
-/** Of what is kept for others, the most for one of them. */
-const ownerShareMax = 0.25
-/** How often what is kept is read through, what is ours looked after, and adverts repeated (the DHT keeps them for 48 h). */
-const minute = 60_000
-const scrubEveryMs = 6 * 60 * minute
-const tendEveryMs = 6 * 60 * minute
-const advertiseEveryMs = 20 * 60 * minute
 
 export async function createPeer(
   options: PeerOptions,
@@ -183,58 +158,28 @@ export async function createPeer(
 
   // Data.
   const quotaBytes = offer?.keepBytes ?? 0
-  const shards = new Shards(ledger)
-  const store = new ShardStore(
-    { quotaBytes, ownerBytesMax: Math.ceil(quotaBytes * ownerShareMax), termMsMax: keepTermMsMax },
-    { files: new ShardFiles(disk, dataDir), index: shards, clock, random, log, self },
-  )
-  const dossiers = new Dossiers(ledger)
-  const heralds = new Heralds(host.bulletin, network, clock, log)
-  starting.defer(async () => heralds.stop())
-  const advertise = (object: string): void => heralds.advertise(object)
-  const archive = new ObjectArchive({ signer, network, shards, dossiers, clock, log, advertise })
-  const placement = createPlacement({ streams: host.streams, timekeeper: clock, archive })
-  const transfer = withOwnShelf(createTransfer({ streams: host.streams, timekeeper: clock, shelf: store }), self, store)
   const keepers = createKeeperFinder(directory, network, clock)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
-  const data = { self, disk, clock, random, store, transfer, keepers, onFault }
-  const transfers = new Transfers(clock)
-  const caring = {
-    ...data,
-    objects: new Objects(ledger),
-    audits: new Audits(ledger),
-    transfers,
-    advertise,
-    networkOf: (peer: PeerName) => (options.reach === 'public' ? host.networkOf(peer) : undefined),
-    packFolder: async (path: string) => {
-      const tar = join(files.folderOf('inputs'), `${Buffer.from(random.bytes(8)).toString('hex')}.tar`)
-      await packFolder(path, tar, tarLimits)
-      return tar
-    },
-    unpack: async (tar: string, folder: string) => unpackTar(tar, folder, tarLimits),
-    locating: {
-      ...{ self, placement, signer, network, clock, onFault },
-      bulletin: host.bulletin,
-      known: async (object: string) => archive.dossier(object).catch(() => undefined),
-    },
-    announcing: {
-      ...{ placement, signer, network, clock, log, onFault },
-      bulletin: host.bulletin,
-      nextSequence: async () => floors.next('placement', clock.nowMs()),
-    },
-  }
-  const objects = new OwnObjects(caring)
-  const care = new ObjectCare({
-    ...caring,
-    own: objects,
-    placement,
+  const plane = createData({
+    signer,
+    network,
+    host,
+    isPublic: options.reach === 'public',
+    ledger,
+    floors,
+    disk,
+    dataDir,
+    quotaBytes,
+    clock,
+    random,
     log,
+    keepers,
+    tarPath: () => join(files.folderOf('inputs'), `${Buffer.from(random.bytes(8)).toString('hex')}.tar`),
+    onFault,
     onBroken: (peer, what) => later(seen.bump(peer, 'noShow', clock.nowMs(), what)),
   })
-  const chores = new Chores({ clock, random, log })
-  starting.defer(async () => chores.stop())
-
+  const { store, transfer, objects, unpack } = plane
   // Work and its book-keeping.
   const executor = ports.executor ?? createWasiExecutor({ clock, log })
   const book = new JobBook(
@@ -272,7 +217,7 @@ export async function createPeer(
     keepers,
     onFault,
     sealed: (object) => objects.sealed(object),
-    unpack: async (tar: string, folder: string) => unpackTar(tar, folder, tarLimits),
+    unpack,
     onStaged: (job, report) => reporter.onStaged(job, report),
     onCollected: (job, report) => reporter.onCollected(job, report),
     onLog: (job) => book.changed(job),
@@ -323,12 +268,12 @@ export async function createPeer(
     receipts,
     book,
     objects,
-    care,
-    transfers,
+    care: plane.care,
+    transfers: plane.transfers,
     errands,
     standingOf: standing.of,
     meshDegree: () => host.gossip.meshDegree(topic),
-    packFolder: caring.packFolder,
+    packFolder: plane.packFolder,
     ownRecord: () =>
       lending === undefined || offer === null
         ? undefined
@@ -346,11 +291,9 @@ export async function createPeer(
   })
 
   // Start: first what others may ask of us, then the network, then what we say of ourselves.
-  await store.start()
-  starting.defer(() => store.stop())
+  await plane.serve()
+  starting.defer(async () => plane.stop())
   await workshop.start()
-  await transfer.serve()
-  await placement.serve()
   let haveResumed = false
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   let filter = emptyBidFilter
@@ -383,33 +326,7 @@ export async function createPeer(
     else void ports.mayPublish.then(() => publisher.publish(facts))
     provider.lend(lendingOf(offer, unit, machine, facts))
   }
-  chores.start([
-    {
-      ...{ name: 'the scrub', firstMs: scrubEveryMs, everyMs: scrubEveryMs },
-      // Where a round begins is left to chance: whoever restarts often would read the same shards again and again.
-      run: async (signal) => {
-        const from = Buffer.from(random.bytes(32)).toString('hex')
-        await scrubOnce({ store, index: shards, clock }, from, signal)
-        await scrubOnce({ store, index: shards, clock }, '', signal, from)
-      },
-    },
-    {
-      ...{ name: 'looking after objects', firstMs: 10 * minute, everyMs: tendEveryMs },
-      run: async (signal) => care.tend(signal),
-    },
-    {
-      ...{ name: 'advertising objects', firstMs: minute, everyMs: advertiseEveryMs },
-      run: async () => {
-        for (const object of dossiers.advertised(advertisedMax)) advertise(object)
-        for (const { object, kept } of objects.list()) if (kept) advertise(object)
-        await heralds.settled()
-      },
-    },
-    {
-      ...{ name: 'sweeping what is known of objects', firstMs: 10 * minute, everyMs: 10 * minute },
-      run: async () => archive.sweep(),
-    },
-  ])
+  plane.begin()
   const running = starting.move()
 
   let stopping: Promise<void> | undefined

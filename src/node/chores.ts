@@ -6,7 +6,7 @@ export interface Chore {
   /** Until the first time, and between two: of that, up to `jitter` more or less, so that peers that begin together do not go on so. */
   readonly firstMs: number
   readonly everyMs: number
-  run(signal: AbortSignal): Promise<void>
+  readonly run: (signal: AbortSignal) => Promise<void>
 }
 
 const jitter = 0.25

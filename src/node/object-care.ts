@@ -21,7 +21,7 @@ export interface CareDeps extends ObjectDeps {
   readonly placement: PlacementService
   readonly log: Log
   /** A keeper has not got what it told us itself that it keeps. */
-  onBroken(peer: PeerName, what: string): void
+  readonly onBroken: (peer: PeerName, what: string) => void
 }
 
 /** How long a keeper may be away before its shard counts as lost, when nobody asked for a repair. */

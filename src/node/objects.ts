@@ -3,7 +3,6 @@ import { rename, rm, stat } from 'node:fs/promises'
 
 import {
   decodeObjectManifest,
-  formatCode,
   formatObjectCapability,
   keyBytes,
   parseCode,
@@ -27,7 +26,7 @@ import type { ShardStore } from '../storage/shard-store.ts'
 import { badCode, cannotRead, noKeepers, toldOf, unknownObject } from './object-errors.ts'
 import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
 import { countedTransfer, type Progress, type Transfers } from './transfers.ts'
-import { peerView } from './views.ts'
+import { objectView, peerView } from './views.ts'
 
 export interface ObjectDeps {
   readonly self: PeerName
@@ -45,7 +44,7 @@ export interface ObjectDeps {
   advertise(object: string): void
   keepers(signal: AbortSignal): Promise<readonly PeerName[]>
   networkOf(peer: PeerName): string | undefined
-  packFolder(path: string): Promise<string>
+  readonly packFolder: (path: string) => Promise<string>
   unpack(tar: string, folder: string): Promise<unknown>
   readonly onFault: (peer: PeerName, fault: Fault) => void
 }
@@ -157,7 +156,14 @@ export class OwnObjects {
     const createdMs = clock.nowMs()
     const { cid, key, manifest, bytes } = object
     await objects.put({
-      ...{ cid, key, manifest, bytes, name, createdMs, isKept: true, isFolder },
+      cid,
+      key,
+      manifest,
+      bytes,
+      name,
+      createdMs,
+      isKept: true,
+      isFolder,
       placement: placesText(placed),
     })
     progress.begin('telling', 0)
@@ -282,27 +288,7 @@ export class OwnObjects {
   }
 
   #view(entry: ObjectEntry): ObjectView {
-    const { code } = decodeObjectManifest(entry.manifest)
-    const places = placesOf(entry.placement)
-    const audits = this.#deps.audits.of(entry.cid)
-    const passed = new Set(audits.filter(({ verdict }) => verdict === 'passed').map(({ shard }) => shard))
-    return {
-      v: 1,
-      object: entry.cid,
-      name: entry.name,
-      bytes: entry.bytes,
-      code: formatCode(code),
-      k: code.k,
-      n: code.k + code.m,
-      keepers: new Set(places.map(({ peer }) => peer)).size,
-      lossesBorne: lossesBorne(places, code.k),
-      keptUntilMs: places.reduce((least, { keepUntilMs }) => Math.min(least, keepUntilMs), Infinity),
-      createdMs: entry.createdMs,
-      kept: entry.isKept,
-      folder: entry.isFolder,
-      healthy: audits.length === 0 ? null : passed.size,
-      auditedMs: audits.length === 0 ? null : audits.reduce((last, { atMs }) => Math.max(last, atMs), 0),
-    }
+    return objectView(entry, this.#deps.audits.of(entry.cid))
   }
 
   /** Forgets an object and its key, and takes our record back. Keepers let it go when the term is over. */

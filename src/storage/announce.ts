@@ -22,8 +22,8 @@ export interface AnnounceDeps {
   readonly clock: Clock
   readonly log: Log
   /** The next number, durable before it is used. */
-  nextSequence(): Promise<number>
-  onFault(peer: PeerName, fault: Fault): void
+  readonly nextSequence: () => Promise<number>
+  readonly onFault: (peer: PeerName, fault: Fault) => void
 }
 
 export interface Announced {

@@ -23,7 +23,7 @@ export interface AuditDeps {
   readonly transfer: Pick<TransferService, 'get'>
   readonly clock: Clock
   readonly random: Random
-  onFault(peer: PeerName, fault: Fault): void
+  readonly onFault: (peer: PeerName, fault: Fault) => void
 }
 
 /** From the first word to the last leaf: 2 MiB at most. */

@@ -47,7 +47,7 @@ const claimBytesPerMs = 1_000
 
 export interface ClaimDeps {
   readonly placement: Pick<PlacementService, 'claim'>
-  onFault(peer: PeerName, fault: Fault): void
+  readonly onFault: (peer: PeerName, fault: Fault) => void
 }
 
 /**

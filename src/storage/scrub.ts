@@ -20,11 +20,11 @@ export interface ScrubDeps {
 }
 
 /** The shards whose root is above `from` (hex) and not above `to`, at the rate of a scrub. Damage is logged, and remembered, by the store itself. */
-export async function scrubOnce(
+export async function scrubBetween(
   { store, index, clock }: ScrubDeps,
   from: string,
+  to: string | undefined,
   signal: AbortSignal,
-  to?: string,
 ): Promise<{ readonly shards: number; readonly damaged: number }> {
   let [shards, damaged] = [0, 0]
   for (

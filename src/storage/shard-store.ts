@@ -152,7 +152,7 @@ export class ShardStore implements Shelf {
     for (;;) {
       const freeBytes = quotaBytes - this.total().bytes - this.#intake.underWayBytes
       const ownerBytes = this.#deps.index.bytesOf(from) + this.#intake.underWayBytesOf(from)
-      if (from !== self && ownerBytes + shardBytes > ownerBytesMax)
+      if (from !== self && shardBytes <= freeBytes && ownerBytes + shardBytes > ownerBytesMax)
         return refusal('OWNER_FULL', { shardBytes, ownerBytes, ownerBytesMax })
       // Looked at and promised in one go: no other shard can be promised the same room.
       if (from === self || shardBytes <= freeBytes - this.#intake.brokenBytes(name)) {

@@ -336,7 +336,14 @@ export class FakeControl implements PeerControl {
   repair: PeerControl['repair'] = async ({ object: wanted }) => {
     this.calls.push(`repair ${wanted}`)
     return {
-      ...{ v: 1, object, name: kept.name, k: 4, n: 12, healthyBefore: 10, healthyAfter: 11, lossesBorne: 1 },
+      v: 1,
+      object,
+      name: kept.name,
+      k: 4,
+      n: 12,
+      healthyBefore: 10,
+      healthyAfter: 11,
+      lossesBorne: 1,
       repaired: [{ shard: 3, keeper: reed }],
       missing: [7],
       why: 'no keeper for shard 7 (there are no keepers)',

@@ -117,7 +117,10 @@ test('it says in words what held and what did not, and describes every figure', 
   const ids = [...html.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id)
   assert.equal(new Set(ids).size, ids.length)
   const invalid = page({ ...sampleRecord(), valid: false, invalidBecause: 'the event loop was late' })
-  assert.match(invalid, /<strong>Invalid\.<\/strong> What it says of time is not to be believed: the event loop was late/)
+  assert.match(
+    invalid,
+    /<strong>Invalid\.<\/strong> What it says of time is not to be believed: the event loop was late/,
+  )
 })
 
 test('a page is bounded, whatever is in the record', () => {
