@@ -158,14 +158,14 @@ export async function createPeer(
 
   // Data.
   const quotaBytes = offer?.keepBytes ?? 0
-  const keepers = createKeeperFinder(directory, network, clock)
+  const keepers = createKeeperFinder(directory, network, clock, () => host.connections().map(({ peer }) => peer))
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
   const plane = createData({
     signer,
     network,
     host,
-    isPublic: options.reach === 'public',
+    isPublic: options.reach === 'public' && ports.networksMatter !== false,
     ledger,
     floors,
     disk,

@@ -35,7 +35,7 @@ export interface Announced {
 }
 
 /** One announcement, with all that it says. */
-const announceWithinMs = 30_000
+const announceWithinMs = 10_000
 /** Keepers that are told at once. */
 const tellingMax = 4
 /** Keepers that are asked to let themselves be found: when the writer is gone, one is enough. */

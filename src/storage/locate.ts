@@ -44,8 +44,9 @@ export class ObjectNotFoundError extends Error {
   }
 }
 
-/** How long a look may take. */
+/** How long a look may take, and one who is asked: what one does not say another does. */
 const lookWithinMs = 20_000
+const askWithinMs = 4_000
 /** Peers that are found, and that are asked at all: a lying record names who it likes. */
 const foundMax = 20
 const askedMax = 32
@@ -134,7 +135,9 @@ class Search {
     this.#queue.push(peer)
   }
 
-  async #ask(peer: PeerName, signal: AbortSignal): Promise<void> {
+  async #ask(peer: PeerName, until: AbortSignal): Promise<void> {
+    using deadline = this.#deps.clock.deadline(askWithinMs, until)
+    const { signal } = deadline
     await Promise.all([this.#askDossier(peer, signal), this.#readRecords(peer, signal)])
   }
 
