@@ -3,7 +3,7 @@
  * of its module asks for. The socket, the server, the client and the command line around it are the real ones.
  */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 
 import {
@@ -373,6 +373,7 @@ export class FakeControl implements PeerControl {
 
   get: PeerControl['get'] = async ({ object: wanted, path }) => {
     this.calls.push(`get ${wanted} ${path}`)
+    if (path.includes('pleach-get-')) writeFileSync(path, 'what was put')
     return { v: 1, object, bytes: 48_200_000, path, sources: [{ peer: reed, bytes: 48_200_000 }], decodedSegments: 2 }
   }
 
