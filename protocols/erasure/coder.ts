@@ -1,10 +1,14 @@
 /**
  * Reed–Solomon over strips of equal length: k of data, m of parity, any k of the k + m give back the rest.
  *
- * Plain TypeScript. A faster kernel goes behind the same interface; both must give the same bytes (test/vectors).
+ * `createCoder` takes strips wherever they are and gives new ones. `createStripCoder` works on strips that lie in a StripMemory,
+ * without copying: for whoever codes much, in worker threads too. Both give the same bytes on every path.
  */
-import { Kernel } from './kernel.ts'
-import { cauchyMatrix, invertMatrix, multiplyRow, shardsMax } from './matrix.ts'
+import { CodeRows, type MatrixName } from './code-rows.ts'
+import type { Coefficients } from './coefficients.ts'
+import { shardsMax } from './matrix.ts'
+import { kernelPaths, type KernelPath } from './path.ts'
+import { allocateStrips, type Span, type StripMemory } from './strip-memory.ts'
 
 export interface ErasureCoder {
   readonly k: number
@@ -18,63 +22,126 @@ export interface ErasureCoder {
   reconstruct(strips: readonly (Uint8Array | undefined)[], wanted: readonly number[]): Uint8Array[]
 }
 
-/** `have` are the numbers of the strips that are there. */
-export class NotEnoughStripsError extends Error {
-  override readonly name = 'NotEnoughStripsError'
-  readonly need: number
-  readonly have: readonly number[]
-
-  constructor(need: number, have: readonly number[]) {
-    super(`${need} strips are needed, ${have.length} are there (${have.join(', ')}): ${need - have.length} are missing`)
-    this.need = need
-    this.have = have
-  }
+/**
+ * Strips are given as the slots of the memory in which they lie. `span`: the part of every strip that is to be made; all of it
+ * when it is not given.
+ */
+export interface StripCoder {
+  readonly k: number
+  readonly m: number
+  /** Fills m slots with the parity of k data strips of `bytes`. */
+  encode(data: readonly number[], parity: readonly number[], bytes: number, span?: Span): void
+  /**
+   * Fills the slots `targets` with the strips that have the numbers `wanted`, from those that are there: for each number, the
+   * slot of the strip, or undefined. Throws NotEnoughStripsError when fewer than k are there.
+   */
+  reconstruct(
+    strips: readonly (number | undefined)[],
+    wanted: readonly number[],
+    targets: readonly number[],
+    bytes: number,
+    span?: Span,
+  ): void
 }
 
-/** Losses that a coder is prepared for at once: an object is read with one or two, and each costs an inversion. */
-const preparedMax = 4
+export interface CoderOptions {
+  readonly matrix?: MatrixName
+  /** For tests and benches. */
+  readonly path?: KernelPath
+}
 
-export function createCoder(k: number, m: number): ErasureCoder {
-  checkCode(k, m)
-  const matrix = cauchyMatrix(k, m)
-  let encoder: Kernel | undefined
-  const prepared = new Map<string, Kernel>()
-
-  const kernelFor = (used: readonly number[], wanted: readonly number[]): Kernel => {
-    const name = `${used.join()}>${wanted.join()}`
-    const known = prepared.get(name)
-    if (known !== undefined) return known
-    const inverse = invertMatrix(used.map((index) => matrix[index]!))
-    const kernel = new Kernel(
-      wanted.map((index) => multiplyRow(matrix[index]!, inverse)),
-      k,
-    )
-    const oldest = prepared.keys().next()
-    if (prepared.size >= preparedMax && oldest.done !== true) prepared.delete(oldest.value)
-    prepared.set(name, kernel)
-    return kernel
-  }
-
+export function createCoder(k: number, m: number, options: CoderOptions = {}): ErasureCoder {
+  const rows = new CodeRows(k, m, options.matrix ?? 'cauchy')
+  const path = options.path ?? kernelPaths[0]!
   return {
     k,
     m,
-    encode(data) {
-      encoder ??= new Kernel(matrix.slice(k), k)
-      return encoder.apply(data)
-    },
+    encode: (data) => multiply(rows.parity, data, path),
     reconstruct(strips, wanted) {
-      if (strips.length > k + m) throw new RangeError(`${strips.length} strips of a code of ${k + m}`)
-      if (wanted.some((index) => matrix[index] === undefined))
-        throw new RangeError(`there is no such strip: ${wanted.join()}`)
-      const have = strips.flatMap((strip, index) => (strip === undefined ? [] : [index]))
-      if (have.length < k) throw new NotEnoughStripsError(k, have)
-      const used = have.slice(0, k)
-      return kernelFor(used, wanted).apply(used.map((index) => strips[index]!))
+      const { used, coefficients } = rows.rebuilding(strips, wanted)
+      return multiply(
+        coefficients,
+        used.map((index) => strips[index]!),
+        path,
+      )
     },
   }
 }
 
-export function checkCode(k: number, m: number): void {
-  const isLawful = Number.isInteger(k) && Number.isInteger(m) && k >= 1 && m >= 0 && k + m <= shardsMax
-  if (!isLawful) throw new RangeError(`${k}+${m} is not a code: 1 ≤ k, 0 ≤ m, k + m ≤ ${shardsMax}`)
+/** Works on the path of the memory. */
+export function createStripCoder(
+  memory: StripMemory,
+  k: number,
+  m: number,
+  { matrix = 'cauchy' }: Pick<CoderOptions, 'matrix'> = {},
+): StripCoder {
+  const rows = new CodeRows(k, m, matrix)
+  return {
+    k,
+    m,
+    encode(data, parity, bytes, span = { from: 0, to: bytes }) {
+      memory.multiply(rows.parity, data, parity, bytes, span)
+    },
+    reconstruct(strips, wanted, targets, bytes, span = { from: 0, to: bytes }) {
+      const { used, coefficients } = rows.rebuilding(strips, wanted)
+      memory.multiply(
+        coefficients,
+        used.map((index) => strips[index]!),
+        targets,
+        bytes,
+        span,
+      )
+    },
+  }
+}
+
+function multiply(coefficients: Coefficients, strips: readonly Uint8Array[], path: KernelPath): Uint8Array[] {
+  const { columns, rows } = coefficients
+  if (strips.length !== columns) throw new RangeError(`${strips.length} strips instead of ${columns}`)
+  const bytes = strips[0]!.byteLength
+  if (strips.some((strip) => strip.byteLength !== bytes)) throw new RangeError('strips of different lengths')
+  const outputs = rows.map(() => new Uint8Array(bytes))
+  if (path === 'scalar') coefficients.scalar.apply(strips, outputs)
+  else throughScratch(coefficients, strips, outputs, path)
+  return outputs
+}
+
+/**
+ * Room through which strips that lie elsewhere are passed in pieces so small that they do not leave the second-level cache on the
+ * way. One a thread and path: coding waits for nothing, so two coders never use it at once.
+ */
+const scratchBytes = 1024 * 1024
+const pieceBytesMax = 32 * 1024
+const scratches = new Map<string, StripMemory>()
+
+function throughScratch(
+  coefficients: Coefficients,
+  strips: readonly Uint8Array[],
+  outputs: readonly Uint8Array[],
+  path: KernelPath,
+): void {
+  const slots = strips.length + outputs.length
+  const scratch = scratchFor(slots, path)
+  const { stripBytes } = scratch.shared.shape
+  const sources = Array.from(strips.keys())
+  const targets = Array.from(outputs.keys(), (row) => strips.length + row)
+  const bytes = strips[0]!.byteLength
+  for (let at = 0; at < bytes; at += stripBytes) {
+    const count = Math.min(stripBytes, bytes - at)
+    for (const [slot, strip] of strips.entries()) scratch.strip(slot).set(strip.subarray(at, at + count))
+    scratch.multiply(coefficients, sources, targets, count, { from: 0, to: count })
+    for (const [row, output] of outputs.entries()) output.set(scratch.strip(strips.length + row, count), at)
+  }
+}
+
+/** Of two widths: most codes have few strips, and then pieces may be longer. */
+function scratchFor(slots: number, path: KernelPath): StripMemory {
+  const narrow = scratchBytes / pieceBytesMax
+  const width = slots <= narrow ? narrow : 2 * shardsMax
+  const name = `${path}/${width}`
+  const known = scratches.get(name)
+  if (known !== undefined) return known
+  const scratch = allocateStrips({ slots: width, stripBytes: scratchBytes / width, threads: 1 }, path)
+  scratches.set(name, scratch)
+  return scratch
 }

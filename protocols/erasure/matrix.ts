@@ -13,6 +13,21 @@ export function cauchyMatrix(k: number, m: number): Matrix {
   )
 }
 
+/**
+ * The systematic Vandermonde matrix of klauspost/reedsolomon's default, of Backblaze's JavaReedSolomon and of their many
+ * descendants: the rows `r^c` (0^0 is 1), multiplied with the inverse of the first k of them, which become the identity. Any k of
+ * its rows can be inverted. Not ISA-L's `gf_gen_rs_matrix`, which lacks that.
+ */
+export function vandermondeMatrix(k: number, m: number): Matrix {
+  const powers = Array.from({ length: k + m }, (_, row) => {
+    const line = new Uint8Array(k)
+    for (let column = 0, power = 1; column < k; column++, power = multiply(power, row)) line[column] = power
+    return line
+  })
+  const inverse = invertMatrix(powers.slice(0, k))
+  return powers.map((line) => multiplyRow(line, inverse))
+}
+
 /** The inverse, by Gauss and Jordan. Throws RangeError when there is none. */
 export function invertMatrix(matrix: Matrix): Matrix {
   const size = matrix.length

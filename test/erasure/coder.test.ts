@@ -5,7 +5,8 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { cauchyMatrix, createCoder, NotEnoughStripsError } from '../../protocols/erasure/index.ts'
+import { cauchyMatrix, createCoder, NotEnoughStripsError, vandermondeMatrix } from '../../protocols/erasure/index.ts'
+import { ways } from './paths.ts'
 
 interface Case {
   k: number
@@ -17,10 +18,12 @@ interface Case {
   coefficients?: number[][]
 }
 
-// Parity computed by Intel ISA-L 2.30: an independent program. The file says how the data are made.
-const vectors = JSON.parse(readFileSync(new URL('../vectors/reed-solomon-cauchy1.json', import.meta.url), 'utf8')) as {
-  cases: Case[]
-}
+// Parity computed by independent programs: Intel ISA-L, and klauspost/reedsolomon. The files say how the data are made.
+const vectors = (['cauchy', 'vandermonde'] as const).flatMap((matrix) => {
+  const file = matrix === 'cauchy' ? 'reed-solomon-cauchy1' : 'reed-solomon-vandermonde'
+  const text = readFileSync(new URL(`../vectors/${file}.json`, import.meta.url), 'utf8')
+  return (JSON.parse(text) as { cases: Case[] }).cases.map((vector) => ({ matrix, vector }))
+})
 const sha256 = (bytes: Uint8Array) => hash('sha256', bytes, 'hex')
 
 function dataOf({ k, shardBytes, seed }: Case): Uint8Array[] {
@@ -41,22 +44,23 @@ function dataOf({ k, shardBytes, seed }: Case): Uint8Array[] {
   )
 }
 
-for (const vector of vectors.cases) {
+for (const { matrix, vector } of vectors) {
   const { k, m, shardBytes } = vector
-  test(`${k}+${m} of ${shardBytes} bytes is what ISA-L makes of it`, () => {
+  test(`${k}+${m} of ${shardBytes} bytes, ${matrix}, is what an independent program makes of it, on every path`, () => {
     const data = dataOf(vector)
     assert.equal(sha256(Buffer.concat(data)), vector.dataSha256, 'the test makes the data as the file says')
     if (vector.coefficients !== undefined) {
+      const rows = matrix === 'cauchy' ? cauchyMatrix(k, m) : vandermondeMatrix(k, m)
       assert.deepEqual(
-        cauchyMatrix(k, m)
-          .slice(k)
-          .map((row) => [...row]),
+        rows.slice(k).map((row) => [...row]),
         vector.coefficients,
       )
     }
-    const parity = createCoder(k, m).encode(data)
-    const got = typeof vector.paritySha256 === 'string' ? sha256(Buffer.concat(parity)) : parity.map(sha256)
-    assert.deepEqual(got, vector.paritySha256)
+    for (const way of ways) {
+      const parity = way.encode(data, m, matrix)
+      const got = typeof vector.paritySha256 === 'string' ? sha256(Buffer.concat(parity)) : parity.map(sha256)
+      assert.deepEqual(got, vector.paritySha256, way.name)
+    }
   })
 }
 

@@ -42,7 +42,7 @@ type Exported = Readonly<Record<string, unknown>>
 async function exportsOf(protocol: string): Promise<Exported> {
   const modules = await Promise.all(
     sourcesOf(protocol)
-      .filter((path) => basename(path) !== 'index.ts')
+      .filter((path) => basename(path) !== 'index.ts' && !valuesElsewhere.includes(path))
       .map(async (path) => (await import(join(root, path))) as Exported),
   )
   return Object.assign({}, ...modules) as Exported

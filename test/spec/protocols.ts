@@ -24,7 +24,13 @@ export const sectionsInOrder: readonly RegExp[] = [
 ]
 
 /** Sources whose constants are no limits of the agreement: how this program computes fast. */
-export const valuesElsewhere = ['protocols/erasure/coder.ts', 'protocols/erasure/kernel.ts']
+export const valuesElsewhere = [
+  'protocols/erasure/code-rows.ts',
+  'protocols/erasure/coder.ts',
+  'protocols/erasure/coefficients.ts',
+  'protocols/erasure/scalar-kernel.ts',
+  'protocols/erasure/strip-memory.ts',
+]
 
 /**
  * The memory of the process: how much of what can be computed again is remembered, and in what pieces memory is taken. Of no concern to

@@ -281,9 +281,14 @@ test('killed between the rename and the entry: nothing was acknowledged, and the
   const sink = await bench.sink(shard)
   await feed(sink, shard, sink.needed)
   // The peer dies while the entry is written: the promise never settles, the file has its name.
-  bench.index.put = async () => Promise.withResolvers<void>().promise
+  const writing = Promise.withResolvers<void>()
+  bench.index.put = async () => {
+    writing.resolve()
+    return Promise.withResolvers<void>().promise
+  }
   void sink.finish()
-  while ((await bench.files.size(shard.name)) === undefined) await setTimeout(5)
+  await writing.promise
+  assert.notEqual(await bench.files.size(shard.name), undefined)
   bench.index.put = MemoryIndex.prototype.put
   await bench.restart()
   await assert.rejects(stat(bench.path(shard)), /ENOENT/)

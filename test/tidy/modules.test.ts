@@ -9,10 +9,18 @@ import { pathToFileURL } from 'node:url'
 
 const longestLines = 400
 /** These do something when they are loaded. */
-const programs = ['src/main.ts', 'sim/main.ts', 'sim/demo.ts', 'sim/demo/direct.ts', 'src/execution/child/**']
+const programs = [
+  'src/main.ts',
+  'sim/main.ts',
+  'bench/main.ts',
+  'bench/data/*-worker.ts',
+  'sim/demo.ts',
+  'sim/demo/direct.ts',
+  'src/execution/child/**',
+]
 
 const root = join(import.meta.dirname, '..', '..')
-const sources = globSync('{src,protocols,sim}/**/*.ts', { cwd: root }).toSorted()
+const sources = globSync('{src,protocols,sim,bench}/**/*.ts', { cwd: root }).toSorted()
 const isProgram = (path: string): boolean => programs.some((pattern) => matchesGlob(path, pattern))
 
 describe('every module loads', () => {

@@ -40,7 +40,8 @@ export const directions = [
 
   // The world around a peer, and what looks at all of it.
   { of: 'sim/', may: ['sim/', 'src/', 'protocols/', 'package.json'] },
-  { of: 'test/', may: ['test/', 'sim/', 'src/', 'protocols/', 'tools/', 'examples/', 'package.json'] },
+  { of: 'bench/', may: ['bench/', 'sim/', 'src/', 'protocols/', 'package.json'] },
+  { of: 'test/', may: ['test/', 'bench/', 'sim/', 'src/', 'protocols/', 'tools/', 'examples/', 'package.json'] },
   { of: 'examples/', may: ['examples/', 'src/', 'protocols/'] },
   { of: 'tools/', may: ['tools/', 'src/', 'protocols/', 'package.json'] },
   { of: 'bin/', may: ['src/'] },

@@ -1,0 +1,9 @@
+/** The data plane, part by part: what is coded, sealed, carried and read back, beside what the machine could do at best. */
+import type { Bench } from '../bench.ts'
+import { codec } from './codec.ts'
+
+export const data: Bench = {
+  name: 'data',
+  about: 'the data plane beside the limits of the machine',
+  parts: [codec],
+}
