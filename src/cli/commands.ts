@@ -65,6 +65,11 @@ export const commands: Readonly<Record<string, Entry>> = {
     about: 'make lost shards again',
     load: async () => (await import('./repair.ts')).command,
   },
+  pin: {
+    group: 'data',
+    about: 'look after an object from here too',
+    load: async () => (await import('./pin.ts')).command,
+  },
   key: {
     group: 'data',
     about: 'export or import what opens an object',

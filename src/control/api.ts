@@ -271,7 +271,7 @@ export interface ErrorView {
  * GET  /objects → { v, objects: ObjectView[] }                             GET /transfers/:id → TransferView
  * POST /objects/remove {object} → ObjectView                               POST /objects/audit {object} → AuditView
  * POST /objects/repair {object, transfer?} → RepairView                    POST /objects/export {object} → KeyView
- * POST /objects/import {read, name?} → ObjectView
+ * POST /objects/import {read, name?} → ObjectView                          POST /objects/pin {object} → ObjectView
  * GET  /receipts → { v, receipts: ReceiptView[] }                          GET /receipts/:lease → the receipt file (JSON)
  * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
  *
@@ -314,6 +314,8 @@ export interface PeerControl {
   repair(input: { readonly object: string; readonly transfer?: string }, signal: AbortSignal): Promise<RepairView>
   exportKey(object: string): Promise<KeyView>
   importKey(input: { readonly read: string; readonly name?: string }, signal: AbortSignal): Promise<ObjectView>
+  /** Looks after an object of ours, or of a read string, from now on. */
+  pin(object: string, signal: AbortSignal): Promise<ObjectView>
   transfer(name: string): Promise<TransferView>
   receipts(): Promise<readonly ReceiptView[]>
   /** The file that `receipt verify` reads. */

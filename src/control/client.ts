@@ -58,6 +58,7 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
     repair: async (input, own) => post<RepairView>('/v1/objects/repair', input, own),
     exportKey: async (object) => post<KeyView>('/v1/objects/export', { object }),
     importKey: async (input, own) => post<ObjectView>('/v1/objects/import', input, own),
+    pin: async (object, own) => post<ObjectView>('/v1/objects/pin', { object }, own),
     transfer: async (name) => get<TransferView>(`/v1/transfers/${encodeURIComponent(name)}`),
     async receipts() {
       return (await get<{ receipts: ReceiptView[] }>('/v1/receipts')).receipts

@@ -157,6 +157,13 @@ export const routes: readonly Route[] = [
     }),
   },
   {
+    method: 'POST',
+    path: '/v1/objects/pin',
+    answer: async ({ control }, { body, signal }) => ({
+      json: await control.pin(checked(objectSchema, await body()).object, signal),
+    }),
+  },
+  {
     method: 'GET',
     path: '/v1/transfers/:id',
     answer: async ({ control }, { id }) => ({ json: await control.transfer(id) }),

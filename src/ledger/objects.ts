@@ -32,7 +32,7 @@ export class Objects {
         .prepare(
           `INSERT INTO objects (cid, key, manifest, placement, bytes, name, created_ms, kept, folder)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-           ON CONFLICT (cid) DO UPDATE SET placement = excluded.placement, folder = excluded.folder`,
+           ON CONFLICT (cid) DO UPDATE SET placement = excluded.placement, kept = excluded.kept, folder = excluded.folder`,
         )
         .run(cid, key, manifest, placement, bytes, name, createdMs, Number(isKept), Number(isFolder)),
     )

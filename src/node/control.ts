@@ -290,6 +290,10 @@ export class OwnControl implements PeerControl {
     return this.#deps.objects.importKey(input, signal)
   }
 
+  async pin(object: string, signal: AbortSignal) {
+    return this.#deps.care.pin(object, signal)
+  }
+
   async transfer(name: string) {
     return this.#deps.transfers.view(name)
   }

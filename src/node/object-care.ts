@@ -3,7 +3,7 @@ import { decodeObjectManifest, type ObjectManifest } from '../../protocols/erasu
 import type { PlacementService, Version } from '../../protocols/placement/index.ts'
 import type { ShardSource } from '../../protocols/transfer/index.ts'
 import { RefusedError, refusal, type PeerName } from '../../protocols/wire/index.ts'
-import type { AuditView, RepairView } from '../control/api.ts'
+import type { AuditView, ObjectView, RepairView } from '../control/api.ts'
 import type { Log } from '../environment.ts'
 import { auditHoldings, healthyShards, type AuditResult } from '../storage/audit.ts'
 import { NotEnoughShardsError } from '../storage/fetch.ts'
@@ -77,6 +77,22 @@ export class ObjectCare {
     })
   }
 
+  /** From now on this peer looks after it, whoever put it; its terms are as long as they can be at once. */
+  async pin(object: string, signal: AbortSignal): Promise<ObjectView> {
+    const { own, objects } = this.#deps
+    await own.importKey({ read: object }, signal)
+    const target = own.target(object)
+    try {
+      await objects.put({ ...target.entry!, isKept: true })
+      const known = await this.#known(own.target(object), signal)
+      const places = await this.#renewed(known, Infinity, signal)
+      await own.announce({ cid: target.cid, manifest: known.manifest }, places, known.versions, signal)
+    } catch (error) {
+      throw toldOf(error, target.name, `pleach pin ${object}`)
+    }
+    return own.list().find((view) => view.object === target.cid)!
+  }
+
   /** One round over what the owner keeps, an object after the other. What fails for one is logged, and the next has its turn. */
   async tend(signal: AbortSignal): Promise<void> {
     for (const { object, kept } of this.#deps.own.list()) {
@@ -109,16 +125,15 @@ export class ObjectCare {
       log('info', 'an object was repaired', { ...report })
       return
     }
-    const places = await this.#renewed(known, signal)
+    const places = await this.#renewed(known, renewBelowMs, signal)
     await own.announce({ cid: target.cid, manifest: known.manifest }, places, known.versions, signal)
   }
 
-  /** Prolongs the terms that are nearly over. A keeper that lost the shard does not get it again here: that is a repair's. */
-  async #renewed({ target, decoded, places }: Known, signal: AbortSignal): Promise<readonly Placed[]> {
+  /** Prolongs the terms of which less than `belowMs` is left. A keeper that lost the shard does not get it again here: that is a repair's. */
+  async #renewed({ target, decoded, places }: Known, belowMs: number, signal: AbortSignal): Promise<readonly Placed[]> {
     const { transfer, clock, objects, store } = this.#deps
     const keepUntilMs = clock.nowMs() + objectsKeptMs
-    const queue = places.filter((place) => place.keepUntilMs - clock.nowMs() < renewBelowMs)
-    if (queue.length === 0) return places
+    const queue = places.filter((place) => place.keepUntilMs - clock.nowMs() < belowMs)
     const renewed: Placed[] = []
     const worker = async (): Promise<void> => {
       for (let place = queue.shift(); place !== undefined; place = queue.shift()) {
@@ -126,7 +141,8 @@ export class ObjectCare {
         const root = decoded.shards[shard]!
         const source = (await store.open(root).catch(() => undefined)) ?? gone(decoded.shardBytes)
         try {
-          renewed.push({ shard, peer, keepUntilMs: await transfer.put(peer, root, source, keepUntilMs, signal) })
+          const untilMs = await transfer.put(peer, root, source, keepUntilMs, signal)
+          renewed.push({ shard, peer, keepUntilMs: untilMs, heardUntilMs: untilMs })
         } catch {
           // The next audit says what is the matter with it.
         } finally {
@@ -137,7 +153,9 @@ export class ObjectCare {
     await Promise.all(Array.from({ length: renewalsMax }, worker))
     signal.throwIfAborted()
     const now = mergedPlaces(places, renewed)
-    if (target.entry !== undefined) await objects.put({ ...target.entry, placement: placesText(now) })
+    const text = placesText(now)
+    if (target.entry !== undefined && text !== target.entry.placement)
+      await objects.put({ ...target.entry, placement: text })
     return now
   }
 
@@ -162,11 +180,11 @@ export class ObjectCare {
     const { audits, onBroken, clock } = this.#deps
     const results = await auditHoldings(this.#deps, decoded, places, signal)
     const before = new Map(audits.of(target.cid).map((entry) => [`${entry.shard} ${entry.keeper}`, entry.verdict]))
-    const promised = target.entry?.isKept === true ? placesOf(target.entry.placement) : []
+    const promised = target.entry === undefined ? [] : placesOf(target.entry.placement)
     for (const { shard, peer, verdict, reason } of results) {
       // Only what we were told ourselves was promised: a record may say anything of anybody.
       const isPromised = promised.some(
-        (place) => place.shard === shard && place.peer === peer && place.keepUntilMs > clock.nowMs(),
+        (place) => place.shard === shard && place.peer === peer && (place.heardUntilMs ?? 0) > clock.nowMs(),
       )
       const isNews = verdict === 'failed' && before.get(`${shard} ${peer}`) !== 'failed'
       if (isNews && isPromised && reason === 'NOT_FOUND') onBroken(peer, `shard ${shard} of ${target.cid} is not there`)

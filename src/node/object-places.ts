@@ -10,23 +10,32 @@ export const nowhere = '[]'
 const untilUnknown = 0
 
 export function placesOf(text: string): Placed[] {
-  const entries = JSON.parse(text) as { shard: number; peers: string[]; keepUntilMs?: number }[]
-  return entries.flatMap(({ shard, peers, keepUntilMs = untilUnknown }) =>
-    peers.map((peer) => ({ shard, peer, keepUntilMs })),
+  const entries = JSON.parse(text) as (Omit<Placed, 'peer' | 'keepUntilMs'> & {
+    peers: string[]
+    keepUntilMs?: number
+  })[]
+  return entries.flatMap(({ peers, keepUntilMs = untilUnknown, ...place }) =>
+    peers.map((peer) => ({ ...place, peer, keepUntilMs })),
   )
 }
 
 export function placesText(places: readonly Placed[]): string {
-  return JSON.stringify(places.map(({ shard, peer, keepUntilMs }) => ({ shard, peers: [peer], keepUntilMs })))
+  return JSON.stringify(places.map(({ peer, ...place }) => ({ ...place, peers: [peer] })))
 }
 
-/** Places of several accounts: those of the first first, each shard and keeper once, with the longest term. */
+/** Places of several accounts: those of the first first, each shard and keeper once, with the longest terms. */
 export function mergedPlaces(...accounts: readonly (readonly Placed[])[]): Placed[] {
   const merged = new Map<string, Placed>()
   for (const place of accounts.flat()) {
     const name = `${place.shard} ${place.peer}`
     const known = merged.get(name)
-    if (known === undefined || known.keepUntilMs < place.keepUntilMs) merged.set(name, place)
+    const heardUntilMs = Math.max(known?.heardUntilMs ?? 0, place.heardUntilMs ?? 0)
+    merged.set(name, {
+      shard: place.shard,
+      peer: place.peer,
+      keepUntilMs: Math.max(known?.keepUntilMs ?? 0, place.keepUntilMs),
+      ...(heardUntilMs > 0 ? { heardUntilMs } : {}),
+    })
   }
   return [...merged.values()]
 }

@@ -9,6 +9,8 @@ export interface Placed {
   readonly shard: number
   readonly peer: PeerName
   readonly keepUntilMs: number
+  /** As the keeper told us itself; absent when others say so. */
+  readonly heardUntilMs?: number
 }
 
 export interface PlacementFailure {
@@ -92,7 +94,7 @@ export async function placeShards(deps: PlaceDeps, request: PlaceRequest, signal
         const untilMs = await upload(deps, object.roots[shard]!, peer, keepUntilMs, signal)
         // Of some keepers the network is known only now that they are connected.
         if (loads.isWithinNetwork(peer)) {
-          placed.push({ shard, peer, keepUntilMs: untilMs })
+          placed.push({ shard, peer, keepUntilMs: untilMs, heardUntilMs: untilMs })
           return
         }
         reasons.push({ peer, reason: `its network has ${shardsPerNetworkMax} shards already` })

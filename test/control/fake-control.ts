@@ -363,6 +363,11 @@ export class FakeControl implements PeerControl {
     return kept
   }
 
+  pin: PeerControl['pin'] = async (wanted) => {
+    this.calls.push(`pin ${wanted}`)
+    return kept
+  }
+
   transfer: PeerControl['transfer'] = async () => ({
     v: 1,
     phase: 'placing',

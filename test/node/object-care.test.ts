@@ -90,6 +90,27 @@ test('what another repaired, the owner reads, and goes on to look after', async 
   assert.equal(audit.healthy, 3)
 })
 
+test('whoever pins an object keeps it going when its owner is gone', async () => {
+  const { planes, plane, put, listed } = await staged('2+1', 4)
+  await using _planes = planes
+  const friend = planes.peers[other]!.plane
+  planes.aheadMs = 5 * day
+  const pinned = await friend.care.pin(put.read, never)
+  assert.equal(pinned.kept, true)
+  assert.ok(pinned.keptUntilMs > put.keptUntilMs + 4 * day)
+  for (let days = 25; days < 70; days += 20) {
+    planes.aheadMs = days * day
+    for (const peer of planes.peers) await peer.plane.store.sweep()
+    await friend.care.tend(never)
+  }
+  assert.equal((await friend.care.audit(put.object, never)).healthy, 3)
+  // The owner, back, finds it again by what the friend says of it.
+  assert.ok(listed().keptUntilMs < planes.clock.nowMs())
+  await plane.care.tend(never)
+  assert.ok(listed().keptUntilMs > planes.clock.nowMs())
+  await assert.rejects(friend.care.pin(put.verify.replace(/.$/, 'a'), never))
+})
+
 test('too few shards: the error names what is missing, and nothing is written', async () => {
   const { planes, plane, put, silent } = await staged('2+2', 4)
   await using _planes = planes

@@ -230,6 +230,11 @@ test('a scrub finds a rotten leaf at its pace, and the shard is refused from the
   const deps = { store: keeper.store, index: keeper.index, clock }
   assert.deepEqual(await scrubBetween(deps, '', undefined, never), { shards: 1, damaged: 1 })
   assert.deepEqual(Math.round(slept), Math.round((2 * leafBytes * 1_000) / (2 * 2 ** 20)))
+  // A leaf that is sound is refused too: an audit may ask for no other.
+  await assert.rejects(
+    keeper.store.open(root),
+    (error: unknown) => error instanceof RefusedError && error.code === 'DAMAGED',
+  )
   const code0 = async () => (await auditHoldings(depsOf(play), manifest, [placed[0]!], never))[0]!.reason
   assert.equal(await code0(), 'DAMAGED')
   await placeShards(
