@@ -1,4 +1,4 @@
-/** Which leaves of a shard an audit asks for. Bound to the responder: two peers are never asked for the same ones. */
+/** Which leaves of a shard an audit asks for. Bound to the responder: another peer is asked for others. */
 import { concat, fromString } from 'uint8arrays'
 
 import { sha256, type PeerName } from '../wire/index.ts'
