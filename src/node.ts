@@ -46,6 +46,7 @@ import { createKeeperFinder, keepersMax } from './node/keepers.ts'
 import type { PeerPorts } from './node/ports.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
 import { standingOf } from './reputation/standing.ts'
+import { WorkerMill } from './storage/workers/worker-mill.ts'
 
 export interface ReadyFacts {
   readonly connections: number
@@ -157,6 +158,7 @@ export async function createPeer(
   })
 
   // Data.
+  const mill = ports.mill ?? starting.use(new WorkerMill({ workersMax: options.workers }, { clock, log }))
   const quotaBytes = offer?.keepBytes ?? 0
   const keepers = createKeeperFinder(directory, network, clock, () => host.connections().map(({ peer }) => peer))
   const files = new JobFiles(join(dataDir, 'jobs'))
@@ -169,6 +171,7 @@ export async function createPeer(
     ledger,
     floors,
     disk,
+    mill,
     dataDir,
     quotaBytes,
     clock,
@@ -180,6 +183,7 @@ export async function createPeer(
     onBroken: (peer, what) => later(seen.bump(peer, 'noShow', clock.nowMs(), what)),
   })
   const { store, transfer, objects, unpack } = plane
+  const data = { self, disk, mill, clock, random, store, transfer, keepers, onFault }
   // Work and its book-keeping.
   const executor = ports.executor ?? createWasiExecutor({ clock, log })
   const book = new JobBook(
@@ -205,17 +209,10 @@ export async function createPeer(
     },
   })
   const errands = new OwnErrands({
-    self,
-    disk,
-    clock,
-    random,
+    ...data,
     log,
     gossip: host.gossip,
-    store,
-    transfer,
     files,
-    keepers,
-    onFault,
     sealed: (object) => objects.sealed(object),
     unpack,
     onStaged: (job, report) => reporter.onStaged(job, report),
@@ -238,6 +235,7 @@ export async function createPeer(
   const workshop = new LeaseWorkshop({
     self,
     disk,
+    mill,
     folder: join(dataDir, 'work'),
     clock,
     log,

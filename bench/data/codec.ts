@@ -11,13 +11,15 @@ import type { Circumstances, Part } from '../bench.ts'
 import { alternate, pair, type Measure } from '../paired.ts'
 import { missingRow, pairedRow, valueRow, type Row, type Target } from '../report.ts'
 import { coding, shareStrips, speedOf, type CodecRun, type CodecShare, type Seconds } from './codec-run.ts'
-import { buildIsaL, IsaL } from './isa-l.ts'
+import { buildIsaL, IsaL, type IsaLPath } from './isa-l.ts'
 import { installNpmCodec, npmCodecName } from './npm-codec.ts'
 
 const stripBytes = 1024 * 1024
 const unit = 'GB/s'
 const best = 'ISA-L'
+const avx2 = 'ISA-L, AVX2'
 const sse = 'ISA-L, SSE'
+const besides = [best, avx2, sse] as const
 
 export const codec: Part = {
   name: 'codec',
@@ -32,12 +34,12 @@ export const codec: Part = {
   },
 }
 
-/** What is coded, and the bars beside ISA-L's two ways. `repeats` make a run of ISA-L's last from 40 to 200 ms. */
+/** What is coded, and the bars beside ISA-L's ways. `repeats` make a run of ISA-L's last from 40 to 200 ms. */
 const isaLRuns: readonly {
   readonly name: string
   readonly run: CodecRun
   readonly repeats: number
-  readonly targets: { readonly [best]: Target; readonly [sse]?: Target }
+  readonly targets: { readonly [Beside in (typeof besides)[number]]?: Target }
 }[] = [
   {
     name: 'encode 10+4',
@@ -72,16 +74,23 @@ async function besideIsaL({ rounds, folder, say, signal }: Circumstances): Promi
       const why = 'missing' in built ? built.missing : ''
       const { values } = await alternate(rounds, { values: ours })
       rows.push(valueRow(name, unit, values))
-      for (const beside of [best, sse] as const) rows.push(missingRow(name, unit, beside, why, targets[beside]))
+      for (const beside of besides) rows.push(missingRow(name, unit, beside, why, targets[beside]))
       continue
     }
     const theirs =
-      (path: 'best' | 'sse'): Measure =>
+      (path: IsaLPath): Measure =>
       async () =>
         isaL.speed({ ...run, path, repeats })
-    const figures = await alternate(rounds, { ours, [best]: theirs('best'), [sse]: theirs('sse') })
-    for (const beside of [best, sse] as const) {
-      rows.push(pairedRow(name, unit, beside, pair(figures.ours, figures[beside]), targets[beside]))
+    const figures = await alternate(rounds, {
+      ours,
+      [best]: theirs('best'),
+      [avx2]: theirs('avx2'),
+      [sse]: theirs('sse'),
+    })
+    for (const beside of besides) {
+      const theirSpeeds = figures[beside]
+      if (theirSpeeds.includes(0)) rows.push(missingRow(name, unit, beside, 'the processor cannot', targets[beside]))
+      else rows.push(pairedRow(name, unit, beside, pair(figures.ours, theirSpeeds), targets[beside]))
     }
   }
   return rows

@@ -1,9 +1,11 @@
 /** The data plane, part by part: what is coded, sealed, carried and read back, beside what the machine could do at best. */
 import type { Bench } from '../bench.ts'
 import { codec } from './codec.ts'
+import { loop } from './loop.ts'
+import { seal } from './seal.ts'
 
 export const data: Bench = {
   name: 'data',
   about: 'the data plane beside the limits of the machine',
-  parts: [codec],
+  parts: [codec, seal, loop],
 }

@@ -2,8 +2,9 @@
  * Intel ISA-L, for bench/data/isa-l.ts: what pleach's code is measured beside, and an independent judge of its bytes.
  *
  *   isa-l parity K M BYTES     K strips of BYTES from stdin, M strips of parity to stdout (gf_gen_cauchy1_matrix)
- *   isa-l serve                answers lines `best|sse K M BYTES LOST REPEATS` with GB/s of data by processor time, one
- *                              thread: encoding when LOST is 0, else making the first LOST data strips of the rest
+ *   isa-l serve                answers lines `best|avx2|sse K M BYTES LOST REPEATS` with GB/s of data by processor time, one
+ *                              thread: encoding when LOST is 0, else making the first LOST data strips of the rest. 0 where
+ *                              the processor has no AVX2
  */
 #include <isa-l/erasure_code.h>
 #include <stdio.h>
@@ -11,7 +12,10 @@
 #include <string.h>
 #include <time.h>
 
-typedef void (*encoder)(int, int, int, unsigned char *, unsigned char **, unsigned char **);
+typedef void encoder(int, int, int, unsigned char *, unsigned char **, unsigned char **);
+
+/* Exported by the library, but in no header. */
+encoder ec_encode_data_avx2;
 
 static unsigned char *strips[512];
 
@@ -58,12 +62,24 @@ static double seconds(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
+static encoder *encoder_of(const char *path)
+{
+	if (!strcmp(path, "sse")) return ec_encode_data_sse;
+	if (!strcmp(path, "avx2")) return __builtin_cpu_supports("avx2") ? ec_encode_data_avx2 : NULL;
+	return ec_encode_data;
+}
+
 static int serve(void)
 {
 	char path[8];
 	int k, m, bytes, lost, repeats;
 	while (scanf("%7s %d %d %d %d %d", path, &k, &m, &bytes, &lost, &repeats) == 6) {
-		encoder encode = strcmp(path, "sse") ? ec_encode_data : ec_encode_data_sse;
+		encoder *encode = encoder_of(path);
+		if (!encode) {
+			puts("0");
+			fflush(stdout);
+			continue;
+		}
 		int rows = lost ? lost : m;
 		unsigned char *matrix = malloc((k + m) * k), *tables = malloc(32 * k * rows);
 		unsigned char *memory = lay_out(k + m + lost, bytes);

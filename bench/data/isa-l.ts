@@ -17,8 +17,9 @@ export async function buildIsaL(folder: string): Promise<{ program: string } | {
   } catch (error) {
     const { code, stderr = '' } = error as NodeJS.ErrnoException & { readonly stderr?: string }
     if (code === 'ENOENT') return { missing: 'there is no C compiler (cc) to build isa-l.c with' }
-    if (/isa-l|lisal/.test(stderr)) return { missing: 'Intel ISA-L is not installed (Debian: libisal-dev)' }
-    throw error
+    if (/isa-l\/erasure_code\.h|-lisal/.test(stderr))
+      return { missing: 'Intel ISA-L is not installed (Debian: libisal-dev)' }
+    return { missing: `isa-l.c could not be compiled: ${stderr.trim().split('\n')[0]}` }
   }
 }
 
@@ -30,8 +31,11 @@ export function isaLParity(program: string, data: readonly Uint8Array[], m: numb
   return stdout
 }
 
+/** The widest vectors that it knows of and the processor has; or those of 32 or of 16 bytes. */
+export type IsaLPath = 'best' | 'avx2' | 'sse'
+
 export interface IsaLRun {
-  readonly path: 'best' | 'sse'
+  readonly path: IsaLPath
   readonly k: number
   readonly m: number
   readonly stripBytes: number
@@ -52,7 +56,7 @@ export class IsaL implements AsyncDisposable {
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
   }
 
-  /** GB/s of data, by processor time. */
+  /** GB/s of data, by processor time; 0 when the processor cannot take the path. */
   async speed({ path, k, m, stripBytes, lost, repeats }: IsaLRun): Promise<number> {
     this.#child.stdin.write(`${[path, k, m, stripBytes, lost, repeats].join(' ')}\n`)
     const { done, value } = await this.#lines.next()

@@ -7,8 +7,12 @@
 import { equals } from 'uint8arrays'
 
 import type { ObjectManifest } from './manifest.ts'
-import { MerkleBuilder, hashLeaves } from './merkle.ts'
-import { InconsistentObjectError } from './pipeline.ts'
+import { MerkleBuilder } from './merkle.ts'
+
+/** The shards are what the manifest says, and do not make one object: whoever made it coded it wrongly, or the key is wrong. */
+export class InconsistentObjectError extends Error {
+  override readonly name = 'InconsistentObjectError'
+}
 
 export class Commitment {
   readonly #roots: readonly Uint8Array[]
@@ -25,10 +29,10 @@ export class Commitment {
     for (const hash of leafHashes) this.#builders[shard]!.add(hash)
   }
 
-  /** The next strip of a data shard, as it was decoded. */
-  rebuilt(shard: number, strip: Uint8Array): void {
+  /** The next strip of a data shard, as it was decoded: the hashes of its leaves one after the other, which nobody has proved. */
+  rebuilt(shard: number, leafHashes: Uint8Array): void {
     this.#rebuilt.add(shard)
-    this.came(shard, hashLeaves(strip))
+    this.#builders[shard]!.addAll(leafHashes)
   }
 
   /** To be called after the last strip, before anything that was read is believed. Throws InconsistentObjectError. */

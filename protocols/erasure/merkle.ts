@@ -6,7 +6,7 @@ import { createHash, hash } from 'node:crypto'
 
 import { equals } from 'uint8arrays'
 
-import { hashBytes, sha256 } from '../wire/index.ts'
+import { hashBytes, sha256 } from '../wire/sha256.ts'
 
 export const leafBytes = 64 * 1024
 const leafPrefix = Uint8Array.of(0x00)
@@ -50,6 +50,11 @@ export class MerkleBuilder {
     }
     this.#subtrees.push(subtree)
     this.#leaves++
+  }
+
+  /** `leafHashes`: any number, one after the other. Keeps parts of it. */
+  addAll(leafHashes: Uint8Array): void {
+    for (let at = 0; at < leafHashes.byteLength; at += hashBytes) this.add(leafHashes.subarray(at, at + hashBytes))
   }
 
   /** Of the leaves so far. A tree of none has the hash of nothing as its root, as in RFC 6962. */

@@ -53,10 +53,7 @@ const lowDigits = 0x0f0f0f0f
 const memoryBytesMax = 2 ** 32
 
 export function allocateStrips(shape: StripShape, path: KernelPath = kernelPaths[0]!): StripMemory {
-  const bytes = shape.threads * controlBytes + shape.slots * strideOf(shape)
-  const isLawful = Object.values(shape).every((count) => Number.isSafeInteger(count) && count >= 0)
-  if (!isLawful || bytes > memoryBytesMax) throw new RangeError(`no memory has this shape: ${JSON.stringify(shape)}`)
-  const pages = Math.ceil(bytes / wasmPageBytes)
+  const pages = Math.ceil(bytesOf(shape, memoryBytesMax) / wasmPageBytes)
   const memory =
     wasm === undefined
       ? new SharedArrayBuffer(pages * wasmPageBytes)
@@ -71,14 +68,14 @@ export class StripMemory {
   readonly #control: number
   readonly #addresses: Uint32Array
   readonly #multiply: Multiply | undefined
-  /** What lies in the control area. */
-  #tables: Uint8Array | undefined
 
   constructor(shared: SharedStrips, thread: number, path: KernelPath = kernelPaths[0]!) {
-    if (!(thread >= 0 && thread < shared.shape.threads)) throw new RangeError(`there is no thread ${thread}`)
-    this.shared = shared
-    const { memory } = shared
+    const { shape, memory } = shared
     const buffer = 'buffer' in memory ? memory.buffer : memory
+    bytesOf(shape, buffer.byteLength)
+    if (!(Number.isInteger(thread) && thread >= 0 && thread < shape.threads))
+      throw new RangeError(`there is no thread ${thread}`)
+    this.shared = shared
     this.#bytes = new Uint8Array(buffer)
     this.#control = thread * controlBytes
     this.#addresses = new Uint32Array(buffer, this.#control + tableSetBytesMax, addressBytes / 4)
@@ -120,8 +117,8 @@ export class StripMemory {
     const targetsAt = this.#control + tableSetBytesMax + 4 * shardsMax
     for (const [column, slot] of sources.entries()) this.#addresses[column] = this.#addressOf(slot)
     for (const { firstRow, rows, tables } of coefficients.tableSets) {
-      if (this.#tables !== tables) this.#bytes.set(tables, this.#control)
-      this.#tables = tables
+      // Every time: another object of this thread may have had tables there since.
+      this.#bytes.set(tables, this.#control)
       for (let row = 0; row < rows; row++) {
         this.#addresses[shardsMax + row] = this.#addressOf(targets[firstRow + row]!)
       }
@@ -146,6 +143,14 @@ export class StripMemory {
     if (!(Number.isInteger(slot) && slot >= 0 && slot < shape.slots)) throw new RangeError(`there is no slot ${slot}`)
     return shape.threads * controlBytes + slot * strideOf(shape)
   }
+}
+
+/** Throws RangeError when they are more than there are. */
+function bytesOf(shape: StripShape, bytesMax: number): number {
+  const bytes = shape.threads * controlBytes + shape.slots * strideOf(shape)
+  const isLawful = Object.values(shape).every((count) => Number.isSafeInteger(count) && count >= 0)
+  if (isLawful && bytes <= bytesMax) return bytes
+  throw new RangeError(`${JSON.stringify(shape)} is no shape of at most ${bytesMax} bytes`)
 }
 
 /**

@@ -20,6 +20,7 @@ import {
   type Identity,
   type KeyValue,
 } from '../../src/host/index.ts'
+import type { Mill } from '../../src/storage/mill.ts'
 import { createPeer, type Peer } from '../../src/node.ts'
 import type { PeerPorts } from '../../src/node/ports.ts'
 import { SeededRandom } from '../random.ts'
@@ -47,6 +48,7 @@ export interface Ground {
   /** The disks of all, a folder each. */
   readonly folder: string
   readonly executor: Executor
+  readonly mill: Mill
   readonly log: Log
   /** The routing table that a peer begins with; undefined: it finds its own. */
   readonly table: readonly Contact[] | undefined
@@ -182,7 +184,7 @@ export class LivePeer {
   /** Runs, with what its disk and its memory have. */
   async start(): Promise<void> {
     const ground = this.#ground
-    const { network, seed, carrier, executor, log } = ground
+    const { network, seed, carrier, executor, mill, log } = ground
     const memory = this.#memory
     const peer = await createPeer(
       {
@@ -192,6 +194,7 @@ export class LivePeer {
         listen: [this.place.address],
         bootstrap: ground.bootstrap(this),
         offer: this.offer,
+        workers: 1,
         profile: 'live',
       },
       { clock: this.clock, random: SeededRandom.of(seed, 'live', this.index, this.#lives), log },
@@ -200,6 +203,7 @@ export class LivePeer {
           identity: { ...this.identity, fresh: false },
           memory,
           executor,
+          mill,
           files: this.disk,
           openLedger: this.disk.openLedger,
           createHost: this.#hostOn(carrier),

@@ -8,15 +8,18 @@
  */
 import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
 import { bidTopic } from '../../protocols/bid/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
+import { workersByDefault } from '../../src/config/capacity.ts'
 import { realClock, type Log } from '../../src/environment.ts'
 import type { Executor } from '../../src/execution/executor.ts'
 import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
 import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identity } from '../../src/host/index.ts'
 import type { PeerPorts } from '../../src/node/ports.ts'
+import { WorkerMill } from '../../src/storage/workers/worker-mill.ts'
 import { SeededRandom } from '../random.ts'
 import { AddressBook } from './address-book.ts'
 import type { Carrier, CarrierName, PeerPlace } from './carrier.ts'
@@ -113,6 +116,7 @@ export class LiveWorld {
   readonly #memo = new SignatureMemo()
   readonly #peerStores = new PeerStoreMemo()
   readonly #unhurried = new Unhurried()
+  readonly #mill: WorkerMill
   /** Of our own peers, by their numbers: those of thousands elsewhere take seconds to be made. */
   readonly #identities = new Map<number, Identity>()
   readonly #byIndex = new Map<number, LivePeer>()
@@ -125,6 +129,10 @@ export class LiveWorld {
   private constructor(options: LiveOptions, folder: string) {
     this.#options = options
     this.folder = folder
+    this.#mill = new WorkerMill(
+      { workersMax: workersByDefault({ cores: availableParallelism() }) },
+      { clock: realClock, log: this.#log },
+    )
     process.once('exit', this.#onExit)
     this.#random = SeededRandom.of(options.seed, 'live')
     this.network = `live-${options.seed}`
@@ -218,6 +226,7 @@ export class LiveWorld {
 
   async stop(): Promise<void> {
     await this.stopPeers()
+    await this.#mill[Symbol.asyncDispose]()
     this.carrier.close()
     this.#uninstall()
     process.off('exit', this.#onExit)
@@ -238,6 +247,7 @@ export class LiveWorld {
       carrier: this.carrier,
       folder: this.folder,
       executor,
+      mill: this.#mill,
       log: this.#log,
       ports: (_peer: LivePeer, ports: PeerPorts) => ports,
       viceContext: (peer) => this.#viceContext(peer),

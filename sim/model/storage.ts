@@ -16,6 +16,7 @@ import { silentLog, type Log } from '../../src/environment.ts'
 import { withOwnShelf } from '../../src/node/local-transfer.ts'
 import { sourcesOf } from '../../src/node/sources.ts'
 import { fetchObject, type FetchReport, type FetchSource } from '../../src/storage/fetch.ts'
+import { LocalMill } from '../../src/storage/local-mill.ts'
 import { placeObject } from '../../src/storage/place.ts'
 import { sealFile, type SealedObject } from '../../src/storage/seal.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
@@ -65,6 +66,9 @@ export const dataFolder = '/pleach'
 const homeFolder = '/home'
 /** As in src/node/objects.ts: once placed, an object is with its keepers. */
 const ownCopyKeptMs = 60 * 60_000
+
+/** In this thread: what another did would come at a time that no seed decides. */
+const mill = new LocalMill()
 
 export class ModelStorage {
   readonly rows: ShardRows = new Map()
@@ -149,7 +153,14 @@ export class ModelStorage {
     try {
       await this.#save(files, path, plain)
       const ownUntilMs = life.nowMs() + ownCopyKeptMs
-      const object = await sealFile(files, store, path, code, random.bytes(keyBytes), ownUntilMs, signal)
+      const object = await sealFile(
+        { disk: files, store, mill },
+        path,
+        code,
+        random.bytes(keyBytes),
+        ownUntilMs,
+        signal,
+      )
       for (const root of object.roots) this.#deps.onStored?.(nameOf(root), ownUntilMs)
       return object
     } finally {
@@ -189,7 +200,7 @@ export class ModelStorage {
     const { manifest, key, sources } = object
     const path = `${homeFolder}/out${this.#names++}`
     const report = await fetchObject(
-      { transfer, clock: life, disk: files, onFault },
+      { transfer, clock: life, disk: files, mill, onFault },
       { manifest, key, sources, path },
       signal,
     )

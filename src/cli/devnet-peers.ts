@@ -30,6 +30,7 @@ export function devnetOptions({ network, folder, index, bootstrap }: DevnetPeer)
     listen: ['/ip4/127.0.0.1/tcp/0'],
     bootstrap,
     offer: devnetOffers(index),
+    workers: 1,
     profile: 'devnet',
   }
 }

@@ -35,6 +35,13 @@ export function lendingByDefault(machine: Machine): { cpuMilli: number; memoryBy
   }
 }
 
+/** The network has one thread to itself, and more than this outrun the disk. */
+const workersDefaultMax = 4
+
+export function workersByDefault({ cores }: Pick<Machine, 'cores'>): number {
+  return Math.max(1, Math.min(workersDefaultMax, cores - 1))
+}
+
 /** The folder may not be there yet; the nearest one above it is on the same file system as it will be. */
 async function freeBytes(folder: string): Promise<number> {
   try {

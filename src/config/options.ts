@@ -30,5 +30,7 @@ export interface PeerOptions {
   readonly bootstrap: readonly string[]
   /** Null: nothing is lent. */
   readonly offer: OfferOptions | null
+  /** Threads that encrypt, code and hash the owner's data. */
+  readonly workers: number
   readonly profile: string
 }

@@ -5,7 +5,7 @@
 import type { ConfigFile } from './config-file.ts'
 import type { Directories } from './directories.ts'
 import { ConfigError, exits, type Env } from './error.ts'
-import { lendingByDefault, type Machine } from './capacity.ts'
+import { lendingByDefault, workersByDefault, type Machine } from './capacity.ts'
 import { nearestName } from './nearest.ts'
 import type { OfferOptions, PeerOptions, Reach } from './options.ts'
 import { formatMicro } from './quantities.ts'
@@ -76,6 +76,7 @@ export function resolveOptions(said: SaidSettings, machine: Machine, directories
     listen: listenOf(said),
     bootstrap: valueOf(said, 'bootstrap') ?? [],
     offer: offerOf(said, machine),
+    workers: valueOf(said, 'workers') ?? workersByDefault(machine),
     profile: directories.profile,
   }
 }
@@ -109,6 +110,7 @@ export function describeSettings(
     storage: quantityOf(lending.keepBytes),
     price: formatMicro(cpuHourMicroDefault),
     unit: unitDefault,
+    workers: String(options.workers),
     maxTime: `${wallMsMaxDefault / 3_600_000}h`,
   }
   return settingNames.map((name) => {

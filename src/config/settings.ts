@@ -20,6 +20,7 @@ export interface SettingValues {
   price: number
   unit: string
   maxTime: number
+  workers: number
 }
 
 export type SettingName = keyof SettingValues
@@ -84,6 +85,11 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
   unit: single('NAME', `unit of account (default ${unitDefault})`, (text) =>
     fitting(text, unitPattern, 'a word of letters and digits, such as credit'),
   ),
+  workers: single(
+    'N',
+    'threads that encrypt and code data, 1 to 64 (default: one less than processors, at most 4)',
+    readWorkers,
+  ),
   maxTime: single('TIME', 'longest job to take, such as 2h (default 24h)', positive(parseDurationMs)),
 }
 
@@ -109,6 +115,14 @@ function kebab(name: string): string {
 function fitting(text: string, pattern: RegExp, cure: string): string {
   if (!pattern.test(text)) throw new RangeError(`${JSON.stringify(text.slice(0, 40))} does not fit: write ${cure}`)
   return text
+}
+
+function readWorkers(text: string): number {
+  const count = Number(text)
+  if (!/^\d{1,2}$/.test(text) || count < 1 || count > 64) {
+    throw new RangeError(`${JSON.stringify(text.slice(0, 40))} is not a number of threads: write 1 to 64`)
+  }
+  return count
 }
 
 function positive(parse: (text: string) => number): (text: string) => number {

@@ -13,6 +13,7 @@ import type { SequenceFloors } from '../ledger/sequence-floors.ts'
 import { Shards } from '../ledger/shards.ts'
 import type { Store } from '../ledger/store.ts'
 import { advertisedMax, ObjectArchive } from '../storage/archive.ts'
+import type { Mill } from '../storage/mill.ts'
 import { scrubBetween } from '../storage/scrub.ts'
 import { ShardFiles } from '../storage/shard-files.ts'
 import { ShardStore } from '../storage/shard-store.ts'
@@ -33,6 +34,7 @@ export interface DataDeps {
   readonly ledger: Store
   readonly floors: SequenceFloors
   readonly disk: Files
+  readonly mill: Mill
   readonly dataDir: string
   /** Most that is kept for others. */
   readonly quotaBytes: number
@@ -73,8 +75,22 @@ const advertiseEveryMs = 20 * 60 * minute
 const sweepEveryMs = 10 * minute
 
 export function createData(deps: DataDeps): DataPlane {
-  const { signer, network, host, ledger, floors, disk, dataDir, quotaBytes, clock, random, log, keepers, onFault } =
-    deps
+  const {
+    signer,
+    network,
+    host,
+    ledger,
+    floors,
+    disk,
+    mill,
+    dataDir,
+    quotaBytes,
+    clock,
+    random,
+    log,
+    keepers,
+    onFault,
+  } = deps
   const self = signer.peer
   const { bulletin, streams } = host
   const shards = new Shards(ledger)
@@ -100,6 +116,7 @@ export function createData(deps: DataDeps): DataPlane {
   const caring = {
     self,
     disk,
+    mill,
     clock,
     random,
     store,

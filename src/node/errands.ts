@@ -21,6 +21,7 @@ import type { Clock, Files, Log, Random } from '../environment.ts'
 import { outputKeyOf } from '../market/output-key.ts'
 import type { JobErrands } from '../market/requester-desk.ts'
 import { fetchObject, InconsistentObjectError, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
+import type { Mill } from '../storage/mill.ts'
 import type { SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import type { JobFiles } from './job-files.ts'
@@ -53,6 +54,7 @@ export interface CollectReport extends Pick<FetchReport, 'sources' | 'decodedSeg
 export interface ErrandDeps {
   readonly self: PeerName
   readonly disk: Files
+  readonly mill: Mill
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

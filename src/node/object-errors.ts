@@ -74,6 +74,16 @@ export function unknownObject(text: string, fitting: number): ControlError {
   })
 }
 
+export function badString(): ControlError {
+  return new ControlError({
+    code: 'BAD_STRING',
+    what: 'this is no string of an object',
+    why: 'it is pleach:read:<id>:<key of 43 characters> or pleach:verify:<id>; perhaps a part of it is missing',
+    cure: 'pleach key export OBJECT   prints it, at the peer that put the object',
+    exit: 2,
+  })
+}
+
 export function cannotRead(): ControlError {
   return new ControlError({
     code: 'CANNOT_READ',

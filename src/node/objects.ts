@@ -20,10 +20,11 @@ import { announcePlacement, type AnnounceDeps, type Announced } from '../storage
 import { fetchObject, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
 import { happinessOf, lossesBorne } from '../storage/happiness.ts'
 import { locateObject, type LocateDeps, type Located } from '../storage/locate.ts'
+import type { Mill } from '../storage/mill.ts'
 import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
-import { badCode, cannotRead, noKeepers, toldOf, unknownObject } from './object-errors.ts'
+import { badCode, badString, cannotRead, noKeepers, toldOf, unknownObject } from './object-errors.ts'
 import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
 import { countedTransfer, type Progress, type Transfers } from './transfers.ts'
 import { objectView, peerView } from './views.ts'
@@ -31,6 +32,7 @@ import { objectView, peerView } from './views.ts'
 export interface ObjectDeps {
   readonly self: PeerName
   readonly disk: Files
+  readonly mill: Mill
   readonly clock: Clock
   readonly random: Random
   readonly objects: Objects
@@ -87,8 +89,8 @@ export class OwnObjects {
 
   /** Seals a file under a key of its own and remembers both. All shards are here; none is placed. */
   async seal(path: string, code: Code, keptMs: number, name: string, signal: AbortSignal): Promise<SealedObject> {
-    const { disk, store, random, clock, objects } = this.#deps
-    const object = await sealFile(disk, store, path, code, random.bytes(keyBytes), clock.nowMs() + keptMs, signal)
+    const { random, clock, objects } = this.#deps
+    const object = await sealFile(this.#deps, path, code, random.bytes(keyBytes), clock.nowMs() + keptMs, signal)
     await objects.put({
       cid: object.cid,
       key: object.key,
@@ -370,6 +372,7 @@ export class OwnObjects {
       const key = capability.can === 'read' ? capability.key : (ours?.key ?? null)
       return { cid: capability.object, name: ours?.name ?? capability.object.slice(-8), key, entry: ours }
     }
+    if (text.startsWith('pleach:')) throw badString()
     const found = (objects.get(text) === undefined ? objects.find(text) : [text])
       .map((cid) => objects.get(cid))
       // What was sealed for a job, or found no keepers, was never put.

@@ -4,6 +4,7 @@ import type { Files } from '../environment.ts'
 import type { Executor } from '../execution/executor.ts'
 import type { createHost, KeyValue, OpenedIdentity } from '../host/index.ts'
 import type { Store } from '../ledger/store.ts'
+import type { Mill } from '../storage/mill.ts'
 
 export interface PeerPorts {
   /** Who the peer is, in the place of the key file. */
@@ -14,6 +15,8 @@ export interface PeerPorts {
   readonly createHost?: typeof createHost
   /** What runs programs: one for all peers of a process, since its probe runs one. */
   readonly executor?: Executor
+  /** What encrypts, codes and hashes: one for all peers of a process, since each would have threads of its own. */
+  readonly mill?: Mill
   /** The disk, as far as shards and objects go: one that is full, say. */
   readonly files?: Files
   /** Opens the ledger: one whose disk can be full. */

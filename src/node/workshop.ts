@@ -22,6 +22,7 @@ import type { ExecutionInput, ExecutionResult, Executor } from '../execution/exe
 import type { Carry } from '../market/carry.ts'
 import type { Workshop } from '../market/provider-desk.ts'
 import { fetchObject } from '../storage/fetch.ts'
+import type { Mill } from '../storage/mill.ts'
 import { placeObject, PlacementError, type Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
@@ -32,6 +33,7 @@ export interface WorkshopDeps {
   readonly self: PeerName
   readonly folder: string
   readonly disk: Files
+  readonly mill: Mill
   readonly clock: Clock
   readonly log: Log
   readonly executor: Executor
@@ -108,10 +110,10 @@ export class LeaseWorkshop implements Workshop {
   }
 
   async seal(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<{ cid: string; outputs: Grant }> {
-    const { disk, store, transfer, self, clock, log } = this.#deps
+    const { store, transfer, self, clock, log } = this.#deps
     const { code } = decodeJobManifest(lease.award.body.manifest)
     const keepUntilMs = clock.nowMs() + outputsKeptMs
-    const object = await sealFile(disk, store, this.#outputs(lease.id), code, order.outputKey, keepUntilMs, signal)
+    const object = await sealFile(this.#deps, this.#outputs(lease.id), code, order.outputKey, keepUntilMs, signal)
     const keepers = order.outputKeepers.filter((peer) => peer !== self)
     const placed = await placeWhatCanBe(transfer, store, object, keepers, keepUntilMs, signal, log)
     return {

@@ -8,17 +8,18 @@ import { pipe } from 'it-pipe'
 
 import {
   Commitment,
-  createCoder,
   decodeObjectManifest,
-  openSegments,
   segmentCount,
+  segmentLength,
   type ObjectManifest,
-  type StripSet,
+  type OpenedSegment,
 } from '../../protocols/erasure/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
 import type { Files } from '../environment.ts'
 import { Lanes, type LaneDeps } from './lanes.ts'
+import type { Mill } from './mill.ts'
 import type { FailedSource } from './not-enough-shards.ts'
+import { overlap } from './overlap.ts'
 import { SegmentWindow, type TakenStrip } from './segment-window.ts'
 import { Sources, type FetchSource } from './sources.ts'
 
@@ -37,6 +38,7 @@ export interface FetchReport {
 
 export interface FetchDeps extends LaneDeps {
   readonly disk: Files
+  readonly mill: Mill
   /** What it costs to ask this peer, for example its round trip: the cheapest are asked first. */
   costOf?(peer: PeerName): number
 }
@@ -72,6 +74,12 @@ export async function fetchObject(deps: FetchDeps, request: FetchRequest, signal
   }
 }
 
+/** A segment of which there are enough strips. */
+interface TakenSegment {
+  readonly number: number
+  readonly strips: ReadonlyMap<number, TakenStrip>
+}
+
 async function read(
   deps: FetchDeps,
   manifest: ObjectManifest,
@@ -85,14 +93,30 @@ async function read(
   const lanes = new Lanes(deps, manifest, window, sources)
   const commitment = new Commitment(manifest)
   const segments = segmentCount(code, bytes)
-  let taken: ReadonlyMap<number, TakenStrip> = new Map()
   let [at, decodedSegments] = [0, 0]
 
-  const strips = async function* (): AsyncGenerator<StripSet> {
-    for (let segment = 0; segment < segments; segment++) {
-      taken = await window.take()
-      lanes.wentOn(new Set(taken.keys()))
-      yield Array.from({ length: code.k + code.m }, (_, shard) => taken.get(shard)?.bytes)
+  const segmentsOf = async function* (): AsyncGenerator<TakenSegment> {
+    for (let number = 0; number < segments; number++) {
+      const strips = await window.take()
+      lanes.wentOn(new Set(strips.keys()))
+      yield { number, strips }
+    }
+  }
+  const open = async ({ number, strips }: TakenSegment): Promise<OpenedSegment> => {
+    const set = Array.from({ length: code.k + code.m }, (_, shard) => strips.get(shard)?.bytes)
+    const plainBytes = segmentLength(code, bytes, number)
+    return deps.mill.open(set, { code, key: request.key, number, isLast: number === segments - 1, plainBytes }, signal)
+  }
+  const finish = async ({ strips }: TakenSegment, { plain, rebuilt }: OpenedSegment): Promise<void> => {
+    for (let shard = 0; shard < code.k; shard++) {
+      const strip = strips.get(shard)
+      if (strip === undefined) commitment.rebuilt(shard, rebuilt.get(shard)!)
+      else commitment.came(shard, strip.hashes)
+    }
+    if (rebuilt.size > 0) decodedSegments++
+    for (const piece of plain) {
+      await write(piece, at)
+      at += piece.byteLength
     }
   }
   const onAbort = (): void => lanes.end(signal.reason as Error)
@@ -100,19 +124,7 @@ async function read(
   if (signal.aborted) onAbort()
   try {
     lanes.start()
-    for await (const { plain, rebuilt } of pipe(
-      strips,
-      openSegments(createCoder(code.k, code.m), request.key, bytes),
-    )) {
-      for (let shard = 0; shard < code.k; shard++) {
-        const strip = taken.get(shard)
-        if (strip === undefined) commitment.rebuilt(shard, rebuilt.get(shard)!)
-        else commitment.came(shard, strip.hashes)
-      }
-      if (rebuilt.size > 0) decodedSegments++
-      await write(plain, at)
-      at += plain.byteLength
-    }
+    await pipe(segmentsOf, async (taken) => overlap(taken, open, finish))
     commitment.check()
   } finally {
     signal.removeEventListener('abort', onAbort)

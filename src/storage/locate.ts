@@ -13,7 +13,6 @@ import {
 } from '../../protocols/placement/index.ts'
 import { Fault, RefusedError, type Bulletin, type PeerName, type Signer } from '../../protocols/wire/index.ts'
 import type { Clock } from '../environment.ts'
-import type { FetchSource } from './sources.ts'
 
 export interface LocateDeps {
   readonly self: PeerName
@@ -180,14 +179,4 @@ class Search {
       for (const { keeper } of places) this.#enqueue(keeper)
     }
   }
-}
-
-/** Whom to ask for each shard: what the newest version says first. Places whose term is over are left out. */
-export function sourcesFrom(versions: readonly Version[], shards: number, nowMs: number): FetchSource[] {
-  return Array.from({ length: shards }, (_, shard) => {
-    const places = versions.flatMap(({ places: all }) =>
-      all.filter((place) => place.shard === shard && place.keepUntilMs > nowMs),
-    )
-    return { shard, peers: [...new Set(places.map(({ keeper }) => keeper))] }
-  }).filter(({ peers }) => peers.length > 0)
 }

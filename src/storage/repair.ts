@@ -7,8 +7,12 @@ import { equals, toString } from 'uint8arrays'
 import {
   InconsistentObjectError,
   createCoder,
+  hashLeaf,
+  leafBytes,
+  leafCount,
   leavesPerStrip,
   segmentCount,
+  stripLength,
   type Code,
   type ObjectManifest,
 } from '../../protocols/erasure/index.ts'
@@ -125,8 +129,13 @@ export async function rebuildShards(
       const taken = await window.take()
       lanes.wentOn(new Set(taken.keys()))
       const strips = Array.from({ length: width }, (_, shard) => taken.get(shard)?.bytes)
-      for (const [index, strip] of coder.reconstruct(strips, rows).entries())
-        await writers[index]!.writeStrip(segment * leavesPerStrip, strip)
+      const stripBytes = stripLength(code, bytes, segment)
+      // A leaf at a time: between two, whoever else waits for this thread has it.
+      for (let leaf = 0; leaf < leafCount(stripBytes); leaf++) {
+        const piece = (strip: Uint8Array | undefined) => strip?.subarray(leaf * leafBytes, (leaf + 1) * leafBytes)
+        for (const [index, made] of coder.reconstruct(strips.map(piece), rows).entries())
+          await writers[index]!.write(segment * leavesPerStrip + leaf, made, hashLeaf(made))
+      }
     }
     for (const [index, row] of rows.entries()) {
       const { root } = writers[index]!

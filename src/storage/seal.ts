@@ -1,22 +1,25 @@
-/** From plaintext to the shards of an object, in bounded memory: read → cut → encrypt and code → write and hash. */
+/** From plaintext to the shards of an object, in bounded memory: read → encrypt, code and hash → write. */
 import { pipe } from 'it-pipe'
 
 import {
-  codeSegments,
-  createCoder,
-  cutSegments,
   describeObject,
   encodeObjectManifest,
   formatCode,
   leavesPerStrip,
+  segmentBytesOf,
   stripBytesMax,
   type Code,
-  type CodedSegment,
+  type SegmentPlace,
 } from '../../protocols/erasure/index.ts'
 import { shardBytesMax } from '../../protocols/transfer/index.ts'
-import type { Files, OpenFile } from '../environment.ts'
+import type { Files } from '../environment.ts'
+import type { Mill, Room, SealedSegment } from './mill.ts'
+import { overlap } from './overlap.ts'
+import { ChunkSource, FileSource, type PlainSource } from './plain-source.ts'
 import type { ShardStore } from './shard-store.ts'
 import type { ShardWriter } from './shard-writer.ts'
+
+export { SourceChangedError } from './plain-source.ts'
 
 export interface SealedObject {
   readonly cid: string
@@ -28,26 +31,52 @@ export interface SealedObject {
   readonly roots: readonly Uint8Array[]
 }
 
-/** A file that changed while it was read would be sealed as something that never was. */
-export class SourceChangedError extends Error {
-  override readonly name = 'SourceChangedError'
-}
-
 /** Nobody could take the shards: they would be over `shardBytesMax`. A wider code has shorter shards. */
 export class ObjectTooLargeError extends Error {
   override readonly name = 'ObjectTooLargeError'
 }
 
-/** What is read of a file at once, in bytes. */
-const readBytes = 1024 * 1024
+export interface SealDeps {
+  readonly store: ShardStore
+  readonly mill: Mill
+}
+
+interface CutSegment extends SegmentPlace {
+  readonly room: Room
+}
 
 /**
  * Seals plaintext under `key`, which is used for nothing else, ever: the nonces are the numbers of the segments. All shards are
- * kept here until `keepUntilMs`, and are durable when it resolves. Holds about (2k + m) MiB.
+ * kept here until `keepUntilMs`, and are durable when it resolves. Holds two segments: about 2(k + m) MiB.
  */
 export async function sealChunks(
-  store: ShardStore,
+  deps: SealDeps,
   chunks: AsyncIterable<Uint8Array>,
+  code: Code,
+  key: Uint8Array,
+  keepUntilMs: number,
+  signal: AbortSignal,
+): Promise<SealedObject> {
+  await using source = new ChunkSource(chunks)
+  return await seal(deps, source, code, key, keepUntilMs, signal)
+}
+
+/** Seals a file; see sealChunks. */
+export async function sealFile(
+  deps: SealDeps & { readonly disk: Files },
+  path: string,
+  code: Code,
+  key: Uint8Array,
+  keepUntilMs: number,
+  signal: AbortSignal,
+): Promise<SealedObject> {
+  await using source = await FileSource.of(deps.disk, path)
+  return await seal(deps, source, code, key, keepUntilMs, signal)
+}
+
+async function seal(
+  { store, mill }: SealDeps,
+  source: PlainSource,
   code: Code,
   key: Uint8Array,
   keepUntilMs: number,
@@ -55,20 +84,21 @@ export async function sealChunks(
 ): Promise<SealedObject> {
   const writers: ShardWriter[] = []
   const total = { bytes: 0, shardBytes: 0 }
-  const write = async (segments: AsyncIterable<CodedSegment>): Promise<void> => {
-    for await (const { number, plainBytes, strips } of segments) {
-      signal.throwIfAborted()
-      total.bytes += plainBytes
-      total.shardBytes += strips[0]!.byteLength
-      if (total.shardBytes + stripBytesMax > shardBytesMax) {
-        throw new ObjectTooLargeError(`with the code ${formatCode(code)} a shard would be over ${shardBytesMax} bytes`)
-      }
-      await Promise.all(strips.map(async (strip, shard) => writers[shard]!.writeStrip(number * leavesPerStrip, strip)))
+  const begin = async ({ room, ...place }: CutSegment): Promise<SealedSegment> =>
+    mill.seal(room, { code, key, ...place }, signal)
+  const finish = async ({ number, plainBytes }: CutSegment, { strips, hashes }: SealedSegment): Promise<void> => {
+    total.bytes += plainBytes
+    total.shardBytes += strips[0]!.byteLength
+    if (total.shardBytes + stripBytesMax > shardBytesMax) {
+      throw new ObjectTooLargeError(`with the code ${formatCode(code)} a shard would be over ${shardBytesMax} bytes`)
     }
+    const first = number * leavesPerStrip
+    await Promise.all(writers.map(async (writer, shard) => writer.write(first, strips[shard]!, hashes[shard]!)))
   }
+  const release = ({ room }: CutSegment): void => room.giveBack()
   try {
     for (let shard = 0; shard < code.k + code.m; shard++) writers.push(await store.begin())
-    await pipe(chunks, cutSegments(code), codeSegments(createCoder(code.k, code.m), key), write)
+    await pipe(cutSegments(mill, source, code, signal), async (segments) => overlap(segments, begin, finish, release))
     // All are synced before the first is adopted: a full disk shows before anything has a name.
     await Promise.all(writers.map(async (writer) => writer.sync()))
     const roots: Uint8Array[] = []
@@ -81,38 +111,22 @@ export async function sealChunks(
   }
 }
 
-/** Seals a file; see sealChunks. */
-export async function sealFile(
-  disk: Files,
-  store: ShardStore,
-  path: string,
+/** Segments, each in room of its own, which whoever gets it has to give back. */
+async function* cutSegments(
+  mill: Mill,
+  source: PlainSource,
   code: Code,
-  key: Uint8Array,
-  keepUntilMs: number,
   signal: AbortSignal,
-): Promise<SealedObject> {
-  const file = await disk.open(path)
-  try {
-    return await sealChunks(store, unchanged(file, path), code, key, keepUntilMs, signal)
-  } finally {
-    await file.close()
-  }
-}
-
-/** A file's bytes; rejects at the end when it was written to meanwhile. */
-async function* unchanged(file: OpenFile, path: string): AsyncGenerator<Uint8Array> {
-  const before = await file.look()
-  for (let at = 0; ;) {
-    // A byte more than there is left: whoever reads to the end sees that it is the end.
-    const buffer = new Uint8Array(Math.min(readBytes, Math.max(0, before.bytes - at) + 1))
-    const count = await file.read(buffer, at)
-    if (count === 0) break
-    yield buffer.subarray(0, count)
-    at += count
-    if (count < buffer.byteLength) break
-  }
-  const after = await file.look()
-  if (after.bytes !== before.bytes || after.version !== before.version) {
-    throw new SourceChangedError(`${path} changed while it was read`)
+): AsyncGenerator<CutSegment> {
+  for (let [number, isLast] = [0, false]; !isLast; number++) {
+    const room = await mill.lend(code, Math.min(segmentBytesOf(code), source.bytesLeftMax), signal)
+    try {
+      const plainBytes = await source.fill(room.plain)
+      isLast = await source.isOver()
+      yield { number, isLast, plainBytes, room }
+    } catch (error) {
+      room.giveBack()
+      throw error
+    }
   }
 }

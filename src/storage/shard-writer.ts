@@ -1,5 +1,5 @@
 /** A shard on its way to the disk, leaf after leaf, with the hashes of its leaves in a file beside it. */
-import { MerkleTree, hashLeaves, leafBytes } from '../../protocols/erasure/index.ts'
+import { MerkleBuilder, leafBytes } from '../../protocols/erasure/index.ts'
 import { hashBytes } from '../../protocols/wire/index.ts'
 import type { Files, OpenFile } from '../environment.ts'
 
@@ -11,6 +11,8 @@ export class ShardWriter {
   readonly #disk: Files
   readonly #file: OpenFile
   #hashes = new Uint8Array(hashesAtFirst * hashBytes)
+  /** Grows with the shard: the tree of a large one, made at the end, would keep everything else waiting. */
+  readonly #builder = new MerkleBuilder()
   #leaves = 0
   #isOpen = true
 
@@ -26,17 +28,18 @@ export class ShardWriter {
   }
 
   get root(): Uint8Array {
-    return new MerkleTree(this.#hashes.subarray(0, this.#leaves * hashBytes)).root.slice()
+    return this.#builder.root()
   }
 
-  /** Writes the next leaf. One that fails may be written again. */
-  async write(leaf: number, bytes: Uint8Array, hash: Uint8Array): Promise<void> {
-    await this.#append(leaf, bytes, [hash])
-  }
-
-  /** Writes a strip, which begins with the next leaf. */
-  async writeStrip(firstLeaf: number, strip: Uint8Array): Promise<void> {
-    await this.#append(firstLeaf, strip, hashLeaves(strip))
+  /** Writes the next leaf, or the next leaves at once, with their hashes one after the other. What fails may be written again. */
+  async write(firstLeaf: number, bytes: Uint8Array, hashes: Uint8Array): Promise<void> {
+    if (firstLeaf !== this.#leaves) throw new RangeError(`leaf ${firstLeaf} was written after ${this.#leaves} leaves`)
+    await this.#file.write(bytes, firstLeaf * leafBytes)
+    const end = this.#leaves * hashBytes + hashes.byteLength
+    while (end > this.#hashes.byteLength) this.#grow()
+    this.#hashes.set(hashes, this.#leaves * hashBytes)
+    this.#builder.addAll(hashes)
+    this.#leaves = this.#builder.leaves
   }
 
   /** Makes file and hashes durable under their temporary names, and closes them. */
@@ -57,16 +60,6 @@ export class ShardWriter {
     await this.#close()
     await this.#disk.remove(this.path)
     await this.#disk.remove(`${this.path}.leaves`)
-  }
-
-  async #append(firstLeaf: number, bytes: Uint8Array, hashes: readonly Uint8Array[]): Promise<void> {
-    if (firstLeaf !== this.#leaves) throw new RangeError(`leaf ${firstLeaf} was written after ${this.#leaves} leaves`)
-    await this.#file.write(bytes, firstLeaf * leafBytes)
-    for (const hash of hashes) {
-      if ((this.#leaves + 1) * hashBytes > this.#hashes.byteLength) this.#grow()
-      this.#hashes.set(hash, this.#leaves * hashBytes)
-      this.#leaves++
-    }
   }
 
   #grow(): void {

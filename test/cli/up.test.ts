@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { after, beforeEach, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 
+import { workersByDefault } from '../../src/config/capacity.ts'
 import type { PeerOptions } from '../../src/config/options.ts'
 import { readPidFile } from '../../src/config/pid-file.ts'
 import { lockProfile } from '../../src/control/lock.ts'
@@ -77,6 +79,7 @@ describe('pleach up', () => {
       listen: ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0'],
       bootstrap: [],
       offer,
+      workers: workersByDefault({ cores: availableParallelism() }),
       profile: 'default',
     })
     assert.deepEqual(done().slice(1), [{ stopped: data }])

@@ -48,6 +48,7 @@ describe('what a peer is started with', () => {
       listen: ['/ip4/0.0.0.0/tcp/4117', '/ip6/::/tcp/4117'],
       bootstrap: [],
       offer: null,
+      workers: 4,
       profile: 'default',
     })
   })

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 
 import * as dagCbor from '@ipld/dag-cbor'
 import fc from 'fast-check'
+import { concat } from 'uint8arrays'
 
 import {
   decodeObjectManifest,
@@ -11,7 +12,6 @@ import {
   openSegment,
   parseCode,
   parseObjectCapability,
-  sealSegment,
   segmentBytesOf,
   segmentCount,
   segmentLength,
@@ -21,6 +21,7 @@ import {
   type ObjectManifest,
 } from '../../protocols/erasure/index.ts'
 import { Fault } from '../../protocols/wire/index.ts'
+import { sealedStrips } from '../support/segments.ts'
 
 const key = new Uint8Array(32).fill(7)
 const code = { k: 4, m: 2 }
@@ -39,26 +40,27 @@ const manifest: ObjectManifest = {
 
 test('a segment opens to what was sealed, and to nothing when anything about it changed', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 500 }), fc.nat(1000), fc.boolean(), (plain, segment, isLast) => {
-      const strips = sealSegment(code, key, segment, isLast, plain)
-      assert.equal(strips.length, 4)
-      assert.deepEqual(openSegment(key, segment, isLast, plain.byteLength, strips), plain)
-      assert.equal(openSegment(key, segment + 1, isLast, plain.byteLength, strips), undefined)
-      assert.equal(openSegment(key, segment, !isLast, plain.byteLength, strips), undefined)
-      assert.equal(openSegment(new Uint8Array(32), segment, isLast, plain.byteLength, strips), undefined)
-      const bent = strips.map((strip) => strip.slice())
+    fc.property(fc.uint8Array({ maxLength: 500 }), fc.nat(1000), fc.boolean(), (plain, number, isLast) => {
+      const strips = sealedStrips(code, key, { number, isLast }, plain).slice(0, 4)
+      const place = { number, isLast, plainBytes: plain.byteLength }
+      const copies = () => strips.map((strip) => strip.slice())
+      assert.deepEqual(concat(openSegment(key, place, copies())!), plain)
+      assert.equal(openSegment(key, { ...place, number: number + 1 }, copies()), undefined)
+      assert.equal(openSegment(key, { ...place, isLast: !isLast }, copies()), undefined)
+      assert.equal(openSegment(new Uint8Array(32), place, copies()), undefined)
+      const bent = copies()
       bent[0]![0]! ^= 1
-      assert.equal(openSegment(key, segment, isLast, plain.byteLength, bent), undefined)
+      assert.equal(openSegment(key, place, bent), undefined)
     }),
   )
 })
 
 test('a full segment makes strips of exactly one MiB', () => {
   assert.equal(segmentBytesOf(code), 4 * stripBytesMax - 16)
-  const strips = sealSegment(code, key, 0, false, new Uint8Array(segmentBytesOf(code)))
+  const strips = sealedStrips(code, key, { number: 0, isLast: false }, new Uint8Array(segmentBytesOf(code)))
   assert.deepEqual(
     strips.map((strip) => strip.byteLength),
-    [stripBytesMax, stripBytesMax, stripBytesMax, stripBytesMax],
+    Array.from({ length: 6 }, () => stripBytesMax),
   )
 })
 

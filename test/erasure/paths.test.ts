@@ -130,6 +130,21 @@ for (const path of kernelPaths) {
     }
   })
 
+  test(`${path}: two views of one memory in one thread do not take each other's tables`, () => {
+    const memory = allocateStrips({ slots: 4, stripBytes: 64, threads: 1 }, path)
+    const data = someStrips(2, 64, 8)
+    for (const [slot, strip] of data.entries()) memory.strip(slot).set(strip)
+    const coders = (['cauchy', 'vandermonde'] as const).map((matrix) =>
+      createStripCoder(new StripMemory(memory.shared, 0, path), 2, 2, { matrix }),
+    )
+    const parities = [0, 1, 0].map((which) => {
+      coders[which]!.encode([0, 1], [2, 3], 64)
+      return [2, 3].map((slot) => memory.strip(slot).slice())
+    })
+    assert.deepEqual(parities[2], parities[0])
+    assert.notDeepEqual(parities[1], parities[0])
+  })
+
   test(`${path}: a shorter length and a span write nothing but it, up to the kernel's step`, () => {
     const memory = allocateStrips({ slots: 3, stripBytes: 256, threads: 1 }, path)
     const coder = createStripCoder(memory, 2, 1)
@@ -173,7 +188,19 @@ for (const path of kernelPaths) {
     }
     assert.throws(() => coder.reconstruct([0, undefined, 2], [1], [3], 128), NotEnoughStripsError)
     assert.deepEqual(memory.strip(4), before)
-    assert.throws(() => new StripMemory(memory.shared, 1, path), RangeError)
+    for (const thread of [1, -1, 0.5]) {
+      assert.throws(() => new StripMemory(memory.shared, thread, path), RangeError)
+    }
+    for (const wrong of [
+      { slots: 3000 },
+      { stripBytes: 100_000 },
+      { threads: 4 },
+      { slots: -1 },
+      { stripBytes: 0.5 },
+    ]) {
+      const shared = { ...memory.shared, shape: { ...memory.shared.shape, ...wrong } }
+      assert.throws(() => new StripMemory(shared, 0, path), RangeError, JSON.stringify(wrong))
+    }
     assert.throws(() => allocateStrips({ slots: -1, stripBytes: 1, threads: 1 }, path), RangeError)
     assert.throws(() => allocateStrips({ slots: 5000, stripBytes: 1024 * 1024, threads: 1 }, path), RangeError)
   })

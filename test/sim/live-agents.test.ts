@@ -50,7 +50,8 @@ before(async () => {
   await writeFile(join(scratch, 'long.yaml'), [...market, '  requesters: 1', '  jobsWithinMs: 3600000'].join('\n'))
 })
 
-after(async () => rm(scratch, { recursive: true }))
+// A process that was killed a moment ago may have been writing there.
+after(async () => rm(scratch, { recursive: true, maxRetries: 10, retryDelay: 200 }))
 
 /** A process of the simulator, and what it says. */
 interface Told {

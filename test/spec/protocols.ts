@@ -36,4 +36,4 @@ export const valuesElsewhere = [
  * The memory of the process: how much of what can be computed again is remembered, and in what pieces memory is taken. Of no concern to
  * anybody else.
  */
-export const memories = ['namesMax', 'networksMax', 'poolBytes', 'pooledBytesMax', 'firstBytes']
+export const memories = ['namesMax', 'networksMax', 'poolBytes', 'pooledBytesMax', 'pieceBytes']

@@ -7,13 +7,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 
-import { pipe } from 'it-pipe'
 import { concat } from 'uint8arrays'
 
 import {
-  codeSegments,
-  createCoder,
-  cutSegments,
   describeObject,
   encodeObjectManifest,
   hashLeaves,
@@ -27,7 +23,9 @@ import { Fault, RefusedError, refusal } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { realFiles } from '../../src/environment.ts'
 import { NotEnoughShardsError, fetchObject, type FetchReport, type FetchSource } from '../../src/storage/fetch.ts'
+import { LocalMill } from '../../src/storage/local-mill.ts'
 import { SegmentWindow } from '../../src/storage/segment-window.ts'
+import { sealedObject } from '../support/segments.ts'
 
 const never = new AbortController().signal
 const key = new Uint8Array(32).fill(5)
@@ -61,11 +59,8 @@ class Keepers implements AsyncDisposable {
 
   static async of(bytes: number, code: Code = { k: 2, m: 2 }): Promise<Keepers> {
     const plain = new Uint8Array(randomBytes(bytes))
-    const chunks = async function* () {
-      yield plain
-    }
     const shards: Uint8Array[][] = Array.from({ length: code.k + code.m }, () => [])
-    for await (const { strips } of pipe(chunks, cutSegments(code), codeSegments(createCoder(code.k, code.m), key)))
+    for (const strips of sealedObject(code, key, plain))
       for (const [shard, strip] of strips.entries()) shards[shard]!.push(strip)
     const folder = await mkdtemp(join(tmpdir(), 'pleach-fetch-'))
     return new Keepers(
@@ -110,7 +105,7 @@ class Keepers implements AsyncDisposable {
   ): Promise<FetchReport> {
     const path = join(this.folder, 'out')
     const onFault = (peer: string, { code }: Fault): void => void this.faults.push({ peer, code })
-    const deps = { disk: realFiles, transfer: { get: this.get }, onFault, ...more }
+    const deps = { disk: realFiles, mill: new LocalMill(), transfer: { get: this.get }, onFault, ...more }
     const report = await fetchObject(deps, { manifest: this.manifest, key, sources, path }, signal)
     assert.equal(Buffer.compare(await readFile(path), this.plain), 0)
     assert.equal(report.bytes, this.plain.byteLength)

@@ -4,16 +4,14 @@ import { open, readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { toString } from 'uint8arrays'
+import { concat, toString } from 'uint8arrays'
 
 import {
-  createCoder,
   describeObject,
   encodeObjectManifest,
   rootOf,
   hashLeaf,
   hashLeaves,
-  sealSegment,
   segmentBytesOf,
 } from '../../protocols/erasure/index.ts'
 import type { Fault } from '../../protocols/wire/index.ts'
@@ -24,11 +22,15 @@ import {
   NotEnoughShardsError,
   type FetchSource,
 } from '../../src/storage/fetch.ts'
+import { LocalMill } from '../../src/storage/local-mill.ts'
 import { placeObject, PlacementError } from '../../src/storage/place.ts'
 import { sealFile } from '../../src/storage/seal.ts'
+import { sealedStrips } from '../support/segments.ts'
 import { MemoryIndex, Warehouse } from '../support/shards.ts'
 
 const code = { k: 4, m: 2 }
+const only = { number: 0, isLast: true }
+const mill = new LocalMill()
 const never = new AbortController().signal
 const soon = () => Date.now() + 600_000
 const key = new Uint8Array(randomBytes(32))
@@ -38,7 +40,7 @@ async function placed(warehouse: Warehouse, plain: Uint8Array) {
   const owner = warehouse.keepers[0]!
   const source = join(warehouse.folder, 'plain')
   await writeFile(source, plain)
-  const object = await sealFile(realFiles, owner.store, source, code, key, soon(), never)
+  const object = await sealFile({ disk: realFiles, mill, store: owner.store }, source, code, key, soon(), never)
   const candidates = warehouse.keepers.slice(1).map(({ name }) => name)
   const where = await placeObject(owner.transfer, owner.store, object, candidates, soon(), never)
   const sources: FetchSource[] = where.map(({ shard, peer }) => ({ shard, peers: [peer] }))
@@ -54,6 +56,7 @@ async function fetched(
   const path = join(warehouse.folder, 'fetched')
   const deps = {
     disk: realFiles,
+    mill,
     transfer: warehouse.keepers[0]!.transfer,
     onFault: (peer: string, fault: Fault) => void faults.push({ peer, fault }),
   }
@@ -146,13 +149,13 @@ test('an uploader that coded inconsistently is caught, whichever shards are read
   await using warehouse = await Warehouse.of(7)
   const keeper = warehouse.keepers[1]!
   // Data shards of one plaintext, parity of another: every root is right, and no two readers would agree.
-  const one = sealSegment(code, key, 0, true, new Uint8Array(1000).fill(1))
-  const two = sealSegment(code, key, 0, true, new Uint8Array(1000).fill(2))
-  const strips = [...one, ...createCoder(4, 2).encode(two)]
+  const one = sealedStrips(code, key, only, new Uint8Array(1000).fill(1))
+  const two = sealedStrips(code, key, only, new Uint8Array(1000).fill(2))
+  const strips = [...one.slice(0, 4), ...two.slice(4)]
   const roots = strips.map((strip) => rootOf([hashLeaf(strip)]))
   for (const strip of strips) {
     const writer = await keeper.store.begin()
-    await writer.writeStrip(0, strip)
+    await writer.write(0, strip, concat(hashLeaves(strip)))
     await keeper.store.adopt(writer, strip.byteLength, soon())
   }
   const { bytes: manifest } = encodeObjectManifest({
@@ -177,11 +180,13 @@ test('two plaintexts under one manifest: only one of them can ever be read', asy
   // With k = m all data shards can be replaced by parity, and both halves open under the key. Only the roots tell.
   const twoOfTwo = { k: 2, m: 2 }
   const [one, two] = [new Uint8Array(1000).fill(1), new Uint8Array(1000).fill(2)]
-  const data = sealSegment(twoOfTwo, key, 0, true, one)
-  const strips = [...data, ...createCoder(2, 2).encode(sealSegment(twoOfTwo, key, 0, true, two))]
+  const strips = [
+    ...sealedStrips(twoOfTwo, key, only, one).slice(0, 2),
+    ...sealedStrips(twoOfTwo, key, only, two).slice(2),
+  ]
   for (const strip of strips) {
     const writer = await keeper.store.begin()
-    await writer.writeStrip(0, strip)
+    await writer.write(0, strip, concat(hashLeaves(strip)))
     await keeper.store.adopt(writer, strip.byteLength, soon())
   }
   const roots = strips.map((strip) => rootOf(hashLeaves(strip)))
@@ -195,7 +200,7 @@ test('the wrong key opens nothing', async () => {
   await using warehouse = await Warehouse.of(7)
   const { object, sources } = await placed(warehouse, new Uint8Array(5000))
   const path = join(warehouse.folder, 'other')
-  const deps = { disk: realFiles, transfer: warehouse.keepers[0]!.transfer, onFault: () => {} }
+  const deps = { disk: realFiles, mill, transfer: warehouse.keepers[0]!.transfer, onFault: () => {} }
   await assert.rejects(
     fetchObject(deps, { manifest: object.manifest, key: new Uint8Array(32), sources, path }, never),
     InconsistentObjectError,
@@ -248,7 +253,7 @@ test('a fetch that is cancelled ends at once and leaves no file', async () => {
   const { object, sources } = await placed(warehouse, new Uint8Array(randomBytes(3_000_000)))
   const controller = new AbortController()
   const path = join(warehouse.folder, 'cancelled')
-  const deps = { disk: realFiles, transfer: warehouse.keepers[0]!.transfer, onFault: () => {} }
+  const deps = { disk: realFiles, mill, transfer: warehouse.keepers[0]!.transfer, onFault: () => {} }
   const fetch = fetchObject(deps, { manifest: object.manifest, key, sources, path }, controller.signal)
   controller.abort(new Error('enough'))
   await assert.rejects(fetch, /enough/)

@@ -20,6 +20,7 @@ import { RefusedError, refusal, type Fault } from '../../protocols/wire/index.ts
 import { realClock, realFiles, realRandom } from '../../src/environment.ts'
 import { auditHoldings, healthyShards } from '../../src/storage/audit.ts'
 import { NotEnoughShardsError } from '../../src/storage/fetch.ts'
+import { LocalMill } from '../../src/storage/local-mill.ts'
 import { placeObject, placeShards, type Placed } from '../../src/storage/place.ts'
 import { claimRepair, rebuildShards, repairAt, RepairClaimedError, urgentAt } from '../../src/storage/repair.ts'
 import { scrubBetween } from '../../src/storage/scrub.ts'
@@ -47,7 +48,14 @@ async function stage(bytes = 5_000_000): Promise<Stage> {
   const [owner, repairer] = warehouse.keepers as [Keeper, Keeper]
   const path = join(warehouse.folder, 'plain')
   await writeFile(path, randomBytes(bytes))
-  const object = await sealFile(realFiles, owner.store, path, code, new Uint8Array(randomBytes(32)), soon(), never)
+  const object = await sealFile(
+    { disk: realFiles, mill: new LocalMill(), store: owner.store },
+    path,
+    code,
+    new Uint8Array(randomBytes(32)),
+    soon(),
+    never,
+  )
   const candidates = warehouse.keepers.slice(2, 10).map(({ name }) => name)
   const placed = await placeObject(owner.transfer, owner.store, object, candidates, soon(), never)
   const keeperOf = (shard: number) =>

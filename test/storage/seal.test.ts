@@ -5,11 +5,13 @@ import { test } from 'node:test'
 
 import { decodeObjectManifest, segmentBytesOf } from '../../protocols/erasure/index.ts'
 import { realFiles } from '../../src/environment.ts'
+import { LocalMill } from '../../src/storage/local-mill.ts'
 import { SourceChangedError, sealChunks, sealFile } from '../../src/storage/seal.ts'
 import { Warehouse } from '../support/shards.ts'
 
 const code = { k: 2, m: 1 }
 const key = new Uint8Array(32).fill(1)
+const mill = new LocalMill()
 const never = new AbortController().signal
 const soon = () => Date.now() + 600_000
 
@@ -20,11 +22,11 @@ test('a file and a stream of the same bytes are the same object, durable here', 
   const path = join(warehouse.folder, 'plain')
   await writeFile(path, plain)
   const keptUntilMs = soon()
-  const sealed = await sealFile(realFiles, store, path, code, key, keptUntilMs, never)
+  const sealed = await sealFile({ disk: realFiles, mill, store }, path, code, key, keptUntilMs, never)
   const stream = async function* () {
     for (let at = 0; at < plain.byteLength; at += 333_333) yield plain.subarray(at, at + 333_333)
   }
-  assert.deepEqual(await sealChunks(store, stream(), code, key, keptUntilMs, never), sealed)
+  assert.deepEqual(await sealChunks({ mill, store }, stream(), code, key, keptUntilMs, never), sealed)
   const manifest = decodeObjectManifest(sealed.manifest)
   assert.deepEqual([manifest.bytes, manifest.shardBytes], [plain.byteLength, sealed.shardBytes])
   assert.deepEqual(manifest.shards, sealed.roots)
@@ -49,14 +51,14 @@ test('a file that is written to while it is sealed is not sealed, and leaves not
   let begun = 0
   store.begin = async () => {
     const writer = await begin()
-    const writeStrip = writer.writeStrip.bind(writer)
-    writer.writeStrip = async (firstLeaf, strip) => {
+    const write = writer.write.bind(writer)
+    writer.write = async (...leaves) => {
       if (begun++ === 0) await appendFile(path, 'more')
-      return writeStrip(firstLeaf, strip)
+      return write(...leaves)
     }
     return writer
   }
-  await assert.rejects(sealFile(realFiles, store, path, code, key, soon(), never), SourceChangedError)
+  await assert.rejects(sealFile({ disk: realFiles, mill, store }, path, code, key, soon(), never), SourceChangedError)
   assert.deepEqual(await readdir(join(folder, 'incoming')), [])
   assert.equal(index.entries.size, 0)
 })
@@ -71,7 +73,7 @@ test('sealing that is given up leaves nothing', async () => {
       yield new Uint8Array(segmentBytesOf(code))
     }
   }
-  await assert.rejects(sealChunks(store, endless(), code, key, soon(), controller.signal), /enough/)
+  await assert.rejects(sealChunks({ mill, store }, endless(), code, key, soon(), controller.signal), /enough/)
   assert.deepEqual(await readdir(join(folder, 'incoming')), [])
   assert.equal(index.entries.size, 0)
 })

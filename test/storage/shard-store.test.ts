@@ -203,7 +203,7 @@ test('two that come at once are not promised the same room', async () => {
 test('what the owner keeps for himself takes nothing from what is kept for others', async () => {
   await using bench = await Bench.open(leafBytes)
   const writer = await bench.store.begin()
-  await writer.writeStrip(0, new Uint8Array(5 * leafBytes))
+  await writer.write(0, new Uint8Array(5 * leafBytes), concat(hashLeaves(new Uint8Array(5 * leafBytes))))
   await bench.store.adopt(writer, 5 * leafBytes, untilMs)
   await bench.put(shardOf(leafBytes))
 })

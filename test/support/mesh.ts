@@ -80,6 +80,7 @@ export class Mesh implements AsyncDisposable {
       listen,
       bootstrap: this.#bootstrap,
       offer: offer === null ? null : { ...ordinaryOffer, ...offer },
+      workers: 1,
       profile: name,
     }
   }

@@ -9,6 +9,7 @@ import { realClock, realFiles, realRandom, silentLog, type Clock } from '../../s
 import { SequenceFloors } from '../../src/ledger/sequence-floors.ts'
 import { Store } from '../../src/ledger/store.ts'
 import { createData, type DataPlane } from '../../src/node/data.ts'
+import { LocalMill } from '../../src/storage/local-mill.ts'
 import { Switchboard } from './channel-pair.ts'
 import { network, signer } from './peers.ts'
 
@@ -103,6 +104,7 @@ export class Planes implements AsyncDisposable {
       ledger,
       floors: new SequenceFloors(ledger),
       disk: realFiles,
+      mill: new LocalMill(),
       dataDir: folder,
       quotaBytes,
       clock: this.clock,

@@ -14,9 +14,12 @@ const programs = [
   'sim/main.ts',
   'bench/main.ts',
   'bench/data/*-worker.ts',
+  'bench/data/keeping-peer.ts',
+  'bench/data/single-rates.ts',
   'sim/demo.ts',
   'sim/demo/direct.ts',
   'src/execution/child/**',
+  'src/storage/workers/worker.ts',
 ]
 
 const root = join(import.meta.dirname, '..', '..')

@@ -1,0 +1,54 @@
+/** A worker thread that measures what sealing is made of, each part alone. */
+import assert from 'node:assert/strict'
+import { createCipheriv } from 'node:crypto'
+import { parentPort } from 'node:worker_threads'
+
+import {
+  allocateStrips,
+  createStripCoder,
+  hashStrips,
+  segmentBytesOf,
+  stripBytesMax,
+  type Code,
+} from '../../protocols/erasure/index.ts'
+
+export type SingleRate = 'encrypt' | 'code' | 'hash'
+
+export interface SingleTask {
+  readonly rate: SingleRate
+  readonly code: Code
+  readonly segments: number
+}
+
+/** What the cipher does fastest. */
+const pieceBytes = 128 * 1024
+const key = new Uint8Array(32)
+const memories = new Map<string, ReturnType<typeof allocateStrips>>()
+
+/** MB of plaintext a second. */
+function measure({ rate, code: { k, m }, segments }: SingleTask): number {
+  const name = `${k}+${m}`
+  const memory = memories.get(name) ?? allocateStrips({ slots: k + m, stripBytes: stripBytesMax, threads: 1 })
+  memories.set(name, memory)
+  const strips = Array.from({ length: k + m }, (_, slot) => memory.strip(slot))
+  const slots = [...strips.keys()]
+  const coder = createStripCoder(memory, k, m)
+  const work = {
+    encrypt(): void {
+      const cipher = createCipheriv('aes-256-gcm', key, new Uint8Array(12))
+      for (const strip of strips.slice(0, k)) {
+        for (let at = 0; at < strip.byteLength; at += pieceBytes) cipher.update(strip.subarray(at, at + pieceBytes))
+      }
+      cipher.final()
+    },
+    code: (): void => coder.encode(slots.slice(0, k), slots.slice(k), stripBytesMax),
+    hash: (): void => void hashStrips(strips),
+  }[rate]
+  const before = performance.now()
+  for (let segment = 0; segment < segments; segment++) work()
+  return (segments * segmentBytesOf({ k, m })) / 1_000 / (performance.now() - before)
+}
+
+assert.ok(parentPort !== null, 'this is for a worker thread')
+const port = parentPort
+port.on('message', (task: SingleTask) => port.postMessage(measure(task)))

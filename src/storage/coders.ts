@@ -1,0 +1,19 @@
+import type { Code } from '../../protocols/erasure/code.ts'
+import { createCoder, type ErasureCoder } from '../../protocols/erasure/coder.ts'
+
+/** Coders that are kept: each has tables for its code. */
+const codersMax = 4
+
+/** Coders by their code; the ones that were used last are kept. */
+export class Coders {
+  readonly #coders = new Map<string, ErasureCoder>()
+
+  of({ k, m }: Code): ErasureCoder {
+    const name = `${k}+${m}`
+    const coder = this.#coders.get(name) ?? createCoder(k, m)
+    this.#coders.delete(name)
+    this.#coders.set(name, coder)
+    if (this.#coders.size > codersMax) this.#coders.delete(this.#coders.keys().next().value!)
+    return coder
+  }
+}

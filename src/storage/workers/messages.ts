@@ -1,0 +1,28 @@
+/** What the main thread and a worker tell each other. Rooms are shared memory; strips that are to be opened change hands. */
+import type { OpenedSegment, SharedStrips, StripSet } from '../../../protocols/erasure/index.ts'
+import type { SegmentOrder } from '../mill.ts'
+
+export type Task =
+  | { readonly do: 'seal'; readonly order: SegmentOrder; readonly room: SharedStrips }
+  | { readonly do: 'open'; readonly order: SegmentOrder; readonly set: StripSet }
+
+export type Result =
+  | { readonly did: 'seal'; readonly hashes: readonly Uint8Array[] }
+  /** Null: the strips do not open. */
+  | { readonly did: 'open'; readonly opened: OpenedSegment | null }
+
+/**
+ * Strips that may be handed over: each with memory of its own. Of a part of a larger memory a copy is made, or all of it would go.
+ */
+export function apart(set: StripSet): StripSet {
+  return set.map((strip) =>
+    strip === undefined || strip.byteLength === strip.buffer.byteLength ? strip : strip.slice(),
+  )
+}
+
+/** The memory of these arrays, to be handed over rather than copied. */
+export function memoryOf(arrays: Iterable<Uint8Array | undefined>): ArrayBuffer[] {
+  const memory = new Set<ArrayBuffer>()
+  for (const array of arrays) if (array?.buffer instanceof ArrayBuffer) memory.add(array.buffer)
+  return [...memory]
+}

@@ -1,0 +1,72 @@
+/** Work on segments in worker threads. What is small is done here at once: the way to a thread costs more. */
+import { stripsIn, type Code, type OpenedSegment, type StripSet } from '../../../protocols/erasure/index.ts'
+import { LocalMill } from '../local-mill.ts'
+import { checkEnough, openedOrThrow, type Mill, type Room, type SealedSegment, type SegmentOrder } from '../mill.ts'
+import { apart, memoryOf, type Result, type Task } from './messages.ts'
+import { WorkerPool, type PoolDeps, type PoolOptions } from './pool.ts'
+import { Rooms, SharedRoom } from './rooms.ts'
+
+export interface WorkerMillOptions extends PoolOptions {
+  /** Plaintext of a segment that is sealed and opened here, in bytes. */
+  readonly hereBytesMax?: number
+  /** What is lent at once, in bytes. */
+  readonly lentBytesMax?: number
+}
+
+/** At most about a millisecond of work, whatever the code. */
+const hereBytesDefault = 64 * 1024
+
+export class WorkerMill implements Mill, AsyncDisposable {
+  readonly #here = new LocalMill()
+  readonly #hereBytesMax: number
+  readonly #rooms: Rooms
+  readonly #pool: WorkerPool
+
+  constructor(options: WorkerMillOptions, deps: Omit<PoolDeps, 'onIdle'>) {
+    this.#hereBytesMax = options.hereBytesMax ?? hereBytesDefault
+    this.#rooms = new Rooms(options.lentBytesMax)
+    this.#pool = new WorkerPool(options, { ...deps, onIdle: () => this.#rooms.clear() })
+  }
+
+  /** Threads that there are now. */
+  get threads(): number {
+    return this.#pool.threads
+  }
+
+  /** What is lent now, in bytes. */
+  get lentBytes(): number {
+    return this.#rooms.lentBytes
+  }
+
+  async lend(code: Code, plainBytesMax: number, signal: AbortSignal): Promise<Room> {
+    return (plainBytesMax <= this.#hereBytesMax ? this.#here : this.#rooms).lend(code, plainBytesMax, signal)
+  }
+
+  async seal(room: Room, order: SegmentOrder, signal: AbortSignal): Promise<SealedSegment> {
+    if (!(room instanceof SharedRoom)) return this.#here.seal(room, order, signal)
+    const { hashes } = await this.#run({ do: 'seal', order, room: room.shared }, [], signal)
+    return { strips: stripsIn(order.code, room.shared, order.plainBytes), hashes }
+  }
+
+  async open(set: StripSet, order: SegmentOrder, signal: AbortSignal): Promise<OpenedSegment> {
+    if (order.plainBytes <= this.#hereBytesMax) return this.#here.open(set, order, signal)
+    checkEnough(order.code, set)
+    const own = apart(set)
+    const { opened } = await this.#run({ do: 'open', order, set: own }, memoryOf(own), signal)
+    return openedOrThrow(opened ?? undefined, order)
+  }
+
+  /** Ends the threads. What is under way is rejected. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool.stop()
+    this.#rooms.clear()
+  }
+
+  async #run<Kind extends Task['do']>(
+    task: Extract<Task, { do: Kind }>,
+    handOver: readonly ArrayBuffer[],
+    signal: AbortSignal,
+  ): Promise<Extract<Result, { did: Kind }>> {
+    return (await this.#pool.run(task, handOver, signal)) as Extract<Result, { did: Kind }>
+  }
+}
