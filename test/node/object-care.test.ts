@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import { cidOfDocument } from '../../protocols/wire/index.ts'
 import { realRandom } from '../../src/environment.ts'
 import { Planes } from '../support/planes.ts'
 
@@ -125,7 +126,7 @@ test('too few shards: the error names what is missing, and nothing is written', 
     },
   )
   const nobody = planes.peers[other]!.plane.objects
-  const unknown = `pleach:read:${put.object.slice(0, -1)}a:${put.read.split(':')[3]}`
+  const unknown = `pleach:read:${cidOfDocument(Uint8Array.of(0xa0))}:${put.read.split(':')[3]}`
   await assert.rejects(nobody.get({ object: unknown, path: join(planes.folder, 'x') }, never), {
     code: 'OBJECT_NOT_FOUND',
   })
