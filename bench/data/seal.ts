@@ -11,7 +11,7 @@ import { WorkerMill } from '../../src/storage/workers/worker-mill.ts'
 import type { Circumstances, Part } from '../bench.ts'
 import { alternate, pair } from '../paired.ts'
 import { pairedRow, valueRow, type Row } from '../report.ts'
-import type { SingleRate, SingleTask } from './single-rates.ts'
+import type { SingleRate, SingleTask } from './rates-worker.ts'
 
 const codes: Readonly<Record<string, Code>> = { 'ship 10+4': { k: 10, m: 4 }, 'keep 8+8': { k: 8, m: 8 } }
 /** Segments of one run. */
@@ -71,7 +71,7 @@ async function sealed(mill: WorkerMill, code: Code, signal: AbortSignal): Promis
 
 /** A thread that measures one rate at a time. */
 class SingleRates implements AsyncDisposable {
-  readonly #worker = new Worker(new URL('single-rates.ts', import.meta.url))
+  readonly #worker = new Worker(new URL('rates-worker.ts', import.meta.url))
 
   /** MB of plaintext a second. */
   async measure(task: SingleTask): Promise<number> {

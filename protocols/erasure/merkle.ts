@@ -71,21 +71,34 @@ export function rootOf(leafHashes: Iterable<Uint8Array>): Uint8Array {
   return builder.root()
 }
 
+/** Levels of a tree that are filled in one step, over 1,024 leaves: about a millisecond. */
+const stepLevels = 10
+
 /** A whole tree, for whoever proves leaves: 64 bytes of memory for each leaf. */
 export class MerkleTree {
   /** Hashes of each level, one after the other: the leaves first, the root last. */
-  readonly #levels: Uint8Array[]
+  readonly #levels: readonly Uint8Array[]
 
-  /** `leafHashes`: all of them, one after the other, at least one. */
-  constructor(leafHashes: Uint8Array) {
-    if (leafHashes.byteLength === 0 || leafHashes.byteLength % hashBytes !== 0) {
-      throw new RangeError(`${leafHashes.byteLength} bytes are not the hashes of leaves`)
+  /** `leafHashes`: all of them, one after the other, at least one. `levels`: when they are there already. */
+  constructor(leafHashes: Uint8Array, levels?: readonly Uint8Array[]) {
+    this.#levels = levels ?? emptyLevels(leafHashes)
+    if (levels === undefined) fillLevels(this.#levels, 1, this.#levels.length, 0, this.leaves)
+  }
+
+  /**
+   * As the constructor, in steps of so many leaves: between them others may have the thread, which a large tree would keep for a
+   * quarter of a second.
+   */
+  static *inSteps(leafHashes: Uint8Array): Generator<undefined, MerkleTree> {
+    const levels = emptyLevels(leafHashes)
+    const leaves = leafHashes.byteLength / hashBytes
+    const low = Math.min(levels.length, stepLevels + 1)
+    for (let from = 0; from < leaves; from += 2 ** stepLevels) {
+      fillLevels(levels, 1, low, from, Math.min(leaves, from + 2 ** stepLevels))
+      yield
     }
-    this.#levels = [leafHashes]
-    for (let level = leafHashes; level.byteLength > hashBytes;) {
-      level = levelAbove(level)
-      this.#levels.push(level)
-    }
+    fillLevels(levels, low, levels.length, 0, leaves)
+    return new MerkleTree(leafHashes, levels)
   }
 
   get root(): Uint8Array {
@@ -138,14 +151,29 @@ export function verifyProof(
   return last === 0 && equals(climbed, root)
 }
 
-function levelAbove(level: Uint8Array): Uint8Array {
-  const count = level.byteLength / hashBytes
-  const above = new Uint8Array(Math.ceil(count / 2) * hashBytes)
-  for (let index = 0; index < count; index += 2) {
-    const left = hashAt(level, index)
-    above.set(index + 1 < count ? hashNode(left, hashAt(level, index + 1)) : left, (index / 2) * hashBytes)
+/** Room for all levels above these leaves. */
+function emptyLevels(leafHashes: Uint8Array): Uint8Array[] {
+  if (leafHashes.byteLength === 0 || leafHashes.byteLength % hashBytes !== 0) {
+    throw new RangeError(`${leafHashes.byteLength} bytes are not the hashes of leaves`)
   }
-  return above
+  const levels = [leafHashes]
+  for (let count = leafHashes.byteLength / hashBytes; count > 1;) {
+    count = Math.ceil(count / 2)
+    levels.push(new Uint8Array(count * hashBytes))
+  }
+  return levels
+}
+
+/** Fills levels from the one below them, as far as they are over the leaves `from` … `to`. */
+function fillLevels(levels: readonly Uint8Array[], first: number, end: number, from: number, to: number): void {
+  for (let level = first; level < end; level++) {
+    const [below, above] = [levels[level - 1]!, levels[level]!]
+    const count = below.byteLength / hashBytes
+    for (let index = Math.floor(from / 2 ** level); index < Math.ceil(to / 2 ** level); index++) {
+      const left = hashAt(below, 2 * index)
+      above.set(2 * index + 1 < count ? hashNode(left, hashAt(below, 2 * index + 1)) : left, index * hashBytes)
+    }
+  }
 }
 
 function hashAt(level: Uint8Array, index: number): Uint8Array {

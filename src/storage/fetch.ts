@@ -9,6 +9,7 @@ import { pipe } from 'it-pipe'
 import {
   Commitment,
   decodeObjectManifest,
+  letGo,
   segmentCount,
   segmentLength,
   type ObjectManifest,
@@ -117,6 +118,7 @@ async function read(
     for (const piece of plain) {
       await write(piece, at)
       at += piece.byteLength
+      letGo(piece)
     }
   }
   const onAbort = (): void => lanes.end(signal.reason as Error)

@@ -168,7 +168,7 @@ async function openIfThere(disk: Files, path: string): Promise<OpenFile | undefi
 /** The tree that proofs are made from. It must have the root, or we would send proofs that are our fault. */
 async function readTree(disk: Files, root: string, path: string): Promise<MerkleTree> {
   try {
-    const tree = new MerkleTree(await readWhole(disk, path))
+    const tree = await grow(disk, path)
     if (equals(tree.root, fromString(root, 'hex'))) return tree
   } catch (error) {
     if (!(error instanceof RangeError) && systemCode(error) !== 'ENOENT') throw error
@@ -176,11 +176,17 @@ async function readTree(disk: Files, root: string, path: string): Promise<Merkle
   throw new DamagedShardError(root, -1)
 }
 
-async function readWhole(disk: Files, path: string): Promise<Uint8Array> {
+/** Between the steps of a large tree the file is looked at: whoever waits for the disk lets others have the thread. */
+async function grow(disk: Files, path: string): Promise<MerkleTree> {
   const file = await disk.open(path)
   try {
     const bytes = new Uint8Array((await file.look()).bytes)
-    return bytes.subarray(0, await file.read(bytes, 0))
+    const growing = MerkleTree.inSteps(bytes.subarray(0, await file.read(bytes, 0)))
+    for (;;) {
+      const step = growing.next()
+      if (step.done === true) return step.value
+      await file.look()
+    }
   } finally {
     await file.close()
   }

@@ -89,6 +89,22 @@ test('a proof binds a leaf only for a known number of leaves', () => {
   assert.equal(verifyProof(root, 2, 2, right, [left]), false)
 })
 
+test('a tree that is built in steps is the same tree', () => {
+  for (const count of [1, 2, 1_023, 1_024, 1_025, 2_048, 2_049, 5_001]) {
+    const hashes = concat(Array.from({ length: count }, (_, leaf) => hashLeaf(Uint8Array.of(leaf & 255, leaf >> 8))))
+    const growing = MerkleTree.inSteps(hashes)
+    let steps = 0
+    let step = growing.next()
+    for (; step.done !== true; step = growing.next()) steps++
+    assert.equal(steps, Math.ceil(count / 1_024))
+    const whole = new MerkleTree(hashes)
+    assert.deepEqual(step.value.root, whole.root)
+    for (const leaf of [0, count >> 1, count - 1]) assert.deepEqual(step.value.proof(leaf), whole.proof(leaf))
+    assert.ok(verifyProof(whole.root, count - 1, count, whole.leafHash(count - 1), step.value.proof(count - 1)))
+  }
+  assert.throws(() => MerkleTree.inSteps(new Uint8Array(33)).next(), RangeError)
+})
+
 test('a leaf cannot pass for a node, nor a node for a leaf', () => {
   const [left, right] = [leavesOf(2)[0]!, leavesOf(2)[1]!]
   assert.notDeepEqual(hashLeaf(concat([left, right])), rootOf([left, right]))

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { appendFile, readdir, writeFile } from 'node:fs/promises'
+import { appendFile, readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { decodeObjectManifest, segmentBytesOf } from '../../protocols/erasure/index.ts'
+import { concat } from 'uint8arrays'
+
+import { decodeObjectManifest, hashLeaf, rootOf, segmentBytesOf } from '../../protocols/erasure/index.ts'
 import { realFiles } from '../../src/environment.ts'
 import { LocalMill } from '../../src/storage/local-mill.ts'
 import { SourceChangedError, sealChunks, sealFile } from '../../src/storage/seal.ts'
@@ -76,4 +78,24 @@ test('sealing that is given up leaves nothing', async () => {
   await assert.rejects(sealChunks({ mill, store }, endless(), code, key, soon(), controller.signal), /enough/)
   assert.deepEqual(await readdir(join(folder, 'incoming')), [])
   assert.equal(index.entries.size, 0)
+})
+
+test('the hashes of a shard of many leaves are all kept, however many are written at once', async () => {
+  await using warehouse = await Warehouse.of(1)
+  const { store } = warehouse.keepers[0]!
+  const hashes = Array.from({ length: 1_500 }, (_, leaf) => hashLeaf(Uint8Array.of(leaf & 255, leaf >> 8)))
+  const writer = await store.begin()
+  for (const [from, to] of [
+    [0, 250],
+    [250, 1_490],
+    [1_490, 1_500],
+  ] as const) {
+    await writer.write(from, new Uint8Array(1), concat(hashes.slice(from, to)))
+    assert.equal(writer.leaves, to)
+  }
+  await writer.sync()
+  assert.deepEqual(new Uint8Array(await readFile(`${writer.path}.leaves`)), concat(hashes))
+  assert.deepEqual(writer.root, rootOf(hashes))
+  await assert.rejects(writer.write(3, new Uint8Array(1), hashes[0]!), RangeError)
+  await writer.discard()
 })
