@@ -9,6 +9,7 @@ import process from 'node:process'
 import { bidTopic, emptyBidFilter, bidBytesMax, judgeBid, openBid } from '../protocols/bid/index.ts'
 import { capabilityRules, runtimeAdvert } from '../protocols/capability/index.ts'
 import type { Notary } from '../protocols/negotiate/index.ts'
+import { placementRules } from '../protocols/placement/index.ts'
 import { BadBlockFault } from '../protocols/transfer/index.ts'
 import { describeFacts, formatMicro, type Fault, type PeerName } from '../protocols/wire/index.ts'
 import type { PeerOptions } from './config/options.ts'
@@ -18,18 +19,14 @@ import { Directory } from './discovery/directory.ts'
 import { Publisher, type Facts } from './discovery/publisher.ts'
 import { realFiles, type Clock, type Log, type Random } from './environment.ts'
 import type { ExecutorProbe } from './execution/executor.ts'
-import { unpackTar } from './execution/tar-read.ts'
-import { packFolder } from './execution/tar-write.ts'
 import { createWasiExecutor } from './execution/wasi-executor.ts'
 import { createCourier, createHost, openIdentity, petnameOf } from './host/index.ts'
 import { Jobs } from './ledger/jobs.ts'
 import { KeyValueFile } from './ledger/key-value.ts'
 import { MachineStates } from './ledger/machine-states.ts'
-import { Objects } from './ledger/objects.ts'
 import { PeersSeen } from './ledger/peers-seen.ts'
 import { Receipts } from './ledger/receipts.ts'
 import { SequenceFloors } from './ledger/sequence-floors.ts'
-import { Shards } from './ledger/shards.ts'
 import { Store } from './ledger/store.ts'
 import type { JobState } from './market/job-state.ts'
 import type { LeaseState } from './market/lease-machine.ts'
@@ -37,14 +34,13 @@ import { ProviderDesk } from './market/provider-desk.ts'
 import { decodeState, encodeState, type Journal } from './reactor.ts'
 import { RequesterDesk } from './market/requester-desk.ts'
 import { OwnControl } from './node/control.ts'
-import { createDataPlane } from './node/data-plane.ts'
+import { createData } from './node/data.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
 import { explainNoMatch } from './node/explain.ts'
 import { JobBook } from './node/job-book.ts'
 import { JobFiles } from './node/job-files.ts'
 import { JobReporter } from './node/job-reporter.ts'
 import { factsOf, lendingOf } from './node/lending.ts'
-import { OwnObjects } from './node/objects.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
 import { createKeeperFinder, keepersMax } from './node/keepers.ts'
@@ -85,8 +81,6 @@ export interface Peer {
 /** Class of jobs of WASI programs: names the topic of their bids. */
 const computeClass = 'compute'
 const unitDefault = 'credit'
-/** Files and bytes of a folder that travels as one input, and of outputs. */
-const tarLimits = { entriesMax: 100_000, bytesMax: 2 ** 36 }
 /** How long `ready` waits for company. */
 const aloneMs = 5_000
 /** How long the first look at the capability records of others may take. */
@@ -142,7 +136,7 @@ export async function createPeer(
       reach: options.reach,
       listen: options.listen,
       bootstrap: options.bootstrap,
-      records: [capabilityRules(signer, network)],
+      records: [capabilityRules(signer, network), placementRules(signer, network)],
     },
     { identity, clock, random, log, store: memory, floors, onFault: (peer, _protocol, fault) => onFault(peer, fault) },
   )
@@ -170,16 +164,31 @@ export async function createPeer(
   // Data.
   const mill = ports.mill ?? starting.use(new WorkerMill({ workersMax: options.workers }, { clock, log }))
   const quotaBytes = offer?.keepBytes ?? 0
-  const { store, transfer, rates } = createDataPlane(
-    { folder: dataDir, quotaBytes, bandwidth: options.bandwidth },
-    { self, disk, index: new Shards(ledger), streams: host.streams, clock, random, log },
-  )
-  const keepers = createKeeperFinder(directory, network, clock)
+  const keepers = createKeeperFinder(directory, network, clock, () => host.connections().map(({ peer }) => peer))
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
+  const plane = createData({
+    signer,
+    network,
+    host,
+    isPublic: options.reach === 'public' && ports.networksMatter !== false,
+    ledger,
+    floors,
+    disk,
+    mill,
+    dataDir,
+    quotaBytes,
+    bandwidth: options.bandwidth,
+    clock,
+    random,
+    log,
+    keepers,
+    tarPath: () => join(files.folderOf('inputs'), `${Buffer.from(random.bytes(8)).toString('hex')}.tar`),
+    onFault,
+    onBroken: (peer, what) => later(seen.bump(peer, 'noShow', clock.nowMs(), what)),
+  })
+  const { store, transfer, rates, objects, unpack } = plane
   const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault }
-  const objects = new OwnObjects({ ...data, objects: new Objects(ledger) })
-
   // Work and its book-keeping.
   const executor = ports.executor ?? createWasiExecutor({ clock, log })
   const book = new JobBook(
@@ -210,7 +219,7 @@ export async function createPeer(
     gossip: host.gossip,
     files,
     sealed: (object) => objects.sealed(object),
-    unpack: async (tar, folder) => unpackTar(tar, folder, tarLimits),
+    unpack,
     onStaged: (job, report) => reporter.onStaged(job, report),
     onCollected: (job, report) => reporter.onCollected(job, report),
     onLog: (job) => book.changed(job),
@@ -263,14 +272,12 @@ export async function createPeer(
     receipts,
     book,
     objects,
+    care: plane.care,
+    transfers: plane.transfers,
     errands,
     standingOf: standing.of,
     meshDegree: () => host.gossip.meshDegree(topic),
-    packFolder: async (path) => {
-      const tar = join(files.folderOf('inputs'), `${Buffer.from(random.bytes(8)).toString('hex')}.tar`)
-      await packFolder(path, tar, tarLimits)
-      return tar
-    },
+    packFolder: plane.packFolder,
     ownRecord: () =>
       lending === undefined || offer === null
         ? undefined
@@ -288,10 +295,9 @@ export async function createPeer(
   })
 
   // Start: first what others may ask of us, then the network, then what we say of ourselves.
-  await store.start()
-  starting.defer(() => store.stop())
+  await plane.serve()
+  starting.defer(async () => plane.stop())
   await workshop.start()
-  await transfer.serve()
   let haveResumed = false
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   let filter = emptyBidFilter
@@ -324,6 +330,7 @@ export async function createPeer(
     else void ports.mayPublish.then(() => publisher.publish(facts))
     provider.lend(lendingOf(offer, unit, machine, facts))
   }
+  plane.begin()
   const running = starting.move()
 
   let stopping: Promise<void> | undefined

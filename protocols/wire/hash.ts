@@ -14,7 +14,17 @@ const cidCharsMax = 128
 
 /** The CIDv1 of a DAG-CBOR document, as base32 text (`bafyrei…`). */
 export function cidOfDocument(bytes: Uint8Array): string {
-  return CID.createV1(dagCbor.code, Digest.create(sha256Code, sha256(bytes))).toString()
+  return cidOfHash(sha256(bytes))
+}
+
+/** The same of the SHA-256 alone. */
+export function cidOfHash(hash: Uint8Array): string {
+  return CID.createV1(dagCbor.code, Digest.create(sha256Code, hash)).toString()
+}
+
+/** The SHA-256 in the CID of a document. Throws Fault FIELD_INVALID when the text is not one. */
+export function hashOfCid(text: string): Uint8Array {
+  return CID.parse(checkedCid(text, 'object')).multihash.digest.slice()
 }
 
 /** Texts that were found lawful a moment ago: the messages about one job all name it, and parsing costs more than the rest of them. */

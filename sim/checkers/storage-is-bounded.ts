@@ -21,17 +21,21 @@ export function storageIsBounded(world: StorageWorld): string[] {
   )
   if (world.streams.heldBytesMax > windowBytes + frameBytesMax)
     wrong.push(`a stream held ${world.streams.heldBytesMax} bytes`)
-  const { quotaBytes } = world.scenario
   return [
     ...wrong,
-    ...world.peers.flatMap((peer) => problemsOf(peer, quotaBytes).map((what) => `peer ${peer.number} ${what}`)),
+    ...world.peers.flatMap((peer) => problemsOf(peer, world.scenario).map((what) => `peer ${peer.number} ${what}`)),
   ]
 }
 
-function problemsOf(peer: StoragePeer, quotaBytes: number): string[] {
+function problemsOf(peer: StoragePeer, { quotaBytes, ownerBytesMax }: StorageWorld['scenario']): string[] {
   const wrong: string[] = []
   const { rows } = peer.storage
   if (peer.keptBytesMax > quotaBytes) wrong.push(`kept ${peer.keptBytesMax} bytes of ${quotaBytes}`)
+  const owners = Map.groupBy(rows.values(), ({ owner }) => owner)
+  for (const [owner, entries] of owners) {
+    const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0)
+    if (owner !== peer.name && bytes > ownerBytesMax) wrong.push(`keeps ${bytes} bytes of one owner`)
+  }
   for (const path of peer.disk.paths(dataFolder)) {
     const root = shardName.exec(path)?.[1]
     if (root === undefined || !rows.has(root)) wrong.push(`has ${path} lying about`)

@@ -208,6 +208,7 @@ export class LivePeer {
           openLedger: this.disk.openLedger,
           createHost: this.#hostOn(carrier),
           mayPublish: this.#mayPublish.promise,
+          networksMatter: false,
           onFault: (peer) => this.holds.set(peer, (this.holds.get(peer) ?? 0) + 1),
         }),
       ),

@@ -51,6 +51,18 @@ export class ShardTable implements ShardIndex {
     return { bytes, shards }
   }
 
+  bytesOf(owner: string): number {
+    let bytes = 0
+    for (const entry of this.#rows.values()) if (entry.owner === owner) bytes += entry.bytes
+    return bytes
+  }
+
+  after(root: string): ShardEntry | undefined {
+    return [...this.#rows.values()]
+      .filter((entry) => entry.root > root)
+      .toSorted((left, right) => (left.root < right.root ? -1 : 1))[0]
+  }
+
   async #commit(change: () => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const disk = this.#disk

@@ -43,7 +43,11 @@ export class StoragePeer {
       disk: this.disk,
       streams: world.streams,
       random: SeededRandom.of(world.seed, 'peer', number),
-      options: { quotaBytes: world.scenario.quotaBytes, termMsMax: 24 * 60 * 60_000 },
+      options: {
+        quotaBytes: world.scenario.quotaBytes,
+        ownerBytesMax: world.scenario.ownerBytesMax,
+        termMsMax: 24 * 60 * 60_000,
+      },
       vice,
       onFault: (peer, fault) => {
         this.blamed.push({ peer, fault })

@@ -23,6 +23,8 @@ export interface StorageScenario {
   readonly shortKeptMs: number
   readonly shortProbability: number
   readonly quotaBytes: number
+  /** Of that, for one owner. */
+  readonly ownerBytesMax: number
   readonly streams: StreamFaults
   readonly faults: {
     readonly crashesMax: number
@@ -66,6 +68,7 @@ const calm: StorageScenario = {
   shortKeptMs: 90_000,
   shortProbability: 0.15,
   quotaBytes: 1_500_000,
+  ownerBytesMax: 800_000,
   streams: calmStreams,
   faults: {
     crashesMax: 0,
@@ -131,6 +134,7 @@ const broken: StorageScenario = {
     { k: 2, m: 2 },
   ],
   quotaBytes: 1_000_000,
+  ownerBytesMax: 800_000,
   streams: { ...storm.streams, resetProbability: 0.03 },
 }
 

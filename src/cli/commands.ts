@@ -43,8 +43,38 @@ export const commands: Readonly<Record<string, Entry>> = {
   },
   logs: { group: 'jobs', about: 'what a job has written', load: async () => (await import('./logs.ts')).command },
   cancel: { group: 'jobs', about: 'stop a job', load: async () => (await import('./cancel.ts')).command },
-  put: { group: 'data', about: 'keep a file with other peers', load: async () => (await import('./put.ts')).command },
-  get: { group: 'data', about: 'fetch it back', load: async () => (await import('./get.ts')).command },
+  put: {
+    group: 'data',
+    about: 'keep a file or folder with other peers',
+    load: async () => (await import('./put.ts')).command,
+  },
+  get: {
+    group: 'data',
+    about: 'fetch it back, here or elsewhere',
+    load: async () => (await import('./get.ts')).command,
+  },
+  ls: { group: 'data', about: 'what is kept, and how well', load: async () => (await import('./ls.ts')).command },
+  rm: { group: 'data', about: 'forget an object and its key', load: async () => (await import('./rm.ts')).command },
+  audit: {
+    group: 'data',
+    about: 'ask keepers for proof that they have it',
+    load: async () => (await import('./audit.ts')).command,
+  },
+  repair: {
+    group: 'data',
+    about: 'make lost shards again',
+    load: async () => (await import('./repair.ts')).command,
+  },
+  pin: {
+    group: 'data',
+    about: 'look after an object from here too',
+    load: async () => (await import('./pin.ts')).command,
+  },
+  key: {
+    group: 'data',
+    about: 'export or import what opens an object',
+    load: async () => (await import('./key.ts')).command,
+  },
   receipts: {
     group: 'receipts',
     about: 'what was promised and paid',

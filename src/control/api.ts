@@ -5,6 +5,10 @@
  * Amounts are decimal text in the unit of account; times are milliseconds since the epoch; `v` is 1 and changes are additive.
  */
 
+import type { AuditView, GetView, KeyView, ObjectView, PutView, RepairView, TransferView } from './object-views.ts'
+
+export type * from './object-views.ts'
+
 /** What to run. Paths are the caller's, absolute: the peer reads and writes them itself. */
 export interface JobSpec {
   readonly name?: string
@@ -231,25 +235,6 @@ export interface PeersView {
   })[]
 }
 
-export interface PutView {
-  readonly v: 1
-  readonly object: string
-  readonly bytes: number
-  readonly k: number
-  readonly n: number
-  readonly keepers: readonly PeerView[]
-  readonly name: string
-}
-
-export interface GetView {
-  readonly v: 1
-  readonly object: string
-  readonly bytes: number
-  readonly path: string
-  readonly sources: readonly { readonly peer: PeerView; readonly bytes: number }[]
-  readonly decodedSegments: number
-}
-
 export interface ReceiptView {
   readonly v: 1
   readonly lease: string
@@ -282,7 +267,11 @@ export interface ErrorView {
  * GET  /status → StatusView            GET /peers → PeersView             GET /offers?find=1 → { v, offers: OfferView[] }
  * POST /jobs JobSpec → JobView         GET /jobs → { v, jobs: JobView[] }  GET /jobs/:id → JobView
  * GET  /jobs/:id/events?logs=1&follow=1 → NDJSON of JobStreamEvent         POST /jobs/:id/cancel → JobView
- * POST /put {path, code?, name?} → PutView                                 POST /get {object, path} → GetView
+ * POST /put {path, code?, name?, transfer?} → PutView                      POST /get {object, path, unpack?, transfer?} → GetView
+ * GET  /objects → { v, objects: ObjectView[] }                             GET /transfers/:id → TransferView
+ * POST /objects/remove {object} → ObjectView                               POST /objects/audit {object} → AuditView
+ * POST /objects/repair {object, transfer?} → RepairView                    POST /objects/export {object} → KeyView
+ * POST /objects/import {read, name?} → ObjectView                          POST /objects/pin {object} → ObjectView
  * GET  /receipts → { v, receipts: ReceiptView[] }                          GET /receipts/:lease → the receipt file (JSON)
  * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
  *
@@ -302,11 +291,32 @@ export interface PeerControl {
     signal: AbortSignal,
   ): AsyncIterable<JobStreamEvent>
   cancel(idPrefix: string): Promise<JobView>
+  /** A folder is put as a tar. `transfer` is a name under which `transfer` can be asked meanwhile. */
   put(
-    input: { readonly path: string; readonly code?: string; readonly name?: string },
+    input: { readonly path: string; readonly code?: string; readonly name?: string; readonly transfer?: string },
     signal: AbortSignal,
   ): Promise<PutView>
-  get(input: { readonly object: string; readonly path: string }, signal: AbortSignal): Promise<GetView>
+  /** `object`: an id of `objects`, or a read string. `unpack` makes a folder of a tar; left out, of what was put as a folder. */
+  get(
+    input: {
+      readonly object: string
+      readonly path: string
+      readonly unpack?: boolean
+      readonly transfer?: string
+    },
+    signal: AbortSignal,
+  ): Promise<GetView>
+  objects(): Promise<readonly ObjectView[]>
+  /** Forgets the key. Keepers let the shards go when their terms are over. */
+  removeObject(object: string, signal: AbortSignal): Promise<ObjectView>
+  /** Of an object of ours, or of a read or verify string. */
+  audit(object: string, signal: AbortSignal): Promise<AuditView>
+  repair(input: { readonly object: string; readonly transfer?: string }, signal: AbortSignal): Promise<RepairView>
+  exportKey(object: string): Promise<KeyView>
+  importKey(input: { readonly read: string; readonly name?: string }, signal: AbortSignal): Promise<ObjectView>
+  /** Looks after an object of ours, or of a read string, from now on. */
+  pin(object: string, signal: AbortSignal): Promise<ObjectView>
+  transfer(name: string): Promise<TransferView>
   receipts(): Promise<readonly ReceiptView[]>
   /** The file that `receipt verify` reads. */
   receiptFile(leasePrefix: string): Promise<unknown>

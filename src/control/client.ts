@@ -3,15 +3,20 @@
  * one question should not load more than it needs.
  */
 import type {
+  AuditView,
   GetView,
   JobStreamEvent,
   JobView,
+  KeyView,
+  ObjectView,
   OfferView,
   PeerControl,
   PeersView,
   PutView,
   ReceiptView,
+  RepairView,
   StatusView,
+  TransferView,
 } from './api.ts'
 import { createTransport } from './client-transport.ts'
 
@@ -45,6 +50,16 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
     cancel: async (id) => post<JobView>(`/v1/jobs/${encodeURIComponent(id)}/cancel`, {}),
     put: async (input, own) => post<PutView>('/v1/put', input, own),
     get: async (input, own) => post<GetView>('/v1/get', input, own),
+    async objects() {
+      return (await get<{ objects: ObjectView[] }>('/v1/objects')).objects
+    },
+    removeObject: async (object, own) => post<ObjectView>('/v1/objects/remove', { object }, own),
+    audit: async (object, own) => post<AuditView>('/v1/objects/audit', { object }, own),
+    repair: async (input, own) => post<RepairView>('/v1/objects/repair', input, own),
+    exportKey: async (object) => post<KeyView>('/v1/objects/export', { object }),
+    importKey: async (input, own) => post<ObjectView>('/v1/objects/import', input, own),
+    pin: async (object, own) => post<ObjectView>('/v1/objects/pin', { object }, own),
+    transfer: async (name) => get<TransferView>(`/v1/transfers/${encodeURIComponent(name)}`),
     async receipts() {
       return (await get<{ receipts: ReceiptView[] }>('/v1/receipts')).receipts
     },

@@ -36,12 +36,18 @@ const putSchema = z.strictObject({
   path: z.string().min(1),
   code: z.string().exactOptional(),
   name: z.string().exactOptional(),
+  transfer: z.string().min(1).max(64).exactOptional(),
 })
+const objectSchema = z.strictObject({ object: z.string().min(1).max(512) })
+const repairSchema = objectSchema.extend({ transfer: z.string().min(1).max(64).exactOptional() })
+const importSchema = z.strictObject({ read: z.string().min(1).max(512), name: z.string().exactOptional() })
 const getSchema = z
   .strictObject({
     object: z.string().min(1).exactOptional(),
     read: z.string().min(1).exactOptional(),
     path: z.string().min(1),
+    unpack: z.boolean().exactOptional(),
+    transfer: z.string().min(1).max(64).exactOptional(),
   })
   .refine(({ object, read }) => (object === undefined) !== (read === undefined), 'needs object or read, and not both')
 const joinSchema = z.strictObject({ address: z.string().min(1).max(1024) })
@@ -106,9 +112,61 @@ export const routes: readonly Route[] = [
     method: 'POST',
     path: '/v1/get',
     answer: async ({ control }, { body, signal }) => {
-      const { object, read, path } = checked(getSchema, await body())
-      return { json: await control.get({ object: object ?? read ?? '', path }, signal) }
+      const { object, read, ...input } = checked(getSchema, await body())
+      return { json: await control.get({ ...input, object: object ?? read ?? '' }, signal) }
     },
+  },
+  {
+    method: 'GET',
+    path: '/v1/objects',
+    answer: async ({ control }) => ({ json: { v: 1, objects: await control.objects() } }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/objects/remove',
+    answer: async ({ control }, { body, signal }) => ({
+      json: await control.removeObject(checked(objectSchema, await body()).object, signal),
+    }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/objects/audit',
+    answer: async ({ control }, { body, signal }) => ({
+      json: await control.audit(checked(objectSchema, await body()).object, signal),
+    }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/objects/repair',
+    answer: async ({ control }, { body, signal }) => ({
+      json: await control.repair(checked(repairSchema, await body()), signal),
+    }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/objects/export',
+    answer: async ({ control }, { body }) => ({
+      json: await control.exportKey(checked(objectSchema, await body()).object),
+    }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/objects/import',
+    answer: async ({ control }, { body, signal }) => ({
+      json: await control.importKey(checked(importSchema, await body()), signal),
+    }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/objects/pin',
+    answer: async ({ control }, { body, signal }) => ({
+      json: await control.pin(checked(objectSchema, await body()).object, signal),
+    }),
+  },
+  {
+    method: 'GET',
+    path: '/v1/transfers/:id',
+    answer: async ({ control }, { id }) => ({ json: await control.transfer(id) }),
   },
   {
     method: 'GET',

@@ -103,6 +103,12 @@ export function houseAt(address: Multiaddr): string | undefined {
   return first?.code === CODE_IP4 ? first.value : undefined
 }
 
+/** What houses share that lie together: a /24 of IPv4, a /64 of IPv6. Undefined for names. */
+export function networkAt(address: Multiaddr): string | undefined {
+  const house = houseAt(address)
+  return house === undefined || house.endsWith('/64') ? house : `${house.slice(0, house.lastIndexOf('.'))}.0/24`
+}
+
 /** Whether a host of this reach dials, keeps and announces the address on the word of others. */
 export function isWithin(reach: Reach, address: Multiaddr): boolean {
   const ip = ipOf(address)

@@ -13,7 +13,7 @@ import type { Streams } from '../../protocols/wire/channel.ts'
 import type { Gossip } from '../../protocols/wire/gossip.ts'
 import type { PeerName } from '../../protocols/wire/peer.ts'
 import type { Clock, Log, Random } from '../environment.ts'
-import { houseAt, parseAddress } from './address.ts'
+import { houseAt, networkAt, parseAddress } from './address.ts'
 import { createBulletin } from './bulletin.ts'
 import { configurationOf, type DhtOptions, type TransportFactory } from './configuration.ts'
 import { memoryKeyValue, type KeyValue } from './datastore.ts'
@@ -105,6 +105,8 @@ export interface Host {
   connections(): ConnectionView[]
   /** Where a connected peer is: what one subscriber has of the Internet, an IPv4 address or a /64 of IPv6. */
   houseOf(peer: PeerName): string | undefined
+  /** The network of a connected peer: a /24 of IPv4, or a /64 of IPv6. Undefined when it is not connected, or by name. */
+  networkOf(peer: PeerName): string | undefined
   /** Dials what a person typed, whatever the reach. Resolves with who is there. Throws HostError ADDRESS_INVALID. */
   dial(address: string, signal: AbortSignal): Promise<PeerName>
   /** The returned function ends it. */
@@ -193,6 +195,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
     addresses: () => node.getMultiaddrs().map(String),
     connections: () => node.getConnections().map(viewOf),
     houseOf: (peer) => node.getConnections(peerIdFromString(peer)).map(({ remoteAddr }) => houseAt(remoteAddr))[0],
+    networkOf: (peer) => node.getConnections(peerIdFromString(peer)).map(({ remoteAddr }) => networkAt(remoteAddr))[0],
 
     async dial(text, signal) {
       const address = parseAddress(text, 'dial')

@@ -136,7 +136,7 @@ const publicLimits: HostLimits = {
   recordBytesMax: 4 * kib,
   recordsMax: 4096,
   recordsBytesMax: 8 * mib,
-  recordsPerAuthorMax: 16,
+  recordsPerAuthorMax: 64,
   recordAgeMsMax: 48 * hour,
   advertsMax: 16_384,
   advertsPerPeerMax: 64,

@@ -56,6 +56,27 @@ export const ledgerSteps: readonly string[] = [
 
   CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
   `,
+  `
+  CREATE INDEX shards_owner ON shards (owner);
+
+  -- What is known of the objects of which a shard is here; records: placement records, one after the other (DAG-CBOR).
+  CREATE TABLE dossiers (
+    object TEXT PRIMARY KEY, root TEXT NOT NULL, manifest BLOB NOT NULL, records BLOB NOT NULL, advertised INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX dossiers_root ON dossiers (root);
+
+  -- The last audit of each shard at each keeper, and when it was last passed (0: never).
+  CREATE TABLE audits (
+    object TEXT NOT NULL, shard INTEGER NOT NULL, keeper TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL,
+    at_ms INTEGER NOT NULL, passed_ms INTEGER NOT NULL,
+    PRIMARY KEY (object, shard, keeper)
+  ) STRICT;
+  CREATE INDEX audits_at ON audits (at_ms);
+
+  -- Whether it is ours to look after, or somebody gave us the key; and whether it is the tar of a folder.
+  ALTER TABLE objects ADD COLUMN kept INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE objects ADD COLUMN folder INTEGER NOT NULL DEFAULT 0;
+  `,
 ]
 
 /** Brings a database to the newest form. One of a newer program is refused rather than misread. */

@@ -10,7 +10,14 @@ export interface ObjectEntry {
   readonly bytes: number
   readonly name: string
   readonly createdMs: number
+  /** Ours to look after; false: somebody gave us the key. */
+  readonly isKept: boolean
+  /** Its bytes are a tar of a folder. */
+  readonly isFolder: boolean
 }
+
+/** Objects that are listed, the newest first. */
+const listedMax = 10_000
 
 export class Objects {
   readonly #store: Store
@@ -19,29 +26,32 @@ export class Objects {
     this.#store = store
   }
 
-  async put({ cid, key, manifest, placement, bytes, name, createdMs }: ObjectEntry): Promise<void> {
+  async put({ cid, key, manifest, placement, bytes, name, createdMs, isKept, isFolder }: ObjectEntry): Promise<void> {
     await this.#store.write((db) =>
       db
         .prepare(
-          `INSERT INTO objects (cid, key, manifest, placement, bytes, name, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
-           ON CONFLICT (cid) DO UPDATE SET placement = excluded.placement`,
+          `INSERT INTO objects (cid, key, manifest, placement, bytes, name, created_ms, kept, folder)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (cid) DO UPDATE SET placement = excluded.placement, kept = excluded.kept, folder = excluded.folder`,
         )
-        .run(cid, key, manifest, placement, bytes, name, createdMs),
+        .run(cid, key, manifest, placement, bytes, name, createdMs, Number(isKept), Number(isFolder)),
     )
   }
 
   get(cid: string): ObjectEntry | undefined {
     const row = this.#store.read((db) => db.prepare('SELECT * FROM objects WHERE cid = ?').get(cid))
     if (row === undefined) return undefined
-    return {
-      cid: row.cid as string,
-      key: row.key as Uint8Array,
-      manifest: row.manifest as Uint8Array,
-      placement: row.placement as string,
-      bytes: row.bytes as number,
-      name: row.name as string,
-      createdMs: row.created_ms as number,
-    }
+    return entryOf(row)
+  }
+
+  list(): ObjectEntry[] {
+    return this.#store
+      .read((db) => db.prepare('SELECT * FROM objects ORDER BY created_ms DESC LIMIT ?').all(listedMax))
+      .map(entryOf)
+  }
+
+  async delete(cid: string): Promise<void> {
+    await this.#store.write((db) => db.prepare('DELETE FROM objects WHERE cid = ?').run(cid))
   }
 
   /** CIDs that begin or end with the text: they all begin alike. */
@@ -53,5 +63,19 @@ export class Objects {
           .all(part.length, part, part.length, part),
       )
       .map((row) => row.cid as string)
+  }
+}
+
+function entryOf(row: Record<string, unknown>): ObjectEntry {
+  return {
+    cid: row.cid as string,
+    key: row.key as Uint8Array,
+    manifest: row.manifest as Uint8Array,
+    placement: row.placement as string,
+    bytes: row.bytes as number,
+    name: row.name as string,
+    createdMs: row.created_ms as number,
+    isKept: row.kept === 1,
+    isFolder: row.folder === 1,
   }
 }

@@ -52,6 +52,21 @@ export class Shards {
     )
     return { bytes: row!.bytes as number, shards: row!.shards as number }
   }
+
+  bytesOf(owner: string): number {
+    const row = this.#store.read((db) =>
+      db.prepare('SELECT coalesce(sum(bytes), 0) AS bytes FROM shards WHERE owner = ?').get(owner),
+    )
+    return row!.bytes as number
+  }
+
+  /** The entry with the next higher root; the first for the empty text. */
+  after(root: string): ShardEntry | undefined {
+    const row = this.#store.read((db) =>
+      db.prepare('SELECT * FROM shards WHERE root > ? ORDER BY root LIMIT 1').get(root),
+    )
+    return row === undefined ? undefined : entryOf(row)
+  }
 }
 
 function entryOf(row: Record<string, unknown>): ShardEntry {

@@ -29,8 +29,10 @@ import type { JobTerms } from '../market/terms.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import type { OwnErrands } from './errands.ts'
 import type { JobBook } from './job-book.ts'
-import { inputsKeptMs, type OwnObjects } from './objects.ts'
+import type { ObjectCare } from './object-care.ts'
+import { inputsKeptMs, type GetInput, type OwnObjects, type PutInput } from './objects.ts'
 import { prepareJob } from './prepare.ts'
+import type { Transfers } from './transfers.ts'
 import { isOver, newJobView, offerView, peerView, receiptView } from './views.ts'
 
 export interface ControlDeps {
@@ -49,6 +51,8 @@ export interface ControlDeps {
   readonly receipts: Receipts
   readonly book: JobBook
   readonly objects: OwnObjects
+  readonly care: ObjectCare
+  readonly transfers: Transfers
   readonly errands: OwnErrands
   /** Our own record, when we lend. */
   ownRecord(): KnownCapability | undefined
@@ -254,12 +258,44 @@ export class OwnControl implements PeerControl {
     return view
   }
 
-  async put(input: { readonly path: string; readonly code?: string; readonly name?: string }, signal: AbortSignal) {
+  async put(input: PutInput, signal: AbortSignal) {
     return this.#deps.objects.put(input, signal)
   }
 
-  async get(input: { readonly object: string; readonly path: string }, signal: AbortSignal) {
+  async get(input: GetInput, signal: AbortSignal) {
     return this.#deps.objects.get(input, signal)
+  }
+
+  async objects() {
+    return this.#deps.objects.list()
+  }
+
+  async removeObject(object: string, signal: AbortSignal) {
+    return this.#deps.objects.remove(object, signal)
+  }
+
+  async audit(object: string, signal: AbortSignal) {
+    return this.#deps.care.audit(object, signal)
+  }
+
+  async repair(input: { readonly object: string; readonly transfer?: string }, signal: AbortSignal) {
+    return this.#deps.care.repair(input, signal)
+  }
+
+  async exportKey(object: string) {
+    return this.#deps.objects.exportKey(object)
+  }
+
+  async importKey(input: { readonly read: string; readonly name?: string }, signal: AbortSignal) {
+    return this.#deps.objects.importKey(input, signal)
+  }
+
+  async pin(object: string, signal: AbortSignal) {
+    return this.#deps.care.pin(object, signal)
+  }
+
+  async transfer(name: string) {
+    return this.#deps.transfers.view(name)
   }
 
   async receipts(): Promise<readonly ReceiptView[]> {

@@ -10,12 +10,38 @@ export const keepersMax = 64
 /** What was seen this recently is not looked for again. */
 const lookAgainMs = 10_000
 
-export function createKeeperFinder(directory: Directory, network: string, clock: Clock) {
+/** Records of connected peers that are read in one look, and at once. */
+const readMax = 64
+const readingMax = 8
+
+/** `connected`: the DHT names 20 keepers at most, and who is connected may be another. */
+export function createKeeperFinder(
+  directory: Directory,
+  network: string,
+  clock: Clock,
+  connected: () => readonly PeerName[],
+) {
   let lookedMs = -Infinity
+
+  const readConnected = async (signal: AbortSignal): Promise<void> => {
+    const known = new Set(directory.known().map(({ peer }) => peer))
+    const queue = connected()
+      .filter((peer) => !known.has(peer))
+      .slice(0, readMax)
+    const worker = async (): Promise<void> => {
+      for (let peer = queue.shift(); peer !== undefined && !signal.aborted; peer = queue.shift())
+        await directory.fetch(peer, signal)
+    }
+    await Promise.all(Array.from({ length: readingMax }, worker))
+  }
+
   return async (signal: AbortSignal): Promise<PeerName[]> => {
     if (clock.monotonicMs() - lookedMs >= lookAgainMs) {
       using deadline = clock.deadline(lookWithinMs, signal)
-      await directory.find(keeperAdvert(network), keepersMax, deadline.signal)
+      await Promise.all([
+        directory.find(keeperAdvert(network), keepersMax, deadline.signal),
+        readConnected(deadline.signal),
+      ])
       signal.throwIfAborted()
       lookedMs = clock.monotonicMs()
     }

@@ -1,27 +1,34 @@
 /** The objects of this peer's owner: sealed, placed, fetched, and their keys kept. */
+import { rename, rm, stat } from 'node:fs/promises'
 
 import {
   decodeObjectManifest,
+  formatObjectCapability,
   keyBytes,
   parseCode,
   parseObjectCapability,
   type Code,
 } from '../../protocols/erasure/index.ts'
+import type { Version } from '../../protocols/placement/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Fault, PeerName } from '../../protocols/wire/index.ts'
-import { ControlError, type GetView, type PutView } from '../control/api.ts'
+import type { GetView, KeyView, ObjectView, PutView } from '../control/api.ts'
 import type { Clock, Files, Random } from '../environment.ts'
+import type { Audits } from '../ledger/audits.ts'
 import type { ObjectEntry, Objects } from '../ledger/objects.ts'
-import { fetchObject, NotEnoughShardsError } from '../storage/fetch.ts'
+import { announcePlacement, type AnnounceDeps, type Announced } from '../storage/announce.ts'
+import { fetchObject, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
+import { happinessOf, lossesBorne } from '../storage/happiness.ts'
+import { locateObject, type LocateDeps, type Located } from '../storage/locate.ts'
 import type { Mill } from '../storage/mill.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
-import { placeObject, PlacementError } from '../storage/place.ts'
+import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
-import { peerView } from './views.ts'
-
-/** Placement of an object that is with us alone. */
-const nowhere = '[]'
+import { badCode, badString, cannotRead, noKeepers, toldOf, unknownObject } from './object-errors.ts'
+import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
+import { countedTransfer, type Progress, type Transfers } from './transfers.ts'
+import { objectView, peerView } from './views.ts'
 
 export interface ObjectDeps {
   readonly self: PeerName
@@ -30,18 +37,50 @@ export interface ObjectDeps {
   readonly clock: Clock
   readonly random: Random
   readonly objects: Objects
+  readonly audits: Audits
   readonly store: ShardStore
   readonly transfer: TransferService
   readonly rates: PeerRates
+  readonly transfers: Transfers
+  /** Finds what others placed, and says what we did. */
+  readonly locating: LocateDeps
+  readonly announcing: AnnounceDeps
+  advertise(object: string): void
   keepers(signal: AbortSignal): Promise<readonly PeerName[]>
+  networkOf(peer: PeerName): string | undefined
+  readonly packFolder: (path: string) => Promise<string>
+  unpack(tar: string, folder: string): Promise<unknown>
   readonly onFault: (peer: PeerName, fault: Fault) => void
+}
+
+/** An object that somebody means: by a string, or by the id of one that is ours. */
+export interface Target {
+  readonly cid: string
+  readonly name: string
+  /** Null: with a verify string, of an object that is not ours. */
+  readonly key: Uint8Array | null
+  readonly entry: ObjectEntry | undefined
 }
 
 /** How long inputs of jobs are kept, and objects that were put: keepers take no longer terms by default. */
 export const inputsKeptMs = 2 * 60 * 60_000
-const objectsKeptMs = 30 * 24 * 60 * 60_000 - 60 * 60_000
+export const objectsKeptMs = 30 * 24 * 60 * 60_000 - 60 * 60_000
 /** Once placed, an object is with its keepers; here its shards stay only until that is done. */
-const ownCopyKeptMs = 60 * 60_000
+export const ownCopyKeptMs = 60 * 60_000
+
+export interface PutInput {
+  readonly path: string
+  readonly code?: string
+  readonly name?: string
+  readonly transfer?: string
+}
+
+export interface GetInput {
+  readonly object: string
+  readonly path: string
+  readonly unpack?: boolean
+  readonly transfer?: string
+}
 
 export class OwnObjects {
   readonly #deps: ObjectDeps
@@ -62,6 +101,8 @@ export class OwnObjects {
       bytes: object.bytes,
       name,
       createdMs: clock.nowMs(),
+      isKept: true,
+      isFolder: false,
     })
     return object
   }
@@ -82,92 +123,264 @@ export class OwnObjects {
     }
   }
 
-  async put(
-    input: { readonly path: string; readonly code?: string; readonly name?: string },
-    signal: AbortSignal,
-  ): Promise<PutView> {
+  async put(input: PutInput, signal: AbortSignal): Promise<PutView> {
     const code = parseCode(input.code ?? 'keep')
-    if (code === undefined) {
-      throw new ControlError({
-        code: 'BAD_SPEC',
-        what: `${input.code ?? ''} is not an erasure code`,
-        why: 'a code is K+M, or small, ship, keep, deep',
-        cure: 'pleach put --code 4+2 FILE',
-        exit: 2,
-      })
-    }
-    const { store, transfer, clock, objects } = this.#deps
+    if (code === undefined) throw badCode(input.code ?? '')
+    return this.#deps.transfers.watch(input.transfer, async (progress) => this.#put(input, code, progress, signal))
+  }
+
+  async #put(input: PutInput, code: Code, progress: Progress, signal: AbortSignal): Promise<PutView> {
+    const { clock, objects, packFolder } = this.#deps
     const name = input.name ?? input.path.split('/').at(-1)!
-    const object = await this.seal(input.path, code, ownCopyKeptMs, name, signal)
+    progress.begin('sealing', 0)
+    // What is no folder, or not there, is for the sealing to say.
+    const isFolder = await stat(input.path).then(
+      (found) => found.isDirectory(),
+      () => false,
+    )
+    const path = isFolder ? await packFolder(input.path) : input.path
+    let object: SealedObject
     try {
-      const placed = await placeObject(
-        transfer,
-        store,
-        object,
-        await this.#deps.keepers(signal),
-        clock.nowMs() + objectsKeptMs,
+      object = await this.seal(path, code, ownCopyKeptMs, name, signal)
+    } finally {
+      if (isFolder) await rm(path, { force: true })
+    }
+    progress.begin('placing', object.shardBytes * object.roots.length)
+    let placed: Placed[]
+    try {
+      placed = await placeShards(
+        { ...this.#deps, transfer: countedTransfer(this.#deps.transfer, progress) },
+        { object, candidates: await this.#deps.keepers(signal), keepUntilMs: clock.nowMs() + objectsKeptMs },
         signal,
       )
-      const placement = JSON.stringify(placed.map(({ shard, peer }) => ({ shard, peers: [peer] })))
-      await objects.put({ ...entryOf(object, name, clock.nowMs()), placement })
-      const keepers = [...new Set(placed.map(({ peer }) => peer))].map(peerView)
-      return { v: 1, object: object.cid, bytes: object.bytes, k: code.k, n: code.k + code.m, keepers, name }
     } catch (error) {
       if (!(error instanceof PlacementError)) throw error
-      throw new ControlError({
-        code: 'NO_KEEPERS',
-        what: `${error.missing.length} of ${code.k + code.m} shards found no keeper`,
-        why: error.message,
-        cure: 'pleach offers   shows who keeps data; or take fewer shards: --code 2+1',
-        exit: 4,
-      })
+      throw noKeepers(error.missing.length, code.k + code.m, error.message)
+    }
+    const createdMs = clock.nowMs()
+    const { cid, key, manifest, bytes } = object
+    await objects.put({
+      cid,
+      key,
+      manifest,
+      bytes,
+      name,
+      createdMs,
+      isKept: true,
+      isFolder,
+      placement: placesText(placed),
+    })
+    progress.begin('telling', 0)
+    const { acknowledged, told } = await this.announce(object, placed, [], signal)
+    const keepers = [...new Set(placed.map(({ peer }) => peer))].map(peerView)
+    return {
+      v: 1,
+      object: cid,
+      bytes,
+      k: code.k,
+      n: code.k + code.m,
+      keepers,
+      name,
+      read: formatObjectCapability({ can: 'read', object: cid, key }),
+      verify: formatObjectCapability({ can: 'verify', object: cid }),
+      keptUntilMs: Math.min(...placed.map(({ keepUntilMs }) => keepUntilMs)),
+      happiness: happinessOf(placed),
+      lossesBorne: lossesBorne(placed, code.k),
+      keepersTold: told.length,
+      recordsStored: acknowledged,
+      folder: isFolder,
     }
   }
 
-  async get(input: { readonly object: string; readonly path: string }, signal: AbortSignal): Promise<GetView> {
-    const entry = this.#find(input.object)
-    const sources = JSON.parse(entry.placement) as { shard: number; peers: string[] }[]
-    try {
-      const { manifest, key } = entry
-      const report = await fetchObject(this.#deps, { manifest, key, sources, path: input.path }, signal)
-      return {
-        v: 1,
-        object: entry.cid,
-        bytes: report.bytes,
-        path: input.path,
-        sources: report.sources.map(({ peer, bytes }) => ({ peer: peerView(peer), bytes })),
-        decodedSegments: report.decodedSegments,
+  async get(input: GetInput, signal: AbortSignal): Promise<GetView> {
+    const target = this.target(input.object)
+    if (target.key === null) throw cannotRead()
+    const read = { ...target, key: target.key }
+    return this.#deps.transfers.watch(input.transfer, async (progress) => {
+      try {
+        return await this.#get(input, read, progress, signal)
+      } catch (error) {
+        throw toldOf(error, target.name, `pleach get ${target.cid.slice(-8)} -o ${input.path}`)
       }
-    } catch (error) {
-      if (!(error instanceof NotEnoughShardsError)) throw error
-      throw new ControlError({
-        code: 'NOT_ENOUGH_SHARDS',
-        what: `${entry.name} cannot be read now: ${error.need} shards are needed, ${error.have} can be had`,
-        why: error.message,
-        cure: `wait until more keepers are back, then: pleach get ${entry.cid.slice(-8)} -o ${input.path}`,
-        exit: 5,
-      })
-    }
-  }
-
-  #find(text: string): ObjectEntry {
-    const { objects } = this.#deps
-    const cid = parseObjectCapability(text)?.object ?? text
-    const found = (objects.get(cid) === undefined ? objects.find(cid) : [cid])
-      .map((name) => objects.get(name))
-      // What was sealed for a job, or found no keepers, was never put.
-      .filter((entry) => entry !== undefined && entry.placement !== nowhere)
-    if (found.length === 1) return found[0]!
-    throw new ControlError({
-      code: 'NOT_FOUND',
-      what: `${text} is no object of this peer`,
-      why: 'only the peer that put an object knows its key and where its shards are',
-      cure: 'ask the peer that ran: pleach put',
-      exit: 2,
     })
   }
-}
 
-function entryOf(object: SealedObject, name: string, createdMs: number): Omit<ObjectEntry, 'placement'> {
-  return { cid: object.cid, key: object.key, manifest: object.manifest, bytes: object.bytes, name, createdMs }
+  async #get(
+    input: GetInput,
+    target: Target & { readonly key: Uint8Array },
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<GetView> {
+    const { entry } = target
+    const isFolder = input.unpack ?? entry?.isFolder ?? false
+    const path = isFolder ? `${input.path}.tar.partial` : input.path
+    const known = entry === undefined ? [] : placesOf(entry.placement)
+    let report: FetchReport
+    try {
+      if (entry === undefined || known.length === 0) throw new NotEnoughShardsError(1, 0, [], [])
+      report = await this.#fetch(entry.manifest, target.key, known, path, progress, signal)
+    } catch (error) {
+      // Others may have repaired it since, and say where it is now.
+      if (!(error instanceof NotEnoughShardsError)) throw error
+      const { manifest, places } = await this.#placesNow(target, error, known, signal)
+      report = await this.#fetch(manifest, target.key, places, path, progress, signal)
+    }
+    if (isFolder) await this.#unpack(path, input.path)
+    return {
+      v: 1,
+      object: target.cid,
+      bytes: report.bytes,
+      path: input.path,
+      sources: report.sources.map(({ peer, bytes }) => ({ peer: peerView(peer), bytes })),
+      decodedSegments: report.decodedSegments,
+    }
+  }
+
+  /** What the network says. Rejects with `error` when our own object is not found: then that is what is wrong. */
+  async #placesNow(
+    target: Target,
+    error: NotEnoughShardsError,
+    known: readonly Placed[],
+    signal: AbortSignal,
+  ): Promise<{ readonly manifest: Uint8Array; readonly places: readonly Placed[] }> {
+    let located: Located
+    try {
+      located = await this.locate(target.cid, target.entry !== undefined, signal)
+    } catch (notFound) {
+      signal.throwIfAborted()
+      throw target.entry === undefined ? notFound : error
+    }
+    const { manifest, decoded, versions } = located
+    const found = placesFrom(versions, decoded.shards.length, this.#deps.clock.nowMs())
+    const places = mergedPlaces(found, known)
+    if (target.entry !== undefined && places.length === known.length) throw error
+    return { manifest, places }
+  }
+
+  async #fetch(
+    manifest: Uint8Array,
+    key: Uint8Array,
+    places: readonly Placed[],
+    path: string,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<FetchReport> {
+    const { code, shardBytes } = decodeObjectManifest(manifest)
+    progress.begin('fetching', code.k * shardBytes)
+    const deps = { ...this.#deps, transfer: countedTransfer(this.#deps.transfer, progress) }
+    return fetchObject(deps, { manifest, key, sources: sourcesFromPlaces(places), path }, signal)
+  }
+
+  /** The folder appears whole or not at all. */
+  async #unpack(tar: string, folder: string): Promise<void> {
+    const partial = `${folder}.partial`
+    try {
+      await rm(partial, { recursive: true, force: true })
+      await this.#deps.unpack(tar, partial)
+      await rename(partial, folder)
+    } finally {
+      await rm(tar, { force: true })
+      await rm(partial, { recursive: true, force: true })
+    }
+  }
+
+  list(): ObjectView[] {
+    return this.#deps.objects
+      .list()
+      .filter(({ placement }) => placement !== nowhere)
+      .map((entry) => this.#view(entry))
+  }
+
+  #view(entry: ObjectEntry): ObjectView {
+    return objectView(entry, this.#deps.audits.of(entry.cid))
+  }
+
+  /** Forgets an object and its key, and takes our record back. Keepers let it go when the term is over. */
+  async remove(text: string, signal: AbortSignal): Promise<ObjectView> {
+    const { entry } = this.target(text)
+    if (entry === undefined) throw unknownObject(text, 0)
+    const view = this.#view(entry)
+    if (entry.isKept) {
+      const keepers = placesOf(entry.placement)
+      await announcePlacement(this.#deps.announcing, entry, [], [], signal, [
+        ...new Set(keepers.map(({ peer }) => peer)),
+      ])
+    }
+    await this.#deps.objects.delete(entry.cid)
+    await this.#deps.audits.forget(entry.cid)
+    return view
+  }
+
+  exportKey(text: string): KeyView {
+    const { cid, key, name } = this.target(text)
+    if (key === null) throw cannotRead()
+    return {
+      v: 1,
+      object: cid,
+      name,
+      read: formatObjectCapability({ can: 'read', object: cid, key }),
+      verify: formatObjectCapability({ can: 'verify', object: cid }),
+    }
+  }
+
+  /** Takes up an object that somebody else put, under a name of ours. */
+  async importKey(input: { readonly read: string; readonly name?: string }, signal: AbortSignal): Promise<ObjectView> {
+    const { objects, clock } = this.#deps
+    const target = this.target(input.read)
+    if (target.key === null) throw cannotRead()
+    if (target.entry !== undefined) return this.#view(target.entry)
+    try {
+      const { manifest, decoded, versions } = await this.locate(target.cid, true, signal)
+      const placement = placesText(placesFrom(versions, decoded.shards.length, clock.nowMs()))
+      await objects.put({
+        cid: target.cid,
+        key: target.key,
+        manifest,
+        placement,
+        bytes: decoded.bytes,
+        name: input.name ?? target.cid.slice(-8),
+        createdMs: clock.nowMs(),
+        isKept: false,
+        isFolder: false,
+      })
+    } catch (error) {
+      throw toldOf(error, target.name, 'pleach key import STRING')
+    }
+    return this.#view(objects.get(target.cid)!)
+  }
+
+  async locate(cid: string, thorough: boolean, signal: AbortSignal): Promise<Located> {
+    return locateObject(this.#deps.locating, cid, thorough, signal)
+  }
+
+  /** Says where an object is, and lets us be found for it. */
+  async announce(
+    object: { readonly cid: string; readonly manifest: Uint8Array },
+    placed: readonly Placed[],
+    others: readonly Version[],
+    signal: AbortSignal,
+  ): Promise<Announced> {
+    this.#deps.advertise(object.cid)
+    return announcePlacement(this.#deps.announcing, object, placed, others, signal)
+  }
+
+  /** Whom the text means. Throws a ControlError when it is neither a string nor one of ours. */
+  target(text: string): Target {
+    const { objects } = this.#deps
+    const capability = parseObjectCapability(text)
+    if (capability !== undefined) {
+      const entry = objects.get(capability.object)
+      const ours = entry === undefined || entry.placement === nowhere ? undefined : entry
+      const key = capability.can === 'read' ? capability.key : (ours?.key ?? null)
+      return { cid: capability.object, name: ours?.name ?? capability.object.slice(-8), key, entry: ours }
+    }
+    if (text.startsWith('pleach:')) throw badString()
+    const found = (objects.get(text) === undefined ? objects.find(text) : [text])
+      .map((cid) => objects.get(cid))
+      // What was sealed for a job, or found no keepers, was never put.
+      .filter((entry) => entry !== undefined && entry.placement !== nowhere)
+    const [entry] = found
+    if (entry === undefined || found.length > 1) throw unknownObject(text, found.length)
+    return { cid: entry.cid, name: entry.name, key: entry.key, entry }
+  }
 }

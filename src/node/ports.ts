@@ -25,4 +25,6 @@ export interface PeerPorts {
   readonly onFault?: (peer: PeerName, fault: Fault) => void
   /** Resolves when others may be told what the peer lends. In production that is at once. */
   readonly mayPublish?: Promise<void>
+  /** False: that peers are in one network says nothing of what befalls them, since all of a world may be. */
+  readonly networksMatter?: boolean
 }

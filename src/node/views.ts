@@ -1,10 +1,15 @@
 /** What this peer knows, in the words of the control interface. */
 import type { KnownCapability } from '../../protocols/capability/index.ts'
+import { decodeObjectManifest, formatCode } from '../../protocols/erasure/index.ts'
 import { costOf, formatMicro, type PeerName } from '../../protocols/wire/index.ts'
-import type { JobStage, JobView, OfferView, PeerView, ReceiptView } from '../control/api.ts'
+import type { JobStage, JobView, ObjectView, OfferView, PeerView, ReceiptView } from '../control/api.ts'
 import { petnameOf } from '../host/index.ts'
+import type { AuditEntry } from '../ledger/audits.ts'
+import type { ObjectEntry } from '../ledger/objects.ts'
 import type { LeaseTotal } from '../ledger/receipts.ts'
 import type { JobTerms } from '../market/terms.ts'
+import { lossesBorne } from '../storage/happiness.ts'
+import { placesOf } from './object-places.ts'
 
 export function peerView(peer: PeerName): PeerView {
   return { peer, petname: petnameOf(peer) }
@@ -42,6 +47,29 @@ export function receiptView(total: LeaseTotal): ReceiptView {
     amount: formatMicro(total.amountMicro),
     unit: total.unit,
     updatedMs: total.updatedMs,
+  }
+}
+
+export function objectView(entry: ObjectEntry, audits: readonly AuditEntry[]): ObjectView {
+  const { code } = decodeObjectManifest(entry.manifest)
+  const places = placesOf(entry.placement)
+  const passed = new Set(audits.filter(({ verdict }) => verdict === 'passed').map(({ shard }) => shard))
+  return {
+    v: 1,
+    object: entry.cid,
+    name: entry.name,
+    bytes: entry.bytes,
+    code: formatCode(code),
+    k: code.k,
+    n: code.k + code.m,
+    keepers: new Set(places.map(({ peer }) => peer)).size,
+    lossesBorne: lossesBorne(places, code.k),
+    keptUntilMs: places.length === 0 ? 0 : Math.min(...places.map(({ keepUntilMs }) => keepUntilMs)),
+    createdMs: entry.createdMs,
+    kept: entry.isKept,
+    folder: entry.isFolder,
+    healthy: audits.length === 0 ? null : passed.size,
+    auditedMs: audits.length === 0 ? null : audits.reduce((last, { atMs }) => Math.max(last, atMs), 0),
   }
 }
 

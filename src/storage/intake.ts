@@ -19,7 +19,10 @@ export class Intake {
   readonly #clock: Clock
   readonly #begin: () => Promise<ShardWriter>
   /** Shards whose blocks are coming now. */
-  readonly #underWay = new Map<string, { readonly shardBytes: number; writer: ShardWriter | null }>()
+  readonly #underWay = new Map<
+    string,
+    { readonly shardBytes: number; readonly owner: string; writer: ShardWriter | null }
+  >()
   /** The oldest first. */
   readonly #broken = new Map<string, Uptake & { readonly sinceMs: number }>()
 
@@ -37,14 +40,18 @@ export class Intake {
     return sum([...this.#underWay.values()].map(({ shardBytes }) => shardBytes))
   }
 
+  underWayBytesOf(owner: string): number {
+    return sum([...this.#underWay.values()].map((uptake) => (uptake.owner === owner ? uptake.shardBytes : 0)))
+  }
+
   /** Room that is held for shards that broke off, in bytes; but not for the one of this name, which it is for. */
   brokenBytes(except: string): number {
     return sum([...this.#broken].map(([name, { shardBytes }]) => (name === except ? 0 : shardBytes)))
   }
 
   /** Promises room. */
-  promise(name: string, shardBytes: number): void {
-    this.#underWay.set(name, { shardBytes, writer: null })
+  promise(name: string, shardBytes: number, owner: string): void {
+    this.#underWay.set(name, { shardBytes, owner, writer: null })
   }
 
   /** A writer for a shard that room was promised to: the one that broke off, if it was of this size. */

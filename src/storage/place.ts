@@ -1,4 +1,4 @@
-/** Shards to keepers: each shard to one, spread over as many distinct peers as there are. */
+/** Shards to keepers: each shard to one, spread over as many distinct peers, and networks, as there are. */
 import { Fault, RefusedError, type PeerName } from '../../protocols/wire/index.ts'
 import type { ShardSource, TransferService } from '../../protocols/transfer/index.ts'
 import type { SealedObject } from './seal.ts'
@@ -8,6 +8,9 @@ import type { ShardStore } from './shard-store.ts'
 export interface Placed {
   readonly shard: number
   readonly peer: PeerName
+  readonly keepUntilMs: number
+  /** As the keeper told us itself; absent when others say so. */
+  readonly heardUntilMs?: number
 }
 
 export interface PlacementFailure {
@@ -45,49 +48,66 @@ export class OwnShardError extends Error {
   override readonly name = 'OwnShardError'
 }
 
+export interface PlaceDeps {
+  readonly transfer: Pick<TransferService, 'put'>
+  readonly store: Pick<ShardStore, 'open'>
+  onFault?(peer: PeerName, fault: Fault): void
+  /** Whom a peer shares its fate with: a network of one line or one operator. Undefined: not known, or of no matter here. */
+  networkOf?(peer: PeerName): string | undefined
+}
+
+export interface PlaceRequest {
+  readonly object: Pick<SealedObject, 'roots' | 'code'>
+  /** Which are to be placed; all when left out. */
+  readonly shards?: readonly number[]
+  /** Where the others are already. */
+  readonly held?: readonly Pick<Placed, 'shard' | 'peer'>[]
+  readonly candidates: readonly PeerName[]
+  readonly keepUntilMs: number
+}
+
 /** Shards on their way at once. */
 const uploadsMax = 4
+/** Shards of an object within one network. */
+export const shardsPerNetworkMax = 2
 
 /**
  * Resolves once every shard is acknowledged as durable by a keeper. The keeper with the fewest shards of this object comes first,
- * so that they are on as many distinct peers as possible; and none gets more than m, so that the loss of one never is the loss
- * of the object. A keeper that fails or refuses is not tried again, but one that is only busy may be for another shard.
+ * among equals the one whose network has the fewest, so that they are on as many distinct peers and networks as possible; none gets
+ * more than m, so that the loss of one never is the loss of the object, and no network more than `shardsPerNetworkMax`. A keeper
+ * that fails or refuses is not tried again, but one that is only busy may be for another shard.
  */
-export async function placeObject(
-  transfer: Pick<TransferService, 'put'>,
-  store: Pick<ShardStore, 'open'>,
-  object: SealedObject,
-  candidates: readonly PeerName[],
-  keepUntilMs: number,
-  signal: AbortSignal,
-  onFault: (peer: PeerName, fault: Fault) => void = () => {},
-): Promise<Placed[]> {
-  const shardsPerPeerMax = Math.max(1, object.code.m)
-  const load = new Map(candidates.map((peer) => [peer, 0]))
+export async function placeShards(deps: PlaceDeps, request: PlaceRequest, signal: AbortSignal): Promise<Placed[]> {
+  const { object, held = [], candidates, keepUntilMs } = request
+  const loads = new Loads(Math.max(1, object.code.m), candidates, held, (peer) => deps.networkOf?.(peer))
   const reasons: PlacementFailure[] = []
   const placed: Placed[] = []
   const missing: number[] = []
-  const queue = object.roots.map((_, shard) => shard)
+  const queue = [...(request.shards ?? object.roots.keys())]
 
   const placeOne = async (shard: number): Promise<void> => {
-    const busy = new Set<PeerName>()
+    const except = new Set<PeerName>()
     for (;;) {
-      const peer = leastLoaded(load, shardsPerPeerMax, busy)
+      const peer = loads.take(except)
       if (peer === undefined) break
-      load.set(peer, load.get(peer)! + 1)
       try {
-        await upload(transfer, store, object.roots[shard]!, peer, keepUntilMs, signal)
-        placed.push({ shard, peer })
-        return
+        const untilMs = await upload(deps, object.roots[shard]!, peer, keepUntilMs, signal)
+        // Of some keepers the network is known only now that they are connected.
+        if (loads.isWithinNetwork(peer)) {
+          placed.push({ shard, peer, keepUntilMs: untilMs, heardUntilMs: untilMs })
+          return
+        }
+        reasons.push({ peer, reason: `its network has ${shardsPerNetworkMax} shards already` })
+        loads.drop(peer)
       } catch (error) {
         signal.throwIfAborted()
         if (error instanceof OwnShardError) throw error
         reasons.push({ peer, reason: error instanceof RefusedError ? error.code : (error as Error).message })
         if (error instanceof RefusedError && error.code === 'BUSY') {
-          busy.add(peer)
-          if (load.has(peer)) load.set(peer, load.get(peer)! - 1)
-        } else load.delete(peer)
-        if (error instanceof Fault) onFault(peer, error)
+          except.add(peer)
+          loads.giveBack(peer)
+        } else loads.drop(peer)
+        if (error instanceof Fault) deps.onFault?.(peer, error)
       }
     }
     missing.push(shard)
@@ -102,23 +122,35 @@ export async function placeObject(
     inOrder,
     missing.toSorted((left, right) => left - right),
     reasons,
-    shardsPerPeerMax,
+    Math.max(1, object.code.m),
   )
 }
 
-async function upload(
+/** Places all shards of an object; see placeShards. */
+export async function placeObject(
   transfer: Pick<TransferService, 'put'>,
   store: Pick<ShardStore, 'open'>,
+  object: SealedObject,
+  candidates: readonly PeerName[],
+  keepUntilMs: number,
+  signal: AbortSignal,
+  onFault: (peer: PeerName, fault: Fault) => void = () => {},
+): Promise<Placed[]> {
+  return placeShards({ transfer, store, onFault }, { object, candidates, keepUntilMs }, signal)
+}
+
+async function upload(
+  { transfer, store }: PlaceDeps,
   root: Uint8Array,
   peer: PeerName,
   keepUntilMs: number,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   const source = await ours(async () => store.open(root))
   if (source === undefined) throw new OwnShardError('our own shard is gone')
   const checked: ShardSource = { ...source, leaf: async (leaf) => ours(async () => source.leaf(leaf)) }
   try {
-    await transfer.put(peer, root, checked, keepUntilMs, signal)
+    return await transfer.put(peer, root, checked, keepUntilMs, signal)
   } finally {
     await source.close()
   }
@@ -133,14 +165,67 @@ async function ours<Result>(act: () => Promise<Result>): Promise<Result> {
   }
 }
 
-function leastLoaded(
-  load: ReadonlyMap<PeerName, number>,
-  shardsPerPeerMax: number,
-  except: ReadonlySet<PeerName>,
-): PeerName | undefined {
-  let best: PeerName | undefined
-  for (const [peer, count] of load) {
-    if (count < shardsPerPeerMax && !except.has(peer) && (best === undefined || count < load.get(best)!)) best = peer
+/** How many shards of the object each candidate has, or is being given. */
+class Loads {
+  readonly #shardsPerPeerMax: number
+  readonly #loads: Map<PeerName, number>
+  /** Of peers that are no candidates, or no more: they count for their networks. */
+  readonly #others = new Map<PeerName, number>()
+  readonly #networkOf: (peer: PeerName) => string | undefined
+
+  constructor(
+    shardsPerPeerMax: number,
+    candidates: readonly PeerName[],
+    held: readonly Pick<Placed, 'peer'>[],
+    networkOf: (peer: PeerName) => string | undefined,
+  ) {
+    this.#shardsPerPeerMax = shardsPerPeerMax
+    this.#networkOf = networkOf
+    this.#loads = new Map(candidates.map((peer) => [peer, 0]))
+    for (const { peer } of held) {
+      const loads = this.#loads.has(peer) ? this.#loads : this.#others
+      loads.set(peer, (loads.get(peer) ?? 0) + 1)
+    }
   }
-  return best
+
+  /** The best candidate, which then has one more. */
+  take(except: ReadonlySet<PeerName>): PeerName | undefined {
+    let best: { peer: PeerName; load: number; near: number } | undefined
+    for (const [peer, load] of this.#loads) {
+      const near = this.#nearby(peer)
+      if (load >= this.#shardsPerPeerMax || near >= shardsPerNetworkMax || except.has(peer)) continue
+      if (best === undefined || load < best.load || (load === best.load && near < best.near))
+        best = { peer, load, near }
+    }
+    if (best !== undefined) this.#loads.set(best.peer, best.load + 1)
+    return best?.peer
+  }
+
+  /** Whether the network of a peer has no more than it may, with what the peer was just given. */
+  isWithinNetwork(peer: PeerName): boolean {
+    return this.#nearby(peer) <= shardsPerNetworkMax
+  }
+
+  giveBack(peer: PeerName): void {
+    const load = this.#loads.get(peer)
+    if (load !== undefined) this.#loads.set(peer, load - 1)
+  }
+
+  /** No candidate any more; what it was being given last it has not. */
+  drop(peer: PeerName): void {
+    const load = this.#loads.get(peer)
+    if (load === undefined) return
+    this.#loads.delete(peer)
+    if (load > 1) this.#others.set(peer, load - 1)
+  }
+
+  /** Shards in the network of a peer; 0 when it is not known. */
+  #nearby(peer: PeerName): number {
+    const network = this.#networkOf(peer)
+    if (network === undefined) return 0
+    let shards = 0
+    for (const [other, load] of [...this.#loads, ...this.#others])
+      if (load > 0 && this.#networkOf(other) === network) shards += load
+    return shards
+  }
 }

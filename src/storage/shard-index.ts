@@ -17,4 +17,8 @@ export interface ShardIndex {
   expired(nowMs: number): ShardEntry[]
   /** Of all entries but the owner's, in bytes and number: what is kept for others. */
   totalBut(owner: string): { readonly bytes: number; readonly shards: number }
+  /** Bytes that are kept for one owner. */
+  bytesOf(owner: string): number
+  /** The entry with the next higher root; the first for the empty text. */
+  after(root: string): ShardEntry | undefined
 }

@@ -17,6 +17,8 @@ import { Turns } from './turns.ts'
 export interface ShardStoreOptions {
   /** Most that is kept for others, in bytes; 0 keeps nothing. */
   readonly quotaBytes: number
+  /** Of that, the most for one owner; all of it when left out. */
+  readonly ownerBytesMax?: number
   /** Longest term for others, in milliseconds. */
   readonly termMsMax: number
 }
@@ -42,8 +44,8 @@ export class ShardStore implements Shelf {
   readonly #intake: Intake
   /** Whatever looks at an entry and then acts on it has the shard's turn: sweeping and prolonging must not cross. */
   readonly #turns = new Turns()
-  /** Shards of which stored bytes were found changed since the start: to be taken in again when somebody puts them. */
-  readonly #damaged = new Set<string>()
+  /** Shards of which stored bytes were found changed since the start, and where: to be taken in again when somebody puts them. */
+  readonly #damaged = new Map<string, number>()
   #cancelSweep: () => void = () => {}
 
   constructor(options: ShardStoreOptions, deps: ShardStoreDeps) {
@@ -89,6 +91,9 @@ export class ShardStore implements Shelf {
     const name = toString(root, 'hex')
     if (this.#deps.index.get(name) === undefined) return undefined
     return this.#carefully(name, async () => {
+      // Whoever audits is to know, though the leaves that it asks for may be sound.
+      const leaf = this.#damaged.get(name)
+      if (leaf !== undefined) throw new DamagedShardError(name, leaf)
       const source = await this.#deps.files.open(name)
       if (source === undefined) throw new DamagedShardError(name, -1)
       return { ...source, leaf: async (leaf) => this.#carefully(name, async () => source.leaf(leaf)) }
@@ -133,7 +138,7 @@ export class ShardStore implements Shelf {
   /** Why we do not take it; undefined: we do, and room is promised. Shards that broke off give way to one that needs their room. */
   async #objection(name: string, request: Request, isKnown: boolean): Promise<Refusal | undefined> {
     const { clock, self } = this.#deps
-    const { quotaBytes, termMsMax } = this.#options
+    const { quotaBytes, ownerBytesMax = quotaBytes, termMsMax } = this.#options
     const { shardBytes, keepUntilMs, from } = request
     const nowMs = clock.nowMs()
     const termMs = keepUntilMs - nowMs
@@ -146,9 +151,12 @@ export class ShardStore implements Shelf {
     if (this.#intake.isUnderWay(name)) return refusal('BUSY')
     for (;;) {
       const freeBytes = quotaBytes - this.total().bytes - this.#intake.underWayBytes
+      const ownerBytes = this.#deps.index.bytesOf(from) + this.#intake.underWayBytesOf(from)
+      if (from !== self && shardBytes <= freeBytes && ownerBytes + shardBytes > ownerBytesMax)
+        return refusal('OWNER_FULL', { shardBytes, ownerBytes, ownerBytesMax })
       // Looked at and promised in one go: no other shard can be promised the same room.
       if (from === self || shardBytes <= freeBytes - this.#intake.brokenBytes(name)) {
-        this.#intake.promise(name, shardBytes)
+        this.#intake.promise(name, shardBytes, from)
         return undefined
       }
       if (shardBytes > freeBytes || !(await this.#intake.dropOldest())) {
@@ -206,8 +214,8 @@ export class ShardStore implements Shelf {
     } catch (error) {
       if (error instanceof RefusedError) throw error
       if (error instanceof DamagedShardError) {
-        this.#damaged.add(root)
-        this.#deps.log('error', 'a shard is damaged', { root, leaf: error.leaf })
+        if (!this.#damaged.has(root)) this.#deps.log('error', 'a shard is damaged', { root, leaf: error.leaf })
+        this.#damaged.set(root, error.leaf)
         throw new RefusedError(refusal('DAMAGED', { leaf: error.leaf }))
       }
       this.#deps.log('error', 'the disk failed under a shard', { root, error })

@@ -106,7 +106,9 @@ keeping  12 shards, 1.2 GB of 100 GB
       err,
       /^backup\.tar +48\.2 MB\n12 shards, any 4 enough -> 2 peers: brisk-reed 12D3KooW…Reed, calm-twill/,
     )
-    assert.match(err, /any 8 shards may vanish/)
+    assert.match(err, /any 1 of 2 keepers may be lost; kept for /)
+    assert.match(err, new RegExp(`read +pleach:read:${object}:k3y +\\(whoever has it reads\\)`))
+    assert.match(err, new RegExp(`verify +pleach:verify:${object} `))
     assert.equal(control.calls.at(-1), `put ${join(home.path, 'backup.tar')} 4+8 `)
   })
 
@@ -115,6 +117,59 @@ keeping  12 shards, 1.2 GB of 100 GB
     assert.equal(out, `${join(home.path, 'out.tar')}\n`)
     assert.match(err, /^48\.2 MB +verified +from brisk-reed 12D3KooW…Reed 48\.2 MB; 2 segments made whole/)
     assert.equal(control.calls.at(-1), `get ${object} ${join(home.path, 'out.tar')}`)
+  })
+
+  test('put -: stdin is kept', async () => {
+    const { out } = await home.run(['put', '-', '--name', 'a letter'], { input: 'dear' })
+    assert.equal(out, `${object}\n`)
+    assert.match(control.calls.at(-1)!, /^put \S+\/stdin keep a letter$/)
+  })
+
+  test('get -o -: the bytes alone on stdout', async () => {
+    const { out, err } = await ok('get', `pleach:read:${object}:k3y`, '-o', '-')
+    assert.equal(out, 'what was put')
+    assert.match(err, /verified +from/)
+  })
+
+  test('ls', async () => {
+    const { out } = await ok('ls')
+    assert.match(out, /^OBJECT +NAME +SIZE +CODE +KEEPERS +LOSSES +HEALTHY +KEPT FOR +AGE\n/)
+    assert.match(out, /22222222 +backup\.tar +48\.2 MB +4\+8 +2 +1 +10 of 12 +/)
+  })
+
+  test('rm', async () => {
+    const { out, err } = await ok('rm', '2222')
+    assert.equal(out, `${object}\n`)
+    assert.match(err, /backup\.tar is forgotten, its shards within/)
+    assert.equal(control.calls.at(-1), 'remove 2222')
+  })
+
+  test('audit: who has what, and what to do', async () => {
+    const { out, err } = await ok('audit', '2222')
+    assert.match(out, / 3 +calm-twill 12D3KooW…Twil +failed +NOT_FOUND/)
+    assert.match(out, / 7 +.+ +absent +gone/)
+    assert.ok(!out.includes('\u001b'))
+    assert.match(err, /10 of 12 shards healthy, any 4 enough; missing 3, 7; any 1 keeper more may be lost/)
+    assert.match(err, /pleach repair 22222222 +makes them again \(it begins by itself at 8\)/)
+  })
+
+  test('repair: what was made again, and exit 4 for what found no keeper', async () => {
+    const { out, err, code } = await home.run(['repair', '2222'])
+    assert.deepEqual([out, code], [`${object}\n`, 4])
+    assert.match(err, /10 of 12 shards were healthy, now 11/)
+    assert.match(err, /made again: 3 at brisk-reed/)
+    assert.match(err, /! 1 shard found no keeper: no keeper for shard 7/)
+  })
+
+  test('key export and import', async () => {
+    const { out } = await ok('key', 'export')
+    assert.equal(out, `pleach:read:${object}:k3y  backup.tar\n`)
+    assert.equal((await ok('key', 'export', object, '--verify', '-q')).out, `pleach:verify:${object}\n`)
+    const imported = await home.run(['key', 'import', '-'], { input: `${out}\n` })
+    assert.equal(imported.out, `${object}\n`)
+    assert.equal(control.calls.at(-1), `import pleach:read:${object}:k3y backup.tar`)
+    await ok('key', 'import', 'pleach:read:x:y', '--name', 'mine')
+    assert.equal(control.calls.at(-1), 'import pleach:read:x:y mine')
   })
 
   test('receipts', async () => {
@@ -155,6 +210,12 @@ describe('for a program: one object on stdout, nothing on stderr', () => {
     [['jobs'], (json) => json['jobs'], () => control.jobs()],
     [['put', 'x'], (json) => json['object'], () => object],
     [['get', 'x', '-o', 'y'], (json) => json['object'], () => object],
+    [['ls'], (json) => json['objects'], () => control.objects()],
+    [['rm', 'x'], (json) => json['object'], () => object],
+    [['pin', 'x'], (json) => json['object'], () => object],
+    [['audit', 'x'], (json) => json['healthy'], () => 10],
+    [['key', 'export'], (json) => (json['keys'] as unknown[]).length, () => 1],
+    [['key', 'import', 'x'], (json) => (json['objects'] as unknown[]).length, () => 1],
     [['receipts'], (json) => json['receipts'], () => control.receipts()],
     [['receipt', 'show', 'ab'], (json) => json['kind'], () => 'pleach-receipts'],
     [['join', '/ip4/1.2.3.4/tcp/1'], (json) => (json['peers'] as unknown[]).length, () => 2],
@@ -182,6 +243,11 @@ describe('-q prints ids only', () => {
     [['jobs'], async () => (await control.jobs()).map(({ id }) => id)],
     [['put', 'x'], () => [object]],
     [['get', 'x', '-o', 'y'], () => [object]],
+    [['ls'], () => [object]],
+    [['rm', 'x'], () => [object]],
+    [['pin', 'x'], () => [object]],
+    [['audit', 'x'], () => [object]],
+    [['key', 'import', 'x'], () => [object]],
     [['receipts'], () => [lease]],
   ]
   for (const [args, lines] of cases) {

@@ -3,7 +3,7 @@
  * of its module asks for. The socket, the server, the client and the command line around it are the real ones.
  */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
 
 import {
@@ -11,6 +11,7 @@ import {
   type JobSpec,
   type JobStreamEvent,
   type JobView,
+  type ObjectView,
   type OfferView,
   type PeerControl,
   type PeerView,
@@ -34,6 +35,24 @@ export const bytesOfBigJob: Buffer = (() => {
   bytes.writeUInt32LE(0xdeadbeef, 1_234_567)
   return bytes
 })()
+
+const kept: ObjectView = {
+  v: 1,
+  object,
+  name: 'backup.tar',
+  bytes: 48_200_000,
+  code: '4+8',
+  k: 4,
+  n: 12,
+  keepers: 2,
+  lossesBorne: 1,
+  keptUntilMs: startMs + 30 * 86_400_000,
+  createdMs: startMs,
+  kept: true,
+  folder: false,
+  healthy: 10,
+  auditedMs: startMs,
+}
 
 const offer = (by: PeerView, change: Partial<OfferView>): OfferView => ({
   v: 1,
@@ -276,11 +295,90 @@ export class FakeControl implements PeerControl {
       n: 12,
       keepers: [reed, twill],
       name: name ?? basename(path),
+      verify: `pleach:verify:${object}`,
+      keptUntilMs: startMs + 30 * 86_400_000,
+      happiness: 2,
+      lossesBorne: 1,
+      keepersTold: 2,
+      recordsStored: 6,
+      folder: false,
     }
   }
 
+  objects: PeerControl['objects'] = async () => [kept]
+
+  removeObject: PeerControl['removeObject'] = async (wanted) => {
+    this.calls.push(`remove ${wanted}`)
+    return kept
+  }
+
+  audit: PeerControl['audit'] = async (wanted) => {
+    this.calls.push(`audit ${wanted}`)
+    const common = { atMs: startMs, keptUntilMs: kept.keptUntilMs }
+    return {
+      v: 1,
+      object,
+      name: kept.name,
+      k: 4,
+      n: 12,
+      healthy: 10,
+      missing: [3, 7],
+      repairAt: 8,
+      lossesBorne: 1,
+      results: [
+        { shard: 0, keeper: reed, verdict: 'passed', reason: '', ...common },
+        { shard: 3, keeper: twill, verdict: 'failed', reason: 'NOT_FOUND', ...common },
+        { shard: 7, keeper: mallory, verdict: 'absent', reason: 'gone\u001b[2J', ...common },
+      ],
+    }
+  }
+
+  repair: PeerControl['repair'] = async ({ object: wanted }) => {
+    this.calls.push(`repair ${wanted}`)
+    return {
+      v: 1,
+      object,
+      name: kept.name,
+      k: 4,
+      n: 12,
+      healthyBefore: 10,
+      healthyAfter: 11,
+      lossesBorne: 1,
+      repaired: [{ shard: 3, keeper: reed }],
+      missing: [7],
+      why: 'no keeper for shard 7 (there are no keepers)',
+    }
+  }
+
+  exportKey: PeerControl['exportKey'] = async () => ({
+    v: 1,
+    object,
+    name: kept.name,
+    read: `pleach:read:${object}:k3y`,
+    verify: `pleach:verify:${object}`,
+  })
+
+  importKey: PeerControl['importKey'] = async ({ read, name }) => {
+    this.calls.push(`import ${read} ${name ?? ''}`)
+    return kept
+  }
+
+  pin: PeerControl['pin'] = async (wanted) => {
+    this.calls.push(`pin ${wanted}`)
+    return kept
+  }
+
+  transfer: PeerControl['transfer'] = async () => ({
+    v: 1,
+    phase: 'placing',
+    doneBytes: 24_100_000,
+    totalBytes: 48_200_000,
+    phaseMs: 1_000,
+  })
+
   get: PeerControl['get'] = async ({ object: wanted, path }) => {
     this.calls.push(`get ${wanted} ${path}`)
+    if (path.includes('pleach-get-')) writeFileSync(path, 'what was put')
     return { v: 1, object, bytes: 48_200_000, path, sources: [{ peer: reed, bytes: 48_200_000 }], decodedSegments: 2 }
   }
 

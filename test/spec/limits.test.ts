@@ -157,8 +157,8 @@ test('the codes of refusals in the READMEs are sent by somebody', () => {
           assert.ok(sources.includes(`'${code}'`), `${protocol}: ${code}`)
 })
 
-test('what a keeper refuses a shard with stands in the README of transfer', () => {
-  const known = codesIn(readmeOf('transfer'))
+test('what a keeper refuses with stands in the READMEs of transfer and placement', () => {
+  const known = ['transfer', 'placement'].flatMap((protocol) => codesIn(readmeOf(protocol)))
   const sent = globSync('src/storage/*.ts', { cwd: root }).flatMap((path) =>
     [...readText(path).matchAll(/\brefusal\('([A-Z_]+)'/g)].map(([, code]) => code!),
   )

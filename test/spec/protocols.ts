@@ -5,6 +5,7 @@ export const protocolsWithReadme = [
   'erasure',
   'execute',
   'negotiate',
+  'placement',
   'receipt',
   'settle',
   'transfer',

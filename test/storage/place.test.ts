@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import type { ShardSource, TransferService } from '../../protocols/transfer/index.ts'
 import { Fault, RefusedError, refusal } from '../../protocols/wire/index.ts'
-import { OwnShardError, PlacementError, placeObject } from '../../src/storage/place.ts'
+import { OwnShardError, PlacementError, placeObject, placeShards } from '../../src/storage/place.ts'
 import type { SealedObject } from '../../src/storage/seal.ts'
 
 const never = new AbortController().signal
@@ -162,4 +162,45 @@ test('whoever gives up is told nothing of keepers', async () => {
     },
   })
   await assert.rejects(placeObject(transfer, store, objectOf(1, 1), ['a', 'b'], untilMs, controller.signal), /enough/)
+})
+
+test('of one network at most two shards, counted with what is there already, and with what shows only later', async () => {
+  const networks: Record<string, string> = { a: 'one', b: 'one', c: 'one', d: 'two', e: 'three', f: 'three' }
+  const { transfer, store } = stage()
+  const place = async (candidates: string[], networkOf: (peer: string) => string | undefined) =>
+    placeShards(
+      { transfer, store, networkOf },
+      { object: objectOf(2, 2), shards: [1, 2, 3], held: [{ shard: 0, peer: 'a' }], candidates, keepUntilMs: untilMs },
+      never,
+    )
+  const placed = await place(['b', 'c', 'd', 'e', 'f'], (peer) => networks[peer])
+  assert.deepEqual(
+    placed.map(({ peer }) => networks[peer]),
+    ['two', 'three', 'one'],
+  )
+  await assert.rejects(
+    place(['b', 'c'], (peer) => networks[peer]),
+    (error: unknown) => error instanceof PlacementError && error.placed.length === 1,
+  )
+  assert.equal((await place(['b', 'c'], () => undefined)).length, 3)
+  // Known once it is connected.
+  const connected = new Set(['a'])
+  const late = stage(Object.fromEntries(['b', 'c', 'd'].map((peer) => [peer, () => void connected.add(peer)])))
+  const found = await placeShards(
+    {
+      transfer: late.transfer,
+      store: late.store,
+      networkOf: (peer) => (connected.has(peer) ? networks[peer] : undefined),
+    },
+    {
+      object: objectOf(2, 2),
+      shards: [1, 2, 3],
+      held: [{ shard: 0, peer: 'a' }],
+      candidates: ['b', 'c', 'd'],
+      keepUntilMs: untilMs,
+    },
+    never,
+  )
+  assert.equal(found.filter(({ peer }) => networks[peer] === 'one').length, 1)
+  assert.equal(found.filter(({ peer }) => peer === 'd').length, 2)
 })

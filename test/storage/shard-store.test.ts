@@ -423,3 +423,30 @@ test('a shard that is put while its old entry is being swept is there afterwards
   await Promise.all([sweep, put])
   assert.deepEqual(await bench.read(shard), shard.bytes)
 })
+
+test('one owner gets no more than its share, with what is on its way; others, and we ourselves, do', async () => {
+  await using bench = await Bench.open(10 * leafBytes)
+  const deps = { files: bench.files, index: bench.index, clock: bench.clock, random: realRandom, log: () => {}, self }
+  const store = new ShardStore({ quotaBytes: 10 * leafBytes, ownerBytesMax: 3 * leafBytes, termMsMax }, deps)
+  const admit = async (leaves: number, from = uploader) => {
+    const { root, bytes } = shardOf(leaves * leafBytes)
+    const admission = await store.admit({ root, shardBytes: bytes.byteLength, keepUntilMs: untilMs, from })
+    return admission.admit === 'no' ? admission.refusal : admission.admit
+  }
+  assert.equal(await admit(2), 'all')
+  assert.deepEqual(await admit(2), {
+    code: 'OWNER_FULL',
+    facts: { shardBytes: 2 * leafBytes, ownerBytes: 2 * leafBytes, ownerBytesMax: 3 * leafBytes },
+  })
+  assert.equal(await admit(1), 'all')
+  assert.equal(await admit(3, signer(2).peer), 'all')
+  assert.equal(await admit(9, self), 'all')
+  bench.index.entries.set('00', {
+    root: '00',
+    bytes: leafBytes,
+    owner: signer(3).peer,
+    createdMs: 0,
+    keepUntilMs: untilMs,
+  })
+  assert.equal(((await admit(3, signer(3).peer)) as { code: string }).code, 'NO_SPACE')
+})

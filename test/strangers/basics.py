@@ -150,7 +150,11 @@ def key_of(peer):
 
 
 def cid_of(document):
-    raw = bytes([1, 0x71, 0x12, 32]) + sha256(document)
+    return cid_of_hash(sha256(document))
+
+
+def cid_of_hash(digest):
+    raw = bytes([1, 0x71, 0x12, 32]) + digest
     return "b" + base64.b32encode(raw).decode().lower().rstrip("=")
 
 

@@ -3,7 +3,7 @@
 import re
 
 from basics import (
-    Fault, KEY_PREFIX, cbor_decode, cbor_encode, cid_of, is_cid, key_of, message, need, peer_of, sha256, varint, verifies, which,
+    Fault, KEY_PREFIX, cbor_decode, cbor_encode, cid_of, cid_of_hash, is_cid, key_of, message, need, peer_of, sha256, varint, verifies, which,
 )
 
 EXACT = 2**53 - 1
@@ -409,6 +409,64 @@ def transfer(_network, data, _context):
     if "keep_until_ms" in value:
         integers(value, "keep_until_ms")
     return {"say": say, **camel(value)}
+
+
+# placement
+
+PLACE = {1: ("shard", "uint32"), 2: ("keeper", "bytes"), 3: ("keep_until_ms", "uint64")}
+PLACEMENT = {
+    1: ("object", "bytes"), 2: ("sequence", "uint64"), 3: ("issued_ms", "uint64"), 4: ("expires_ms", "uint64"), 5: ("withdrawn", "bool"),
+    6: ("page", "uint32"), 7: ("pages", "uint32"), 8: ("places", [PLACE]),
+}
+DOSSIER = {1: ("manifest", "bytes"), 2: ("records", ["bytes"])}
+PLACING = {
+    1: ("ask", {1: ("object", "bytes")}), 2: ("dossier", DOSSIER), 3: ("tell", {1: ("dossier", DOSSIER), 2: ("advertise", "bool")}), 4: ("kept", {}),
+    5: ("claim", {1: ("object", "bytes"), 2: ("for_ms", "uint64")}), 6: ("claimed", {1: ("for_ms", "uint64")}), 7: ("refused", REFUSAL),
+}
+
+
+def placement(network, data, context):
+    need(len(data) <= 4096, "too long", "FRAME_TOO_LARGE")
+    by, envelope = open_envelope(network, "placement", 1, data)
+    made = message(PLACEMENT, envelope["payload"])
+    need(1 <= made["pages"] <= 8 and made["page"] < made["pages"], "no such page")
+    need(len(made["places"]) <= 64 and not (made["withdrawn"] and made["places"]), "too many places")
+    made["object"] = cid_of_hash(digest(made["object"]))
+    integers(made, "sequence", "issued_ms", "expires_ms")
+    for place in made["places"]:
+        need(place["shard"] < 256 and len(place["keeper"]) == 32, "no such shard or keeper")
+        integers(place, "keep_until_ms")
+        place["keeper"] = peer_of(place["keeper"])
+    now, issued, expires = context["nowMs"], made["issued_ms"], made["expires_ms"]
+    need(issued <= now + 30_000 and now < expires and 0 < expires - issued <= 366 * 86_400_000, "dates")
+    return {"by": by, "body": camel(made)}
+
+
+def placing(_network, data, _context):
+    say, value = which(PLACING, data)
+    need(say is not None, "nothing said")
+    if say == "refused":
+        return {"say": say, "refusal": refusal(value)}
+    if "object" in value:
+        value["object"] = cid_of_hash(digest(value["object"]))
+    if "for_ms" in value:
+        integers(value, "for_ms", most=7_200_000)
+    if say == "tell":
+        need(value["dossier"] is not None, "no dossier")
+        value = {**value.pop("dossier"), **value}
+    if "manifest" in value:
+        need(len(value["manifest"]) <= 16_384 and all(len(one) <= 4096 for one in value["records"]), "too long", "FRAME_TOO_LARGE")
+        need(len(value["records"]) <= 32, "too many records")
+    return {"say": say, **camel(value)}
+
+
+def audit_draw(_network, nonce, context):
+    leaves, drawn = context["leaves"], set()
+    seed = nonce + context["peer"].encode() + bytes.fromhex(context["root"])
+    for draw in range(128):
+        if len(drawn) < 32:
+            drawn.add(int.from_bytes(sha256(seed + draw.to_bytes(4, "big"))[:6], "big") % leaves)
+    return {"nonce": nonce, "drawn": list(range(leaves)) if leaves <= 32 else sorted(drawn)}
 
 
 # receipt

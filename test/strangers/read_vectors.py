@@ -74,6 +74,7 @@ KINDS = {
     "bid": protocols.bid, "negotiation": protocols.negotiation, "job-manifest": protocols.job_manifest,
     "object-manifest": protocols.object_manifest, "result": protocols.result, "execution": protocols.execution,
     "transfer": protocols.transfer, "billing": protocols.billing, "settling": protocols.settling,
+    "placement": protocols.placement, "placing": protocols.placing, "audit-draw": protocols.audit_draw,
 }
 
 

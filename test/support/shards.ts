@@ -34,6 +34,16 @@ export class MemoryIndex implements ShardIndex {
     const others = [...this.entries.values()].filter((entry) => entry.owner !== owner)
     return { bytes: others.reduce((sum, entry) => sum + entry.bytes, 0), shards: others.length }
   }
+
+  bytesOf(owner: string): number {
+    return [...this.entries.values()].reduce((sum, entry) => sum + (entry.owner === owner ? entry.bytes : 0), 0)
+  }
+
+  after(root: string): ShardEntry | undefined {
+    return [...this.entries.values()]
+      .filter((entry) => entry.root > root)
+      .toSorted((left, right) => (left.root < right.root ? -1 : 1))[0]
+  }
 }
 
 export interface Keeper {

@@ -55,6 +55,7 @@ export const protocols = {
   negotiate: ['bid', 'capability', 'wire'],
   erasure: ['wire'],
   transfer: ['erasure', 'wire'],
+  placement: ['erasure', 'wire'],
   execute: ['transfer', 'erasure', 'negotiate', 'wire'],
   receipt: ['execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   settle: ['receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],

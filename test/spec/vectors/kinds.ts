@@ -47,6 +47,15 @@ import {
   type Evidence,
   type Settling,
 } from '../../../protocols/settle/index.ts'
+import {
+  decodePlacementMessage,
+  drawLeaves,
+  encodePlacementMessage,
+  openPlacement,
+  sealPlacement,
+  type Placement,
+  type PlacementMessage,
+} from '../../../protocols/placement/index.ts'
 import { decodeTransfer, encodeTransfer, type Transfer } from '../../../protocols/transfer/index.ts'
 import {
   Fault,
@@ -91,6 +100,7 @@ export interface Context {
   readonly type?: StatementType
   readonly frameBytesMax?: number
   readonly nowMs?: number
+  readonly peer?: string
   readonly root?: string
   readonly leaf?: number
   readonly leaves?: number
@@ -175,6 +185,18 @@ export const kinds: Readonly<Record<string, Kind<unknown>>> = {
   ),
   billing: kind((bytes) => decodeBilling(asker, bytes), encodeSignedBilling),
   settling: kind((bytes) => decodeSettling(asker, bytes), encodeSignedSettling),
+  placement: kind(
+    (bytes, { nowMs }) => bodyOf(openPlacement(asker.signer, network, bytes, nowMs!)),
+    ({ by, body }: { by: string; body: Placement }) => sealPlacement(notaryOf(by).signer, network, body),
+  ),
+  placing: kind(
+    (bytes) => decodePlacementMessage(bytes),
+    (message: PlacementMessage) => encodePlacementMessage(message),
+  ),
+  'audit-draw': kind(
+    (nonce, { peer, root, leaves }) => ({ nonce, drawn: drawLeaves(nonce, peer!, fromString(root!, 'hex'), leaves!) }),
+    ({ nonce }) => nonce,
+  ),
   transfer: kind(
     (bytes) => decodeTransfer(bytes),
     (message: Transfer) => encodeTransfer(message),

@@ -11,7 +11,7 @@ import { ShardStore } from '../storage/shard-store.ts'
 import { keepTermMsMax } from './lending.ts'
 import { withOwnShelf } from './local-transfer.ts'
 
-export interface DataPlane {
+export interface ShardPlane {
   readonly store: ShardStore
   readonly transfer: TransferService
   readonly rates: PeerRates
@@ -19,8 +19,13 @@ export interface DataPlane {
 
 const unlimited: BandwidthOptions = { upBytesPerSecond: null, downBytesPerSecond: null }
 
-export function createDataPlane(
-  options: { readonly folder: string; readonly quotaBytes: number; readonly bandwidth: BandwidthOptions | undefined },
+export function createShardPlane(
+  options: {
+    readonly folder: string
+    readonly quotaBytes: number
+    readonly ownerBytesMax: number
+    readonly bandwidth: BandwidthOptions | undefined
+  },
   deps: {
     readonly self: PeerName
     readonly disk: Files
@@ -30,11 +35,14 @@ export function createDataPlane(
     readonly random: Random
     readonly log: Log
   },
-): DataPlane {
-  const { folder, quotaBytes, bandwidth = unlimited } = options
+): ShardPlane {
+  const { folder, quotaBytes, ownerBytesMax, bandwidth = unlimited } = options
   const { self, disk, index, streams, clock, random, log } = deps
   const files = new ShardFiles(disk, folder)
-  const store = new ShardStore({ quotaBytes, termMsMax: keepTermMsMax }, { files, index, clock, random, log, self })
+  const store = new ShardStore(
+    { quotaBytes, ownerBytesMax, termMsMax: keepTermMsMax },
+    { files, index, clock, random, log, self },
+  )
   const pace = new Bandwidth(bandwidth, clock)
   const exchangesMax = exchangesMaxAt(bandwidth)
   const carried = createTransfer({ streams, timekeeper: clock, shelf: store, pace, exchangesMax })

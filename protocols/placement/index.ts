@@ -1,0 +1,5 @@
+export * from './audit.ts'
+export * from './codec.ts'
+export * from './messages.ts'
+export * from './rules.ts'
+export * from './service.ts'

@@ -1,0 +1,197 @@
+/** The data of a peer, put together: what it keeps for others, what others keep for it, and what it does for both unasked. */
+import { createPlacement } from '../../protocols/placement/index.ts'
+import type { TransferService } from '../../protocols/transfer/index.ts'
+import type { Fault, PeerName, Signer } from '../../protocols/wire/index.ts'
+import type { BandwidthOptions } from '../config/options.ts'
+import type { Clock, Files, Log, Random } from '../environment.ts'
+import { unpackTar } from '../execution/tar-read.ts'
+import { packFolder } from '../execution/tar-write.ts'
+import type { Host } from '../host/index.ts'
+import { Audits } from '../ledger/audits.ts'
+import { Dossiers } from '../ledger/dossiers.ts'
+import { Objects } from '../ledger/objects.ts'
+import type { SequenceFloors } from '../ledger/sequence-floors.ts'
+import { Shards } from '../ledger/shards.ts'
+import type { Store } from '../ledger/store.ts'
+import { advertisedMax, ObjectArchive } from '../storage/archive.ts'
+import type { Mill } from '../storage/mill.ts'
+import { scrubBetween } from '../storage/scrub.ts'
+import type { PeerRates } from '../storage/peer-rates.ts'
+import type { ShardStore } from '../storage/shard-store.ts'
+import { Chores } from './chores.ts'
+import { Heralds } from './heralds.ts'
+import { createShardPlane } from './shard-plane.ts'
+import { ObjectCare } from './object-care.ts'
+import { OwnObjects } from './objects.ts'
+import { Transfers } from './transfers.ts'
+
+export interface DataDeps {
+  readonly signer: Signer
+  readonly network: string
+  readonly host: Pick<Host, 'streams' | 'bulletin' | 'networkOf'>
+  /** Whether who shares a network shares its fate. */
+  readonly isPublic: boolean
+  readonly ledger: Store
+  readonly floors: SequenceFloors
+  readonly disk: Files
+  readonly mill: Mill
+  readonly dataDir: string
+  /** Most that is kept for others. */
+  readonly quotaBytes: number
+  readonly bandwidth: BandwidthOptions | undefined
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly keepers: (signal: AbortSignal) => Promise<readonly PeerName[]>
+  /** A path for a tar that is gone soon. */
+  readonly tarPath: () => string
+  readonly onFault: (peer: PeerName, fault: Fault) => void
+  readonly onBroken: (peer: PeerName, what: string) => void
+}
+
+export interface DataPlane {
+  readonly store: ShardStore
+  readonly transfer: TransferService
+  readonly rates: PeerRates
+  readonly transfers: Transfers
+  readonly objects: OwnObjects
+  readonly care: ObjectCare
+  readonly packFolder: (path: string) => Promise<string>
+  readonly unpack: (tar: string, folder: string) => ReturnType<typeof unpackTar>
+  /** Answers others. */
+  serve(): Promise<void>
+  /** Begins what is done unasked. */
+  begin(): void
+  stop(): Promise<void>
+}
+
+/** Files and bytes of a folder that travels as one input, and of outputs. */
+const tarLimits = { entriesMax: 100_000, bytesMax: 2 ** 36 }
+/** Of what is kept for others, the most for one of them. */
+const ownerShareMax = 0.25
+/** How often what is kept is read through, what is ours looked after, and adverts repeated (the DHT keeps them for 48 h). */
+const minute = 60_000
+const scrubEveryMs = 6 * 60 * minute
+const tendEveryMs = 6 * 60 * minute
+const advertiseEveryMs = 20 * 60 * minute
+const sweepEveryMs = 10 * minute
+
+export function createData(deps: DataDeps): DataPlane {
+  const {
+    signer,
+    network,
+    host,
+    ledger,
+    floors,
+    disk,
+    mill,
+    dataDir,
+    quotaBytes,
+    clock,
+    random,
+    log,
+    keepers,
+    onFault,
+  } = deps
+  const self = signer.peer
+  const { bulletin, streams } = host
+  const shards = new Shards(ledger)
+  const dossiers = new Dossiers(ledger)
+  const { store, transfer, rates } = createShardPlane(
+    { folder: dataDir, quotaBytes, ownerBytesMax: Math.ceil(quotaBytes * ownerShareMax), bandwidth: deps.bandwidth },
+    { self, disk, index: shards, streams, clock, random, log },
+  )
+  const heralds = new Heralds(bulletin, network, clock, log)
+  const advertise = (object: string): void => heralds.advertise(object)
+  const archive = new ObjectArchive({ signer, network, shards, dossiers, clock, log, advertise })
+  const placement = createPlacement({ streams, timekeeper: clock, archive })
+  const transfers = new Transfers(clock)
+  const pack = async (path: string): Promise<string> => {
+    const tar = deps.tarPath()
+    await packFolder(path, tar, tarLimits)
+    return tar
+  }
+  const unpack = async (tar: string, folder: string) => unpackTar(tar, folder, tarLimits)
+  const saying = { bulletin, placement, signer, network, clock, log, onFault }
+  const caring = {
+    self,
+    disk,
+    mill,
+    clock,
+    random,
+    store,
+    transfer,
+    rates,
+    transfers,
+    keepers,
+    onFault,
+    advertise,
+    unpack,
+    packFolder: pack,
+    objects: new Objects(ledger),
+    audits: new Audits(ledger),
+    networkOf: (peer: PeerName) => (deps.isPublic ? host.networkOf(peer) : undefined),
+    locating: { ...saying, self, known: async (object: string) => archive.dossier(object).catch(() => undefined) },
+    announcing: { ...saying, nextSequence: async () => floors.next('placement', clock.nowMs()) },
+  }
+  const objects = new OwnObjects(caring)
+  const care = new ObjectCare({ ...caring, own: objects, placement, log, onBroken: deps.onBroken })
+  const chores = new Chores({ clock, random, log })
+
+  return {
+    store,
+    transfer,
+    rates,
+    transfers,
+    objects,
+    care,
+    packFolder: pack,
+    unpack,
+    async serve() {
+      await store.start()
+      await transfer.serve()
+      await placement.serve()
+    },
+    begin() {
+      chores.start([
+        {
+          name: 'the scrub',
+          firstMs: scrubEveryMs,
+          everyMs: scrubEveryMs,
+          // Where a round begins is left to chance: whoever restarts often would read the same shards again and again.
+          run: async (signal) => {
+            const from = Buffer.from(random.bytes(32)).toString('hex')
+            await scrubBetween({ store, index: shards, clock }, from, undefined, signal)
+            await scrubBetween({ store, index: shards, clock }, '', from, signal)
+          },
+        },
+        {
+          name: 'looking after objects',
+          firstMs: 10 * minute,
+          everyMs: tendEveryMs,
+          run: async (signal) => care.tend(signal),
+        },
+        {
+          name: 'advertising objects',
+          firstMs: minute,
+          everyMs: advertiseEveryMs,
+          run: async () => {
+            for (const object of dossiers.advertised(advertisedMax)) advertise(object)
+            for (const { object, kept } of objects.list()) if (kept) advertise(object)
+            await heralds.settled()
+          },
+        },
+        {
+          name: 'sweeping what is known of objects',
+          firstMs: sweepEveryMs,
+          everyMs: sweepEveryMs,
+          run: async () => archive.sweep(),
+        },
+      ])
+    },
+    async stop() {
+      store.stop()
+      await Promise.all([chores.stop(), heralds.stop()])
+    },
+  }
+}

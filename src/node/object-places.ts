@@ -1,0 +1,59 @@
+/** Where the shards of an object are: from the ledger, from the network, and as text in the ledger. */
+import type { Version } from '../../protocols/placement/index.ts'
+import type { Placed } from '../storage/place.ts'
+import type { FetchSource } from '../storage/sources.ts'
+
+/** Placement of an object that is with us alone. */
+export const nowhere = '[]'
+
+/** Of an entry that was written before terms were in it. */
+const untilUnknown = 0
+
+export function placesOf(text: string): Placed[] {
+  const entries = JSON.parse(text) as (Omit<Placed, 'peer' | 'keepUntilMs'> & {
+    peers: string[]
+    keepUntilMs?: number
+  })[]
+  return entries.flatMap(({ peers, keepUntilMs = untilUnknown, ...place }) =>
+    peers.map((peer) => ({ ...place, peer, keepUntilMs })),
+  )
+}
+
+export function placesText(places: readonly Placed[]): string {
+  return JSON.stringify(places.map(({ peer, ...place }) => ({ ...place, peers: [peer] })))
+}
+
+/** Places of several accounts: those of the first first, each shard and keeper once, with the longest terms. */
+export function mergedPlaces(...accounts: readonly (readonly Placed[])[]): Placed[] {
+  const merged = new Map<string, Placed>()
+  for (const place of accounts.flat()) {
+    const name = `${place.shard} ${place.peer}`
+    const known = merged.get(name)
+    const heardUntilMs = Math.max(known?.heardUntilMs ?? 0, place.heardUntilMs ?? 0)
+    merged.set(name, {
+      shard: place.shard,
+      peer: place.peer,
+      keepUntilMs: Math.max(known?.keepUntilMs ?? 0, place.keepUntilMs),
+      ...(heardUntilMs > 0 ? { heardUntilMs } : {}),
+    })
+  }
+  return [...merged.values()]
+}
+
+/** What versions say, the newest first. Places whose term is over, and shards that there cannot be, are left out. */
+export function placesFrom(versions: readonly Version[], shards: number, nowMs: number): Placed[] {
+  return mergedPlaces(
+    ...versions.map(({ places }) =>
+      places
+        .filter(({ shard, keepUntilMs }) => shard < shards && keepUntilMs > nowMs)
+        .map(({ shard, keeper, keepUntilMs }) => ({ shard, peer: keeper, keepUntilMs })),
+    ),
+  )
+}
+
+export function sourcesFromPlaces(places: readonly Placed[]): FetchSource[] {
+  return [...Map.groupBy(places, ({ shard }) => shard)].map(([shard, own]) => ({
+    shard,
+    peers: own.map(({ peer }) => peer),
+  }))
+}

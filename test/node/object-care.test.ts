@@ -1,0 +1,133 @@
+// What a peer does unasked for the objects of its owner.
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+import { cidOfDocument } from '../../protocols/wire/index.ts'
+import { realRandom } from '../../src/environment.ts'
+import { Planes } from '../support/planes.ts'
+
+const day = 24 * 60 * 60_000
+const never = new AbortController().signal
+const [owner, other] = [0, 1]
+
+async function staged(code: string, keepers: number) {
+  const planes = await Planes.of(2 + keepers, 2)
+  const data = realRandom.bytes(200_000)
+  const { plane } = planes.peers[owner]!
+  const put = await plane.objects.put({ path: await planes.file('data', data), code }, never)
+  const silent = (count: number): void => {
+    for (const { peer } of put.keepers.slice(0, count)) planes.board.dead.add(peer)
+  }
+  return { planes, plane, put, data, silent, listed: () => plane.objects.list()[0]! }
+}
+
+test('terms are renewed when a third is left, for years, and others learn of it', async () => {
+  const { planes, plane, put, listed, data } = await staged('2+1', 4)
+  await using _planes = planes
+  planes.aheadMs = 10 * day
+  await plane.care.tend(never)
+  assert.equal(listed().keptUntilMs, put.keptUntilMs)
+  for (let days = 20.5; days < 100; days += 20) {
+    planes.aheadMs = days * day
+    for (const peer of planes.peers) await peer.plane.store.sweep()
+    await plane.care.tend(never)
+    assert.ok(listed().keptUntilMs > planes.clock.nowMs() + 29 * day, `after ${days} days`)
+  }
+  const path = join(planes.folder, 'got')
+  await planes.peers[other]!.plane.objects.get({ object: put.read, path }, never)
+  assert.ok((await readFile(path)).equals(data))
+  assert.equal(listed().healthy, 3)
+})
+
+test('nothing is repaired before half of what may be lost is lost, or while who is silent may come back', async () => {
+  const { planes, plane, silent, put, listed } = await staged('4+4', 12)
+  await using _planes = planes
+  silent(1)
+  planes.aheadMs = 60 * 60_000
+  await plane.care.tend(never)
+  assert.equal(listed().healthy, 7)
+  silent(2)
+  await plane.care.tend(never)
+  // The second was there a moment ago.
+  assert.equal(listed().healthy, 6)
+  planes.aheadMs += 31 * 60_000
+  await plane.care.tend(never)
+  await plane.care.audit(put.object, never)
+  assert.equal(listed().healthy, 8)
+  assert.equal(listed().object, put.object)
+  assert.deepEqual(planes.peers[owner]!.broken, [])
+})
+
+test('a keeper that has not got what it said it keeps is held to it, once; one that is silent is not', async () => {
+  const { planes, plane, put, silent } = await staged('2+2', 4)
+  await using _planes = planes
+  const [first, forgetful] = put.keepers
+  silent(1)
+  const { ledger } = planes.named(forgetful!.peer)
+  ledger.writeNow((db) => db.exec('DELETE FROM shards'))
+  for (let round = 0; round < 2; round++) await plane.care.audit(put.object, never)
+  const { broken } = planes.peers[owner]!
+  assert.equal(broken.length, 1, String(broken))
+  assert.ok(broken[0]!.startsWith(`${forgetful!.peer} shard `))
+  // Somebody with a string was promised nothing.
+  await planes.peers[other]!.plane.care.audit(put.verify, never)
+  assert.deepEqual(planes.peers[other]!.broken, [])
+  assert.notEqual(first!.peer, forgetful!.peer)
+})
+
+test('what another repaired, the owner reads, and goes on to look after', async () => {
+  const { planes, plane, put, silent, data } = await staged('2+2', 8)
+  await using _planes = planes
+  silent(2)
+  const repaired = await planes.peers[other]!.plane.care.repair({ object: put.verify }, never)
+  assert.deepEqual([repaired.healthyBefore, repaired.healthyAfter], [2, 4])
+  silent(3)
+  const path = join(planes.folder, 'got')
+  await plane.objects.get({ object: put.object, path }, never)
+  assert.ok((await readFile(path)).equals(data))
+  const audit = await plane.care.audit(put.object, never)
+  assert.equal(audit.healthy, 3)
+})
+
+test('whoever pins an object keeps it going when its owner is gone', async () => {
+  const { planes, plane, put, listed } = await staged('2+1', 4)
+  await using _planes = planes
+  const friend = planes.peers[other]!.plane
+  planes.aheadMs = 5 * day
+  const pinned = await friend.care.pin(put.read, never)
+  assert.equal(pinned.kept, true)
+  assert.ok(pinned.keptUntilMs > put.keptUntilMs + 4 * day)
+  for (let days = 25; days < 70; days += 20) {
+    planes.aheadMs = days * day
+    for (const peer of planes.peers) await peer.plane.store.sweep()
+    await friend.care.tend(never)
+  }
+  assert.equal((await friend.care.audit(put.object, never)).healthy, 3)
+  // The owner, back, finds it again by what the friend says of it.
+  assert.ok(listed().keptUntilMs < planes.clock.nowMs())
+  await plane.care.tend(never)
+  assert.ok(listed().keptUntilMs > planes.clock.nowMs())
+  await assert.rejects(planes.peers[2]!.plane.care.pin(put.verify, never), { code: 'CANNOT_READ' })
+})
+
+test('too few shards: the error names what is missing, and nothing is written', async () => {
+  const { planes, plane, put, silent } = await staged('2+2', 4)
+  await using _planes = planes
+  silent(3)
+  await assert.rejects(
+    plane.care.repair({ object: put.object }, never),
+    (error: Error & { code?: string; why?: string }) => {
+      assert.equal(error.code, 'NOT_ENOUGH_SHARDS')
+      assert.match(error.message, /2 shards are needed, 1 can be had/)
+      assert.match(error.why!, /missing \d, \d, \d/)
+      return true
+    },
+  )
+  const nobody = planes.peers[other]!.plane.objects
+  const unknown = `pleach:read:${cidOfDocument(Uint8Array.of(0xa0))}:${put.read.split(':')[3]}`
+  await assert.rejects(nobody.get({ object: unknown, path: join(planes.folder, 'x') }, never), {
+    code: 'OBJECT_NOT_FOUND',
+  })
+})

@@ -1,0 +1,131 @@
+/** The data of several peers, as production puts it together, over a switchboard and a bulletin in memory. Their clock can be put on. */
+import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { placementRules } from '../../protocols/placement/index.ts'
+import type { Bulletin, Fault, PeerName, RecordRules, Signer } from '../../protocols/wire/index.ts'
+import { realClock, realFiles, realRandom, silentLog, type Clock } from '../../src/environment.ts'
+import { SequenceFloors } from '../../src/ledger/sequence-floors.ts'
+import { Store } from '../../src/ledger/store.ts'
+import { createData, type DataPlane } from '../../src/node/data.ts'
+import { LocalMill } from '../../src/storage/local-mill.ts'
+import { Switchboard } from './channel-pair.ts'
+import { network, signer } from './peers.ts'
+
+/** A bulletin that loses nothing, and believes only what is lawful. */
+export class MemoryBulletin {
+  readonly records = new Map<string, Uint8Array>()
+  readonly adverts = new Map<string, Set<PeerName>>()
+  readonly #rules: RecordRules
+  readonly #clock: Pick<Clock, 'nowMs'>
+
+  constructor(rules: RecordRules, clock: Pick<Clock, 'nowMs'>) {
+    this.#rules = rules
+    this.#clock = clock
+  }
+
+  of(self: PeerName): Bulletin {
+    const { records, adverts } = this
+    const nameOf = (namespace: string, key: Uint8Array): string => `${namespace} ${key.join()}`
+    return {
+      put: async (namespace, key, value) => {
+        this.#rules.validate(key, value, this.#clock.nowMs())
+        const known = records.get(nameOf(namespace, key))
+        const values = known === undefined ? [value] : [known, value]
+        records.set(nameOf(namespace, key), values[this.#rules.select(key, values)]!)
+        return 1
+      },
+      get: async (namespace, key) => records.get(nameOf(namespace, key)),
+      advertise: async (name) => void adverts.set(name, (adverts.get(name) ?? new Set()).add(self)),
+      withdraw: async () => {},
+      async *find(name, limit) {
+        yield* [...(adverts.get(name) ?? [])].filter((peer) => peer !== self).slice(0, limit)
+      },
+    }
+  }
+}
+
+export interface PlanePeer {
+  readonly signer: Signer
+  readonly plane: DataPlane
+  readonly ledger: Store
+  readonly folder: string
+  readonly lends: boolean
+  readonly broken: string[]
+  readonly faults: Fault[]
+}
+
+export class Planes implements AsyncDisposable {
+  readonly board = new Switchboard()
+  readonly peers: PlanePeer[] = []
+  readonly folder: string
+  aheadMs = 0
+  readonly clock: Clock = { ...realClock, nowMs: () => realClock.nowMs() + this.aheadMs }
+  readonly bulletin = new MemoryBulletin(placementRules(signer(0), network), this.clock)
+
+  private constructor(folder: string) {
+    this.folder = folder
+  }
+
+  /** The first `lendNothing` peers keep nothing for others. */
+  static async of(count: number, lendNothing: number): Promise<Planes> {
+    const planes = new Planes(await mkdtemp(join(tmpdir(), 'pleach-planes-')))
+    for (let seed = 0; seed < count; seed++) await planes.#open(seed, seed < lendNothing ? 0 : 2 ** 30)
+    return planes
+  }
+
+  async file(name: string, content: Uint8Array): Promise<string> {
+    const path = join(this.folder, name)
+    await writeFile(path, content)
+    return path
+  }
+
+  named(name: PeerName): PlanePeer {
+    return this.peers.find((peer) => peer.signer.peer === name)!
+  }
+
+  async #open(seed: number, quotaBytes: number): Promise<void> {
+    const own = signer(seed)
+    const folder = join(this.folder, String(seed))
+    await mkdir(folder)
+    const ledger = Store.open(join(folder, 'ledger.db'), this.clock, silentLog)
+    const [broken, faults]: [string[], Fault[]] = [[], []]
+    let tars = 0
+    const plane = createData({
+      signer: own,
+      network,
+      host: {
+        streams: this.board.streamsOf(own.peer),
+        bulletin: this.bulletin.of(own.peer),
+        networkOf: () => undefined,
+      },
+      isPublic: false,
+      ledger,
+      floors: new SequenceFloors(ledger),
+      disk: realFiles,
+      mill: new LocalMill(),
+      dataDir: folder,
+      quotaBytes,
+      bandwidth: undefined,
+      clock: this.clock,
+      random: realRandom,
+      log: silentLog,
+      keepers: async () => this.peers.filter(({ lends }) => lends).map((peer) => peer.signer.peer),
+      tarPath: () => join(folder, `${tars++}.tar`),
+      onFault: (_peer, fault) => void faults.push(fault),
+      onBroken: (peer, what) => void broken.push(`${peer} ${what}`),
+    })
+    await plane.serve()
+    this.peers.push({ signer: own, plane, ledger, folder, lends: quotaBytes > 0, broken, faults })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.board.hangUp()
+    for (const { plane, ledger } of this.peers) {
+      await plane.stop()
+      ledger.close()
+    }
+    await rm(this.folder, { recursive: true, force: true })
+  }
+}
