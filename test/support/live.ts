@@ -82,10 +82,14 @@ export async function runAt(worker: LivePeer, requester: LivePeer, spec: JobSpec
   }
 }
 
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + deadlineMs
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  withinMs = deadlineMs,
+): Promise<void> {
+  const endMs = performance.now() + withinMs
   while (!(await holds())) {
-    if (performance.now() > endMs) assert.fail(`not within ${deadlineMs} ms: ${what}`)
+    if (performance.now() > endMs) assert.fail(`not within ${withinMs} ms: ${what}`)
     await sleep(20)
   }
 }
