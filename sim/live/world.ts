@@ -76,11 +76,6 @@ export interface Resident {
   readonly address: string
 }
 
-/** So many honest peers, of which one in `lendsOneIn` lends. */
-export function plainRoles(peers: number, lendsOneIn: number): LiveRole[] {
-  return Array.from({ length: peers }, (_, index) => ({ lends: index % lendsOneIn === 0, vice: null, skewMs: 0 }))
-}
-
 /** Class of the bids, as in src/node.ts. */
 const bidClass = 'compute'
 /** Peers that each dials; as many dial it. Twice gossipsub's Dlo less one would do for a mesh; connections are what a boot costs. */

@@ -10,8 +10,8 @@ import { after, before, describe, test } from 'node:test'
 import { perfectLink } from '../../sim/live/link.ts'
 import type { LivePeer } from '../../sim/live/live-peer.ts'
 import { program } from '../fixtures/programs.ts'
-import { LiveWorld, plainRoles } from '../../sim/live/world.ts'
-import { until as untilWithin } from '../support/live.ts'
+import { LiveWorld } from '../../sim/live/world.ts'
+import { plainRoles, until as untilWithin } from '../support/live.ts'
 
 const deadlineMs = 30_000
 const until = async (what: string, holds: () => boolean): Promise<void> => untilWithin(what, holds, deadlineMs)
