@@ -86,8 +86,9 @@ async function demo(signal: AbortSignal): Promise<Outcome> {
     `staged     ${(staged.bytes / 1e6).toFixed(1)} MB as ${staged.shards} shards of a ${staged.code} code with ${staged.keepers.length} keepers; no provider yet`,
   )
 
-  const victims = keepers
-    .filter(({ ready }) => staged.keepers.some(({ peer }) => peer === ready.peer))
+  // Those of the first shards: they keep data shards, and without them segments must be decoded.
+  const victims = staged.keepers
+    .flatMap(({ peer }) => keepers.find(({ ready }) => ready.peer === peer) ?? [])
     .slice(0, killedWanted)
   for (const victim of victims) {
     await victim.kill()

@@ -49,6 +49,16 @@ export class SeededRandom implements Random {
     return this.float() < probability
   }
 
+  /** The items in an order of chance (Fisher and Yates). */
+  shuffled<Item>(items: readonly Item[]): Item[] {
+    const mixed = [...items]
+    for (let last = mixed.length - 1; last > 0; last--) {
+      const other = this.between(0, last)
+      ;[mixed[last], mixed[other]] = [mixed[other]!, mixed[last]!]
+    }
+    return mixed
+  }
+
   pick<Item>(items: readonly Item[]): Item {
     if (items.length === 0) throw new RangeError('nothing to pick from')
     return items[Math.floor(this.float() * items.length)]!

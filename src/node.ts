@@ -13,7 +13,7 @@ import { placementRules } from '../protocols/placement/index.ts'
 import { BadBlockFault } from '../protocols/transfer/index.ts'
 import { describeFacts, formatMicro, type Fault, type PeerName } from '../protocols/wire/index.ts'
 import type { PeerOptions } from './config/options.ts'
-import type { JobView, PeerControl } from './control/api.ts'
+import type { JobView } from './control/api.ts'
 import { detectMachine, type Machine } from './discovery/detect.ts'
 import { Directory } from './discovery/directory.ts'
 import { Publisher, type Facts } from './discovery/publisher.ts'
@@ -44,39 +44,14 @@ import { factsOf, lendingOf } from './node/lending.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
 import { createKeeperFinder, keepersMax } from './node/keepers.ts'
+import type { Peer } from './node/peer.ts'
 import type { PeerPorts } from './node/ports.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
 import { standingOf } from './reputation/standing.ts'
 import { Evidence } from './storage/evidence.ts'
 import { WorkerMill } from './storage/workers/worker-mill.ts'
 
-export interface ReadyFacts {
-  readonly connections: number
-  readonly meshDegree: number
-  readonly records: number
-  readonly firstRun: boolean
-  readonly keyPath: string
-  readonly offering: {
-    readonly cpuMilli: number
-    readonly memoryBytes: number
-    readonly keepBytes: number
-    readonly price: string
-    readonly unit: string
-  } | null
-  readonly isolation: string
-  readonly measured: { readonly cores: number; readonly memoryBytes: number; readonly diskFreeBytes: number }
-}
-
-export interface Peer {
-  readonly name: PeerName
-  readonly petname: string
-  addresses(): string[]
-  readonly control: PeerControl
-  /** Resolves once the peer is in the mesh and can be found, or, alone as yet, after a moment. */
-  ready(signal: AbortSignal): Promise<ReadyFacts>
-  /** Takes the record back, ends work in good order and closes everything, within ten seconds. Never rejects. */
-  stop(): Promise<void>
-}
+export type { Peer, ReadyFacts } from './node/peer.ts'
 
 /** Class of jobs of WASI programs: names the topic of their bids. */
 const computeClass = 'compute'

@@ -70,10 +70,7 @@ export function check(world: World): Violation[] {
   return [...world.violations, ...found]
 }
 
-/** Names of those that hold for live peers, … */
-export const meshCheckerNames: readonly string[] = meshCheckers.map(({ name }) => name)
-
-/** … and what they find wrong, by name. */
+/** What those that hold for live peers too find wrong, by name. */
 export function checkMesh(world: CheckedWorld): ReadonlyMap<string, readonly string[]> {
   return new Map(meshCheckers.map(({ name, atEnd }) => [name, atEnd(world)]))
 }

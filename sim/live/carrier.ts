@@ -2,6 +2,7 @@
  * What carries the connections of live peers: a network of our own inside the process, with weather, or TCP of the machine,
  * as in production. Everything else of a peer is the same over either.
  */
+import type { LiveSettings } from '../scenarios/schema.ts'
 import type { HostLimits, Reach, TransportFactory } from '../../src/host/index.ts'
 import type { Wire } from './measures/traffic.ts'
 import type { LiveNet } from './transport.ts'
@@ -14,8 +15,7 @@ export interface PeerPlace {
   readonly address: string
 }
 
-export const carrierNames = ['own', 'tcp'] as const
-export type CarrierName = (typeof carrierNames)[number]
+export type CarrierName = LiveSettings['carrier']
 
 export interface Carrier {
   readonly wire: Wire

@@ -56,8 +56,6 @@ export interface Ground {
   bootstrap(peer: LivePeer): readonly string[]
   /** What the host of a peer with a new disk remembers: at most where others are. */
   memory(peer: LivePeer): KeyValue
-  /** What a peer has in the place of production's parts beside these. */
-  ports(peer: LivePeer, ports: PeerPorts): PeerPorts
   /** What a dishonest peer knows of the others. */
   viceContext(peer: LivePeer): ViceContext
 }
@@ -198,20 +196,18 @@ export class LivePeer {
         profile: 'live',
       },
       { clock: this.clock, random: SeededRandom.of(seed, 'live', this.index, this.#lives), log },
-      this.#bent(
-        ground.ports(this, {
-          identity: { ...this.identity, fresh: false },
-          memory,
-          executor,
-          mill,
-          files: this.disk,
-          openLedger: this.disk.openLedger,
-          createHost: this.#hostOn(carrier),
-          mayPublish: this.#mayPublish.promise,
-          networksMatter: false,
-          onFault: (peer) => this.holds.set(peer, (this.holds.get(peer) ?? 0) + 1),
-        }),
-      ),
+      this.#bent({
+        identity: { ...this.identity, fresh: false },
+        memory,
+        executor,
+        mill,
+        files: this.disk,
+        openLedger: this.disk.openLedger,
+        createHost: this.#hostOn(carrier),
+        mayPublish: this.#mayPublish.promise,
+        networksMatter: false,
+        onFault: (peer) => this.holds.set(peer, (this.holds.get(peer) ?? 0) + 1),
+      }),
     )
     this.#peer = peer
     this.#life = new AbortController()

@@ -9,7 +9,7 @@ export function neighboursOf(count: number, each: number, random: SeededRandom):
   const dials = Array.from({ length: count }, (): number[] => [])
   const joined = Array.from({ length: count }, (_, index) => new Set([index]))
   for (let round = 0; round < each; round++) {
-    const ring = shuffled(count, random)
+    const ring = random.shuffled([...dials.keys()])
     for (const [place, index] of ring.entries()) {
       const next = firstAfter(ring, place, (other) => !joined[index]!.has(other))
       if (next === undefined) continue
@@ -27,14 +27,4 @@ function firstAfter(ring: readonly number[], place: number, fits: (index: number
     if (fits(index)) return index
   }
   return undefined
-}
-
-/** Fisher and Yates. */
-function shuffled(count: number, random: SeededRandom): number[] {
-  const order = Array.from({ length: count }, (_, index) => index)
-  for (let last = count - 1; last > 0; last--) {
-    const other = random.between(0, last)
-    ;[order[last], order[other]] = [order[other]!, order[last]!]
-  }
-  return order
 }

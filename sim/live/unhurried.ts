@@ -5,7 +5,7 @@
  */
 import { performance } from 'node:perf_hooks'
 
-import { realClock } from '../../src/environment.ts'
+import { pause } from './waits.ts'
 
 /** Later than this, nothing more is begun: the latency of a link. */
 const lateMsMax = 40
@@ -26,6 +26,6 @@ export class Unhurried {
 
 async function lateMs(): Promise<number> {
   const beforeMs = performance.now()
-  await realClock.sleep(lookEveryMs, new AbortController().signal)
+  await pause(lookEveryMs)
   return performance.now() - beforeMs - lookEveryMs
 }

@@ -18,9 +18,9 @@ import { realClock, type Log } from '../../src/environment.ts'
 import type { Executor } from '../../src/execution/executor.ts'
 import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
 import { contactOf, identityFromSeed, memoryKeyValue, type Contact, type Identity } from '../../src/host/index.ts'
-import type { PeerPorts } from '../../src/node/ports.ts'
 import { WorkerMill } from '../../src/storage/workers/worker-mill.ts'
 import { SeededRandom } from '../random.ts'
+import type { LiveSettings } from '../scenarios/schema.ts'
 import { AddressBook } from './address-book.ts'
 import type { Carrier, CarrierName, PeerPlace } from './carrier.ts'
 import type { LinkQuality } from './link.ts'
@@ -54,15 +54,12 @@ export interface LiveRole {
   readonly at?: number
 }
 
-export const bootNames = ['fast', 'cold'] as const
-export type BootName = (typeof bootNames)[number]
-
 export interface LiveOptions {
   readonly peers: readonly LiveRole[]
   readonly seed: number
   /** What carries connections; over TCP nothing is made of `link`. */
   readonly carrier: CarrierName
-  readonly boot: BootName
+  readonly boot: LiveSettings['boot']
   readonly link: LinkQuality | ((from: string, to: string) => LinkQuality)
   /** What runs programs; production's when left out. */
   readonly executor?: Executor
@@ -77,11 +74,6 @@ export interface Resident {
   readonly index: number
   readonly peer: PeerName
   readonly address: string
-}
-
-/** So many honest peers, of which one in `lendsOneIn` lends. */
-export function plainRoles(peers: number, lendsOneIn: number): LiveRole[] {
-  return Array.from({ length: peers }, (_, index) => ({ lends: index % lendsOneIn === 0, vice: null, skewMs: 0 }))
 }
 
 /** Class of the bids, as in src/node.ts. */
@@ -249,7 +241,6 @@ export class LiveWorld {
       executor,
       mill: this.#mill,
       log: this.#log,
-      ports: (_peer: LivePeer, ports: PeerPorts) => ports,
       viceContext: (peer) => this.#viceContext(peer),
       ...(await this.#beginning()),
     }

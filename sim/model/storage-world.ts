@@ -208,7 +208,7 @@ export class StorageWorld {
       plain: plainOf(bytes, random.next()),
       code: isLong ? { k: 1, m: 2 } : random.pick(codes),
       keptMs: random.chance(shortProbability) ? shortKeptMs : keptMs,
-      keepers: shuffled(this.peers, random).flatMap(({ name }) => (name === owner.name ? [] : [name])),
+      keepers: random.shuffled(this.peers).flatMap(({ name }) => (name === owner.name ? [] : [name])),
       tries: 0,
       sealed: null,
       placed: null,
@@ -284,13 +284,4 @@ function plainOf(bytes: number, salt: number): Uint8Array {
   const words = new Uint32Array(Math.ceil(bytes / 4))
   for (let at = 0; at < words.length; at++) words[at] = Math.imul(at ^ salt, 0x9e3779b1) ^ (salt >>> 3)
   return new Uint8Array(words.buffer, 0, bytes)
-}
-
-function shuffled<Item>(items: readonly Item[], random: SeededRandom): Item[] {
-  const mixed = [...items]
-  for (let at = mixed.length - 1; at > 0; at--) {
-    const other = random.between(0, at)
-    ;[mixed[at], mixed[other]] = [mixed[other]!, mixed[at]!]
-  }
-  return mixed
 }

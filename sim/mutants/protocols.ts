@@ -320,7 +320,7 @@ export const protocolMutants: readonly Mutant[] = [
       },
       {
         file: 'protocols/erasure/segment.ts',
-        find: '  try {\n    decrypt.final()\n  } catch {\n    return undefined\n  }\n',
+        find: '  try {\n    open.final()\n  } catch {\n    return undefined\n  }\n',
         replace: '',
       },
       {

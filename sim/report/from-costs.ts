@@ -1,4 +1,5 @@
 /** The record of a measurement of costs: live worlds of growing size, the model beside them, and what both say of far more peers. */
+import { namedNumber, rounded, roundedOrNull } from './numbers.ts'
 import type { CostsReport } from '../costs/report.ts'
 import type { Line } from '../costs/fit.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
@@ -58,39 +59,33 @@ export function recordOfCosts(report: CostsReport, { command, wallMs, config }: 
 }
 
 function numbersOf({ perPeer, perBid, capacity, signatureMs }: CostsReport): RunRecord['numbers'] {
-  const number = (name: string, title: string, unit: string, value: number | null | undefined) => ({
-    name,
-    title,
-    unit,
-    value: rounded(value),
-  })
   return [
-    number('boot_cpu_ms_per_peer', 'of the processor, to boot one more peer', 'ms', perPeer.bootCpuMs?.b),
-    number('rss_bytes_per_peer', 'memory of one more peer', 'bytes', perPeer.rssBytes?.b),
-    number('heap_bytes_per_peer', 'heap of one more peer', 'bytes', perPeer.heapBytes?.b),
-    number(
+    namedNumber('boot_cpu_ms_per_peer', 'of the processor, to boot one more peer', 'ms', perPeer.bootCpuMs?.b),
+    namedNumber('rss_bytes_per_peer', 'memory of one more peer', 'bytes', perPeer.rssBytes?.b),
+    namedNumber('heap_bytes_per_peer', 'heap of one more peer', 'bytes', perPeer.heapBytes?.b),
+    namedNumber(
       'rest_cpu_ms_per_peer',
       'of the processor, one more peer and second at rest',
       'ms',
       perPeer.restCpuMsPerSecond?.b,
     ),
-    number('bid_cpu_ms', 'of the processor, a bid and peer', 'ms', perBid?.cpuMsPerPeer),
-    number('bid_bytes', 'sent on streams of gossip, a bid and peer', 'bytes', perBid?.bytesPerPeer),
-    number('bid_frames', 'frames on streams of gossip, a bid and peer', '', perBid?.framesPerPeer),
-    number('signature_ms', 'of the processor, to check one signature', 'ms', signatureMs),
-    number(
+    namedNumber('bid_cpu_ms', 'of the processor, a bid and peer', 'ms', perBid?.cpuMsPerPeer),
+    namedNumber('bid_bytes', 'sent on streams of gossip, a bid and peer', 'bytes', perBid?.bytesPerPeer),
+    namedNumber('bid_frames', 'frames on streams of gossip, a bid and peer', '', perBid?.framesPerPeer),
+    namedNumber('signature_ms', 'of the processor, to check one signature', 'ms', signatureMs),
+    namedNumber(
       'bid_real_ms',
       'of the processor, a bid and peer, with encryption and its own checks',
       'ms',
       capacity?.realMsPerBid,
     ),
-    number(
+    namedNumber(
       'bids_per_second',
       'bids of a class in a second, at a tenth of a core and of an uplink of each peer',
       '',
       capacity?.bidsPerSecondMax,
     ),
-    number('peers_per_class', 'peers of a class, at one job an hour each', '', capacity?.peersPerClassMax),
+    namedNumber('peers_per_class', 'peers of a class, at one job an hour each', '', capacity?.peersPerClassMax),
   ]
 }
 
@@ -118,13 +113,13 @@ function peersTable({ live, tcp }: CostsReport): Table {
       peers,
       by,
       valid ? 'yes' : 'no',
-      rounded(costs.booted.cpuMs / peers),
-      rounded(costs.booted.rssBytes / peers / 1e6),
-      rounded(costs.booted.heapBytes / peers / 1e6),
-      rounded(costs.rest.cpuMs),
-      rounded(Object.values(costs.rest.bytes).reduce((sum, bytes) => sum + bytes, 0)),
-      rounded(connectionsMean),
-      rounded(meshDegreeMean),
+      roundedOrNull(costs.booted.cpuMs / peers),
+      roundedOrNull(costs.booted.rssBytes / peers / 1e6),
+      roundedOrNull(costs.booted.heapBytes / peers / 1e6),
+      roundedOrNull(costs.rest.cpuMs),
+      roundedOrNull(Object.values(costs.rest.bytes).reduce((sum, bytes) => sum + bytes, 0)),
+      roundedOrNull(connectionsMean),
+      roundedOrNull(meshDegreeMean),
     ]),
   }
 }
@@ -169,7 +164,7 @@ function bidsTable({ live, models }: CostsReport): Table {
         model?.p99Ms,
         bids?.lastMs,
         model?.lastMs,
-      ].map(rounded)
+      ].map(roundedOrNull)
     }),
   }
 }
@@ -205,7 +200,7 @@ function lookUpsTable({ live }: CostsReport): Table {
         lookUps?.bytes,
         lookUps?.p50Ms,
         lookUps?.p99Ms,
-      ].map(rounded),
+      ].map(roundedOrNull),
     ),
   }
 }
@@ -237,7 +232,7 @@ function modelTable({ models }: CostsReport): Table {
         point.roundsMean,
         point.roundsToFindMean,
         point.nearestShare,
-      ].map(rounded),
+      ].map(roundedOrNull),
     ]),
   }
 }
@@ -255,11 +250,11 @@ function predictionTable({ predictions }: CostsReport): Table {
         title,
         unit,
         toldLine(line),
-        rounded(line.r2),
-        rounded(liveByModel),
+        roundedOrNull(line.r2),
+        roundedOrNull(liveByModel),
         peers,
-        rounded(predicted),
-        rounded(model),
+        roundedOrNull(predicted),
+        roundedOrNull(model),
         deviation === null ? null : `${Math.round(100 * deviation)} %`,
       ]),
     ),
@@ -268,8 +263,4 @@ function predictionTable({ predictions }: CostsReport): Table {
 
 function toldLine({ of, a, b }: Line): string {
   return of === 'nothing' ? `${rounded(a)}` : `${rounded(a)} + ${rounded(b)}·${of}`
-}
-
-function rounded(value: number | null | undefined): number | null {
-  return value === null || value === undefined ? null : Math.round(value * 1_000) / 1_000
 }

@@ -1,4 +1,5 @@
 /** The record of a live run: what was measured of real peers, whether that may be believed, and what they were asked to do. */
+import { namedNumber, rounded } from './numbers.ts'
 import { conductOf } from '../live/measures/conduct.ts'
 import { giniOf, hottestOf, jainOf } from '../live/measures/fairness.ts'
 import type { Earned, LiveFindings, ProcessFindings, ProcessSample, Stage } from '../live/measures/findings.ts'
@@ -87,89 +88,98 @@ function numbersOf({ findings, bootMs }: LiveRun, spread: Spread | null): RunRec
     processes.length === 0 ? null : Math.max(...processes.map(of))
   const all = (of: (one: ProcessFindings) => number): number | null =>
     processes.length === 0 ? null : processes.reduce((sum, one) => sum + of(one), 0)
-  const number = (name: string, title: string, unit: string, value: number | null | undefined) => ({
-    name,
-    title,
-    unit,
-    value: value === null || value === undefined ? null : rounded(value),
-  })
   const bytesPerPeer =
     bytes === null || peers.length === 0 || forMs === 0 ? null : bytes / peers.length / (forMs / 1_000)
   return [
-    number('peers', 'peers', '', peers.length),
-    number('boot_ms', 'until all were in company', 'ms', bootMs),
-    number(
+    namedNumber('peers', 'peers', '', peers.length),
+    namedNumber('boot_ms', 'until all were in company', 'ms', bootMs),
+    namedNumber(
       'job_success',
       'of the jobs of honest peers were paid',
       'share',
       market && shareOf(market.honestPaid, market.honest),
     ),
-    number('jobs', 'jobs', '', market?.jobs ?? null),
-    number('reawards', 'times a provider was replaced', '', market?.reawards ?? null),
-    number('bid_to_offer_p50_ms', 'bid to first offer, median', 'ms', took('offer', 0.5)),
-    number('bid_to_commit_p50_ms', 'bid to commit, median', 'ms', took('commit', 0.5)),
-    number('bid_to_commit_p99_ms', 'bid to commit, 99 %', 'ms', took('commit', 0.99)),
-    number('bid_to_done_p50_ms', 'bid to paid, median', 'ms', took('done', 0.5)),
-    number('bid_to_done_p99_ms', 'bid to paid, 99 %', 'ms', took('done', 0.99)),
-    number('gossip_coverage', 'of the peers heard of a bid', 'share', spread?.coverage),
-    number('probe_coverage', 'of the peers heard of a bid that was a probe', 'share', probes?.coverage),
-    number('gossip_p50_ms', 'until a peer heard of a bid, median', 'ms', spread && quantile(spread.latencyMs, 0.5)),
-    number('gossip_p99_ms', 'until a peer heard of a bid, 99 %', 'ms', spread && quantile(spread.latencyMs, 0.99)),
-    number('gossip_hops_p99', 'hops of a bid, 99 %', '', spread && quantileOf(spread.hops, 0.99)),
-    number('gossip_duplicates', 'copies too many, a peer and bid', '', spread && meanOf(spread.duplicates)),
-    number('find_hit_rate', 'of the look-ups found the record', 'share', finds && shareOf(finds.found, finds.asked)),
-    number('find_p50_ms', 'a look-up, median', 'ms', finds && quantileOf(finds.tookMs, 0.5)),
-    number('find_messages', 'requests of a look-up', '', finds && meanOf(finds.requests)),
-    number('bytes_per_peer_second', 'bytes that a peer sends in a second', 'bytes', bytesPerPeer),
-    number(
+    namedNumber('jobs', 'jobs', '', market?.jobs ?? null),
+    namedNumber('reawards', 'times a provider was replaced', '', market?.reawards ?? null),
+    namedNumber('bid_to_offer_p50_ms', 'bid to first offer, median', 'ms', took('offer', 0.5)),
+    namedNumber('bid_to_commit_p50_ms', 'bid to commit, median', 'ms', took('commit', 0.5)),
+    namedNumber('bid_to_commit_p99_ms', 'bid to commit, 99 %', 'ms', took('commit', 0.99)),
+    namedNumber('bid_to_done_p50_ms', 'bid to paid, median', 'ms', took('done', 0.5)),
+    namedNumber('bid_to_done_p99_ms', 'bid to paid, 99 %', 'ms', took('done', 0.99)),
+    namedNumber('gossip_coverage', 'of the peers heard of a bid', 'share', spread?.coverage),
+    namedNumber('probe_coverage', 'of the peers heard of a bid that was a probe', 'share', probes?.coverage),
+    namedNumber(
+      'gossip_p50_ms',
+      'until a peer heard of a bid, median',
+      'ms',
+      spread && quantile(spread.latencyMs, 0.5),
+    ),
+    namedNumber('gossip_p99_ms', 'until a peer heard of a bid, 99 %', 'ms', spread && quantile(spread.latencyMs, 0.99)),
+    namedNumber('gossip_hops_p99', 'hops of a bid, 99 %', '', spread && quantileOf(spread.hops, 0.99)),
+    namedNumber('gossip_duplicates', 'copies too many, a peer and bid', '', spread && meanOf(spread.duplicates)),
+    namedNumber(
+      'find_hit_rate',
+      'of the look-ups found the record',
+      'share',
+      finds && shareOf(finds.found, finds.asked),
+    ),
+    namedNumber('find_p50_ms', 'a look-up, median', 'ms', finds && quantileOf(finds.tookMs, 0.5)),
+    namedNumber('find_messages', 'requests of a look-up', '', finds && meanOf(finds.requests)),
+    namedNumber('bytes_per_peer_second', 'bytes that a peer sends in a second', 'bytes', bytesPerPeer),
+    namedNumber(
       'put_kib_per_second_p50',
       'of a put, a second, median',
       'KiB',
       storage && quantileOf(storage.put.kibPerSecond, 0.5),
     ),
-    number(
+    namedNumber(
       'get_kib_per_second_p50',
       'of a get, a second, median',
       'KiB',
       storage && quantileOf(storage.get.kibPerSecond, 0.5),
     ),
-    number('repair_bytes', 'sent for repair', 'bytes', storage?.repairBytes ?? null),
-    number('fairness_jain', 'evenness of what lenders earned (Jain; 1 is even)', '', jainOf(shares.earned)),
-    number('fairness_gini', 'unevenness of what lenders earned (Gini; 0 is even)', '', giniOf(shares.earned)),
-    number('dht_hottest', 'requests to the most asked peer, by the mean', '', hottestOf(served)),
-    number('dishonest_caught', 'of the dishonest were caught', 'share', shareOf(conduct.caught, conduct.dishonest)),
-    number('honest_accused', 'honest peers accused', '', conduct.honestAccused),
-    number(
+    namedNumber('repair_bytes', 'sent for repair', 'bytes', storage?.repairBytes ?? null),
+    namedNumber('fairness_jain', 'evenness of what lenders earned (Jain; 1 is even)', '', jainOf(shares.earned)),
+    namedNumber('fairness_gini', 'unevenness of what lenders earned (Gini; 0 is even)', '', giniOf(shares.earned)),
+    namedNumber('dht_hottest', 'requests to the most asked peer, by the mean', '', hottestOf(served)),
+    namedNumber(
+      'dishonest_caught',
+      'of the dishonest were caught',
+      'share',
+      shareOf(conduct.caught, conduct.dishonest),
+    ),
+    namedNumber('honest_accused', 'honest peers accused', '', conduct.honestAccused),
+    namedNumber(
       'rss_bytes',
       'memory at the end',
       'bytes',
       all(({ samples }) => samples.at(-1)?.rssBytes ?? 0),
     ),
-    number(
+    namedNumber(
       'rss_peak_bytes',
       'memory at most',
       'bytes',
       all(({ rssPeakBytes }) => rssPeakBytes),
     ),
-    number(
+    namedNumber(
       'cpu_seconds',
       'of the processor',
       's',
       all(({ cpuMs }) => cpuMs / 1_000),
     ),
-    number(
+    namedNumber(
       'gc_seconds',
       'by the clock, collecting garbage',
       's',
       all(({ gcMs }) => gcMs / 1_000),
     ),
-    number(
+    namedNumber(
       'loop_delay_p99_ms',
       'delay of the event loop, 99 %',
       'ms',
       worst(({ believable }) => believable.eventLoopDelayP99Ms),
     ),
-    number(
+    namedNumber(
       'delivery_late_p99_ms',
       'delay of deliveries, 99 %',
       'ms',
@@ -199,8 +209,4 @@ function cut(graph: Graph | null): Graph | null {
 
 function shareOf(part: number, all: number): number | null {
   return all === 0 ? null : part / all
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 1_000) / 1_000
 }

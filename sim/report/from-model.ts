@@ -4,7 +4,8 @@ import { jobsJudgedMin, type CampaignReport } from '../model/campaign.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 import { stages, type LifeFacts, type Stage } from './lives.ts'
 import type { Metric } from './metrics.ts'
-import { machine, versions } from './provenance.ts'
+import { conductTable } from './conduct-table.ts'
+import { modelFrame } from './model-frame.ts'
 import { samplesMax, type Assertion, type Figure, type RunRecord } from './record.ts'
 import { Histogram } from './samples.ts'
 
@@ -94,21 +95,15 @@ export class LivesRecord {
   }
 
   record(report: CampaignReport, { command, wallMs, signatures }: HowItRan): RunRecord {
-    const { name, about } = this.#scenario
     return {
-      v: 1,
-      scenario: { name, about, config: JSON.parse(JSON.stringify(this.#scenario)) as RunRecord['scenario']['config'] },
-      seed: this.#seed,
-      lives: report.seeds,
-      tier: 'model',
-      boot: null,
-      command,
-      versions: versions(false),
-      machine: machine(),
-      wallMs,
-      stubs: signatures === 'real' ? stubs : [...stubs, keyedHashes],
-      valid: report.seeds > 0,
-      invalidBecause: report.seeds > 0 ? null : 'not one life was lived',
+      ...modelFrame({
+        scenario: this.#scenario,
+        seed: this.#seed,
+        lives: report.seeds,
+        command,
+        wallMs,
+        stubs: signatures === 'real' ? stubs : [...stubs, keyedHashes],
+      }),
       assertions: this.#assertions(report),
       numbers: this.#numbers(report),
       figures: this.#figures(report.seeds),
@@ -222,18 +217,7 @@ export class LivesRecord {
 
   #viceTable(): Figure {
     const rows = [...this.#vices].toSorted(([left], [right]) => (left < right ? -1 : 1))
-    return {
-      kind: 'table',
-      name: 'dishonest',
-      title: 'Dishonest peers caught, honest ones accused',
-      unit: '',
-      read: 'a dishonest peer counts as caught when at least one honest peer holds a fault against it; not to be there is no fault that anybody can prove, and the last row must be zero.',
-      columns: ['vice', 'peers', 'accused', 'share'],
-      rows: [
-        ...rows.map(([vice, { peers, caught }]) => [vice, peers, caught, percent(shareOf(caught, peers) ?? 0)]),
-        ['none: honest', this.#honest, this.#accused, percent(shareOf(this.#accused, this.#honest) ?? 0)],
-      ],
-    }
+    return conductTable(rows, this.#honest, this.#accused)
   }
 
   #counts(name: string, title: string, counts: ReadonlyMap<string, number>, read: string): Figure {

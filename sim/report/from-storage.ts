@@ -2,7 +2,7 @@
 import { storageCheckers } from '../checkers/storage.ts'
 import type { StorageReport } from '../model/storage-campaign.ts'
 import type { StorageScenario } from '../scenarios/storage.ts'
-import { machine, versions } from './provenance.ts'
+import { modelFrame } from './model-frame.ts'
 import type { RunRecord } from './record.ts'
 
 const stubs = [
@@ -22,23 +22,7 @@ export function storageRecord(
   const { objects, placed, read, notRead } = report.counts
   const told = report.failures.flatMap(({ violations }) => violations.map(({ checker }) => checker))
   return {
-    v: 1,
-    scenario: {
-      name: scenario.name,
-      about: scenario.about,
-      config: JSON.parse(JSON.stringify(scenario)) as RunRecord['scenario']['config'],
-    },
-    seed: from,
-    lives: report.seeds,
-    tier: 'model',
-    boot: null,
-    command,
-    versions: versions(false),
-    machine: machine(),
-    wallMs,
-    stubs,
-    valid: report.seeds > 0,
-    invalidBecause: report.seeds > 0 ? null : 'not one life was lived',
+    ...modelFrame({ scenario, seed: from, lives: report.seeds, command, wallMs, stubs }),
     assertions: [
       {
         name: 'no invariant is broken',

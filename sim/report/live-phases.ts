@@ -1,4 +1,5 @@
 /** What each phase of a live run took: rest, bids, look-ups. */
+import { namedNumber, rounded } from './numbers.ts'
 import { costsOf } from '../live/measures/costs.ts'
 import type { LiveFindings } from '../live/measures/findings.ts'
 import type { Figure, RunRecord } from './record.ts'
@@ -8,19 +9,13 @@ export function phaseNumbers(findings: LiveFindings): RunRecord['numbers'] {
   const costs = costsOf(findings)
   if (costs === null) return []
   const { rest, bids, lookUps } = costs
-  const number = (name: string, title: string, unit: string, value: number | undefined) => ({
-    name,
-    title,
-    unit,
-    value: value === undefined ? null : rounded(value),
-  })
   const restBytes = Object.values(rest.bytes).reduce((sum, bytes) => sum + bytes, 0)
   return [
-    number('rest_cpu_ms', 'of the processor, a peer and second at rest', 'ms', rest.cpuMs),
-    number('rest_bytes', 'sent by a peer in a second at rest', 'bytes', restBytes),
-    number('bid_cpu_ms', 'of the processor, a bid and peer', 'ms', bids?.cpuMsPerPeer),
-    number('bid_bytes', 'sent on streams of gossip, a bid and peer', 'bytes', bids?.bytesPerPeer),
-    number('look_up_cpu_ms', 'of the processor, a look-up', 'ms', lookUps?.cpuMs),
+    namedNumber('rest_cpu_ms', 'of the processor, a peer and second at rest', 'ms', rest.cpuMs),
+    namedNumber('rest_bytes', 'sent by a peer in a second at rest', 'bytes', restBytes),
+    namedNumber('bid_cpu_ms', 'of the processor, a bid and peer', 'ms', bids?.cpuMsPerPeer),
+    namedNumber('bid_bytes', 'sent on streams of gossip, a bid and peer', 'bytes', bids?.bytesPerPeer),
+    namedNumber('look_up_cpu_ms', 'of the processor, a look-up', 'ms', lookUps?.cpuMs),
   ]
 }
 
@@ -41,8 +36,4 @@ export function phaseFigures({ phases, peers }: LiveFindings): Figure[] {
       }),
     },
   ]
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 1_000) / 1_000
 }

@@ -1,4 +1,5 @@
 /** The tables of a live run: regions, who got the work, and who was caught. */
+import { conductTable } from './conduct-table.ts'
 import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
 import { petnameOf } from '../../src/host/index.ts'
 import type { Conduct } from '../live/measures/conduct.ts'
@@ -87,18 +88,7 @@ export function fairnessFigures({ peers, market }: LiveFindings): Figure[] {
 export function conductFigures({ dishonest, honest, honestAccused, byVice, accused }: Conduct): Figure[] {
   if (dishonest === 0 && accused.length === 0) return []
   return [
-    {
-      kind: 'table',
-      name: 'dishonest',
-      title: 'Dishonest peers caught, honest ones accused',
-      unit: '',
-      read: 'a dishonest peer counts as caught when at least one honest peer holds a fault against it; not to be there is no fault that anybody can prove, and the last row must be zero.',
-      columns: ['vice', 'peers', 'accused', 'share'],
-      rows: [
-        ...[...byVice].map(([vice, { peers, caught }]) => [vice, peers, caught, percent(caught, peers)]),
-        ['none: honest', honest, honestAccused, percent(honestAccused, honest)],
-      ],
-    },
+    conductTable(byVice, honest, honestAccused),
     {
       kind: 'table',
       name: 'accused',
@@ -115,8 +105,4 @@ export function conductFigures({ dishonest, honest, honestAccused, byVice, accus
 
 function wholeOf(value: number | undefined): number | null {
   return value === undefined ? null : Math.round(value)
-}
-
-function percent(part: number, all: number): string {
-  return all === 0 ? '0 %' : `${Number(((100 * part) / all).toFixed(1))} %`
 }

@@ -12,6 +12,8 @@ const textCharsMax = 64 * 1024
 const argsMax = 1024
 const envMax = 256
 const inputsMax = 64
+/** Providers of one job at the same time. */
+export const nodesMax = 64
 
 const path = z.string().min(1).max(pathCharsMax)
 const text = z.string().max(textCharsMax)
@@ -58,7 +60,7 @@ export const jobSpecSchema = z.strictObject({
   costMax: amount.exactOptional(),
   waitMs: quantity(parseDurationMs).exactOptional(),
   retries: quantity(parseCount).pipe(z.int().max(100)).exactOptional(),
-  nodes: quantity(parseCount).pipe(z.int().min(1).max(64)).exactOptional(),
+  nodes: quantity(parseCount).pipe(z.int().min(1).max(nodesMax)).exactOptional(),
 })
 
 export type JobSpecInput = z.output<typeof jobSpecSchema>

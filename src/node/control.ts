@@ -8,6 +8,7 @@ import { parseCode } from '../../protocols/erasure/index.ts'
 import { reclaimMsDefault } from '../../protocols/execute/index.ts'
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
+import { nodesMax } from '../config/job-spec.ts'
 import {
   ControlError,
   type JobSpec,
@@ -64,8 +65,6 @@ export interface ControlDeps {
 const paymentIntervalMs = 5_000
 const paymentIntervalMsMax = 60_000
 const collectWithinMs = 10 * 60_000
-/** Providers of one job. */
-const nodesMax = 64
 const bidWaitMsDefault = 15_000
 const retriesDefault = 2
 /** Peers asked for when somebody wants to see the offers. */

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 
 import { fromString, toString } from 'uint8arrays'
 
-import { bidWindowMs, bidsPerAuthorMax } from '../../protocols/bid/index.ts'
 import type { Grant, LogChannel, ResultDocument, StartOrder } from '../../protocols/execute/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import {
@@ -18,6 +17,7 @@ import {
   type Refusal,
 } from '../../protocols/wire/index.ts'
 import type { Clock, Files, Log, Random } from '../environment.ts'
+import { AnnouncePace } from '../market/announce-pace.ts'
 import { outputKeyOf } from '../market/output-key.ts'
 import type { JobErrands } from '../market/requester-desk.ts'
 import { fetchObject, InconsistentObjectError, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
@@ -77,8 +77,7 @@ export interface ErrandDeps {
 
 export class OwnErrands implements JobErrands {
   readonly #deps: ErrandDeps
-  /** What was announced in the last minute, the oldest first. */
-  readonly #announced: { readonly atMs: number; readonly bid: string }[] = []
+  readonly #pace = new AnnouncePace()
 
   constructor(deps: ErrandDeps) {
     this.#deps = deps
@@ -91,18 +90,10 @@ export class OwnErrands implements JobErrands {
     await writeFile(join(this.#deps.files.folderOf(job), 'request.json'), text, { mode: 0o600 })
   }
 
-  /**
-   * Beyond what others pass on of one author, nothing is announced: it would only cost the bids that follow. Half of that is for
-   * bids that nobody has heard yet.
-   */
   announce(topic: string, bid: Uint8Array): void {
-    const nowMs = this.#deps.clock.monotonicMs()
-    const recent = this.#announced
-    while (recent.length > 0 && recent[0]!.atMs <= nowMs - bidWindowMs) recent.shift()
+    // An envelope ends with its signature, and so has a name.
     const name = toString(bid.subarray(-signatureBytes), 'latin1')
-    const isNew = recent.every((other) => other.bid !== name)
-    if (recent.length >= (isNew ? bidsPerAuthorMax : bidsPerAuthorMax / 2)) return
-    recent.push({ atMs: nowMs, bid: name })
+    if (!this.#pace.takes(name, this.#deps.clock.monotonicMs())) return
     this.#deps.gossip
       .publish(topic, bid)
       .catch((error: unknown) => this.#deps.log('debug', 'the bid was not gossiped', { error }))

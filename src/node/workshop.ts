@@ -72,7 +72,7 @@ export class LeaseWorkshop implements Workshop {
     const manifest = decodeJobManifest(lease.award.body.manifest)
     const bench = await this.#bench(lease.id)
     for (const { grant, content, path } of matched(manifest, order, bench.folder)) {
-      await this.#fetch(grant, content, path, signal)
+      await this.#fetch(lease, grant, content, path, signal)
       bench.inBytes += content.bytes
     }
   }
@@ -172,11 +172,15 @@ export class LeaseWorkshop implements Workshop {
     return join(this.#deps.folder, lease, 'outputs.tar')
   }
 
-  async #fetch(grant: Grant, content: Content, path: string, signal: AbortSignal): Promise<void> {
+  async #fetch(lease: Lease, grant: Grant, content: Content, path: string, signal: AbortSignal): Promise<void> {
     if (content.object === null) await writeFile(path, grant.inline, { mode: 0o600 })
     else {
       const { manifest, key, sources } = grant
-      const report = await fetchObject(this.#deps, { manifest, key, sources, path }, signal)
+      const report = await fetchObject(
+        this.#deps,
+        { manifest, key, sources, lastResort: lease.requester, path },
+        signal,
+      )
       this.#deps.log('info', 'input fetched', {
         object: content.object,
         bytes: report.bytes,

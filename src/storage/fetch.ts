@@ -52,6 +52,8 @@ export interface FetchRequest {
   readonly manifest: Uint8Array
   readonly key: Uint8Array
   readonly sources: readonly FetchSource[]
+  /** Who made the object, and has work of its own: asked only for what nobody else gives. */
+  readonly lastResort?: PeerName
   readonly path: string
 }
 
@@ -92,7 +94,7 @@ async function read(
   const { code, bytes } = manifest
   const window = new SegmentWindow(code, bytes, (segment) => part.has(segment))
   const costOf = (peer: PeerName): number => deps.costOf?.(peer) ?? deps.rates?.costOf(peer) ?? 0
-  const sources = new Sources(request.sources, code.k + code.m, costOf)
+  const sources = new Sources(request.sources, code.k + code.m, costOf, request.lastResort)
   const lanes = new Lanes(deps, manifest, window, sources)
   const commitment = new Commitment(manifest)
   const segments = segmentCount(code, bytes)

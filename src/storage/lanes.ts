@@ -18,7 +18,7 @@ import { assignStrips, usualStripMs } from './strip-plan.ts'
 const patienceMs = 3_000
 /** And when that is known: so many times as long, but no less than a busy machine may be away. */
 const lateFactor = 4
-const lateMsMin = 1_500
+const lateMsMin = 200
 /** Lanes beside the k that are needed. */
 const extraLanesMax = 8
 /** What came for nothing, of all that came, beyond which only those are replaced who take longer than `patienceMs`. */
@@ -130,7 +130,9 @@ export class Lanes {
 
   /** Sets the next best source to work. False when there is none. */
   #open(): boolean {
-    const candidate = this.#sources.take((shard) => this.#lanes.has(shard))
+    const lanes = [...this.#lanes.values()]
+    const isDire = lanes.length < this.#manifest.code.k || lanes.some((lane) => lane.waitedMs() >= patienceMs)
+    const candidate = this.#sources.take((shard) => this.#lanes.has(shard), isDire)
     if (candidate === undefined) return false
     this.#begin(candidate)
     return true

@@ -17,12 +17,19 @@ export class Sources {
   /** What broke off or was too slow: better than nothing. */
   #tried: readonly Candidate[] = []
   readonly #dropped = new Set<PeerName>()
+  readonly #lastResort: PeerName | undefined
 
   /**
    * In order of preference: the cheapest peer first; among equals the first peer of each shard before any second, and then
-   * data shards first, because when all of them come nothing has to be decoded.
+   * data shards first, because when all of them come nothing has to be decoded. `lastResort`: who is asked only when it is said so.
    */
-  constructor(sources: readonly FetchSource[], shards: number, costOf: (peer: PeerName) => number) {
+  constructor(
+    sources: readonly FetchSource[],
+    shards: number,
+    costOf: (peer: PeerName) => number,
+    lastResort?: PeerName,
+  ) {
+    this.#lastResort = lastResort
     this.#untried = sources
       .filter(({ shard }) => Number.isInteger(shard) && shard >= 0 && shard < shards)
       .flatMap(({ shard, peers }) =>
@@ -32,10 +39,14 @@ export class Sources {
       .map(({ candidate }) => candidate)
   }
 
-  /** The next to be asked, for a shard for which nobody is at work. */
-  take(isActive: (shard: number) => boolean): Candidate | undefined {
+  /** The next to be asked, for a shard for which nobody is at work; the last resort only when `isDire` and there is nobody else. */
+  take(isActive: (shard: number) => boolean, isDire = true): Candidate | undefined {
     const isLawful = ({ shard, peer }: Candidate): boolean => !isActive(shard) && !this.#dropped.has(peer)
-    const best = this.#untried.find(isLawful) ?? this.#tried.find(isLawful)
+    const isOrdinary = (candidate: Candidate): boolean => isLawful(candidate) && candidate.peer !== this.#lastResort
+    const best =
+      this.#untried.find(isOrdinary) ??
+      this.#tried.find(isOrdinary) ??
+      (isDire ? (this.#untried.find(isLawful) ?? this.#tried.find(isLawful)) : undefined)
     this.#untried = this.#untried.filter((candidate) => candidate !== best)
     this.#tried = this.#tried.filter((candidate) => candidate !== best)
     return best

@@ -7,7 +7,8 @@ import { perfectLink } from '../../sim/live/link.ts'
 import { Measures } from '../../sim/live/measures/measures.ts'
 import { ProcessTap } from '../../sim/live/measures/process-tap.ts'
 import { spreadOf } from '../../sim/live/measures/spread.ts'
-import { LiveWorld, plainRoles } from '../../sim/live/world.ts'
+import { LiveWorld } from '../../sim/live/world.ts'
+import { plainRoles } from '../support/live.ts'
 
 const peers = 16
 const deadlineMs = 60_000

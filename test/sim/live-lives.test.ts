@@ -6,14 +6,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 import { perfectLink } from '../../sim/live/link.ts'
 import type { LivePeer } from '../../sim/live/live-peer.ts'
 import { program } from '../fixtures/programs.ts'
-import { LiveWorld, plainRoles } from '../../sim/live/world.ts'
+import { LiveWorld } from '../../sim/live/world.ts'
+import { plainRoles, until as untilWithin } from '../support/live.ts'
 
 const deadlineMs = 30_000
+const until = async (what: string, holds: () => boolean): Promise<void> => untilWithin(what, holds, deadlineMs)
 let scratch: string
 
 /** The path of a program that does nothing. */
@@ -24,14 +25,6 @@ async function noop(): Promise<string> {
     program(() => []),
   )
   return path
-}
-
-async function until(holds: () => boolean, what: string): Promise<void> {
-  const endMs = performance.now() + deadlineMs
-  while (!holds()) {
-    if (performance.now() > endMs) assert.fail(`not within ${deadlineMs} ms: ${what}`)
-    await sleep(10)
-  }
 }
 
 function isConnected(peer: LivePeer, other: LivePeer): boolean {
@@ -66,7 +59,7 @@ describe('live peers', { timeout: 4 * deadlineMs }, () => {
     assert.ok(friends.length >= 4)
     const [host, folder] = [peer.host, peer.folder]
     peer.crash()
-    await until(() => friends.every((friend) => !isConnected(friend, peer)), 'friends see that it is gone')
+    await until('friends see that it is gone', () => friends.every((friend) => !isConnected(friend, peer)))
     await assert.rejects(host.dial(friends[0]!.place.address, AbortSignal.timeout(5_000)))
     assert.equal(peer.isUp, false)
     assert.notEqual(peer.folder, folder)
@@ -75,8 +68,8 @@ describe('live peers', { timeout: 4 * deadlineMs }, () => {
     assert.notEqual(peer.host, host)
     assert.equal((await peer.control.status()).peer, peer.name)
     await until(
-      () => peer.host.gossip.meshDegree(world.topic) > 0,
       'it is in the mesh again, with nobody telling it whom to dial',
+      () => peer.host.gossip.meshDegree(world.topic) > 0,
     )
   })
 
@@ -88,11 +81,11 @@ describe('live peers', { timeout: 4 * deadlineMs }, () => {
     peer.freeze()
     // More processors than anybody has: a bid that nobody answers.
     await author.control.submit({ module: await noop(), cpuMilli: 500_000 }, AbortSignal.timeout(deadlineMs))
-    await until(() => heardByOther > 0, 'a bid is heard')
+    await until('a bid is heard', () => heardByOther > 0)
     assert.ok(friends.every((friend) => isConnected(friend, peer)))
     assert.equal(heard, 0)
     peer.thaw()
-    await until(() => heard > 0, 'what was under way arrives')
+    await until('what was under way arrives', () => heard > 0)
     assert.ok(peer.frozenMs > 0)
     for (const end of unwatch) end()
   })
@@ -128,9 +121,9 @@ describe('live peers', { timeout: 4 * deadlineMs }, () => {
     const peer = world.peers[3]!
     const friends = friendsOf(peer)
     await peer.leave()
-    await until(() => friends.every((friend) => !isConnected(friend, peer)), 'friends see that it left')
+    await until('friends see that it left', () => friends.every((friend) => !isConnected(friend, peer)))
     await peer.restart()
-    await until(() => peer.host.gossip.meshDegree(world.topic) > 0, 'it is in the mesh again')
+    await until('it is in the mesh again', () => peer.host.gossip.meshDegree(world.topic) > 0)
     assert.ok(await world.waitForRecords(deadlineMs))
   })
 
@@ -142,6 +135,6 @@ describe('live peers', { timeout: 4 * deadlineMs }, () => {
     await peer.restart()
     assert.equal((await peer.control.status()).peer, peer.name)
     await peer.control.join(world.peers[0]!.place.address, AbortSignal.timeout(10_000))
-    await until(() => peer.host.gossip.meshDegree(world.topic) > 0, 'it is in the mesh again')
+    await until('it is in the mesh again', () => peer.host.gossip.meshDegree(world.topic) > 0)
   })
 })

@@ -13,7 +13,8 @@ import { ProcessTap } from '../../sim/live/measures/process-tap.ts'
 import { spreadOf } from '../../sim/live/measures/spread.ts'
 import { tcpCarrier } from '../../sim/live/tcp-carrier.ts'
 import { until } from '../../sim/live/waits.ts'
-import { LiveWorld, plainRoles } from '../../sim/live/world.ts'
+import { LiveWorld } from '../../sim/live/world.ts'
+import { plainRoles } from '../support/live.ts'
 
 const peers = 16
 const deadlineMs = 30_000

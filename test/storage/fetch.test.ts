@@ -105,13 +105,15 @@ class Keepers implements AsyncDisposable {
 
   async fetch(
     sources: readonly FetchSource[] = this.sources,
-    more: { clock?: VirtualClock; costOf?: (peer: string) => number } = {},
+    more: { clock?: VirtualClock; costOf?: (peer: string) => number; lastResort?: string } = {},
     signal = never,
   ): Promise<FetchReport> {
     const path = join(this.folder, 'out')
     const onFault = (peer: string, { code }: Fault): void => void this.faults.push({ peer, code })
     const deps = { disk: realFiles, mill: new LocalMill(), transfer: { get: this.get }, onFault, ...more }
-    const report = await fetchObject(deps, { manifest: this.manifest, key, sources, path }, signal)
+    const { lastResort } = more
+    const request = { manifest: this.manifest, key, sources, path, ...(lastResort === undefined ? {} : { lastResort }) }
+    const report = await fetchObject(deps, request, signal)
     assert.equal(Buffer.compare(await readFile(path), this.plain), 0)
     assert.equal(report.bytes, this.plain.byteLength)
     return report
@@ -267,6 +269,40 @@ test('who is busy is asked again after a while, a few times', async () => {
     if (busyTimes === 4) await fetch
     else await assert.rejects(fetch, NotEnoughShardsError)
   }
+})
+
+test('whoever made the object is asked for what nobody else gives, and for nothing that only comes late', async () => {
+  const clock = new VirtualClock(0)
+  await using keepers = await Keepers.of(3 * segmentBytesOf({ k: 2, m: 2 }))
+  const stuck = Promise.withResolvers<void>()
+  keepers.habits.set('peer1', async (count) => (count === 1 ? stuck.promise : undefined))
+  const sources = [0, 1, 2].map((shard) => ({ shard, peers: shard === 2 ? ['maker'] : [`peer${shard}`, 'maker'] }))
+  const fetch = keepers.fetch(sources, { clock, lastResort: 'maker', costOf: (peer) => (peer === 'maker' ? -9 : 0) })
+  while (keepers.asked.length < 2 || keepers.asked[0]!.leaves < 48) await setImmediate()
+  await setImmediate()
+  clock.jump()
+  for (let turn = 0; turn < 50; turn++) await setImmediate()
+  assert.deepEqual(
+    keepers.asked.map(({ peer }) => peer),
+    ['peer0', 'peer1'],
+    'late, but not so late',
+  )
+  while (keepers.asked.length < 3) {
+    clock.jump()
+    await setImmediate()
+  }
+  assert.ok(clock.nowMs() >= 3_000)
+  await fetch
+  assert.deepEqual(keepers.asked[2]?.peer, 'maker')
+
+  keepers.asked.length = 0
+  keepers.habits.set('peer1', () => Promise.reject(new Error('gone')))
+  await keepers.fetch(sources, { lastResort: 'maker' })
+  assert.deepEqual(
+    keepers.asked.map(({ peer }) => peer),
+    ['peer0', 'peer1', 'maker'],
+    'at once for what is missing',
+  )
 })
 
 test('a keeper that keeps the reader waiting gets another shard beside it, and retires', async () => {

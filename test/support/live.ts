@@ -17,6 +17,11 @@ const link = { ...perfectLink, latencyMs: 3 }
 export const lender: LiveRole = { lends: true, vice: null, skewMs: 0 }
 export const asker: LiveRole = { ...lender, lends: false }
 
+/** So many honest peers, of which one in `lendsOneIn` lends. */
+export function plainRoles(peers: number, lendsOneIn: number): LiveRole[] {
+  return Array.from({ length: peers }, (_, index) => ({ lends: index % lendsOneIn === 0, vice: null, skewMs: 0 }))
+}
+
 type Told<Type extends JobStreamEvent['type']> = Extract<JobStreamEvent, { type: Type }>
 
 /** All that a requester is told of a job. */
@@ -82,10 +87,14 @@ export async function runAt(worker: LivePeer, requester: LivePeer, spec: JobSpec
   }
 }
 
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + deadlineMs
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  withinMs = deadlineMs,
+): Promise<void> {
+  const endMs = performance.now() + withinMs
   while (!(await holds())) {
-    if (performance.now() > endMs) assert.fail(`not within ${deadlineMs} ms: ${what}`)
+    if (performance.now() > endMs) assert.fail(`not within ${withinMs} ms: ${what}`)
     await sleep(20)
   }
 }

@@ -187,33 +187,13 @@ export class Agent {
     call: Exclude<Call, 'open' | 'sample' | 'close'>,
     argument: unknown,
   ): Promise<unknown> {
-    switch (call) {
-      case 'start': {
-        const residents = residentsSchema.safeParse(argument)
-        if (!residents.success) throw new RefusedCall(400, 'this is no list of peers')
-        return part.start(residents.data, signal)
-      }
-      case 'join':
-        return part.join(signal)
-      case 'probe':
-        return part.probe(signal)
-      case 'putObjects':
-        return part.putObjects(signal)
-      case 'getObjects':
-        return part.getObjects(signal)
-      case 'act':
-        return part.act(signal)
-      case 'settle':
-        return part.settle(signal)
-      case 'mend':
-        return part.mend(signal)
-      case 'ties':
-        return part.ties()
-      case 'findings':
-        return part.findings()
-      case 'stop':
-        return part.stop()
+    if (call === 'start') {
+      const residents = residentsSchema.safeParse(argument)
+      if (!residents.success) throw new RefusedCall(400, 'this is no list of peers')
+      return part.start(residents.data, signal)
     }
+    // Those that tell something take no signal, and none minds to be given one.
+    return part[call](signal)
   }
 
   /** Whoever asks next waits for it. */

@@ -1,4 +1,5 @@
 /** What is done only in order to measure it: bids that nobody answers, and look-ups of records. */
+import { pause } from '../waits.ts'
 import { concat, fromString } from 'uint8arrays'
 
 import { sealBid, type Bid } from '../../../protocols/bid/index.ts'
@@ -94,8 +95,4 @@ function bidOf(author: LivePeer, network: string, random: SeededRandom): Uint8Ar
     cpuHourMicroMax: 1,
   }
   return sealBid(author.identity.signer, network, bid)
-}
-
-async function pause(delayMs: number): Promise<void> {
-  return realClock.sleep(delayMs, new AbortController().signal)
 }

@@ -1,4 +1,5 @@
 /** The jobs of a live run: asked for through the control of their requesters, as an owner would, and followed to their end. */
+import { isOver } from '../../../src/node/views.ts'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -113,7 +114,7 @@ export class Jobs {
         const life = AbortSignal.any([signal, requester.life])
         this.#deps.onTaken(requester, id)
         for await (const event of requester.control.jobEvents(id, { logs: false, follow: true }, life)) {
-          if (event.type === 'end' && isOver(event.job)) return event.job
+          if (event.type === 'end' && isOver(event.job.stage)) return event.job
         }
         await realClock.sleep(lookAgainMs, signal)
       }
@@ -155,8 +156,4 @@ export class Jobs {
     if (output === undefined) return false
     return output.equals(digestOf(await readFile(join(folder, inputName))))
   }
-}
-
-export function isOver({ stage }: JobView): boolean {
-  return stage === 'paid' || stage === 'refused' || stage === 'expired'
 }

@@ -1,4 +1,5 @@
 /** Those peers of a live run that this process has, and what happens to them: see parts.ts. */
+import { isOver } from '../../../src/node/views.ts'
 import { join } from 'node:path'
 
 import type { JobView } from '../../../src/control/api.ts'
@@ -9,7 +10,7 @@ import { ProcessTap } from '../measures/process-tap.ts'
 import type { ProcessSample } from '../measures/findings.ts'
 import { LiveWorld, type Resident } from '../world.ts'
 import { Faults } from './faults.ts'
-import { isOver, Jobs } from './jobs.ts'
+import { Jobs } from './jobs.ts'
 import { distancesOf, type Distances } from './distances.ts'
 import { modelledExecutor } from './modelled-executor.ts'
 import { Objects, type ObjectOutcome } from './objects.ts'
@@ -279,5 +280,5 @@ export class LivePart implements Part {
 }
 
 function isAtWork(job: JobView): boolean {
-  return job.role === 'provider' && !isOver(job)
+  return job.role === 'provider' && !isOver(job.stage)
 }

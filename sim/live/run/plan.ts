@@ -143,7 +143,7 @@ function planJobs({ workload, live }: Scenario, peers: readonly PlannedPeer[], r
 function askersOf(peers: readonly PlannedPeer[], count: number, random: SeededRandom): number[] {
   const idle = peers.filter(({ lends }) => !lends).map(({ index }) => index)
   const others = peers.filter(({ lends }) => lends).map(({ index }) => index)
-  return [...shuffled(random, idle), ...shuffled(random, others)].slice(0, count)
+  return [...random.shuffled(idle), ...random.shuffled(others)].slice(0, count)
 }
 
 function planObjects({ live }: Scenario, peers: readonly PlannedPeer[], random: SeededRandom): PlannedObject[] {
@@ -224,17 +224,5 @@ function churn(
 
 /** So many different numbers below `of`, in the order of chance. */
 function some(random: SeededRandom, of: number, count: number): number[] {
-  return shuffled(
-    random,
-    Array.from({ length: of }, (_, index) => index),
-  ).slice(0, count)
-}
-
-function shuffled<Item>(random: SeededRandom, items: readonly Item[]): Item[] {
-  const result = [...items]
-  for (let last = result.length - 1; last > 0; last--) {
-    const other = random.between(0, last)
-    ;[result[last], result[other]] = [result[other]!, result[last]!]
-  }
-  return result
+  return random.shuffled(Array.from({ length: of }, (_, index) => index)).slice(0, count)
 }

@@ -1,4 +1,5 @@
 /** What a live run came to, put together as its record. */
+import { namedNumber } from '../../report/numbers.ts'
 import type { Notary } from '../../../protocols/negotiate/index.ts'
 import { identityFromSeed } from '../../../src/host/index.ts'
 import { compareRuns, fires, valuesOf } from '../../report/compare.ts'
@@ -107,31 +108,30 @@ function graphOf({ peers }: LivePlan, ties: Ties | null): Graph | null {
 
 function numbersOf(plan: LivePlan, { boot, before }: Story, findings: PartFindings): RunRecord['numbers'] {
   const reads = findings.objects.map(({ code }) => code)
-  const number = (name: string, title: string, unit: string, value: number | null) => ({ name, title, unit, value })
   const paid = findings.jobs.filter(({ ending }) => ending === 'paid')
   return [
-    number('mesh_degree_min', 'neighbours of the peer that has fewest', '', boot?.meshDegreeMin ?? null),
-    number(
+    namedNumber('mesh_degree_min', 'neighbours of the peer that has fewest', '', boot?.meshDegreeMin ?? null),
+    namedNumber(
       'connections_mean',
       'connections of a peer after the boot',
       '',
       boot === null ? null : boot.connections / plan.peers.length,
     ),
-    number('mesh_degree_mean', 'neighbours of a peer in the mesh', '', degreeOf(before)),
-    number('jobs_planned', 'jobs that were to be asked for', '', plan.jobs.length),
-    number(
+    namedNumber('mesh_degree_mean', 'neighbours of a peer in the mesh', '', degreeOf(before)),
+    namedNumber('jobs_planned', 'jobs that were to be asked for', '', plan.jobs.length),
+    namedNumber(
       'jobs_wrong',
       'jobs that were paid for a wrong output',
       '',
       paid.filter(({ isRight }) => isRight === false).length,
     ),
-    number(
+    namedNumber(
       'object_success',
       'of the reads of objects brought their bytes',
       'share',
       reads.length === 0 ? null : reads.filter((code) => code === null).length / reads.length,
     ),
-    number('errors', 'errors in the logs', '', findings.errors.length),
+    namedNumber('errors', 'errors in the logs', '', findings.errors.length),
   ]
 }
 
