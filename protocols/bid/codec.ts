@@ -1,6 +1,7 @@
 /** Bids from and to bytes. All validation of a single bid is here; what depends on other bids is in filter.ts. */
 import { create, toBinary } from '@bufbuild/protobuf'
 
+import { evidences, type Evidence } from '../capability/index.ts'
 import {
   Fault,
   checkedCid,
@@ -13,13 +14,25 @@ import {
   type Signed,
   type Signer,
 } from '../wire/index.ts'
-import { bidBytesMax, bidClassCharsMax, bidTermMsMax, bidType, type Bid } from './messages.ts'
-import { BidSchema } from './wire_pb.ts'
+import {
+  bidBytesMax,
+  bidClassCharsMax,
+  bidTermMsMax,
+  bidType,
+  bidWordsMax,
+  type Bid,
+  type GpuWish,
+} from './messages.ts'
+import { BidSchema, type Gpus as WireGpus } from './wire_pb.ts'
 
 const textCharsMax = 64
+/** A feature of a processor, a region, a kind of enclave. */
+const wordCharsMax = 24
+const gpuCountMax = 1_024
 
 export function encodeBid(bid: Bid): Uint8Array {
   const { requirements } = bid
+  const { gpus } = requirements
   return toBinary(
     BidSchema,
     create(BidSchema, {
@@ -33,6 +46,14 @@ export function encodeBid(bid: Bid): Uint8Array {
         memoryBytes: BigInt(requirements.memoryBytes),
         diskBytes: BigInt(requirements.diskBytes),
         wallMsMax: BigInt(requirements.wallMsMax),
+        arch: requirements.arch,
+        features: [...requirements.features],
+        regions: [...requirements.regions],
+        isolation: requirements.isolation,
+        tee: requirements.tee,
+        evidence: evidences.indexOf(requirements.evidence),
+        egress: requirements.egress,
+        ...(gpus === null ? {} : { gpus: { ...gpus, memoryBytes: BigInt(gpus.memoryBytes) } }),
       },
       unit: bid.unit,
       ceilingMicro: BigInt(bid.ceilingMicro),
@@ -55,6 +76,14 @@ export function decodeBid(bytes: Uint8Array): Bid {
       memoryBytes: checkedInteger(requirements.memoryBytes, 'memory_bytes'),
       diskBytes: checkedInteger(requirements.diskBytes, 'disk_bytes'),
       wallMsMax: checkedInteger(requirements.wallMsMax, 'wall_ms_max'),
+      arch: checkedText(requirements.arch, 'arch', textCharsMax),
+      features: words(requirements.features, 'features'),
+      gpus: requirements.gpus === undefined ? null : decodeGpus(requirements.gpus),
+      regions: words(requirements.regions, 'regions'),
+      isolation: checkedText(requirements.isolation, 'isolation', textCharsMax),
+      tee: checkedText(requirements.tee, 'tee', wordCharsMax),
+      evidence: checkedEvidence(requirements.evidence),
+      egress: requirements.egress,
     },
     unit: checkedText(wire.unit, 'unit', textCharsMax),
     ceilingMicro: checkedInteger(wire.ceilingMicro, 'ceiling_micro'),
@@ -69,6 +98,29 @@ export function decodeBid(bytes: Uint8Array): Bid {
     })
   }
   return bid
+}
+
+function decodeGpus({ count, memoryBytes, vendor, model }: WireGpus): GpuWish {
+  if (count === 0) throw new Fault('FIELD_INVALID', 'a bid for GPUs asks for at least one', { field: 'count' })
+  return {
+    count: checkedInteger(count, 'count', gpuCountMax),
+    memoryBytes: checkedInteger(memoryBytes, 'gpu memory_bytes'),
+    vendor: checkedText(vendor, 'vendor', wordCharsMax),
+    model: checkedText(model, 'model', textCharsMax),
+  }
+}
+
+function words(list: readonly string[], field: string): string[] {
+  if (list.length > bidWordsMax)
+    throw new Fault('FIELD_INVALID', `the bid has too many ${field}`, { count: list.length, bidWordsMax })
+  return list.map((word) => checkedText(word, field, wordCharsMax))
+}
+
+/** What we do not know cannot be shown: whoever asks for it is not served by us. */
+function checkedEvidence(number: number): Evidence {
+  const evidence = evidences[number]
+  if (evidence === undefined) throw new Fault('FIELD_INVALID', 'no such evidence', { field: 'evidence', number })
+  return evidence
 }
 
 export function sealBid(signer: Signer, network: string, bid: Bid): Uint8Array {

@@ -1,4 +1,5 @@
 /** A call for work, as the rest of the program sees it. */
+import type { Evidence } from '../capability/index.ts'
 import type { Micro, StatementType } from '../wire/index.ts'
 
 export const bidType: StatementType = { name: 'bid', version: 1 }
@@ -14,13 +15,50 @@ export const bidWindowMs = 60_000
 /** Beyond this an author is no longer only busy. Who counts right never comes near. */
 export const bidsToleratedPerAuthorMax = 360
 
+/** Longest list of features, and of regions, in a bid. */
+export const bidWordsMax = 16
+
 export interface Requirements {
   readonly runtime: string
   readonly cpuMilli: number
   readonly memoryBytes: number
   readonly diskBytes: number
   readonly wallMsMax: number
+  /** Empty: any, here and below. */
+  readonly arch: string
+  readonly features: readonly string[]
+  /** Null: none. */
+  readonly gpus: GpuWish | null
+  /** Any of these. */
+  readonly regions: readonly string[]
+  readonly isolation: string
+  readonly tee: string
+  /** The least for what is asked for. */
+  readonly evidence: Evidence
+  /** The program will be let out to the network. */
+  readonly egress: boolean
 }
+
+export interface GpuWish {
+  readonly count: number
+  /** Of each. */
+  readonly memoryBytes: number
+  readonly vendor: string
+  /** Part of the model's name. */
+  readonly model: string
+}
+
+/** Of a job that asks for no more than processors, memory, disk and time. */
+export const noWishes = {
+  arch: '',
+  features: [],
+  gpus: null,
+  regions: [],
+  isolation: '',
+  tee: '',
+  evidence: 'claimed',
+  egress: false,
+} as const satisfies Partial<Requirements>
 
 export interface Bid {
   /** CID of the job manifest. */

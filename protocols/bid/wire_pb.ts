@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bid/wire.proto.
  */
 export const file_bid_wire: GenFile = /*@__PURE__*/
-  fileDesc("Cg5iaWQvd2lyZS5wcm90bxINcGxlYWNoLmJpZC52MSK8AQoDQmlkEgsKA2pvYhgBIAEoCRINCgVjbGFzcxgCIAEoCRIRCglpc3N1ZWRfbXMYAyABKAQSEgoKZXhwaXJlc19tcxgEIAEoBBIxCgxyZXF1aXJlbWVudHMYBSABKAsyGy5wbGVhY2guYmlkLnYxLlJlcXVpcmVtZW50cxIMCgR1bml0GAYgASgJEhUKDWNlaWxpbmdfbWljcm8YByABKAQSGgoSY3B1X2hvdXJfbWljcm9fbWF4GAggASgEInEKDFJlcXVpcmVtZW50cxIPCgdydW50aW1lGAEgASgJEhEKCWNwdV9taWxsaRgCIAEoBBIUCgxtZW1vcnlfYnl0ZXMYAyABKAQSEgoKZGlza19ieXRlcxgEIAEoBBITCgt3YWxsX21zX21heBgFIAEoBGIGcHJvdG8z");
+  fileDesc("Cg5iaWQvd2lyZS5wcm90bxINcGxlYWNoLmJpZC52MSK8AQoDQmlkEgsKA2pvYhgBIAEoCRINCgVjbGFzcxgCIAEoCRIRCglpc3N1ZWRfbXMYAyABKAQSEgoKZXhwaXJlc19tcxgEIAEoBBIxCgxyZXF1aXJlbWVudHMYBSABKAsyGy5wbGVhY2guYmlkLnYxLlJlcXVpcmVtZW50cxIMCgR1bml0GAYgASgJEhUKDWNlaWxpbmdfbWljcm8YByABKAQSGgoSY3B1X2hvdXJfbWljcm9fbWF4GAggASgEIocCCgxSZXF1aXJlbWVudHMSDwoHcnVudGltZRgBIAEoCRIRCgljcHVfbWlsbGkYAiABKAQSFAoMbWVtb3J5X2J5dGVzGAMgASgEEhIKCmRpc2tfYnl0ZXMYBCABKAQSEwoLd2FsbF9tc19tYXgYBSABKAQSDAoEYXJjaBgGIAEoCRIQCghmZWF0dXJlcxgHIAMoCRIhCgRncHVzGAggASgLMhMucGxlYWNoLmJpZC52MS5HcHVzEg8KB3JlZ2lvbnMYCSADKAkSEQoJaXNvbGF0aW9uGAogASgJEgsKA3RlZRgLIAEoCRIQCghldmlkZW5jZRgMIAEoDRIOCgZlZ3Jlc3MYDSABKAgiSgoER3B1cxINCgVjb3VudBgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSDgoGdmVuZG9yGAMgASgJEg0KBW1vZGVsGAQgASgJYgZwcm90bzM");
 
 /**
  * A call for work. Payload of an envelope of type "bid" version 1; the envelope is what is gossiped.
@@ -102,6 +102,54 @@ export type Requirements = Message<"pleach.bid.v1.Requirements"> & {
    * @generated from field: uint64 wall_ms_max = 5;
    */
   wallMsMax: bigint;
+
+  /**
+   * Below, what is empty or 0 may be anything.
+   *
+   * @generated from field: string arch = 6;
+   */
+  arch: string;
+
+  /**
+   * @generated from field: repeated string features = 7;
+   */
+  features: string[];
+
+  /**
+   * @generated from field: pleach.bid.v1.Gpus gpus = 8;
+   */
+  gpus?: Gpus | undefined;
+
+  /**
+   * Any of them.
+   *
+   * @generated from field: repeated string regions = 9;
+   */
+  regions: string[];
+
+  /**
+   * @generated from field: string isolation = 10;
+   */
+  isolation: string;
+
+  /**
+   * @generated from field: string tee = 11;
+   */
+  tee: string;
+
+  /**
+   * The least evidence for what is asked for: 0 claimed, 1 measured, 2 challenged.
+   *
+   * @generated from field: uint32 evidence = 12;
+   */
+  evidence: number;
+
+  /**
+   * The program will be let out to the network.
+   *
+   * @generated from field: bool egress = 13;
+   */
+  egress: boolean;
 };
 
 /**
@@ -110,4 +158,40 @@ export type Requirements = Message<"pleach.bid.v1.Requirements"> & {
  */
 export const RequirementsSchema: GenMessage<Requirements> = /*@__PURE__*/
   messageDesc(file_bid_wire, 1);
+
+/**
+ * @generated from message pleach.bid.v1.Gpus
+ */
+export type Gpus = Message<"pleach.bid.v1.Gpus"> & {
+  /**
+   * @generated from field: uint32 count = 1;
+   */
+  count: number;
+
+  /**
+   * Of each.
+   *
+   * @generated from field: uint64 memory_bytes = 2;
+   */
+  memoryBytes: bigint;
+
+  /**
+   * @generated from field: string vendor = 3;
+   */
+  vendor: string;
+
+  /**
+   * Part of the model's name.
+   *
+   * @generated from field: string model = 4;
+   */
+  model: string;
+};
+
+/**
+ * Describes the message pleach.bid.v1.Gpus.
+ * Use `create(GpusSchema)` to create a new message.
+ */
+export const GpusSchema: GenMessage<Gpus> = /*@__PURE__*/
+  messageDesc(file_bid_wire, 2);
 

@@ -7,8 +7,12 @@ import {
   checkedText,
   openEnvelope,
   parseMessage,
+  peerNameOf,
+  publicKeyBytes,
+  publicKeyOf,
   required,
   sealEnvelope,
+  type PeerName,
   type Signed,
   type Signer,
 } from '../wire/index.ts'
@@ -16,18 +20,45 @@ import {
   capabilityBytesMax,
   capabilityTermMsMax,
   capabilityType,
+  challengersMax,
   clockSkewMsMax,
+  evidences,
+  featuresMax,
+  freeParts,
+  gpusMax,
+  hoursMax,
+  reachabilities,
   runtimesMax,
+  tripsMax,
+  weekMinutes,
+  type Attested,
   type Capability,
-  type Evidence,
+  type Compute,
+  type Gpu,
+  type NetworkFacts,
+  type Price,
   type Quantity,
 } from './messages.ts'
-import { CapabilitySchema, Evidence as WireEvidence, type Quantity as WireQuantity } from './wire_pb.ts'
+import {
+  CapabilitySchema,
+  type Compute as WireCompute,
+  type Evidence as WireEvidence,
+  type Gpu as WireGpu,
+  type Network as WireNetwork,
+  type Price as WirePrice,
+  type Quantity as WireQuantity,
+  type Reachability as WireReachability,
+} from './wire_pb.ts'
 
 const textCharsMax = 64
+/** A word among several: a feature of a processor, a region, a kind of enclave. */
+const wordCharsMax = 24
+const gpuCountMax = 1_024
+const percentMax = 10_000
+const tripMsMax = 60_000
 
 export function encodeCapability(capability: Capability): Uint8Array {
-  const { compute, storage, price } = capability
+  const { compute, storage, price, network, tee, free } = capability
   return toBinary(
     CapabilitySchema,
     create(CapabilitySchema, {
@@ -37,56 +68,65 @@ export function encodeCapability(capability: Capability): Uint8Array {
       withdrawn: capability.withdrawn,
       software: capability.software,
       runtimes: capability.runtimes.map((runtime) => ({ ...runtime })),
-      ...(compute === null
-        ? {}
-        : {
-            compute: {
-              arch: compute.arch,
-              cpuMilli: encodeQuantity(compute.cpuMilli),
-              memoryBytes: encodeQuantity(compute.memoryBytes),
-              wallMsMax: BigInt(compute.wallMsMax),
-            },
-          }),
+      gpus: capability.gpus.map((gpu) => ({ ...gpu, memoryBytes: encodeQuantity(gpu.memoryBytes) })),
+      hours: capability.hours.map((hours) => ({ ...hours })),
+      ...(compute === null ? {} : { compute: encodeCompute(compute) }),
       ...(storage === null
         ? {}
         : { storage: { keepBytes: encodeQuantity(storage.keepBytes), termMsMax: BigInt(storage.termMsMax) } }),
-      ...(price === null
-        ? {}
-        : {
-            price: {
-              unit: price.unit,
-              cpuHourMicro: BigInt(price.cpuHourMicro),
-              gbMonthMicro: BigInt(price.gbMonthMicro),
-            },
-          }),
+      ...(price === null ? {} : { price: encodePrice(price) }),
+      ...(network === null ? {} : { network: encodeNetwork(network) }),
+      ...(tee === null ? {} : { tee: { kind: tee.kind, ...encodeAttested(tee) } }),
+      ...(free === null ? {} : { free: { ...free } }),
     }),
   )
 }
 
+function encodeCompute({ arch, model, features, egress, ...compute }: Compute) {
+  return {
+    arch,
+    cpuMilli: encodeQuantity(compute.cpuMilli),
+    memoryBytes: encodeQuantity(compute.memoryBytes),
+    diskBytes: encodeQuantity(compute.diskBytes),
+    wallMsMax: BigInt(compute.wallMsMax),
+    model,
+    features: [...features],
+    egress,
+  }
+}
+
+function encodePrice({ unit, measuredPercent, challengedPercent, ...micro }: Price) {
+  return {
+    unit,
+    cpuHourMicro: BigInt(micro.cpuHourMicro),
+    gbMonthMicro: BigInt(micro.gbMonthMicro),
+    memoryGibHourMicro: BigInt(micro.memoryGibHourMicro),
+    gpuHourMicro: BigInt(micro.gpuHourMicro),
+    measuredPercent,
+    challengedPercent,
+  }
+}
+
+function encodeNetwork({ upBytesPerSecond, downBytesPerSecond, reachability, region, trips }: NetworkFacts) {
+  return {
+    upBytesPerSecond: encodeQuantity(upBytesPerSecond),
+    downBytesPerSecond: encodeQuantity(downBytesPerSecond),
+    reachability: reachabilities.indexOf(reachability) as WireReachability,
+    region,
+    trips: trips.map(({ peer, ms }) => ({ peer: publicKeyOf(peer), ms })),
+  }
+}
+
 export function decodeCapability(bytes: Uint8Array): Capability {
   const wire = parseMessage(CapabilitySchema, bytes)
-  if (wire.runtimes.length > runtimesMax) {
-    throw new Fault('FIELD_INVALID', 'the record lists too many runtimes', {
-      runtimes: wire.runtimes.length,
-      runtimesMax,
-    })
-  }
-  const { compute, storage, price } = wire
+  const { compute, storage, price, network, tee, free } = wire
   return {
     sequence: checkedInteger(wire.sequence, 'sequence'),
     issuedMs: checkedInteger(wire.issuedMs, 'issued_ms'),
     expiresMs: checkedInteger(wire.expiresMs, 'expires_ms'),
     withdrawn: wire.withdrawn,
     software: checkedText(wire.software, 'software', textCharsMax),
-    compute:
-      compute === undefined
-        ? null
-        : {
-            arch: checkedText(compute.arch, 'arch', textCharsMax),
-            cpuMilli: decodeQuantity(compute.cpuMilli, 'cpu_milli'),
-            memoryBytes: decodeQuantity(compute.memoryBytes, 'memory_bytes'),
-            wallMsMax: checkedInteger(compute.wallMsMax, 'wall_ms_max'),
-          },
+    compute: compute === undefined ? null : decodeCompute(compute),
     storage:
       storage === undefined
         ? null
@@ -94,19 +134,76 @@ export function decodeCapability(bytes: Uint8Array): Capability {
             keepBytes: decodeQuantity(storage.keepBytes, 'keep_bytes'),
             termMsMax: checkedInteger(storage.termMsMax, 'term_ms_max'),
           },
-    runtimes: wire.runtimes.map((runtime) => ({
+    runtimes: atMost(wire.runtimes, runtimesMax, 'runtimes').map((runtime) => ({
       name: checkedText(runtime.name, 'runtime', textCharsMax),
       version: checkedText(runtime.version, 'runtime version', textCharsMax),
       isolation: checkedText(runtime.isolation, 'isolation', textCharsMax),
     })),
-    price:
-      price === undefined
+    price: price === undefined ? null : decodePrice(price),
+    gpus: atMost(wire.gpus, gpusMax, 'gpus').map(decodeGpu),
+    network: network === undefined ? null : decodeNetwork(network),
+    tee: tee === undefined ? null : { kind: checkedText(tee.kind, 'tee', wordCharsMax), ...decodeAttested(tee) },
+    hours: atMost(wire.hours, hoursMax, 'hours').map((hours) => ({
+      fromMinute: checkedInteger(hours.fromMinute, 'from_minute', weekMinutes - 1),
+      toMinute: checkedInteger(hours.toMinute, 'to_minute', weekMinutes - 1),
+    })),
+    free:
+      free === undefined
         ? null
         : {
-            unit: checkedText(price.unit, 'unit', textCharsMax),
-            cpuHourMicro: checkedInteger(price.cpuHourMicro, 'cpu_hour_micro'),
-            gbMonthMicro: checkedInteger(price.gbMonthMicro, 'gb_month_micro'),
+            cpuEighths: checkedInteger(free.cpuEighths, 'cpu_eighths', freeParts),
+            memoryEighths: checkedInteger(free.memoryEighths, 'memory_eighths', freeParts),
+            keepEighths: checkedInteger(free.keepEighths, 'keep_eighths', freeParts),
           },
+  }
+}
+
+function decodeCompute(wire: WireCompute): Compute {
+  return {
+    arch: checkedText(wire.arch, 'arch', textCharsMax),
+    cpuMilli: decodeQuantity(wire.cpuMilli, 'cpu_milli'),
+    memoryBytes: decodeQuantity(wire.memoryBytes, 'memory_bytes'),
+    diskBytes: decodeQuantity(wire.diskBytes, 'disk_bytes'),
+    wallMsMax: checkedInteger(wire.wallMsMax, 'wall_ms_max'),
+    model: checkedText(wire.model, 'model', textCharsMax),
+    features: atMost(wire.features, featuresMax, 'features').map((word) => checkedText(word, 'feature', wordCharsMax)),
+    egress: wire.egress,
+  }
+}
+
+function decodeGpu(wire: WireGpu): Gpu {
+  return {
+    vendor: checkedText(wire.vendor, 'gpu vendor', textCharsMax),
+    model: checkedText(wire.model, 'gpu model', textCharsMax),
+    memoryBytes: decodeQuantity(wire.memoryBytes, 'gpu memory_bytes'),
+    count: checkedInteger(wire.count, 'gpu count', gpuCountMax),
+    driver: checkedText(wire.driver, 'gpu driver', textCharsMax),
+  }
+}
+
+function decodePrice(wire: WirePrice): Price {
+  return {
+    unit: checkedText(wire.unit, 'unit', textCharsMax),
+    cpuHourMicro: checkedInteger(wire.cpuHourMicro, 'cpu_hour_micro'),
+    gbMonthMicro: checkedInteger(wire.gbMonthMicro, 'gb_month_micro'),
+    memoryGibHourMicro: checkedInteger(wire.memoryGibHourMicro, 'memory_gib_hour_micro'),
+    gpuHourMicro: checkedInteger(wire.gpuHourMicro, 'gpu_hour_micro'),
+    measuredPercent: checkedInteger(wire.measuredPercent, 'measured_percent', percentMax),
+    challengedPercent: checkedInteger(wire.challengedPercent, 'challenged_percent', percentMax),
+  }
+}
+
+/** A word of a later version for where a peer can be reached from says nothing to us. */
+function decodeNetwork(wire: WireNetwork): NetworkFacts {
+  return {
+    upBytesPerSecond: decodeQuantity(wire.upBytesPerSecond, 'up_bytes_per_second'),
+    downBytesPerSecond: decodeQuantity(wire.downBytesPerSecond, 'down_bytes_per_second'),
+    reachability: reachabilities[wire.reachability] ?? 'unknown',
+    region: checkedText(wire.region, 'region', wordCharsMax),
+    trips: atMost(wire.trips, tripsMax, 'trips').map(({ peer, ms }) => ({
+      peer: peerOf(peer, 'peer of a trip'),
+      ms: checkedInteger(ms, 'ms of a trip', tripMsMax),
+    })),
   }
 }
 
@@ -143,24 +240,40 @@ function checkDates({ issuedMs, expiresMs }: Capability, nowMs: number): void {
   }
 }
 
-const evidenceWords: Record<WireEvidence, Evidence> = {
-  [WireEvidence.CLAIMED]: 'claimed',
-  [WireEvidence.MEASURED]: 'measured',
-  [WireEvidence.CHALLENGED]: 'challenged',
-}
-
-const evidenceNumbers: Record<Evidence, WireEvidence> = {
-  claimed: WireEvidence.CLAIMED,
-  measured: WireEvidence.MEASURED,
-  challenged: WireEvidence.CHALLENGED,
-}
-
-function encodeQuantity(quantity: Quantity) {
-  return { value: BigInt(quantity.value), evidence: evidenceNumbers[quantity.evidence] }
+function encodeAttested({ evidence, atMs, by }: Attested) {
+  return {
+    evidence: evidences.indexOf(evidence) as WireEvidence,
+    atMs: BigInt(atMs ?? 0),
+    by: (by ?? []).map(publicKeyOf),
+  }
 }
 
 /** An evidence word of a later version counts as a claim. */
+function decodeAttested(wire: { evidence: number; atMs: bigint; by: Uint8Array[] }): Attested {
+  const atMs = checkedInteger(wire.atMs, 'at_ms')
+  const by = atMost(wire.by, challengersMax, 'challengers').map((peer) => peerOf(peer, 'challenger'))
+  return {
+    evidence: evidences[wire.evidence] ?? 'claimed',
+    ...(atMs === 0 ? {} : { atMs }),
+    ...(by.length === 0 ? {} : { by }),
+  }
+}
+
+function encodeQuantity({ value, ...attested }: Quantity) {
+  return { value: BigInt(value), ...encodeAttested(attested) }
+}
+
 function decodeQuantity(wire: WireQuantity | undefined, field: string): Quantity {
-  const { value, evidence } = required(wire, field)
-  return { value: checkedInteger(value, field), evidence: evidenceWords[evidence] ?? 'claimed' }
+  const quantity = required(wire, field)
+  return { value: checkedInteger(quantity.value, field), ...decodeAttested(quantity) }
+}
+
+function peerOf(publicKey: Uint8Array, field: string): PeerName {
+  if (publicKey.byteLength === publicKeyBytes) return peerNameOf(publicKey)
+  throw new Fault('FIELD_INVALID', `${field} is not a public key`, { field, bytes: publicKey.byteLength })
+}
+
+function atMost<Item>(items: readonly Item[], most: number, what: string): readonly Item[] {
+  if (items.length <= most) return items
+  throw new Fault('FIELD_INVALID', `the record lists too many ${what}`, { count: items.length, most })
 }

@@ -13,12 +13,31 @@ export const capabilityTermMsMax = 60 * 60_000
 /** How far in the future a record may have been issued: tolerated difference of clocks. */
 export const clockSkewMsMax = 30_000
 export const runtimesMax = 32
+export const gpusMax = 8
+export const featuresMax = 32
+export const hoursMax = 16
+export const tripsMax = 8
+/** Names of those who challenged one quantity. */
+export const challengersMax = 4
+/** A share of what is lent is said in so many parts. */
+export const freeParts = 8
+export const weekMinutes = 7 * 24 * 60
 
 export type Evidence = 'claimed' | 'measured' | 'challenged'
+/** The stronger the later. */
+export const evidences: readonly Evidence[] = ['claimed', 'measured', 'challenged']
 
-export interface Quantity {
-  readonly value: number
+/** Whence something is known. */
+export interface Attested {
   readonly evidence: Evidence
+  /** When it was measured, or challenged last. */
+  readonly atMs?: number
+  /** Who challenged it. */
+  readonly by?: readonly PeerName[]
+}
+
+export interface Quantity extends Attested {
+  readonly value: number
 }
 
 export interface Runtime {
@@ -27,22 +46,98 @@ export interface Runtime {
   readonly isolation: string
 }
 
+export interface Gpu {
+  readonly vendor: string
+  readonly model: string
+  /** Of each of them. */
+  readonly memoryBytes: Quantity
+  readonly count: number
+  readonly driver: string
+}
+
+export type Reachability = 'unknown' | 'private' | 'relayed' | 'public'
+export const reachabilities: readonly Reachability[] = ['unknown', 'private', 'relayed', 'public']
+
+export interface NetworkFacts {
+  readonly upBytesPerSecond: Quantity
+  readonly downBytesPerSecond: Quantity
+  readonly reachability: Reachability
+  /** Claimed; empty: not said. */
+  readonly region: string
+  readonly trips: readonly { readonly peer: PeerName; readonly ms: number }[]
+}
+
+export interface Tee extends Attested {
+  readonly kind: string
+}
+
+/** From one minute of the week (UTC, Monday's first is 0) to another; past the week's end when `toMinute` is the lesser. */
+export interface Hours {
+  readonly fromMinute: number
+  readonly toMinute: number
+}
+
+export interface Price {
+  readonly unit: string
+  readonly cpuHourMicro: Micro
+  readonly gbMonthMicro: Micro
+  /** Beside the processors; 0: included. */
+  readonly memoryGibHourMicro: Micro
+  readonly gpuHourMicro: Micro
+  /** Added for bids that ask for this evidence. */
+  readonly measuredPercent: number
+  readonly challengedPercent: number
+}
+
+export interface Compute {
+  readonly arch: string
+  readonly cpuMilli: Quantity
+  readonly memoryBytes: Quantity
+  /** For what jobs write. */
+  readonly diskBytes: Quantity
+  readonly wallMsMax: number
+  readonly model: string
+  readonly features: readonly string[]
+  readonly egress: boolean
+}
+
 export interface Capability {
   readonly sequence: number
   readonly issuedMs: number
   readonly expiresMs: number
   readonly withdrawn: boolean
   readonly software: string
-  readonly compute: {
-    readonly arch: string
-    readonly cpuMilli: Quantity
-    readonly memoryBytes: Quantity
-    readonly wallMsMax: number
-  } | null
+  readonly compute: Compute | null
   readonly storage: { readonly keepBytes: Quantity; readonly termMsMax: number } | null
   readonly runtimes: readonly Runtime[]
-  readonly price: { readonly unit: string; readonly cpuHourMicro: Micro; readonly gbMonthMicro: Micro } | null
+  readonly price: Price | null
+  readonly gpus: readonly Gpu[]
+  readonly network: NetworkFacts | null
+  readonly tee: Tee | null
+  /** None: always. */
+  readonly hours: readonly Hours[]
+  /** Null: not said. */
+  readonly free: { readonly cpuEighths: number; readonly memoryEighths: number; readonly keepEighths: number } | null
 }
+
+/** Of a peer that says nothing of these. */
+export const unsaid = {
+  gpus: [],
+  network: null,
+  tee: null,
+  hours: [],
+  free: null,
+} as const satisfies Partial<Capability>
+/** Of a price that has no other parts. */
+export const plainPrice = {
+  gbMonthMicro: 0,
+  memoryGibHourMicro: 0,
+  gpuHourMicro: 0,
+  measuredPercent: 0,
+  challengedPercent: 0,
+} as const satisfies Partial<Price>
+/** Of processors of which no more is said. */
+export const plainCompute = { model: '', features: [], egress: false } as const satisfies Partial<Compute>
 
 /** A record with whose it is. */
 export interface KnownCapability {

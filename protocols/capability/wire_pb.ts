@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file capability/wire.proto.
  */
 export const file_capability_wire: GenFile = /*@__PURE__*/
-  fileDesc("ChVjYXBhYmlsaXR5L3dpcmUucHJvdG8SFHBsZWFjaC5jYXBhYmlsaXR5LnYxIqcCCgpDYXBhYmlsaXR5EhAKCHNlcXVlbmNlGAEgASgEEhEKCWlzc3VlZF9tcxgCIAEoBBISCgpleHBpcmVzX21zGAMgASgEEhEKCXdpdGhkcmF3bhgEIAEoCBIQCghzb2Z0d2FyZRgFIAEoCRIuCgdjb21wdXRlGAYgASgLMh0ucGxlYWNoLmNhcGFiaWxpdHkudjEuQ29tcHV0ZRIuCgdzdG9yYWdlGAcgASgLMh0ucGxlYWNoLmNhcGFiaWxpdHkudjEuU3RvcmFnZRIvCghydW50aW1lcxgIIAMoCzIdLnBsZWFjaC5jYXBhYmlsaXR5LnYxLlJ1bnRpbWUSKgoFcHJpY2UYCSABKAsyGy5wbGVhY2guY2FwYWJpbGl0eS52MS5QcmljZSJLCghRdWFudGl0eRINCgV2YWx1ZRgBIAEoBBIwCghldmlkZW5jZRgCIAEoDjIeLnBsZWFjaC5jYXBhYmlsaXR5LnYxLkV2aWRlbmNlIpUBCgdDb21wdXRlEgwKBGFyY2gYASABKAkSMQoJY3B1X21pbGxpGAIgASgLMh4ucGxlYWNoLmNhcGFiaWxpdHkudjEuUXVhbnRpdHkSNAoMbWVtb3J5X2J5dGVzGAMgASgLMh4ucGxlYWNoLmNhcGFiaWxpdHkudjEuUXVhbnRpdHkSEwoLd2FsbF9tc19tYXgYBCABKAQiUgoHU3RvcmFnZRIyCgprZWVwX2J5dGVzGAEgASgLMh4ucGxlYWNoLmNhcGFiaWxpdHkudjEuUXVhbnRpdHkSEwoLdGVybV9tc19tYXgYAiABKAQiOwoHUnVudGltZRIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSEQoJaXNvbGF0aW9uGAMgASgJIkUKBVByaWNlEgwKBHVuaXQYASABKAkSFgoOY3B1X2hvdXJfbWljcm8YAiABKAQSFgoOZ2JfbW9udGhfbWljcm8YAyABKAQqUAoIRXZpZGVuY2USFAoQRVZJREVOQ0VfQ0xBSU1FRBAAEhUKEUVWSURFTkNFX01FQVNVUkVEEAESFwoTRVZJREVOQ0VfQ0hBTExFTkdFRBACYgZwcm90bzM");
+  fileDesc("ChVjYXBhYmlsaXR5L3dpcmUucHJvdG8SFHBsZWFjaC5jYXBhYmlsaXR5LnYxIv4DCgpDYXBhYmlsaXR5EhAKCHNlcXVlbmNlGAEgASgEEhEKCWlzc3VlZF9tcxgCIAEoBBISCgpleHBpcmVzX21zGAMgASgEEhEKCXdpdGhkcmF3bhgEIAEoCBIQCghzb2Z0d2FyZRgFIAEoCRIuCgdjb21wdXRlGAYgASgLMh0ucGxlYWNoLmNhcGFiaWxpdHkudjEuQ29tcHV0ZRIuCgdzdG9yYWdlGAcgASgLMh0ucGxlYWNoLmNhcGFiaWxpdHkudjEuU3RvcmFnZRIvCghydW50aW1lcxgIIAMoCzIdLnBsZWFjaC5jYXBhYmlsaXR5LnYxLlJ1bnRpbWUSKgoFcHJpY2UYCSABKAsyGy5wbGVhY2guY2FwYWJpbGl0eS52MS5QcmljZRInCgRncHVzGAogAygLMhkucGxlYWNoLmNhcGFiaWxpdHkudjEuR3B1Ei4KB25ldHdvcmsYCyABKAsyHS5wbGVhY2guY2FwYWJpbGl0eS52MS5OZXR3b3JrEiYKA3RlZRgMIAEoCzIZLnBsZWFjaC5jYXBhYmlsaXR5LnYxLlRlZRIqCgVob3VycxgNIAMoCzIbLnBsZWFjaC5jYXBhYmlsaXR5LnYxLkhvdXJzEigKBGZyZWUYDiABKAsyGi5wbGVhY2guY2FwYWJpbGl0eS52MS5GcmVlImYKCFF1YW50aXR5Eg0KBXZhbHVlGAEgASgEEjAKCGV2aWRlbmNlGAIgASgOMh4ucGxlYWNoLmNhcGFiaWxpdHkudjEuRXZpZGVuY2USDQoFYXRfbXMYAyABKAQSCgoCYnkYBCADKAwi+gEKB0NvbXB1dGUSDAoEYXJjaBgBIAEoCRIxCgljcHVfbWlsbGkYAiABKAsyHi5wbGVhY2guY2FwYWJpbGl0eS52MS5RdWFudGl0eRI0CgxtZW1vcnlfYnl0ZXMYAyABKAsyHi5wbGVhY2guY2FwYWJpbGl0eS52MS5RdWFudGl0eRITCgt3YWxsX21zX21heBgEIAEoBBINCgVtb2RlbBgFIAEoCRIQCghmZWF0dXJlcxgGIAMoCRIyCgpkaXNrX2J5dGVzGAcgASgLMh4ucGxlYWNoLmNhcGFiaWxpdHkudjEuUXVhbnRpdHkSDgoGZWdyZXNzGAggASgIIlIKB1N0b3JhZ2USMgoKa2VlcF9ieXRlcxgBIAEoCzIeLnBsZWFjaC5jYXBhYmlsaXR5LnYxLlF1YW50aXR5EhMKC3Rlcm1fbXNfbWF4GAIgASgEIjsKB1J1bnRpbWUSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgJEhEKCWlzb2xhdGlvbhgDIAEoCSKyAQoFUHJpY2USDAoEdW5pdBgBIAEoCRIWCg5jcHVfaG91cl9taWNybxgCIAEoBBIWCg5nYl9tb250aF9taWNybxgDIAEoBBIdChVtZW1vcnlfZ2liX2hvdXJfbWljcm8YBCABKAQSFgoOZ3B1X2hvdXJfbWljcm8YBSABKAQSGAoQbWVhc3VyZWRfcGVyY2VudBgGIAEoDRIaChJjaGFsbGVuZ2VkX3BlcmNlbnQYByABKA0ieQoDR3B1Eg4KBnZlbmRvchgBIAEoCRINCgVtb2RlbBgCIAEoCRI0CgxtZW1vcnlfYnl0ZXMYAyABKAsyHi5wbGVhY2guY2FwYWJpbGl0eS52MS5RdWFudGl0eRINCgVjb3VudBgEIAEoDRIOCgZkcml2ZXIYBSABKAki+gEKB05ldHdvcmsSOwoTdXBfYnl0ZXNfcGVyX3NlY29uZBgBIAEoCzIeLnBsZWFjaC5jYXBhYmlsaXR5LnYxLlF1YW50aXR5Ej0KFWRvd25fYnl0ZXNfcGVyX3NlY29uZBgCIAEoCzIeLnBsZWFjaC5jYXBhYmlsaXR5LnYxLlF1YW50aXR5EjgKDHJlYWNoYWJpbGl0eRgDIAEoDjIiLnBsZWFjaC5jYXBhYmlsaXR5LnYxLlJlYWNoYWJpbGl0eRIOCgZyZWdpb24YBCABKAkSKQoFdHJpcHMYBSADKAsyGi5wbGVhY2guY2FwYWJpbGl0eS52MS5UcmlwIiAKBFRyaXASDAoEcGVlchgBIAEoDBIKCgJtcxgCIAEoDSJgCgNUZWUSDAoEa2luZBgBIAEoCRIwCghldmlkZW5jZRgCIAEoDjIeLnBsZWFjaC5jYXBhYmlsaXR5LnYxLkV2aWRlbmNlEg0KBWF0X21zGAMgASgEEgoKAmJ5GAQgAygMIi8KBUhvdXJzEhMKC2Zyb21fbWludXRlGAEgASgNEhEKCXRvX21pbnV0ZRgCIAEoDSJJCgRGcmVlEhMKC2NwdV9laWdodGhzGAEgASgNEhYKDm1lbW9yeV9laWdodGhzGAIgASgNEhQKDGtlZXBfZWlnaHRocxgDIAEoDSpQCghFdmlkZW5jZRIUChBFVklERU5DRV9DTEFJTUVEEAASFQoRRVZJREVOQ0VfTUVBU1VSRUQQARIXChNFVklERU5DRV9DSEFMTEVOR0VEEAIqdQoMUmVhY2hhYmlsaXR5EhgKFFJFQUNIQUJJTElUWV9VTktOT1dOEAASGAoUUkVBQ0hBQklMSVRZX1BSSVZBVEUQARIYChRSRUFDSEFCSUxJVFlfUkVMQVlFRBACEhcKE1JFQUNIQUJJTElUWV9QVUJMSUMQA2IGcHJvdG8z");
 
 /**
  * What a peer says it can do. Payload of an envelope of type "capability" version 1.
@@ -66,6 +66,33 @@ export type Capability = Message<"pleach.capability.v1.Capability"> & {
    * @generated from field: pleach.capability.v1.Price price = 9;
    */
   price?: Price | undefined;
+
+  /**
+   * @generated from field: repeated pleach.capability.v1.Gpu gpus = 10;
+   */
+  gpus: Gpu[];
+
+  /**
+   * @generated from field: pleach.capability.v1.Network network = 11;
+   */
+  network?: Network | undefined;
+
+  /**
+   * @generated from field: pleach.capability.v1.Tee tee = 12;
+   */
+  tee?: Tee | undefined;
+
+  /**
+   * When work is taken; none: always.
+   *
+   * @generated from field: repeated pleach.capability.v1.Hours hours = 13;
+   */
+  hours: Hours[];
+
+  /**
+   * @generated from field: pleach.capability.v1.Free free = 14;
+   */
+  free?: Free | undefined;
 };
 
 /**
@@ -88,6 +115,20 @@ export type Quantity = Message<"pleach.capability.v1.Quantity"> & {
    * @generated from field: pleach.capability.v1.Evidence evidence = 2;
    */
   evidence: Evidence;
+
+  /**
+   * When it was measured or last challenged; 0: not said.
+   *
+   * @generated from field: uint64 at_ms = 3;
+   */
+  atMs: bigint;
+
+  /**
+   * Public keys of those who challenged it.
+   *
+   * @generated from field: repeated bytes by = 4;
+   */
+  by: Uint8Array[];
 };
 
 /**
@@ -124,6 +165,34 @@ export type Compute = Message<"pleach.capability.v1.Compute"> & {
    * @generated from field: uint64 wall_ms_max = 4;
    */
   wallMsMax: bigint;
+
+  /**
+   * As the processor calls itself; for people.
+   *
+   * @generated from field: string model = 5;
+   */
+  model: string;
+
+  /**
+   * What its instructions can do, in Linux's words: avx2, avx512f, sve. Claimed.
+   *
+   * @generated from field: repeated string features = 6;
+   */
+  features: string[];
+
+  /**
+   * For what jobs write.
+   *
+   * @generated from field: pleach.capability.v1.Quantity disk_bytes = 7;
+   */
+  diskBytes?: Quantity | undefined;
+
+  /**
+   * Programs may be let out to the network.
+   *
+   * @generated from field: bool egress = 8;
+   */
+  egress: boolean;
 };
 
 /**
@@ -206,6 +275,30 @@ export type Price = Message<"pleach.capability.v1.Price"> & {
    * @generated from field: uint64 gb_month_micro = 3;
    */
   gbMonthMicro: bigint;
+
+  /**
+   * For one GiB of memory, and for one GPU, for one hour: beside the processors.
+   *
+   * @generated from field: uint64 memory_gib_hour_micro = 4;
+   */
+  memoryGibHourMicro: bigint;
+
+  /**
+   * @generated from field: uint64 gpu_hour_micro = 5;
+   */
+  gpuHourMicro: bigint;
+
+  /**
+   * What is added when a bid asks for this evidence, in hundredths.
+   *
+   * @generated from field: uint32 measured_percent = 6;
+   */
+  measuredPercent: number;
+
+  /**
+   * @generated from field: uint32 challenged_percent = 7;
+   */
+  challengedPercent: number;
 };
 
 /**
@@ -214,6 +307,199 @@ export type Price = Message<"pleach.capability.v1.Price"> & {
  */
 export const PriceSchema: GenMessage<Price> = /*@__PURE__*/
   messageDesc(file_capability_wire, 5);
+
+/**
+ * @generated from message pleach.capability.v1.Gpu
+ */
+export type Gpu = Message<"pleach.capability.v1.Gpu"> & {
+  /**
+   * @generated from field: string vendor = 1;
+   */
+  vendor: string;
+
+  /**
+   * @generated from field: string model = 2;
+   */
+  model: string;
+
+  /**
+   * Of each of them.
+   *
+   * @generated from field: pleach.capability.v1.Quantity memory_bytes = 3;
+   */
+  memoryBytes?: Quantity | undefined;
+
+  /**
+   * @generated from field: uint32 count = 4;
+   */
+  count: number;
+
+  /**
+   * @generated from field: string driver = 5;
+   */
+  driver: string;
+};
+
+/**
+ * Describes the message pleach.capability.v1.Gpu.
+ * Use `create(GpuSchema)` to create a new message.
+ */
+export const GpuSchema: GenMessage<Gpu> = /*@__PURE__*/
+  messageDesc(file_capability_wire, 6);
+
+/**
+ * @generated from message pleach.capability.v1.Network
+ */
+export type Network = Message<"pleach.capability.v1.Network"> & {
+  /**
+   * @generated from field: pleach.capability.v1.Quantity up_bytes_per_second = 1;
+   */
+  upBytesPerSecond?: Quantity | undefined;
+
+  /**
+   * @generated from field: pleach.capability.v1.Quantity down_bytes_per_second = 2;
+   */
+  downBytesPerSecond?: Quantity | undefined;
+
+  /**
+   * @generated from field: pleach.capability.v1.Reachability reachability = 3;
+   */
+  reachability: Reachability;
+
+  /**
+   * A continent or a country, in two letters: eu, de. Claimed.
+   *
+   * @generated from field: string region = 4;
+   */
+  region: string;
+
+  /**
+   * Round trips to others, as measured.
+   *
+   * @generated from field: repeated pleach.capability.v1.Trip trips = 5;
+   */
+  trips: Trip[];
+};
+
+/**
+ * Describes the message pleach.capability.v1.Network.
+ * Use `create(NetworkSchema)` to create a new message.
+ */
+export const NetworkSchema: GenMessage<Network> = /*@__PURE__*/
+  messageDesc(file_capability_wire, 7);
+
+/**
+ * @generated from message pleach.capability.v1.Trip
+ */
+export type Trip = Message<"pleach.capability.v1.Trip"> & {
+  /**
+   * The other's public key.
+   *
+   * @generated from field: bytes peer = 1;
+   */
+  peer: Uint8Array;
+
+  /**
+   * @generated from field: uint32 ms = 2;
+   */
+  ms: number;
+};
+
+/**
+ * Describes the message pleach.capability.v1.Trip.
+ * Use `create(TripSchema)` to create a new message.
+ */
+export const TripSchema: GenMessage<Trip> = /*@__PURE__*/
+  messageDesc(file_capability_wire, 8);
+
+/**
+ * @generated from message pleach.capability.v1.Tee
+ */
+export type Tee = Message<"pleach.capability.v1.Tee"> & {
+  /**
+   * sev-snp, tdx, sgx.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Claimed until somebody has checked an attestation.
+   *
+   * @generated from field: pleach.capability.v1.Evidence evidence = 2;
+   */
+  evidence: Evidence;
+
+  /**
+   * @generated from field: uint64 at_ms = 3;
+   */
+  atMs: bigint;
+
+  /**
+   * @generated from field: repeated bytes by = 4;
+   */
+  by: Uint8Array[];
+};
+
+/**
+ * Describes the message pleach.capability.v1.Tee.
+ * Use `create(TeeSchema)` to create a new message.
+ */
+export const TeeSchema: GenMessage<Tee> = /*@__PURE__*/
+  messageDesc(file_capability_wire, 9);
+
+/**
+ * From one minute of the week to another, in UTC; minute 0 is Monday's first.
+ *
+ * @generated from message pleach.capability.v1.Hours
+ */
+export type Hours = Message<"pleach.capability.v1.Hours"> & {
+  /**
+   * @generated from field: uint32 from_minute = 1;
+   */
+  fromMinute: number;
+
+  /**
+   * @generated from field: uint32 to_minute = 2;
+   */
+  toMinute: number;
+};
+
+/**
+ * Describes the message pleach.capability.v1.Hours.
+ * Use `create(HoursSchema)` to create a new message.
+ */
+export const HoursSchema: GenMessage<Hours> = /*@__PURE__*/
+  messageDesc(file_capability_wire, 10);
+
+/**
+ * What is not taken of what is lent, in eighths, rounded down: it changes all the time, and the record should not.
+ *
+ * @generated from message pleach.capability.v1.Free
+ */
+export type Free = Message<"pleach.capability.v1.Free"> & {
+  /**
+   * @generated from field: uint32 cpu_eighths = 1;
+   */
+  cpuEighths: number;
+
+  /**
+   * @generated from field: uint32 memory_eighths = 2;
+   */
+  memoryEighths: number;
+
+  /**
+   * @generated from field: uint32 keep_eighths = 3;
+   */
+  keepEighths: number;
+};
+
+/**
+ * Describes the message pleach.capability.v1.Free.
+ * Use `create(FreeSchema)` to create a new message.
+ */
+export const FreeSchema: GenMessage<Free> = /*@__PURE__*/
+  messageDesc(file_capability_wire, 11);
 
 /**
  * @generated from enum pleach.capability.v1.Evidence
@@ -251,4 +537,44 @@ export type Evidence = (typeof Evidence)[keyof typeof Evidence] | UnknownEnum;
  */
 export const EvidenceSchema: GenEnum<Evidence> = /*@__PURE__*/
   enumDesc(file_capability_wire, 0);
+
+/**
+ * @generated from enum pleach.capability.v1.Reachability
+ */
+export const Reachability = {
+  /**
+   * @generated from enum value: REACHABILITY_UNKNOWN = 0;
+   */
+  UNKNOWN: 0,
+
+  /**
+   * From its own network alone.
+   *
+   * @generated from enum value: REACHABILITY_PRIVATE = 1;
+   */
+  PRIVATE: 1,
+
+  /**
+   * By way of another peer.
+   *
+   * @generated from enum value: REACHABILITY_RELAYED = 2;
+   */
+  RELAYED: 2,
+
+  /**
+   * @generated from enum value: REACHABILITY_PUBLIC = 3;
+   */
+  PUBLIC: 3,
+} as const;
+
+/**
+ * @generated from enum pleach.capability.v1.Reachability
+ */
+export type Reachability = (typeof Reachability)[keyof typeof Reachability] | UnknownEnum;
+
+/**
+ * Describes the enum pleach.capability.v1.Reachability.
+ */
+export const ReachabilitySchema: GenEnum<Reachability> = /*@__PURE__*/
+  enumDesc(file_capability_wire, 1);
 

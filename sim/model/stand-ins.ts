@@ -1,4 +1,6 @@
 /** What stands in for storage and execution where they are not modelled: a job that is described, an order, and how it ended. */
+import { plainCompute, plainPrice, unsaid } from '../../protocols/capability/index.ts'
+import { noWishes } from '../../protocols/bid/index.ts'
 import * as dagCbor from '@ipld/dag-cbor'
 
 import type { Exit, Grant, JobManifest, StartOrder } from '../../protocols/execute/index.ts'
@@ -63,7 +65,7 @@ export function plainTerms(nonce: string, nowMs: number, options: TermsOptions =
     cpuHourMicroMax,
     class: bidClass,
     slots,
-    requirements: { runtime: 'wasi-preview1', ...resources, wallMsMax: wallMs },
+    requirements: { ...noWishes, runtime: 'wasi-preview1', ...resources, wallMsMax: wallMs },
     paymentIntervalMs: 2_000,
     paymentIntervalMsMax: 8_000,
     reclaimMs: 15_000,
@@ -138,14 +140,17 @@ export function factsOf(lending: Lending): Facts {
   const measured = (value: number) => ({ value, evidence: 'measured' as const })
   return {
     software: 'pleach/model',
+    ...unsaid,
     compute: {
+      ...plainCompute,
       arch: 'x86_64',
       cpuMilli: measured(lending.cpuMilli),
       memoryBytes: measured(lending.memoryBytes),
+      diskBytes: measured(lending.diskBytes),
       wallMsMax: lending.wallMsMax,
     },
     storage: null,
     runtimes: lending.runtimes.map((name) => ({ name, version: '1', isolation: 'model' })),
-    price: { unit: lending.unit, cpuHourMicro: lending.cpuHourMicro, gbMonthMicro: 0 },
+    price: { ...plainPrice, unit: lending.unit, cpuHourMicro: lending.cpuHourMicro },
   }
 }

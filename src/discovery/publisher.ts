@@ -2,7 +2,13 @@
  * Keeps this peer's own record on the bulletin: published, refreshed before it expires, adverts placed, and at the end
  * replaced by one that takes everything back.
  */
-import { advertsOf, capabilityNamespace, sealCapability, type Capability } from '../../protocols/capability/index.ts'
+import {
+  advertsOf,
+  capabilityNamespace,
+  sealCapability,
+  type Capability,
+  unsaid,
+} from '../../protocols/capability/index.ts'
 import { publicKeyOf, type Bulletin, type Signer } from '../../protocols/wire/index.ts'
 import type { Clock, Log } from '../environment.ts'
 
@@ -75,7 +81,7 @@ export class Publisher {
     this.#facts = undefined
     using deadline = this.#deps.clock.deadline(withdrawWithinMs)
     try {
-      const nothing = { ...facts, runtimes: [], compute: null, storage: null, price: null }
+      const nothing = { ...unsaid, software: facts.software, runtimes: [], compute: null, storage: null, price: null }
       await endOf(this.#put(nothing, true, deadline.signal), deadline.signal)
     } catch (error) {
       this.#deps.log('debug', 'the record could not be withdrawn; it will expire', { error })

@@ -1,4 +1,5 @@
 /** The owner's wishes, carried out: what stands behind the control socket. */
+import { noWishes } from '../../protocols/bid/index.ts'
 import { readdir } from 'node:fs/promises'
 
 import { toString } from 'uint8arrays'
@@ -198,6 +199,7 @@ export class OwnControl implements PeerControl {
       class: 'compute',
       slots: nodesOf(spec),
       requirements: {
+        ...noWishes,
         runtime: prepared.manifest.engine,
         cpuMilli: resources.cpuMilli,
         memoryBytes: resources.memoryBytes,

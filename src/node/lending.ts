@@ -1,7 +1,7 @@
 /** What the owner lends, as it is published and as bids are judged by it. */
 import process from 'node:process'
 
-import type { Evidence } from '../../protocols/capability/index.ts'
+import { plainCompute, plainPrice, unsaid, type Evidence } from '../../protocols/capability/index.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import type { OfferOptions } from '../config/options.ts'
 import type { Machine } from '../discovery/detect.ts'
@@ -22,12 +22,15 @@ export function factsOf(offer: OfferOptions, unit: string, machine: Machine, pro
     evidence: value <= have ? 'measured' : 'claimed',
   })
   return {
+    ...unsaid,
     software: `pleach/${packageJson.version}`,
     compute: probe.usable
       ? {
+          ...plainCompute,
           arch: machine.arch,
           cpuMilli: quantity(offer.cpuMilli, machine.cores * 1_000),
           memoryBytes: quantity(offer.memoryBytes, machine.memoryBytes),
+          diskBytes: quantity(machine.diskFreeBytes, machine.diskFreeBytes),
           wallMsMax: offer.wallMsMax,
         }
       : null,
@@ -36,7 +39,7 @@ export function factsOf(offer: OfferOptions, unit: string, machine: Machine, pro
         ? null
         : { keepBytes: quantity(offer.keepBytes, machine.diskFreeBytes), termMsMax: keepTermMsMax },
     runtimes,
-    price: { unit, cpuHourMicro: offer.cpuHourMicro, gbMonthMicro: 0 },
+    price: { ...plainPrice, unit, cpuHourMicro: offer.cpuHourMicro },
   }
 }
 

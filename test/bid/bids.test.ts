@@ -1,3 +1,4 @@
+import { evidences } from '../../protocols/capability/index.ts'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
@@ -21,6 +22,8 @@ import {
   type BidFilterState,
   type Judgement,
   type Requirements,
+  noWishes,
+  type GpuWish,
 } from '../../protocols/bid/index.ts'
 import { cidOfDocument, microMax, sealEnvelope } from '../../protocols/wire/index.ts'
 import { faultOf, flipped } from '../negotiate/parties.ts'
@@ -36,7 +39,14 @@ const bid = (over: Partial<Bid> = {}): Bid => ({
   class: 'compute',
   issuedMs: nowMs,
   expiresMs: nowMs + 60_000,
-  requirements: { runtime: 'wasi-preview1', cpuMilli: 1_000, memoryBytes: 65_536, diskBytes: 0, wallMsMax: 60_000 },
+  requirements: {
+    ...noWishes,
+    runtime: 'wasi-preview1',
+    cpuMilli: 1_000,
+    memoryBytes: 65_536,
+    diskBytes: 0,
+    wallMsMax: 60_000,
+  },
   unit: 'credit',
   ceilingMicro: 1_000_000,
   cpuHourMicroMax: 2_000_000,
@@ -58,6 +68,8 @@ const judged = (
 test('a bid reads back as it was written', () => {
   const integer = fc.nat(microMax)
   const text = fc.string({ maxLength: 32, unit: 'grapheme-ascii' })
+  const word = fc.string({ maxLength: 24, unit: 'grapheme-ascii' })
+  const words = fc.array(word, { maxLength: 16 })
   const anyBid = fc.record<Bid>(
     {
       job: fc.uint8Array({ maxLength: 8 }).map((bytes) => cidOfDocument(bytes)),
@@ -71,6 +83,19 @@ test('a bid reads back as it was written', () => {
           memoryBytes: integer,
           diskBytes: integer,
           wallMsMax: integer,
+          arch: text,
+          features: words,
+          gpus: fc.option(
+            fc.record<GpuWish>(
+              { count: fc.integer({ min: 1, max: 1_024 }), memoryBytes: integer, vendor: word, model: text },
+              { noNullPrototype: true },
+            ),
+          ),
+          regions: words,
+          isolation: text,
+          tee: word,
+          evidence: fc.constantFrom(...evidences),
+          egress: fc.boolean(),
         },
         { noNullPrototype: true },
       ),

@@ -18,6 +18,12 @@ import {
   selectCapability,
   type Capability,
   type Quantity,
+  plainCompute,
+  plainPrice,
+  unsaid,
+  reachabilities,
+  weekMinutes,
+  type Tee,
 } from '../../protocols/capability/index.ts'
 import { microMax } from '../../protocols/wire/index.ts'
 import { faultOf, flipped } from '../negotiate/parties.ts'
@@ -33,15 +39,18 @@ const record = (over: Partial<Capability> = {}): Capability => ({
   expiresMs: nowMs + 600_000,
   withdrawn: false,
   software: 'pleach/0.1.0',
+  ...unsaid,
   compute: {
+    ...plainCompute,
     arch: 'x86_64',
     cpuMilli: { value: 4_000, evidence: 'measured' },
     memoryBytes: { value: 2 ** 33, evidence: 'claimed' },
+    diskBytes: { value: 2 ** 30, evidence: 'measured' },
     wallMsMax: 3_600_000,
   },
   storage: { keepBytes: { value: 2 ** 40, evidence: 'challenged' }, termMsMax: 86_400_000 },
   runtimes: [{ name: 'wasi-preview1', version: '0.4.2', isolation: 'process' }],
-  price: { unit: 'credit', cpuHourMicro: 1_000_000, gbMonthMicro: 10_000 },
+  price: { ...plainPrice, unit: 'credit', cpuHourMicro: 1_000_000, gbMonthMicro: 10_000 },
   ...over,
 })
 const sealed = (over: Partial<Capability> = {}, by = lender, on = network) => sealCapability(by, on, record(over))
@@ -54,17 +63,65 @@ const text = fc.string({ maxLength: 64, unit: 'grapheme-ascii' })
 const shaped = <Shape>(model: { [Key in keyof Shape]: fc.Arbitrary<Shape[Key]> }) =>
   fc.record<Shape>(model, { noNullPrototype: true })
 const evidence = fc.constantFrom('claimed', 'measured', 'challenged')
-const quantity = shaped<Quantity>({ value: integer, evidence })
+const peer = fc.nat(9).map((number) => signer(number).peer)
+const attested = { atMs: fc.integer({ min: 1, max: microMax }), by: fc.array(peer, { minLength: 1, maxLength: 4 }) }
+const quantity: fc.Arbitrary<Quantity> = fc.record(
+  { value: integer, evidence, ...attested },
+  { requiredKeys: ['value', 'evidence'], noNullPrototype: true },
+)
+const tee: fc.Arbitrary<Tee> = fc.record(
+  { kind: fc.string({ maxLength: 24, unit: 'grapheme-ascii' }), evidence, ...attested },
+  { requiredKeys: ['kind', 'evidence'], noNullPrototype: true },
+)
+const word = fc.string({ maxLength: 24, unit: 'grapheme-ascii' })
+const minute = fc.nat(weekMinutes - 1)
+const eighths = fc.nat(8)
 const anyRecord = shaped<Capability>({
   sequence: integer,
   issuedMs: integer,
   expiresMs: integer,
   withdrawn: fc.boolean(),
   software: text,
-  compute: fc.option(shaped({ arch: text, cpuMilli: quantity, memoryBytes: quantity, wallMsMax: fc.maxSafeNat() })),
+  compute: fc.option(
+    shaped({
+      arch: text,
+      cpuMilli: quantity,
+      memoryBytes: quantity,
+      diskBytes: quantity,
+      wallMsMax: fc.maxSafeNat(),
+      model: text,
+      features: fc.array(word, { maxLength: 32 }),
+      egress: fc.boolean(),
+    }),
+  ),
   storage: fc.option(shaped({ keepBytes: quantity, termMsMax: integer })),
   runtimes: fc.array(shaped({ name: text, version: text, isolation: text }), { maxLength: 32 }),
-  price: fc.option(shaped({ unit: text, cpuHourMicro: integer, gbMonthMicro: integer })),
+  price: fc.option(
+    shaped({
+      unit: text,
+      cpuHourMicro: integer,
+      gbMonthMicro: integer,
+      memoryGibHourMicro: integer,
+      gpuHourMicro: integer,
+      measuredPercent: fc.nat(10_000),
+      challengedPercent: fc.nat(10_000),
+    }),
+  ),
+  gpus: fc.array(shaped({ vendor: text, model: text, memoryBytes: quantity, count: fc.nat(1_024), driver: text }), {
+    maxLength: 8,
+  }),
+  network: fc.option(
+    shaped({
+      upBytesPerSecond: quantity,
+      downBytesPerSecond: quantity,
+      reachability: fc.constantFrom(...reachabilities),
+      region: word,
+      trips: fc.array(shaped({ peer, ms: fc.nat(60_000) }), { maxLength: 8 }),
+    }),
+  ),
+  tee: fc.option(tee),
+  hours: fc.array(shaped({ fromMinute: minute, toMinute: minute }), { maxLength: 16 }),
+  free: fc.option(shaped({ cpuEighths: eighths, memoryEighths: eighths, keepEighths: eighths })),
 })
 
 test('a record reads back as it was written', () => {
@@ -122,7 +179,7 @@ test('what is over a limit is a fault', () => {
     ['a text too long', { software: 'x'.repeat(65) }, 'FIELD_INVALID'],
     ['a text that moves the cursor', { software: '\u001b[2J' }, 'FIELD_INVALID'],
     ['a number that is not exact', { sequence: 2 ** 53 }, 'FIELD_INVALID'],
-    ['a price that is not exact', { price: { unit: 'c', cpuHourMicro: 2 ** 53, gbMonthMicro: 0 } }, 'FIELD_INVALID'],
+    ['a price that is not exact', { price: { ...plainPrice, unit: 'c', cpuHourMicro: 2 ** 53 } }, 'FIELD_INVALID'],
   ]
   for (const [what, over, code] of rows) assert.equal(verdictOn(sealed(over)), code, what)
 })

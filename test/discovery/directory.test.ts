@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { keeperAdvert, sealCapability, type Capability } from '../../protocols/capability/index.ts'
+import { keeperAdvert, sealCapability, type Capability, unsaid } from '../../protocols/capability/index.ts'
 import { Fault } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { silentLog } from '../../src/environment.ts'
@@ -19,6 +19,7 @@ const record = (over: Partial<Capability> = {}): Capability => ({
   expiresMs: startMs + 600_000,
   withdrawn: false,
   software: '',
+  ...unsaid,
   compute: null,
   storage: { keepBytes: { value: 1, evidence: 'claimed' }, termMsMax: 1 },
   runtimes: [],

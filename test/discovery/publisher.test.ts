@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { keeperAdvert, runtimeAdvert } from '../../protocols/capability/index.ts'
+import { keeperAdvert, runtimeAdvert, unsaid } from '../../protocols/capability/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { silentLog } from '../../src/environment.ts'
 import { Publisher, recordTermMs, refreshMs, type Facts } from '../../src/discovery/publisher.ts'
@@ -10,6 +10,7 @@ import { Board, settle, startMs } from './boards.ts'
 
 const facts: Facts = {
   software: 'pleach/0.1.0',
+  ...unsaid,
   compute: null,
   storage: { keepBytes: { value: 1, evidence: 'claimed' }, termMsMax: 1 },
   runtimes: [{ name: 'wasi-preview1', version: '1', isolation: 'process' }],

@@ -1,3 +1,4 @@
+import { plainCompute, plainPrice, unsaid } from '../../protocols/capability/index.ts'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
@@ -13,15 +14,18 @@ const capability: Capability = {
   expiresMs: 1,
   withdrawn: false,
   software: '',
+  ...unsaid,
   compute: {
+    ...plainCompute,
     arch: 'x86_64',
     cpuMilli: { value: 2_000, evidence: 'measured' },
     memoryBytes: { value: 2 ** 30, evidence: 'measured' },
+    diskBytes: { value: 2 ** 30, evidence: 'measured' },
     wallMsMax: 3_600_000,
   },
   storage: null,
   runtimes: [{ name: 'wasi-preview1', version: '', isolation: '' }],
-  price: { unit: 'credit', cpuHourMicro: 1_000_000, gbMonthMicro: 0 },
+  price: { ...plainPrice, unit: 'credit', cpuHourMicro: 1_000_000 },
 }
 const known = (...records: Partial<Capability>[]) =>
   records.map((over, index) => ({
@@ -37,8 +41,8 @@ test('each provider counts under the first requirement that it fails, with what 
     { compute: { ...compute, cpuMilli: { value: 500, evidence: 'measured' } } },
     { compute: { ...compute, cpuMilli: { value: 500, evidence: 'measured' }, wallMsMax: 1_000 } },
     { compute: { ...compute, wallMsMax: 30_000 } },
-    { price: { unit: 'credit', cpuHourMicro: 9_000_000, gbMonthMicro: 0 } },
-    { price: { unit: 'credit', cpuHourMicro: 7_500_000, gbMonthMicro: 0 } },
+    { price: { ...plainPrice, unit: 'credit', cpuHourMicro: 9_000_000 } },
+    { price: { ...plainPrice, unit: 'credit', cpuHourMicro: 7_500_000 } },
   )
   assert.deepEqual(explainNoMatch(terms, records, 4, 0), {
     known: 6,

@@ -2,7 +2,7 @@
 import { pause } from '../waits.ts'
 import { concat, fromString } from 'uint8arrays'
 
-import { sealBid, type Bid } from '../../../protocols/bid/index.ts'
+import { sealBid, type Bid, noWishes } from '../../../protocols/bid/index.ts'
 import { capabilityNamespace, openCapability } from '../../../protocols/capability/index.ts'
 import { cidOfDocument, publicKeyOf } from '../../../protocols/wire/index.ts'
 import { realClock } from '../../../src/environment.ts'
@@ -84,6 +84,7 @@ function bidOf(author: LivePeer, network: string, random: SeededRandom): Uint8Ar
     issuedMs: nowMs,
     expiresMs: nowMs + bidTermMs,
     requirements: {
+      ...noWishes,
       runtime: 'wasi-preview1',
       cpuMilli: cpuMilliOfNobody,
       memoryBytes: 1,

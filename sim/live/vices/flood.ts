@@ -2,7 +2,7 @@
  * Says far more than it has to: bids by the hundred, for as long as anybody listens, and questions about leases that nobody has ever
  * heard of, to a few peers as fast as they are taken.
  */
-import { bidTopic, sealBid } from '../../../protocols/bid/index.ts'
+import { bidTopic, sealBid, noWishes } from '../../../protocols/bid/index.ts'
 import { encodeExecution, executeLimits, executeProtocol } from '../../../protocols/execute/index.ts'
 import { cidOfDocument, type PeerName } from '../../../protocols/wire/index.ts'
 import type { Host } from '../../../src/host/index.ts'
@@ -46,7 +46,14 @@ async function cry(host: Host, context: ViceContext): Promise<void> {
       class: 'compute',
       issuedMs,
       expiresMs: issuedMs + 60_000,
-      requirements: { runtime: 'wasi-preview1', cpuMilli: 100, memoryBytes: 1, diskBytes: 0, wallMsMax: 1_000 },
+      requirements: {
+        ...noWishes,
+        runtime: 'wasi-preview1',
+        cpuMilli: 100,
+        memoryBytes: 1,
+        diskBytes: 0,
+        wallMsMax: 1_000,
+      },
       unit: 'credit',
       ceilingMicro: 1_000_000,
       cpuHourMicroMax: 5_000_000,

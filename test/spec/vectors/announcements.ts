@@ -1,5 +1,13 @@
 /** What is published: capability records and bids. */
-import { encodeBid, sealBid, bidBytesMax, bidTermMsMax, bidType, type Bid } from '../../../protocols/bid/index.ts'
+import {
+  encodeBid,
+  sealBid,
+  bidBytesMax,
+  bidTermMsMax,
+  bidType,
+  type Bid,
+  noWishes,
+} from '../../../protocols/bid/index.ts'
 import {
   capabilityBytesMax,
   capabilityTermMsMax,
@@ -8,6 +16,9 @@ import {
   encodeCapability,
   sealCapability,
   type Capability,
+  plainCompute,
+  plainPrice,
+  unsaid,
 } from '../../../protocols/capability/index.ts'
 import { microMax, sealEnvelope } from '../../../protocols/wire/index.ts'
 import { job, startMs } from '../../negotiate/parties.ts'
@@ -20,15 +31,18 @@ const full: Capability = {
   expiresMs: startMs + 600_000,
   withdrawn: false,
   software: 'pleach/0.1.0',
+  ...unsaid,
   compute: {
+    ...plainCompute,
     arch: 'x86_64',
     cpuMilli: { value: 4_000, evidence: 'measured' },
     memoryBytes: { value: 8 * 2 ** 30, evidence: 'claimed' },
+    diskBytes: { value: 2 ** 30, evidence: 'measured' },
     wallMsMax: 3_600_000,
   },
   storage: { keepBytes: { value: 100_000_000_000, evidence: 'challenged' }, termMsMax: 86_400_000 },
   runtimes: [{ name: 'wasi-preview1', version: '1', isolation: 'process' }],
-  price: { unit: 'credit', cpuHourMicro: 1_000_000, gbMonthMicro: 20_000 },
+  price: { ...plainPrice, unit: 'credit', cpuHourMicro: 1_000_000, gbMonthMicro: 20_000 },
 }
 const none: Capability = {
   ...full,
@@ -52,7 +66,10 @@ const capability: VectorFile = {
     good(
       'capability',
       'the highest numbers',
-      record({ sequence: microMax, price: { unit: 'credit', cpuHourMicro: microMax, gbMonthMicro: microMax } }),
+      record({
+        sequence: microMax,
+        price: { ...plainPrice, unit: 'credit', cpuHourMicro: microMax, gbMonthMicro: microMax },
+      }),
       context,
     ),
     good('capability', 'issued as far ahead as is borne', record({}), { nowMs: startMs - clockSkewMsMax }),
@@ -91,7 +108,14 @@ const ask: Bid = {
   class: 'compute',
   issuedMs: startMs,
   expiresMs: startMs + 60_000,
-  requirements: { runtime: 'wasi-preview1', cpuMilli: 1_000, memoryBytes: 65_536, diskBytes: 0, wallMsMax: 60_000 },
+  requirements: {
+    ...noWishes,
+    runtime: 'wasi-preview1',
+    cpuMilli: 1_000,
+    memoryBytes: 65_536,
+    diskBytes: 0,
+    wallMsMax: 60_000,
+  },
   unit: 'credit',
   ceilingMicro: 1_000_000,
   cpuHourMicroMax: 2_000_000,

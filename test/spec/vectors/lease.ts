@@ -1,7 +1,7 @@
 /** One lease from its bid to its last receipt, with every statement of it: what the vectors depart from. */
 import { concat, fromString } from 'uint8arrays'
 
-import { sealBid } from '../../../protocols/bid/index.ts'
+import { sealBid, noWishes } from '../../../protocols/bid/index.ts'
 import { MerkleTree, describeObject, encodeObjectManifest, hashLeaf } from '../../../protocols/erasure/index.ts'
 import { encodeJobManifest, sealResult, type ResultDocument } from '../../../protocols/execute/index.ts'
 import {
@@ -35,7 +35,14 @@ export const bid = sealBid(asker.signer, network, {
   class: 'compute',
   issuedMs: startMs,
   expiresMs: startMs + 60_000,
-  requirements: { runtime: 'wasi-preview1', cpuMilli: 1_500, memoryBytes: 65_536, diskBytes: 0, wallMsMax: 60_000 },
+  requirements: {
+    ...noWishes,
+    runtime: 'wasi-preview1',
+    cpuMilli: 1_500,
+    memoryBytes: 65_536,
+    diskBytes: 0,
+    wallMsMax: 60_000,
+  },
   unit: 'credit',
   ceilingMicro: 5_000,
   cpuHourMicroMax: 2_000_000,
