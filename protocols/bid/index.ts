@@ -1,3 +1,4 @@
 export * from './codec.ts'
 export * from './filter.ts'
+export * from './fit.ts'
 export * from './messages.ts'

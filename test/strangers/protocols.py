@@ -76,50 +76,111 @@ def camel(made):
 
 # capability and bid
 
-QUANTITY = {1: ("value", "uint64"), 2: ("evidence", "enum")}
+ATTESTED = {2: ("evidence", "enum"), 3: ("at_ms", "uint64"), 4: ("by", ["bytes"])}
+QUANTITY = {1: ("value", "uint64"), **ATTESTED}
+GPU = {1: ("vendor", "string"), 2: ("model", "string"), 3: ("memory_bytes", QUANTITY), 4: ("count", "uint32"), 5: ("driver", "string")}
 CAPABILITY = {
     1: ("sequence", "uint64"), 2: ("issued_ms", "uint64"), 3: ("expires_ms", "uint64"), 4: ("withdrawn", "bool"), 5: ("software", "string"),
-    6: ("compute", {1: ("arch", "string"), 2: ("cpu_milli", QUANTITY), 3: ("memory_bytes", QUANTITY), 4: ("wall_ms_max", "uint64")}),
+    6: ("compute", {1: ("arch", "string"), 2: ("cpu_milli", QUANTITY), 3: ("memory_bytes", QUANTITY), 4: ("wall_ms_max", "uint64"),
+                    5: ("model", "string"), 6: ("features", ["string"]), 7: ("disk_bytes", QUANTITY), 8: ("egress", "bool")}),
     7: ("storage", {1: ("keep_bytes", QUANTITY), 2: ("term_ms_max", "uint64")}),
     8: ("runtimes", [{1: ("name", "string"), 2: ("version", "string"), 3: ("isolation", "string")}]),
-    9: ("price", {1: ("unit", "string"), 2: ("cpu_hour_micro", "uint64"), 3: ("gb_month_micro", "uint64")}),
+    9: ("price", {1: ("unit", "string"), 2: ("cpu_hour_micro", "uint64"), 3: ("gb_month_micro", "uint64"), 4: ("memory_gib_hour_micro", "uint64"),
+                  5: ("gpu_hour_micro", "uint64"), 6: ("measured_percent", "uint32"), 7: ("challenged_percent", "uint32")}),
+    10: ("gpus", [GPU]),
+    11: ("network", {1: ("up_bytes_per_second", QUANTITY), 2: ("down_bytes_per_second", QUANTITY), 3: ("reachability", "enum"),
+                     4: ("region", "string"), 5: ("trips", [{1: ("peer", "bytes"), 2: ("ms", "uint32")}])}),
+    12: ("tee", {1: ("kind", "string"), **ATTESTED}),
+    13: ("hours", [{1: ("from_minute", "uint32"), 2: ("to_minute", "uint32")}]),
+    14: ("free", {1: ("cpu_eighths", "uint32"), 2: ("memory_eighths", "uint32"), 3: ("keep_eighths", "uint32")}),
 }
 EVIDENCE = ["claimed", "measured", "challenged"]
+REACHABILITY = ["unknown", "private", "relayed", "public"]
+
+
+def public_key(data):
+    need(len(data) == 32, "not a public key")
+    return peer_of(data)
+
+
+def attested(made):
+    made["evidence"] = EVIDENCE[made["evidence"]] if made["evidence"] < 3 else "claimed"
+    need(len(made["by"]) <= 4, "too many challengers")
+    integers(made, "at_ms")
+    made["by"] = [public_key(key) for key in made["by"]]
+    # What was not said is not there.
+    for name in ("at_ms", "by"):
+        if not made[name]:
+            del made[name]
 
 
 def quantity(made):
     need(made is not None, "a quantity is missing")
     integers(made, "value")
-    made["evidence"] = EVIDENCE[made["evidence"]] if made["evidence"] < 3 else "claimed"
+    attested(made)
 
 
 def capability(network, data, context):
     need(len(data) <= 4096, "too long", "FRAME_TOO_LARGE")
     by, envelope = open_envelope(network, "capability", 1, data)
     made = message(CAPABILITY, envelope["payload"])
-    need(len(made["runtimes"]) <= 32, "too many runtimes")
+    need(len(made["runtimes"]) <= 32 and len(made["gpus"]) <= 8 and len(made["hours"]) <= 16, "too many of something")
     integers(made, "sequence", "issued_ms", "expires_ms")
     text(made["software"])
     for one in made["runtimes"]:
         for word in one.values():
             text(word)
-    if made["compute"] is not None:
-        text(made["compute"]["arch"])
-        quantity(made["compute"]["cpu_milli"])
-        quantity(made["compute"]["memory_bytes"])
-        integers(made["compute"], "wall_ms_max")
+    compute = made["compute"]
+    if compute is not None:
+        text(compute["arch"])
+        text(compute["model"])
+        need(len(compute["features"]) <= 32, "too many features")
+        for word in compute["features"]:
+            text(word, 24)
+        for name in ("cpu_milli", "memory_bytes", "disk_bytes"):
+            quantity(compute[name])
+        integers(compute, "wall_ms_max")
     if made["storage"] is not None:
         quantity(made["storage"]["keep_bytes"])
         integers(made["storage"], "term_ms_max")
-    if made["price"] is not None:
-        text(made["price"]["unit"])
-        integers(made["price"], "cpu_hour_micro", "gb_month_micro")
+    price = made["price"]
+    if price is not None:
+        text(price["unit"])
+        integers(price, "cpu_hour_micro", "gb_month_micro", "memory_gib_hour_micro", "gpu_hour_micro")
+        integers(price, "measured_percent", "challenged_percent", most=10_000)
+    for gpu in made["gpus"]:
+        for name in ("vendor", "model", "driver"):
+            text(gpu[name])
+        quantity(gpu["memory_bytes"])
+        integers(gpu, "count", most=1_024)
+    where = made["network"]
+    if where is not None:
+        quantity(where["up_bytes_per_second"])
+        quantity(where["down_bytes_per_second"])
+        where["reachability"] = REACHABILITY[where["reachability"]] if where["reachability"] < 4 else "unknown"
+        text(where["region"], 24)
+        need(len(where["trips"]) <= 8, "too many trips")
+        for trip in where["trips"]:
+            trip["peer"] = public_key(trip["peer"])
+            integers(trip, "ms", most=60_000)
+    if made["tee"] is not None:
+        text(made["tee"]["kind"], 24)
+        attested(made["tee"])
+    for hours in made["hours"]:
+        integers(hours, "from_minute", "to_minute", most=7 * 24 * 60 - 1)
+    if made["free"] is not None:
+        integers(made["free"], "cpu_eighths", "memory_eighths", "keep_eighths", most=8)
     now, issued, expires = context["nowMs"], made["issued_ms"], made["expires_ms"]
     need(issued <= now + 30_000 and now < expires and 0 < expires - issued <= 3_600_000, "dates")
     return {"by": by, "body": camel(made)}
 
 
-REQUIREMENTS = {1: ("runtime", "string"), 2: ("cpu_milli", "uint64"), 3: ("memory_bytes", "uint64"), 4: ("disk_bytes", "uint64"), 5: ("wall_ms_max", "uint64")}
+REQUIREMENTS = {
+    1: ("runtime", "string"), 2: ("cpu_milli", "uint64"), 3: ("memory_bytes", "uint64"), 4: ("disk_bytes", "uint64"), 5: ("wall_ms_max", "uint64"),
+    6: ("arch", "string"), 7: ("features", ["string"]),
+    8: ("gpus", {1: ("count", "uint32"), 2: ("memory_bytes", "uint64"), 3: ("vendor", "string"), 4: ("model", "string")}),
+    9: ("regions", ["string"]), 10: ("isolation", "string"), 11: ("tee", "string"), 12: ("evidence", "uint32"), 13: ("egress", "bool"),
+}
 BID = {
     1: ("job", "string"), 2: ("class", "string"), 3: ("issued_ms", "uint64"), 4: ("expires_ms", "uint64"), 5: ("requirements", REQUIREMENTS),
     6: ("unit", "string"), 7: ("ceiling_micro", "uint64"), 8: ("cpu_hour_micro_max", "uint64"),
@@ -134,10 +195,24 @@ def bid(network, data, _context):
     need(wanted is not None, "no requirements")
     cid(made["job"])
     text(made["class"], 32)
-    text(wanted["runtime"])
     text(made["unit"])
     integers(made, "issued_ms", "expires_ms", "ceiling_micro", "cpu_hour_micro_max")
+    for name, most in (("runtime", 64), ("arch", 64), ("isolation", 64), ("tee", 24)):
+        text(wanted[name], most)
     integers(wanted, "cpu_milli", "memory_bytes", "disk_bytes", "wall_ms_max")
+    for name in ("features", "regions"):
+        need(len(wanted[name]) <= 16, "too many words")
+        for word in wanted[name]:
+            text(word, 24)
+    gpus = wanted["gpus"]
+    if gpus is not None:
+        need(gpus["count"] > 0, "no GPU")
+        integers(gpus, "count", most=1_024)
+        integers(gpus, "memory_bytes")
+        text(gpus["vendor"], 24)
+        text(gpus["model"])
+    need(wanted["evidence"] < 3, "no such evidence")
+    wanted["evidence"] = EVIDENCE[wanted["evidence"]]
     need(wanted["cpu_milli"] > 0 and 0 < made["expires_ms"] - made["issued_ms"] <= 600_000, "no processor, or no lawful term")
     return {"by": by, "body": camel(made)}
 

@@ -1,4 +1,6 @@
 /** What is published: capability records and bids. */
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
+
 import {
   encodeBid,
   sealBid,
@@ -20,6 +22,7 @@ import {
   plainPrice,
   unsaid,
 } from '../../../protocols/capability/index.ts'
+import { BidSchema } from '../../../protocols/bid/wire_pb.ts'
 import { microMax, sealEnvelope } from '../../../protocols/wire/index.ts'
 import { job, startMs } from '../../negotiate/parties.ts'
 import { bad, good, type VectorFile } from './cases.ts'
@@ -62,6 +65,39 @@ const capability: VectorFile = {
   what: 'Capability records (protocols/capability/README.md), judged at the time that the context names.',
   cases: [
     good('capability', 'all there is to say', record({}), context),
+    good(
+      'capability',
+      'evidence with whom and when, GPUs, network, enclave, hours, what is free',
+      record({
+        compute: {
+          ...full.compute!,
+          cpuMilli: { value: 4_000, evidence: 'challenged', atMs: startMs - 1, by: [asker.signer.peer] },
+          model: 'EPYC 9654',
+          features: ['avx2', 'avx512f'],
+          egress: true,
+        },
+        gpus: [
+          {
+            vendor: 'NVIDIA',
+            model: 'RTX 4090',
+            memoryBytes: { value: 24 * 2 ** 30, evidence: 'measured', atMs: startMs },
+            count: 2,
+            driver: '570.12',
+          },
+        ],
+        network: {
+          upBytesPerSecond: { value: 2_500_000, evidence: 'measured', atMs: startMs },
+          downBytesPerSecond: { value: 12_500_000, evidence: 'claimed' },
+          reachability: 'relayed',
+          region: 'eu',
+          trips: [{ peer: asker.signer.peer, ms: 38 }],
+        },
+        tee: { kind: 'sev-snp', evidence: 'claimed' },
+        hours: [{ fromMinute: 1_080, toMinute: 420 }],
+        free: { cpuEighths: 7, memoryEighths: 8, keepEighths: 0 },
+      }),
+      context,
+    ),
     good('capability', 'withdrawn', sealCapability(worker.signer, network, none), context),
     good(
       'capability',
@@ -89,6 +125,13 @@ const capability: VectorFile = {
       'too many runtimes',
       'FIELD_INVALID',
       record({ runtimes: Array.from({ length: 33 }, () => runtime) }),
+      context,
+    ),
+    bad(
+      'capability',
+      'an hour that is none',
+      'FIELD_INVALID',
+      record({ hours: [{ fromMinute: 0, toMinute: 10_080 }] }),
       context,
     ),
     bad('capability', 'too long', 'FRAME_TOO_LARGE', payload(new Uint8Array(capabilityBytesMax)), context),
@@ -122,6 +165,12 @@ const ask: Bid = {
 }
 const raw = (over: Partial<Bid>) => sealEnvelope(asker.signer, network, bidType, encodeBid({ ...ask, ...over }))
 
+/** The wire knows numbers that the domain has no words for. */
+function withEvidence(number: number): Uint8Array {
+  const message = fromBinary(BidSchema, encodeBid(ask))
+  return toBinary(BidSchema, { ...message, requirements: { ...message.requirements!, evidence: number } })
+}
+
 const bid: VectorFile = {
   what: 'Bids (protocols/bid/README.md). Dates against a clock are not judged here.',
   cases: [
@@ -135,6 +184,30 @@ const bid: VectorFile = {
       'bid',
       'the highest price',
       sealBid(asker.signer, network, { ...ask, ceilingMicro: microMax, cpuHourMicroMax: microMax }),
+    ),
+    good(
+      'bid',
+      'all that may be asked for',
+      sealBid(asker.signer, network, {
+        ...ask,
+        requirements: {
+          ...ask.requirements,
+          arch: 'x86_64',
+          features: ['avx2'],
+          gpus: { count: 1, memoryBytes: 24 * 2 ** 30, vendor: 'nvidia', model: '4090' },
+          regions: ['eu', 'uk'],
+          isolation: 'bubblewrap',
+          tee: 'sev-snp',
+          evidence: 'challenged',
+          egress: true,
+        },
+      }),
+    ),
+    bad(
+      'bid',
+      'evidence of no known kind',
+      'FIELD_INVALID',
+      sealEnvelope(asker.signer, network, bidType, withEvidence(7)),
     ),
     bad('bid', 'open too long', 'FIELD_INVALID', raw({ expiresMs: startMs + bidTermMsMax + 1 })),
     bad('bid', 'open for no time', 'FIELD_INVALID', raw({ expiresMs: startMs })),
