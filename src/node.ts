@@ -288,7 +288,7 @@ export async function createPeer(
     },
     deliver: (_author, envelope) => {
       const bid = accepted.get(envelope)
-      if (bid !== undefined) provider.onBid(bid)
+      if (bid !== undefined) provider.bids.onBid(bid)
     },
   })
   await host.start()
@@ -303,14 +303,14 @@ export async function createPeer(
     sequenceShown = clock.nowMs()
     if (ports.mayPublish === undefined) publisher.publish(facts)
     else void ports.mayPublish.then(() => publisher.publish(facts))
-    provider.lend(lendingOf(offer, unit, machine, facts))
+    provider.bids.lend(lendingOf(facts))
   }
   plane.begin()
   const running = starting.move()
 
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
-    provider.lend(null)
+    provider.bids.lend(null)
     await publisher.withdraw()
     // What runs for others is stopped and reported; the ledgers of both sides say how far it came.
     provider.evict()
@@ -363,7 +363,7 @@ export async function createPeer(
 }
 
 /** What was judged lawful, until it is delivered: gossip hands the same bytes to both. */
-const accepted = new WeakMap<Uint8Array, Parameters<ProviderDesk['onBid']>[0]>()
+const accepted = new WeakMap<Uint8Array, Parameters<ProviderDesk['bids']['onBid']>[0]>()
 
 /** Whether a machine still works at what is shown as under way. */
 function isAtWork({ id, role, lease }: JobView, requester: RequesterDesk, provider: ProviderDesk): boolean {

@@ -52,8 +52,11 @@ export interface Lack {
 /** What is looked for: the part of a bid that a record can be held against. */
 export type Ask = Pick<Bid, 'requirements' | 'unit' | 'cpuHourMicroMax'>
 
+/** What of a record a bid is held against. */
+export type Fitted = Pick<Capability, 'compute' | 'runtimes' | 'price' | 'gpus' | 'network' | 'tee' | 'hours' | 'free'>
+
 /** All that is lacking, in the order of `needs`; none: it fits. */
-export function lacksOf({ requirements, unit, cpuHourMicroMax }: Ask, capability: Capability, nowMs: number): Lack[] {
+export function lacksOf({ requirements, unit, cpuHourMicroMax }: Ask, capability: Fitted, nowMs: number): Lack[] {
   const { compute, network, tee, price } = capability
   const lacks: Lack[] = []
   const want = (need: Need, fits: boolean, wanted: Lack['wanted'], has: Lack['has']): void => {
@@ -156,7 +159,7 @@ function gpuLacks(wish: GpuWish, gpus: readonly Gpu[]): Lack[] {
 }
 
 /** Of all that the job asks for. */
-function weakestEvidence({ diskBytes, gpus, tee }: Requirements, capability: Capability): Evidence {
+function weakestEvidence({ diskBytes, gpus, tee }: Requirements, capability: Fitted): Evidence {
   const { compute } = capability
   const asked = [
     compute?.cpuMilli ?? none,
@@ -169,7 +172,7 @@ function weakestEvidence({ diskBytes, gpus, tee }: Requirements, capability: Cap
 }
 
 /** The most that may be free by what the record says, which is rounded down. */
-function freeMilliMax({ compute, free }: Capability): number {
+function freeMilliMax({ compute, free }: Fitted): number {
   const lent = compute?.cpuMilli.value ?? 0
   if (free === null || free.cpuEighths === freeParts) return lent
   return Math.floor((lent * (free.cpuEighths + 1)) / freeParts)

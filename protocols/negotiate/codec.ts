@@ -14,6 +14,7 @@ import {
   openEnvelope,
   parseMessage,
   publicKeyOf,
+  refusal,
   sealEnvelope,
   hashOfEnvelope,
   type Signed,
@@ -24,6 +25,7 @@ import {
   acceptType,
   awardType,
   commitType,
+  gpusPerLeaseMax,
   manifestBytesMax,
   offerHoldMsMax,
   offerType,
@@ -69,7 +71,9 @@ export function encodeNegotiation(message: Negotiation): Uint8Array {
     case 'release':
       return toBinary(
         NegotiationSchema,
-        create(NegotiationSchema, { body: { case: 'release', value: { job: message.job } } }),
+        create(NegotiationSchema, {
+          body: { case: 'release', value: { job: message.job, because: encodeRefusal(message.because) } },
+        }),
       )
     default:
       return message satisfies never
@@ -93,11 +97,15 @@ export function decodeNegotiation(notary: Notary, bytes: Uint8Array): Negotiatio
     case 'commit':
       return { say: 'commit', commit: openCommit(notary, body.value) }
     case 'refuse': {
-      const { job, slot, epoch, refusal } = body.value
-      return { say: 'refuse', place: { job: checkedCid(job, 'job'), slot, epoch }, refusal: decodeRefusal(refusal) }
+      const { job, slot, epoch, refusal: because } = body.value
+      return { say: 'refuse', place: { job: checkedCid(job, 'job'), slot, epoch }, refusal: decodeRefusal(because) }
     }
     case 'release':
-      return { say: 'release', job: checkedCid(body.value.job, 'job') }
+      return {
+        say: 'release',
+        job: checkedCid(body.value.job, 'job'),
+        because: body.value.because === undefined ? refusal('NOT_CHOSEN') : decodeRefusal(body.value.because),
+      }
     default:
       throw new Fault('FIELD_INVALID', 'a negotiation message says nothing that this version knows')
   }
@@ -139,6 +147,8 @@ export function sealOffer({ signer, network }: Notary, offer: Offer): Signed<Off
       cpuHourMicro: BigInt(offer.cpuHourMicro),
       cpuMilli: BigInt(offer.cpuMilli),
       memoryBytes: BigInt(offer.memoryBytes),
+      diskBytes: BigInt(offer.diskBytes),
+      gpus: offer.gpus,
       issuedMs: BigInt(offer.issuedMs),
       holdUntilMs: BigInt(offer.holdUntilMs),
     }),
@@ -160,6 +170,7 @@ export function sealAward({ signer, network }: Notary, award: Award): Signed<Awa
       cpuMilli: BigInt(award.cpuMilli),
       memoryBytes: BigInt(award.memoryBytes),
       diskBytes: BigInt(award.diskBytes),
+      gpus: award.gpus,
       wallMsMax: BigInt(award.wallMsMax),
       ceilingMicro: BigInt(award.ceilingMicro),
       paymentIntervalMs: BigInt(award.paymentIntervalMs),
@@ -202,6 +213,8 @@ function decodeOffer(bytes: Uint8Array): Offer {
     cpuHourMicro: checkedInteger(wire.cpuHourMicro, 'cpu_hour_micro'),
     cpuMilli: checkedInteger(wire.cpuMilli, 'cpu_milli'),
     memoryBytes: checkedInteger(wire.memoryBytes, 'memory_bytes'),
+    diskBytes: checkedInteger(wire.diskBytes, 'disk_bytes'),
+    gpus: checkedInteger(wire.gpus, 'gpus', gpusPerLeaseMax),
     issuedMs: checkedInteger(wire.issuedMs, 'issued_ms'),
     holdUntilMs: checkedInteger(wire.holdUntilMs, 'hold_until_ms'),
   }
@@ -237,6 +250,7 @@ function decodeAward(bytes: Uint8Array): Award {
     cpuMilli: checkedInteger(wire.cpuMilli, 'cpu_milli'),
     memoryBytes: checkedInteger(wire.memoryBytes, 'memory_bytes'),
     diskBytes: checkedInteger(wire.diskBytes, 'disk_bytes'),
+    gpus: checkedInteger(wire.gpus, 'gpus', gpusPerLeaseMax),
     wallMsMax: checkedInteger(wire.wallMsMax, 'wall_ms_max'),
     ceilingMicro: checkedInteger(wire.ceilingMicro, 'ceiling_micro'),
     paymentIntervalMs: checkedInteger(wire.paymentIntervalMs, 'payment_interval_ms'),

@@ -23,6 +23,7 @@ export const commitWithinMs = 5_000
 /** Longest an offer may bind capacity that nobody pays for. */
 export const offerHoldMsMax = 15_000
 export const slotsMax = 1024
+export const gpusPerLeaseMax = 1024
 
 export interface Offer {
   readonly job: string
@@ -32,6 +33,8 @@ export interface Offer {
   readonly cpuHourMicro: Micro
   readonly cpuMilli: number
   readonly memoryBytes: number
+  readonly diskBytes: number
+  readonly gpus: number
   readonly issuedMs: number
   readonly holdUntilMs: number
 }
@@ -49,6 +52,7 @@ export interface Award {
   readonly cpuMilli: number
   readonly memoryBytes: number
   readonly diskBytes: number
+  readonly gpus: number
   readonly wallMsMax: number
   readonly ceilingMicro: Micro
   readonly paymentIntervalMs: number
@@ -88,7 +92,7 @@ export type Negotiation =
   | { readonly say: 'accept'; readonly accept: Signed<Accept> }
   | { readonly say: 'commit'; readonly commit: Signed<Commit> }
   | { readonly say: 'refuse'; readonly place: Place; readonly refusal: Refusal }
-  | { readonly say: 'release'; readonly job: string }
+  | { readonly say: 'release'; readonly job: string; readonly because: Refusal }
 
 /** The signed contract: three envelopes that anybody can check together. */
 export interface Lease {

@@ -107,7 +107,7 @@ function fromOffered(notary: Notary, state: At<'offered'>, input: HoldInput, now
     case 'message':
       if (input.message.say === 'award') return onAward(notary, state, input.message.award, nowMs)
       if (input.message.say === 'release' && input.message.job === state.offer.body.job) {
-        return release(state, { code: 'NOT_CHOSEN', facts: {} })
+        return release(state, input.message.because)
       }
       return unchanged(state)
     case 'wake':
@@ -177,7 +177,9 @@ function whatIsWrong(
     body.unit === offered.unit &&
     body.cpuHourMicro === offered.cpuHourMicro &&
     body.cpuMilli === offered.cpuMilli &&
-    body.memoryBytes === offered.memoryBytes
+    body.memoryBytes === offered.memoryBytes &&
+    body.diskBytes === offered.diskBytes &&
+    body.gpus === offered.gpus
   return same ? undefined : { code: 'FIELD_INVALID', message: 'the terms of the AWARD are not those of the offer' }
 }
 

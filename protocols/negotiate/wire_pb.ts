@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file negotiate/wire.proto.
  */
 export const file_negotiate_wire: GenFile = /*@__PURE__*/
-  fileDesc("ChRuZWdvdGlhdGUvd2lyZS5wcm90bxITcGxlYWNoLm5lZ290aWF0ZS52MSK7AQoLTmVnb3RpYXRpb24SDwoFb2ZmZXIYASABKAxIABIPCgVhd2FyZBgCIAEoDEgAEhAKBmFjY2VwdBgDIAEoDEgAEhAKBmNvbW1pdBgEIAEoDEgAEi0KBnJlZnVzZRgFIAEoCzIbLnBsZWFjaC5uZWdvdGlhdGUudjEuUmVmdXNlSAASLwoHcmVsZWFzZRgGIAEoCzIcLnBsZWFjaC5uZWdvdGlhdGUudjEuUmVsZWFzZUgAQgYKBGJvZHkimgEKBU9mZmVyEgsKA2pvYhgBIAEoCRILCgNiaWQYAiABKAwSDAoEdW5pdBgDIAEoCRIWCg5jcHVfaG91cl9taWNybxgEIAEoBBIRCgljcHVfbWlsbGkYBSABKAQSFAoMbWVtb3J5X2J5dGVzGAYgASgEEhEKCWlzc3VlZF9tcxgHIAEoBBIVCg1ob2xkX3VudGlsX21zGAggASgEIu4CCgVBd2FyZBILCgNqb2IYASABKAkSDAoEc2xvdBgCIAEoDRINCgVlcG9jaBgDIAEoDRIQCghwcm92aWRlchgEIAEoCRINCgVvZmZlchgFIAEoDBIMCgR1bml0GAYgASgJEhYKDmNwdV9ob3VyX21pY3JvGAcgASgEEhEKCWNwdV9taWxsaRgIIAEoBBIUCgxtZW1vcnlfYnl0ZXMYCSABKAQSEgoKZGlza19ieXRlcxgKIAEoBBITCgt3YWxsX21zX21heBgLIAEoBBIVCg1jZWlsaW5nX21pY3JvGAwgASgEEhsKE3BheW1lbnRfaW50ZXJ2YWxfbXMYDSABKAQSHwoXcGF5bWVudF9pbnRlcnZhbF9tc19tYXgYDiABKAQSEgoKcmVjbGFpbV9tcxgPIAEoBBIRCglpc3N1ZWRfbXMYECABKAQSFAoMYWNjZXB0X2J5X21zGBEgASgEEhAKCG1hbmlmZXN0GBIgASgMIkAKBkFjY2VwdBINCgVsZWFzZRgBIAEoDBIRCglpc3N1ZWRfbXMYAiABKAQSFAoMY29tbWl0X2J5X21zGAMgASgEIjoKBkNvbW1pdBINCgVsZWFzZRgBIAEoDBIOCgZhY2NlcHQYAiABKAwSEQoJaXNzdWVkX21zGAMgASgEIlwKBlJlZnVzZRILCgNqb2IYASABKAkSDAoEc2xvdBgCIAEoDRINCgVlcG9jaBgDIAEoDRIoCgdyZWZ1c2FsGAQgASgLMhcucGxlYWNoLndpcmUudjEuUmVmdXNhbCIWCgdSZWxlYXNlEgsKA2pvYhgBIAEoCWIGcHJvdG8z", [file_wire_wire]);
+  fileDesc("ChRuZWdvdGlhdGUvd2lyZS5wcm90bxITcGxlYWNoLm5lZ290aWF0ZS52MSK7AQoLTmVnb3RpYXRpb24SDwoFb2ZmZXIYASABKAxIABIPCgVhd2FyZBgCIAEoDEgAEhAKBmFjY2VwdBgDIAEoDEgAEhAKBmNvbW1pdBgEIAEoDEgAEi0KBnJlZnVzZRgFIAEoCzIbLnBsZWFjaC5uZWdvdGlhdGUudjEuUmVmdXNlSAASLwoHcmVsZWFzZRgGIAEoCzIcLnBsZWFjaC5uZWdvdGlhdGUudjEuUmVsZWFzZUgAQgYKBGJvZHkivAEKBU9mZmVyEgsKA2pvYhgBIAEoCRILCgNiaWQYAiABKAwSDAoEdW5pdBgDIAEoCRIWCg5jcHVfaG91cl9taWNybxgEIAEoBBIRCgljcHVfbWlsbGkYBSABKAQSFAoMbWVtb3J5X2J5dGVzGAYgASgEEhEKCWlzc3VlZF9tcxgHIAEoBBIVCg1ob2xkX3VudGlsX21zGAggASgEEhIKCmRpc2tfYnl0ZXMYCSABKAQSDAoEZ3B1cxgKIAEoDSL8AgoFQXdhcmQSCwoDam9iGAEgASgJEgwKBHNsb3QYAiABKA0SDQoFZXBvY2gYAyABKA0SEAoIcHJvdmlkZXIYBCABKAkSDQoFb2ZmZXIYBSABKAwSDAoEdW5pdBgGIAEoCRIWCg5jcHVfaG91cl9taWNybxgHIAEoBBIRCgljcHVfbWlsbGkYCCABKAQSFAoMbWVtb3J5X2J5dGVzGAkgASgEEhIKCmRpc2tfYnl0ZXMYCiABKAQSEwoLd2FsbF9tc19tYXgYCyABKAQSFQoNY2VpbGluZ19taWNybxgMIAEoBBIbChNwYXltZW50X2ludGVydmFsX21zGA0gASgEEh8KF3BheW1lbnRfaW50ZXJ2YWxfbXNfbWF4GA4gASgEEhIKCnJlY2xhaW1fbXMYDyABKAQSEQoJaXNzdWVkX21zGBAgASgEEhQKDGFjY2VwdF9ieV9tcxgRIAEoBBIQCghtYW5pZmVzdBgSIAEoDBIMCgRncHVzGBMgASgNIkAKBkFjY2VwdBINCgVsZWFzZRgBIAEoDBIRCglpc3N1ZWRfbXMYAiABKAQSFAoMY29tbWl0X2J5X21zGAMgASgEIjoKBkNvbW1pdBINCgVsZWFzZRgBIAEoDBIOCgZhY2NlcHQYAiABKAwSEQoJaXNzdWVkX21zGAMgASgEIlwKBlJlZnVzZRILCgNqb2IYASABKAkSDAoEc2xvdBgCIAEoDRINCgVlcG9jaBgDIAEoDRIoCgdyZWZ1c2FsGAQgASgLMhcucGxlYWNoLndpcmUudjEuUmVmdXNhbCJACgdSZWxlYXNlEgsKA2pvYhgBIAEoCRIoCgdiZWNhdXNlGAIgASgLMhcucGxlYWNoLndpcmUudjEuUmVmdXNhbGIGcHJvdG8z", [file_wire_wire]);
 
 /**
  * One frame of /pleach/negotiate/1. The first four are envelopes, kept as the bytes that came.
@@ -118,6 +118,16 @@ export type Offer = Message<"pleach.negotiate.v1.Offer"> & {
    * @generated from field: uint64 hold_until_ms = 8;
    */
   holdUntilMs: bigint;
+
+  /**
+   * @generated from field: uint64 disk_bytes = 9;
+   */
+  diskBytes: bigint;
+
+  /**
+   * @generated from field: uint32 gpus = 10;
+   */
+  gpus: number;
 };
 
 /**
@@ -234,6 +244,11 @@ export type Award = Message<"pleach.negotiate.v1.Award"> & {
    * @generated from field: bytes manifest = 18;
    */
   manifest: Uint8Array;
+
+  /**
+   * @generated from field: uint32 gpus = 19;
+   */
+  gpus: number;
 };
 
 /**
@@ -351,6 +366,13 @@ export type Release = Message<"pleach.negotiate.v1.Release"> & {
    * @generated from field: string job = 1;
    */
   job: string;
+
+  /**
+   * Why it was not chosen; absent: not said.
+   *
+   * @generated from field: pleach.wire.v1.Refusal because = 2;
+   */
+  because?: Refusal | undefined;
 };
 
 /**

@@ -240,7 +240,7 @@ export class ModelPeer implements Member {
           books.bump(state.hold.requester, event.ending.outcome === 'paid' ? 'success' : 'noShow')
       },
     })
-    this.provider.lend(lending)
+    this.provider.bids.lend(lending)
     this.requester = new RequesterDesk({
       ...shared,
       standing: { of: (peer) => this.standing(peer) },
@@ -283,7 +283,7 @@ export class ModelPeer implements Member {
         if (bid === undefined) return
         this.#cried ??= envelope.slice()
         this.#world.onBid(this, author, bid.by, bid.body.expiresMs)
-        this.provider.onBid(bid)
+        this.provider.bids.onBid(bid)
       },
     })
   }

@@ -1,13 +1,13 @@
 /** What stands in for storage and execution where they are not modelled: a job that is described, an order, and how it ended. */
-import { plainCompute, plainPrice, unsaid } from '../../protocols/capability/index.ts'
-import { noWishes } from '../../protocols/bid/index.ts'
 import * as dagCbor from '@ipld/dag-cbor'
 
+import { noWishes } from '../../protocols/bid/index.ts'
+import { plainCompute, plainPrice, unsaid, type Quantity } from '../../protocols/capability/index.ts'
 import type { Exit, Grant, JobManifest, StartOrder } from '../../protocols/execute/index.ts'
 import { cidOfDocument } from '../../protocols/wire/index.ts'
 import type { Facts } from '../../src/discovery/publisher.ts'
 import type { Carry } from '../../src/market/carry.ts'
-import type { Lending } from '../../src/market/offer-policy.ts'
+import { openHouse, type Lending } from '../../src/market/offer-policy.ts'
 import type { JobTerms } from '../../src/market/terms.ts'
 
 const unit = 'credit'
@@ -77,14 +77,22 @@ export function plainTerms(nonce: string, nowMs: number, options: TermsOptions =
 }
 
 export function plainLending(cpuHourMicro: number): Lending {
+  const measured = (value: number): Quantity => ({ value, evidence: 'measured' })
   return {
-    cpuMilli: 2_000,
-    memoryBytes: 2 ** 30,
-    diskBytes: 2 ** 30,
-    runtimes: ['wasi-preview1'],
-    unit,
-    cpuHourMicro,
-    wallMsMax: 3_600_000,
+    facts: {
+      ...unsaid,
+      compute: {
+        ...plainCompute,
+        arch: 'x86_64',
+        cpuMilli: measured(2_000),
+        memoryBytes: measured(2 ** 30),
+        diskBytes: measured(2 ** 30),
+        wallMsMax: 3_600_000,
+      },
+      runtimes: [{ name: 'wasi-preview1', version: '1', isolation: 'model' }],
+      price: { ...plainPrice, unit, cpuHourMicro },
+    },
+    rules: openHouse,
   }
 }
 
@@ -136,21 +144,6 @@ export function plainExit(ranMs: number, isCancelled: boolean): Exit {
 }
 
 /** What a peer that lends this says of itself. */
-export function factsOf(lending: Lending): Facts {
-  const measured = (value: number) => ({ value, evidence: 'measured' as const })
-  return {
-    software: 'pleach/model',
-    ...unsaid,
-    compute: {
-      ...plainCompute,
-      arch: 'x86_64',
-      cpuMilli: measured(lending.cpuMilli),
-      memoryBytes: measured(lending.memoryBytes),
-      diskBytes: measured(lending.diskBytes),
-      wallMsMax: lending.wallMsMax,
-    },
-    storage: null,
-    runtimes: lending.runtimes.map((name) => ({ name, version: '1', isolation: 'model' })),
-    price: { ...plainPrice, unit: lending.unit, cpuHourMicro: lending.cpuHourMicro },
-  }
+export function factsOf({ facts }: Lending): Facts {
+  return { ...facts, free: null, software: 'pleach/model', storage: null }
 }

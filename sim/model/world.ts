@@ -250,8 +250,9 @@ export class World {
   onRunning({ number, plan, vice }: ModelPeer, leases: ReadonlySet<Lease>): void {
     let cpuMilli = 0
     for (const { award } of leases) cpuMilli += award.body.cpuMilli
-    if (vice === null && plan.lending !== null && cpuMilli > plan.lending.cpuMilli)
-      this.violate('capacity-is-kept', `peer ${number} runs ${cpuMilli} of ${plan.lending.cpuMilli} cpu-milli`)
+    const lent = plan.lending?.facts.compute?.cpuMilli.value
+    if (vice === null && lent !== undefined && cpuMilli > lent)
+      this.violate('capacity-is-kept', `peer ${number} runs ${cpuMilli} of ${lent} cpu-milli`)
   }
 
   /** A peer takes a bid to be answered. */

@@ -24,9 +24,6 @@ export const command = defineCommand({
 
 function statusLines(status: StatusView): string[] {
   const { market, jobs, receipts, keeping, warnings, offering } = status
-  const unanswered = Object.entries(market.notAnswered).toSorted(([, left], [, right]) => right - left)
-  const unansweredAll = unanswered.reduce((sum, [, number]) => sum + number, 0)
-  const why = unanswered.map(([reason, number]) => `${safe(reason, 40)} ${number}`).join(', ')
   const warned = warnings.length === 0 ? '' : `            ${count(warnings.length, 'warning')}`
   return [
     `${safe(status.petname, 40)}  up ${span(status.upMs)}  ${shortPeer(status.peer)}  network ${safe(status.network)}` +
@@ -39,9 +36,29 @@ function statusLines(status: StatusView): string[] {
       : `offering ${cpu(offering.cpuMilli)}, ${memory(offering.memoryBytes)}, ${size(offering.keepBytes)}, ` +
         `${price(offering.pricePerCpuHour)}, ${safe(offering.isolation)}`,
     `market   ${count(market.bidsSeen, 'bid')} seen - ${market.answered} answered - ${market.won} won`,
-    ...(unansweredAll === 0 ? [] : [`  not answered ${unansweredAll}: ${why}`]),
+    ...reasons('not answered', market.notAnswered),
+    ...reasons('lost', market.lost, market.dearerPercent),
     `jobs     ${jobs.done} done ${jobs.failed} failed ${jobs.running} running      earned ${safe(receipts.earned)}` +
       ` spent ${safe(receipts.spent)} ${safe(receipts.unit)} (${count(receipts.bothSigned, 'receipt')} signed by both)`,
+    ...(market.hint === null
+      ? []
+      : [
+          `hint     at ${price(safe(market.hint.price, 20))} you would have won about ${market.hint.wouldHaveWon} more (from the bids of the last 24 h)`,
+        ]),
     `keeping  ${count(keeping.shards, 'shard')}, ${size(keeping.bytes)} of ${size(keeping.quotaBytes)}`,
   ]
+}
+
+/** Most frequent first. */
+function reasons(
+  what: string,
+  counts: Readonly<Record<string, number>>,
+  dearerPercent: number | null = null,
+): string[] {
+  const rows = Object.entries(counts).toSorted(([, left], [, right]) => right - left)
+  const all = rows.reduce((sum, [, number]) => sum + number, 0)
+  const median = (reason: string): string =>
+    reason === 'dearer than winner' && dearerPercent !== null ? ` (median ${dearerPercent} % above)` : ''
+  const why = rows.map(([reason, number]) => `${safe(reason, 40)} ${number}${median(reason)}`).join(', ')
+  return all === 0 ? [] : [`  ${what} ${all}: ${why}`]
 }

@@ -195,7 +195,13 @@ export interface StatusView {
     readonly bidsSeen: number
     readonly answered: number
     readonly won: number
+    /** By reason: what was not answered, and what was offered and not taken. */
     readonly notAnswered: Readonly<Record<string, number>>
+    readonly lost: Readonly<Record<string, number>>
+    /** By how much those who won were cheaper, in the middle of the last day. */
+    readonly dearerPercent: number | null
+    /** At this price for one processor for one hour so many of them would have been won. */
+    readonly hint: { readonly price: string; readonly wouldHaveWon: number } | null
   }
   readonly jobs: { readonly done: number; readonly failed: number; readonly running: number }
   readonly receipts: {

@@ -15,7 +15,7 @@ import {
   type Lease,
   type Offer,
 } from '../../protocols/negotiate/index.ts'
-import { hashOfEnvelope, type PeerName, type Signed } from '../../protocols/wire/index.ts'
+import { hashOfEnvelope, refusal, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import { inNegotiate, lift } from './carry.ts'
 import {
   announceAgainMs,
@@ -57,7 +57,10 @@ export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, n
   const { hunt, terms, slots } = state
   if (offer.by !== from || offer.body.job !== terms.job) return [state, []]
   if (hunt === null || holdersOf(slots).includes(from)) {
-    return [state, [{ do: 'send', to: from, message: inNegotiate({ say: 'release', job: terms.job }) }]]
+    return [
+      state,
+      [{ do: 'send', to: from, message: inNegotiate({ say: 'release', job: terms.job, because: refusal('CLOSED') }) }],
+    ]
   }
   // A copy of what is at hand: it does not hold for longer because it came twice.
   if (state.offers.some(({ envelope }) => equals(envelope, offer.envelope))) return [state, []]
@@ -157,7 +160,8 @@ function awardOf(
     cpuHourMicro: body.cpuHourMicro,
     cpuMilli: body.cpuMilli,
     memoryBytes: body.memoryBytes,
-    diskBytes: terms.requirements.diskBytes,
+    diskBytes: body.diskBytes,
+    gpus: body.gpus,
     wallMsMax: terms.requirements.wallMsMax,
     ceilingMicro: terms.ceilingMicro,
     paymentIntervalMs: terms.paymentIntervalMs,
@@ -208,11 +212,19 @@ function onLeased(
   }
   // The others need not hold their capacity any longer, unless another place is vacant.
   if (next.slots.every(({ at }) => at !== 'vacant')) {
-    return [{ ...next, offers: [], hunt: null }, [...effects, ...matched, ...releases(state), ...began]]
+    return [{ ...next, offers: [], hunt: null }, [...effects, ...matched, ...outbid(state, leases), ...began]]
   }
   const again = { ...next, terms: bidFrom(next.terms, nowMs) }
   const [hunting, more] = decide(context, again, nowMs)
   return [hunting, [...effects, ...matched, ...began, ...more]]
+}
+
+/** Whoever asked for more than the dearest that was taken is told for how little it went. */
+function outbid(state: JobState, leases: readonly Lease[]): JobEffect[] {
+  const cpuHourMicro = Math.max(...leases.map(({ award }) => award.body.cpuHourMicro))
+  return releases(state, (offer) =>
+    offer.body.cpuHourMicro > cpuHourMicro ? refusal('OUTBID', { cpuHourMicro }) : refusal('NOT_CHOSEN'),
+  )
 }
 
 function onNotLeased(

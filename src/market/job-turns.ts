@@ -1,6 +1,6 @@
 /** What becomes of a job when one of its places is lost, fails or is paid, and when it is wound up. Pure. */
-import { stepGang } from '../../protocols/negotiate/index.ts'
-import type { Ending, Refusal } from '../../protocols/wire/index.ts'
+import { stepGang, type Offer } from '../../protocols/negotiate/index.ts'
+import { refusal, type Ending, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import { inExecute, inNegotiate, lift } from './carry.ts'
 import { announceAgainMs, endingOf, type JobContext, type JobEffect, type JobState, type JobStep } from './job-state.ts'
 import { stepSlot } from './slot-machine.ts'
@@ -18,11 +18,11 @@ export function bidFrom(terms: JobTerms, nowMs: number): JobTerms {
   return { ...terms, bidFromMs: nowMs, bidUntilMs: nowMs + (terms.bidUntilMs - terms.bidFromMs) }
 }
 
-export function releases(state: JobState): JobEffect[] {
+export function releases(state: JobState, because: (offer: Signed<Offer>) => Refusal): JobEffect[] {
   return state.offers.map((offer) => ({
     do: 'send',
     to: offer.by,
-    message: inNegotiate({ say: 'release', job: state.terms.job }),
+    message: inNegotiate({ say: 'release', job: state.terms.job, because: because(offer) }),
   }))
 }
 
@@ -119,8 +119,9 @@ export function windUp(context: JobContext, state: JobState, effects: JobEffect[
     all.push(...lift(inNegotiate, raw).effects)
     at = { ...at, spent }
   }
-  all.push(...releases(at))
   const ending: Ending = at.verdict ?? { outcome: 'refused', code: 'CANCELLED' }
+  const because = refusal(ending.code === 'CANCELLED' ? 'WITHDRAWN' : 'CLOSED')
+  all.push(...releases(at, () => because))
   if (at.slots.some((slot) => slot.at === 'vacant')) at = { ...at, verdict: ending }
   const slots = at.slots.map((slot): SlotState => {
     if (slot.at === 'vacant') return { ...slot, at: 'ended', work: null, ending }

@@ -1,63 +1,82 @@
 /** Whether a provider answers a bid, and at what price. Policy of this peer alone. Pure. */
-import type { Bid } from '../../protocols/bid/index.ts'
-import type { Micro } from '../../protocols/wire/index.ts'
+import { cpuHourMicroOf, lacksOf, type Bid, type Fitted } from '../../protocols/bid/index.ts'
+import { refusal, type Micro, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
+import { lackRefusal } from './decline.ts'
 import { standingMin, strangerStanding } from './rank.ts'
 
-/** What the owner lends. */
+/** What the owner lends, and to whom. */
 export interface Lending {
-  readonly cpuMilli: number
-  readonly memoryBytes: number
-  readonly diskBytes: number
-  readonly runtimes: readonly string[]
-  readonly unit: string
-  readonly cpuHourMicro: Micro
-  readonly wallMsMax: number
+  /** As it is published: bids are held against it. */
+  readonly facts: Omit<Fitted, 'free'>
+  readonly rules: HouseRules
 }
+
+export interface HouseRules {
+  /** None: everybody. */
+  readonly allow: readonly PeerName[]
+  readonly deny: readonly PeerName[]
+  /** Processors that are promised, as a multiple of those that are lent: programs that wait leave some idle. Memory is never promised twice. */
+  readonly oversubscription: number
+}
+
+export const openHouse: HouseRules = { allow: [], deny: [], oversubscription: 1 }
 
 export interface InUse {
   readonly cpuMilli: number
   readonly memoryBytes: number
   readonly diskBytes: number
+  readonly gpus: number
 }
 
-/** The reason is a word that `status` counts and shows. */
+export const nothingInUse: InUse = { cpuMilli: 0, memoryBytes: 0, diskBytes: 0, gpus: 0 }
+
 export type OfferDecision =
   | { readonly answer: true; readonly cpuHourMicro: Micro }
-  | { readonly answer: false; readonly because: string }
+  | { readonly answer: false; readonly because: Refusal }
 
-export function decideOffer(bid: Bid, lending: Lending, inUse: InUse): OfferDecision {
-  const { requirements } = bid
-  const no = (because: string): OfferDecision => ({ answer: false, because })
-  if (!lending.runtimes.includes(requirements.runtime)) return no(`needs ${requirements.runtime}`)
-  if (bid.unit !== lending.unit) return no('other unit of account')
-  if (bid.cpuHourMicroMax < lending.cpuHourMicro) return no('price below floor')
-  if (requirements.cpuMilli > lending.cpuMilli) return no('over cpu')
-  if (requirements.memoryBytes > lending.memoryBytes) return no('over memory')
-  if (requirements.diskBytes > lending.diskBytes) return no('over disk')
-  if (requirements.wallMsMax > lending.wallMsMax) return no('over time')
-  const isBusy =
-    requirements.cpuMilli > lending.cpuMilli - inUse.cpuMilli ||
-    requirements.memoryBytes > lending.memoryBytes - inUse.memoryBytes ||
-    requirements.diskBytes > lending.diskBytes - inUse.diskBytes
-  return isBusy ? no('busy') : { answer: true, cpuHourMicro: lending.cpuHourMicro }
+export interface Circumstances {
+  readonly inUse: InUse
+  /** What was offered to this requester and waits for its award. */
+  readonly unanswered: readonly InUse[]
+  readonly standing: number
+  readonly nowMs: number
 }
 
-/**
- * Why nothing is offered to this requester, whatever its bid. Offers that wait for their award bind capacity, and nobody pays for
- * that: somebody of whom nothing good is known has one at any time, and more only as far as half of what is lent.
- */
-export function objectionTo(
-  { requirements }: Bid,
-  standing: number,
-  lending: Lending,
-  unanswered: readonly InUse[],
-): string | undefined {
-  if (standing < standingMin) return 'poor standing'
-  if (standing > strangerStanding || unanswered.length === 0) return undefined
-  const bound = (what: 'cpuMilli' | 'memoryBytes'): number =>
-    unanswered.reduce((sum, offer) => sum + offer[what], requirements[what])
-  const fits = bound('cpuMilli') <= lending.cpuMilli / 2 && bound('memoryBytes') <= lending.memoryBytes / 2
-  return fits ? undefined : 'offers unanswered'
+/** Who asks comes first, then what we have at all, and last what of it is free now. */
+export function decideOffer(
+  { by, body }: Pick<Signed<Bid>, 'by' | 'body'>,
+  { facts, rules }: Lending,
+  { inUse, unanswered, standing, nowMs }: Circumstances,
+): OfferDecision {
+  const no = (because: Refusal): OfferDecision => ({ answer: false, because })
+  if (rules.deny.includes(by)) return no(refusal('DENIED'))
+  if (rules.allow.length > 0 && !rules.allow.includes(by)) return no(refusal('NOT_ALLOWED'))
+  if (standing < standingMin) return no(refusal('STANDING_POOR'))
+  const [lack] = lacksOf(body, { ...facts, free: null }, nowMs)
+  if (lack !== undefined) return no(lackRefusal(lack))
+  const { compute, price } = facts
+  if (compute === null || price === null) throw new Error('what fits has processors and a price')
+  const { cpuMilli, memoryBytes, diskBytes, gpus } = body.requirements
+  const lent = compute.cpuMilli.value * rules.oversubscription
+  const free = {
+    cpuMilli: lent - inUse.cpuMilli,
+    memoryBytes: compute.memoryBytes.value - inUse.memoryBytes,
+    diskBytes: compute.diskBytes.value - inUse.diskBytes,
+    gpus: Math.max(0, ...facts.gpus.map(({ count }) => count)) - inUse.gpus,
+  }
+  if (cpuMilli > free.cpuMilli) return no(refusal('BUSY', { wanted: cpuMilli, free: free.cpuMilli }))
+  if (memoryBytes > free.memoryBytes) return no(refusal('BUSY', { wanted: memoryBytes, free: free.memoryBytes }))
+  if (diskBytes > free.diskBytes) return no(refusal('BUSY', { wanted: diskBytes, free: free.diskBytes }))
+  if ((gpus?.count ?? 0) > free.gpus) return no(refusal('BUSY', { wanted: gpus!.count, free: free.gpus }))
+  // Offers that wait for their award bind capacity, and nobody pays for that: somebody of whom nothing good is known has one at
+  // any time, and more only as far as half of what is lent.
+  if (standing <= strangerStanding && unanswered.length > 0) {
+    const bound = (what: 'cpuMilli' | 'memoryBytes'): number =>
+      unanswered.reduce((sum, offer) => sum + offer[what], body.requirements[what])
+    const fits = bound('cpuMilli') <= lent / 2 && bound('memoryBytes') <= compute.memoryBytes.value / 2
+    if (!fits) return no(refusal('OFFERS_UNANSWERED', { unanswered: unanswered.length }))
+  }
+  return { answer: true, cpuHourMicro: cpuHourMicroOf(price, body.requirements) }
 }
 
 /** Offers are spread over this, so that a popular bid does not bring all of them at once. */

@@ -12,8 +12,9 @@ import {
   type Notary,
 } from '../../protocols/negotiate/index.ts'
 import type { Billing } from '../../protocols/receipt/index.ts'
-import { hashOfEnvelope, type Fault, type PeerName, type Signed } from '../../protocols/wire/index.ts'
+import { hashOfEnvelope, type Fault, type Micro, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
+import { BidDesk, type BidDeskDeps } from './bid-desk.ts'
 import type { Carry } from './carry.ts'
 import {
   isHolding,
@@ -25,7 +26,7 @@ import {
   type LeaseInput,
   type LeaseState,
 } from './lease-machine.ts'
-import { decideOffer, objectionTo, offerDelayMs, type InUse, type Lending } from './offer-policy.ts'
+import { offerDelayMs, type InUse } from './offer-policy.ts'
 import type { Standing } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 
@@ -54,6 +55,7 @@ export interface ProviderDeps {
   readonly journal: Journal
   readonly workshop: Workshop
   readonly standing: Standing
+  readonly admit?: BidDeskDeps['admit']
   send(to: PeerName, carry: Carry): void
   onFault(peer: PeerName, fault: Fault): void
   onEvent(event: LeaseEvent, state: LeaseState): void
@@ -65,20 +67,11 @@ type Bench = Reactor<LeaseState, LeaseInput, LeaseEffect>
 const benchesMax = 512
 /** How long an offer binds our capacity. Longer than a requester's window, shorter than its patience. */
 const offerHoldMs = 6_000
-/** Nothing is promised for so long after a promise could not be written down: on a full disk the next could not either. */
-const ledgerRestMs = 60_000
 /** Ended leases that are still answered for: a requester may have missed the last word. */
 const endedMax = 256
 
-export interface MarketCounts {
-  bidsSeen: number
-  answered: number
-  won: number
-  readonly notAnswered: Record<string, number>
-}
-
 export class ProviderDesk {
-  readonly counts: MarketCounts = { bidsSeen: 0, answered: 0, won: 0, notAnswered: {} }
+  readonly bids: BidDesk
   readonly #deps: ProviderDeps
   /** By `requester/job`: one live offer to one requester for one job. */
   readonly #byBid = new Map<string, Bench>()
@@ -86,52 +79,24 @@ export class ProviderDesk {
   readonly #work = new Map<string, AbortController>()
   readonly #ended: string[] = []
   readonly #early = new Map<Bench, Execution>()
-  #lending: Lending | null = null
-  #ledgerFailedMs = -Infinity
   #stopped = false
 
   constructor(deps: ProviderDeps) {
     this.#deps = deps
-  }
-
-  /** Null: nothing is lent, no bid is answered; what is leased goes on. */
-  lend(lending: Lending | null): void {
-    this.#lending = lending
-  }
-
-  onBid(bid: Signed<Bid>): void {
-    if (this.#stopped || bid.by === this.#deps.notary.signer.peer) return
-    const key = keyOf(bid.by, bid.body.job)
-    const known = this.#byBid.get(key)
-    // A bid is repeated until it is answered: our offer may have been lost, or not be out yet.
-    if (known !== undefined && known.state.ending === null) return
-    this.counts.bidsSeen++
-    if (this.#lending === null) return this.#decline('not lending')
-    if (this.#deps.clock.monotonicMs() < this.#ledgerFailedMs + ledgerRestMs) return this.#decline('ledger failed')
-    if (this.#byBid.size >= benchesMax) return this.#decline('too many offers open')
-    const standing = this.#deps.standing.of(bid.by)
-    const objection = objectionTo(bid.body, standing, this.#lending, this.#unanswered(bid.by))
-    if (objection !== undefined) return this.#decline(objection)
-    const decision = decideOffer(bid.body, this.#lending, this.inUse())
-    if (!decision.answer) return this.#decline(decision.because)
-    this.counts.answered++
-    const { clock, random } = this.#deps
-    const nowMs = clock.nowMs()
-    const { requirements, job, unit } = bid.body
-    const [state, effects] = openLease(this.#deps.notary, bid.by, {
-      job,
-      bid: hashOfEnvelope(bid.envelope),
-      unit,
-      cpuHourMicro: decision.cpuHourMicro,
-      cpuMilli: requirements.cpuMilli,
-      memoryBytes: requirements.memoryBytes,
-      issuedMs: nowMs,
-      holdUntilMs: nowMs + Math.min(offerHoldMs, offerHoldMsMax),
-    })
-    const bench = this.#bench(key, state)
-    this.#byBid.set(key, bench)
-    clock.after(offerDelayMs(random.float()), () => {
-      if (!this.#stopped) void bench.begin(effects)
+    const { notary, clock, log, standing, admit } = deps
+    this.bids = new BidDesk({
+      self: notary.signer.peer,
+      clock,
+      log,
+      standing,
+      admit,
+      capacity: {
+        inUse: () => this.inUse(),
+        unanswered: (by) => this.#unanswered(by),
+        isAnswered: (by, job) => this.#byBid.get(keyOf(by, job))?.state.ending === null,
+        isFull: () => this.#byBid.size >= benchesMax,
+      },
+      offer: (bid, cpuHourMicro) => this.#offer(bid, cpuHourMicro),
     })
   }
 
@@ -198,13 +163,16 @@ export class ProviderDesk {
     let cpuMilli = 0
     let memoryBytes = 0
     let diskBytes = 0
+    let gpus = 0
     for (const { state } of this.#byBid.values()) {
       if (!isHolding(state)) continue
-      cpuMilli += state.hold.offer.body.cpuMilli
-      memoryBytes += state.hold.offer.body.memoryBytes
-      if (state.hold.at === 'leased') diskBytes += state.hold.lease.award.body.diskBytes
+      const { body } = state.hold.offer
+      cpuMilli += body.cpuMilli
+      memoryBytes += body.memoryBytes
+      diskBytes += body.diskBytes
+      gpus += body.gpus
     }
-    return { cpuMilli, memoryBytes, diskBytes }
+    return { cpuMilli, memoryBytes, diskBytes, gpus }
   }
 
   /** Evicts all work: each lease reports that it was stopped. */
@@ -214,8 +182,33 @@ export class ProviderDesk {
 
   async stop(): Promise<void> {
     this.#stopped = true
+    this.bids.stop()
     for (const controller of this.#work.values()) controller.abort(new Error('the peer is stopping'))
     await Promise.all([...this.#byBid.values()].map(async (bench) => bench.stop()))
+  }
+
+  #offer(bid: Signed<Bid>, cpuHourMicro: Micro): void {
+    const key = keyOf(bid.by, bid.body.job)
+    const { clock, random } = this.#deps
+    const nowMs = clock.nowMs()
+    const { requirements, job, unit } = bid.body
+    const [state, effects] = openLease(this.#deps.notary, bid.by, {
+      job,
+      bid: hashOfEnvelope(bid.envelope),
+      unit,
+      cpuHourMicro,
+      cpuMilli: requirements.cpuMilli,
+      memoryBytes: requirements.memoryBytes,
+      diskBytes: requirements.diskBytes,
+      gpus: requirements.gpus?.count ?? 0,
+      issuedMs: nowMs,
+      holdUntilMs: nowMs + Math.min(offerHoldMs, offerHoldMsMax),
+    })
+    const bench = this.#bench(key, state)
+    this.#byBid.set(key, bench)
+    clock.after(offerDelayMs(random.float()), () => {
+      if (!this.#stopped) void bench.begin(effects)
+    })
   }
 
   #bench(key: string, state: LeaseState): Bench {
@@ -235,7 +228,7 @@ export class ProviderDesk {
         },
         perform: (effect) => this.#perform(key, bench, effect),
         onStuck: () => {
-          this.#ledgerFailedMs = clock.monotonicMs()
+          this.bids.ledgerFailed()
           // What was not accepted was never written down, and binds nobody: it must not bind capacity either.
           if (bench.state.hold.at === 'offered') this.#byBid.delete(key)
           this.#work.get(key)?.abort(new Error('the ledger cannot be written'))
@@ -263,14 +256,21 @@ export class ProviderDesk {
 
   #onEvent(key: string, bench: Bench, event: LeaseEvent): void {
     if (event.stage === 'leased') {
-      this.counts.won++
+      this.bids.tally.won()
       this.#byLease.set(event.lease, bench)
       const early = this.#early.get(bench)
       if (early !== undefined) bench.push({ is: 'message', protocol: 'execute', from: event.requester, message: early })
     }
     this.#early.delete(bench)
-    if (event.stage === 'released') this.#byBid.delete(key)
+    if (event.stage === 'released') {
+      this.#byBid.delete(key)
+      const { hold } = bench.state
+      this.bids.tally.lost(event.because, hold.offer.body.cpuHourMicro, this.#deps.clock.nowMs())
+    }
     if (event.stage === 'ended') this.#retire(key, event.lease)
+    // With its result a lease gives back what it bound.
+    if (event.stage !== 'leased' && event.stage !== 'running' && event.stage !== 'countersigned')
+      this.bids.somethingIsFree()
     this.#deps.onEvent(event, bench.state)
   }
 
@@ -347,11 +347,7 @@ export class ProviderDesk {
   #unanswered(by: PeerName): InUse[] {
     return this.#byRequester(by)
       .filter(({ state }) => state.ending === null && state.hold.at === 'offered')
-      .map(({ state }) => ({ ...state.hold.offer.body, diskBytes: 0 }))
-  }
-
-  #decline(because: string): void {
-    this.counts.notAnswered[because] = (this.counts.notAnswered[because] ?? 0) + 1
+      .map(({ state }) => state.hold.offer.body)
   }
 
   #byRequester(from: PeerName): Bench[] {

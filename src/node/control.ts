@@ -35,7 +35,7 @@ import type { ObjectCare } from './object-care.ts'
 import { inputsKeptMs, type GetInput, type OwnObjects, type PutInput } from './objects.ts'
 import { prepareJob } from './prepare.ts'
 import type { Transfers } from './transfers.ts'
-import { isOver, newJobView, offerView, peerView, receiptView } from './views.ts'
+import { isOver, newJobView, marketView, offerView, peerView, receiptView } from './views.ts'
 
 export interface ControlDeps {
   readonly notary: Notary
@@ -105,7 +105,6 @@ export class OwnControl implements PeerControl {
         totals.filter((total) => total.role === role).reduce((amount, total) => amount + total.amountMicro, 0),
       )
     const jobs = book.list()
-    const { bidsSeen, answered, won, notAnswered } = provider.counts
     return {
       v: 1,
       peer: self,
@@ -119,7 +118,7 @@ export class OwnControl implements PeerControl {
       meshDegree: meshDegree(),
       recordsKnown: directory.known().length,
       offering: own === undefined ? null : offerView(own, self),
-      market: { bidsSeen, answered, won, notAnswered: { ...notAnswered } },
+      market: marketView(provider.bids.tally, clock.nowMs()),
       jobs: {
         done: jobs.filter(({ stage }) => stage === 'paid').length,
         failed: jobs.filter(({ stage }) => stage === 'refused' || stage === 'expired').length,

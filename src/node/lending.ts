@@ -7,7 +7,7 @@ import type { OfferOptions } from '../config/options.ts'
 import type { Machine } from '../discovery/detect.ts'
 import type { Facts } from '../discovery/publisher.ts'
 import type { ExecutorProbe } from '../execution/executor.ts'
-import type { Lending } from '../market/offer-policy.ts'
+import { openHouse, type Lending } from '../market/offer-policy.ts'
 
 /** Longest term for which shards of others are taken. */
 export const keepTermMsMax = 30 * 24 * 60 * 60_000
@@ -43,8 +43,6 @@ export function factsOf(offer: OfferOptions, unit: string, machine: Machine, pro
   }
 }
 
-export function lendingOf(offer: OfferOptions, unit: string, machine: Machine, facts: Facts): Lending {
-  const { cpuMilli, memoryBytes, cpuHourMicro, wallMsMax } = offer
-  const runtimes = facts.runtimes.map(({ name }) => name)
-  return { cpuMilli, memoryBytes, diskBytes: machine.diskFreeBytes, runtimes, unit, cpuHourMicro, wallMsMax }
+export function lendingOf(facts: Facts): Lending {
+  return { facts, rules: openHouse }
 }

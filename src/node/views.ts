@@ -2,11 +2,12 @@
 import type { KnownCapability } from '../../protocols/capability/index.ts'
 import { decodeObjectManifest, formatCode } from '../../protocols/erasure/index.ts'
 import { costOf, formatMicro, type PeerName } from '../../protocols/wire/index.ts'
-import type { JobStage, JobView, ObjectView, OfferView, PeerView, ReceiptView } from '../control/api.ts'
+import type { JobStage, JobView, ObjectView, OfferView, PeerView, ReceiptView, StatusView } from '../control/api.ts'
 import { petnameOf } from '../host/index.ts'
 import type { AuditEntry } from '../ledger/audits.ts'
 import type { ObjectEntry } from '../ledger/objects.ts'
 import type { LeaseTotal } from '../ledger/receipts.ts'
+import type { Tally } from '../market/tally.ts'
 import type { JobTerms } from '../market/terms.ts'
 import { lossesBorne } from '../storage/happiness.ts'
 import { placesOf } from './object-places.ts'
@@ -31,6 +32,16 @@ export function offerView({ peer, capability }: KnownCapability, self: PeerName)
     unit: price?.unit ?? '',
     evidence: compute?.cpuMilli.evidence ?? 'claimed',
     expiresMs: capability.expiresMs,
+  }
+}
+
+/** What became of the bids that were heard, and for how much less some would have been won. */
+export function marketView(tally: Tally, nowMs: number): StatusView['market'] {
+  const hint = tally.hint(nowMs)
+  return {
+    ...tally.counts(),
+    dearerPercent: tally.dearerPercent(nowMs) ?? null,
+    hint: hint === undefined ? null : { price: formatMicro(hint.cpuHourMicro), wouldHaveWon: hint.wouldHaveWon },
   }
 }
 

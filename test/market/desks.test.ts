@@ -270,11 +270,13 @@ test('offers that a stranger does not answer bind half of what is lent, and thos
     const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2)]
     worker.standings.set(asker.name, standing)
     world.fate = ({ say }) => Number(say !== 'OFFER')
-    worker.provider.lend({ ...plainLending(1_000_000), cpuMilli: 8_000 })
+    const { facts, rules } = plainLending(1_000_000)
+    const cpuMilli = { value: 8_000, evidence: 'measured' as const }
+    worker.provider.bids.lend({ facts: { ...facts, compute: { ...facts.compute!, cpuMilli } }, rules })
     for (let job = 0; job < 10; job++)
       await asker.requester.submit(asker.terms({ job: cidOfDocument(Uint8Array.of(job)) }))
     await world.idle(1_000)
-    return worker.provider.counts.answered
+    return worker.provider.bids.tally.counts().answered
   }
   assert.equal(await answersTo(0.5), 4)
   assert.equal(await answersTo(0.6), 8)
@@ -287,8 +289,8 @@ test('nothing is offered to a requester of poor standing', async () => {
   await asker.requester.submit(asker.terms())
   await world.until(() => ending(asker) !== undefined)
   assert.deepEqual(ending(asker), { outcome: 'expired', code: 'NO_MATCH' })
-  assert.ok(worker.provider.counts.notAnswered['poor standing']! > 0)
-  assert.equal(worker.provider.counts.answered, 0)
+  assert.ok(worker.provider.bids.tally.counts().notAnswered['poor standing']! > 0)
+  assert.equal(worker.provider.bids.tally.counts().answered, 0)
 })
 
 const named = (number: number) => ({
@@ -307,15 +309,15 @@ test('a provider whose ledger is full makes no offers for a minute', async () =>
   await asker.requester.submit(asker.terms())
   await world.until(() => ending(asker) !== undefined)
   assert.equal(ending(asker)?.outcome, 'paid')
-  assert.equal(full.provider.counts.answered, 1)
+  assert.equal(full.provider.bids.tally.counts().answered, 1)
   full.diskFull = false
   await asker.requester.submit(asker.terms(named(1)))
   await world.until(() => asker.jobEvents.filter(({ stage }) => stage === 'ended').length === 2)
-  assert.ok(full.provider.counts.notAnswered['ledger failed']! > 0)
-  assert.equal(other.provider.counts.won, 2)
+  assert.ok(full.provider.bids.tally.counts().notAnswered['ledger failed']! > 0)
+  assert.equal(other.provider.bids.tally.counts().won, 2)
   world.clock.after(60_000, () => {})
   await world.idle(60_000)
   await asker.requester.submit(asker.terms(named(2)))
   await world.until(() => asker.jobEvents.filter(({ stage }) => stage === 'ended').length === 3)
-  assert.equal(full.provider.counts.answered, 2)
+  assert.equal(full.provider.bids.tally.counts().answered, 2)
 })

@@ -29,6 +29,7 @@ import {
   startMs,
   statements,
   worker,
+  released,
 } from './parties.ts'
 
 const { award, accept, commit } = statements()
@@ -42,7 +43,7 @@ const messages: Readonly<Record<string, Negotiation>> = {
     place: { job, slot: 3, epoch: 4_294_967_295 },
     refusal: { code: 'COMMIT_LATE', facts: { lateMs: 12, why: 'slow', mine: true, below: -5 } },
   },
-  RELEASE: { say: 'release', job },
+  RELEASE: { say: 'release', job, because: released },
 }
 
 for (const [name, message] of Object.entries(messages)) {

@@ -39,6 +39,7 @@ import {
   statements,
   stranger,
   worker,
+  released,
 } from './parties.ts'
 
 const honest = statements()
@@ -97,7 +98,7 @@ const accept: Negotiation = { say: 'accept', accept: honest.accept }
 const commit: Negotiation = { say: 'commit', commit: honest.commit }
 const awarding: Negotiation = { say: 'award', award: honest.award }
 const refuse: Negotiation = { say: 'refuse', place, refusal }
-const release: Negotiation = { say: 'release', job }
+const release: Negotiation = { say: 'release', job, because: released }
 const takeWord = ['accepted', 'record accept', 'save']
 const takeLease = ['leased', 'record commit', 'save', 'send COMMIT', 'tell leased']
 const giveUp = ['closed', 'save', 'send REFUSE', 'tell not-leased']
@@ -258,7 +259,7 @@ const providerRows: readonly [string, HoldState, HoldInput, number, readonly str
   [
     'offered: RELEASE of another job is nothing',
     offered,
-    fromRequester({ say: 'release', job: other.job }),
+    fromRequester({ say: 'release', job: other.job, because: released }),
     10,
     ['offered'],
   ],
@@ -502,7 +503,7 @@ const anyMessage: fc.Arbitrary<Negotiation> = (() => {
     fc
       .record({ job: fc.constantFrom(job, other.job), slot: fc.nat(1), epoch: fc.nat(2) })
       .map((where) => ({ say: 'refuse' as const, place: where, refusal })),
-    fc.constantFrom(job, other.job).map((which) => ({ say: 'release' as const, job: which })),
+    fc.constantFrom(job, other.job).map((which) => ({ say: 'release' as const, job: which, because: released })),
   )
 })()
 const anyInput = (from: string, more: readonly (AwardInput | HoldInput)[]) =>

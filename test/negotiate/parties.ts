@@ -42,6 +42,9 @@ export const manifestOf = (name: string): JobManifest => ({
 export const { job, bytes: manifest } = encodeJobManifest(manifestOf('tests'))
 export const other = encodeJobManifest(manifestOf('another'))
 
+/** Why an offer was not taken. */
+export const released = { code: 'OUTBID', facts: { cpuHourMicro: 900_000 } }
+
 export const offerTerms = (over: Partial<Offer> = {}): Offer => ({
   job,
   bid: sha256(Uint8Array.of(7)),
@@ -49,6 +52,8 @@ export const offerTerms = (over: Partial<Offer> = {}): Offer => ({
   cpuHourMicro: 1_000_000,
   cpuMilli: 1000,
   memoryBytes: 65_536,
+  diskBytes: 0,
+  gpus: 0,
   issuedMs: startMs,
   holdUntilMs: startMs + 6_000,
   ...over,
@@ -65,6 +70,7 @@ export const awardTerms = (over: Partial<Award> = {}, to: Signed<Offer> = sealOf
   cpuMilli: 1000,
   memoryBytes: 65_536,
   diskBytes: 0,
+  gpus: 0,
   wallMsMax: 60_000,
   ceilingMicro: 1_000_000,
   paymentIntervalMs: 1_000,

@@ -26,7 +26,7 @@ import {
 } from '../../protocols/negotiate/index.ts'
 import { encodeBilling, receiptProtocol, sealReceipt } from '../../protocols/receipt/index.ts'
 import { decodeTransfer, encodeTransfer, transferLimits, transferProtocol } from '../../protocols/transfer/index.ts'
-import { cidOfDocument, encodeFrame, sha256 } from '../../protocols/wire/index.ts'
+import { cidOfDocument, encodeFrame, refusal, sha256 } from '../../protocols/wire/index.ts'
 import { realRandom } from '../../src/environment.ts'
 import { identityFromSeed, type Host } from '../../src/host/index.ts'
 import { sleeps } from '../fixtures/programs.ts'
@@ -87,6 +87,7 @@ const awardTo = (provider: string): Award => ({
   cpuMilli: 1_000,
   memoryBytes: 65_536,
   diskBytes: 0,
+  gpus: 0,
   wallMsMax: 1_000,
   ceilingMicro: 1_000_000,
   paymentIntervalMs: 5_000,
@@ -213,7 +214,7 @@ test('a stranger can neither stop, follow, bill nor release what is of others', 
   const billed = await open(consumer, receiptProtocol)
   await billed.write(encodeBilling({ say: 'receipt', receipt: receiptOf(other.notary, lease) }), inTime())
   const negotiated = await open(worker, negotiateProtocol)
-  await negotiated.write(encodeNegotiation({ say: 'release', job: jobGoing }), inTime())
+  await negotiated.write(encodeNegotiation({ say: 'release', job: jobGoing, because: refusal('NOT_CHOSEN') }), inTime())
   await negotiated.write(encodeNegotiation({ say: 'commit', commit: commitOf(other.notary) }), inTime())
   // What is said on one stream is heard in order: by these answers the rest has been heard too.
   const nothing = 'ff'.repeat(32)

@@ -36,6 +36,7 @@ import {
   statements,
   stranger,
   worker,
+  released,
 } from '../negotiate/parties.ts'
 import { passedOn, together, walk, type Machine } from './walk.ts'
 
@@ -74,8 +75,8 @@ function messages(nowMs: number): Negotiation[] {
     { say: 'refuse', place: { ...place, epoch: 0 }, refusal },
     { say: 'refuse', place: { ...place, slot: 1 }, refusal },
     { say: 'refuse', place: { ...place, job: other.job }, refusal },
-    { say: 'release', job },
-    { say: 'release', job: other.job },
+    { say: 'release', job, because: released },
+    { say: 'release', job: other.job, because: released },
   ]
 }
 
@@ -153,7 +154,7 @@ function gangOf(places: number): Machine<GangState, GangInput> {
       { say: 'commit', commit: sealCommit(by, { ...body, accept: sha256(honest.envelope) }) },
       { say: 'refuse', place: own, refusal },
       { say: 'refuse', place: { ...own, epoch: epoch - 1 }, refusal },
-      { say: 'release', job },
+      { say: 'release', job, because: released },
     ]
   })
   return {

@@ -224,17 +224,18 @@ def uints(first, *names):
     return {first + index: (name, "uint64") for index, name in enumerate(names)}
 
 
-OFFER = {1: ("job", "string"), 2: ("bid", "bytes"), 3: ("unit", "string"), **uints(4, "cpu_hour_micro", "cpu_milli", "memory_bytes", "issued_ms", "hold_until_ms")}
+OFFER = {1: ("job", "string"), 2: ("bid", "bytes"), 3: ("unit", "string"), **uints(4, "cpu_hour_micro", "cpu_milli", "memory_bytes", "issued_ms", "hold_until_ms", "disk_bytes"),
+         10: ("gpus", "uint32")}
 AWARD = {
     1: ("job", "string"), 2: ("slot", "uint32"), 3: ("epoch", "uint32"), 4: ("provider", "string"), 5: ("offer", "bytes"), 6: ("unit", "string"),
     **uints(7, "cpu_hour_micro", "cpu_milli", "memory_bytes", "disk_bytes", "wall_ms_max", "ceiling_micro", "payment_interval_ms",
             "payment_interval_ms_max", "reclaim_ms", "issued_ms", "accept_by_ms"),
-    18: ("manifest", "bytes"),
+    18: ("manifest", "bytes"), 19: ("gpus", "uint32"),
 }
 ACCEPT = {1: ("lease", "bytes"), **uints(2, "issued_ms", "commit_by_ms")}
 COMMIT = {1: ("lease", "bytes"), 2: ("accept", "bytes"), 3: ("issued_ms", "uint64")}
 REFUSE = {1: ("job", "string"), 2: ("slot", "uint32"), 3: ("epoch", "uint32"), 4: ("refusal", REFUSAL)}
-NEGOTIATION = {1: ("offer", "bytes"), 2: ("award", "bytes"), 3: ("accept", "bytes"), 4: ("commit", "bytes"), 5: ("refuse", REFUSE), 6: ("release", {1: ("job", "string")})}
+NEGOTIATION = {1: ("offer", "bytes"), 2: ("award", "bytes"), 3: ("accept", "bytes"), 4: ("commit", "bytes"), 5: ("refuse", REFUSE), 6: ("release", {1: ("job", "string"), 2: ("because", REFUSAL)})}
 
 
 def check_numbers(schema, made):
@@ -289,7 +290,8 @@ def negotiation(network, data, _context):
     need(say is not None, "nothing said")
     cid(value["job"])
     if say == "release":
-        return {"say": say, "job": value["job"]}
+        because = value["because"]
+        return {"say": say, "job": value["job"], "because": {"code": "NOT_CHOSEN", "facts": {}} if because is None else refusal(because)}
     place = {name: value[name] for name in ("job", "slot", "epoch")}
     return {"say": say, "place": place, "refusal": refusal(value["refusal"])}
 

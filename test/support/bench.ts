@@ -156,7 +156,7 @@ export class Peer {
       onEvent: (event) => void this.leaseEvents.push(event),
     })
     if (options.lends) {
-      this.provider.lend(plainLending(options.cpuHourMicro))
+      this.provider.bids.lend(plainLending(options.cpuHourMicro))
     }
     this.requester = new RequesterDesk({
       ...shared,
@@ -221,7 +221,7 @@ export class Peer {
       this.#clock.nowMs(),
       (bytes) => openBid(this.notary.signer, this.notary.network, bytes),
     )
-    if (verdict === 'accept') this.provider.onBid(bid!)
+    if (verdict === 'accept') this.provider.bids.onBid(bid!)
   }
 
   terms(overrides: Partial<JobTerms> = {}): JobTerms {

@@ -54,6 +54,8 @@ export const offer = sealOffer(worker, {
   cpuHourMicro: 1_999_999,
   cpuMilli: 1_500,
   memoryBytes: 65_536,
+  diskBytes: 0,
+  gpus: 0,
   issuedMs: startMs + 40,
   holdUntilMs: startMs + 6_040,
 })
@@ -68,6 +70,7 @@ export const terms: Award = {
   cpuMilli: 1_500,
   memoryBytes: 65_536,
   diskBytes: 0,
+  gpus: 0,
   wallMsMax: 60_000,
   ceilingMicro: 5_000,
   paymentIntervalMs: 1_000,

@@ -14,7 +14,7 @@ import {
 } from '../../../protocols/negotiate/index.ts'
 import { NegotiationSchema, AwardSchema } from '../../../protocols/negotiate/wire_pb.ts'
 import { microMax, sealEnvelope } from '../../../protocols/wire/index.ts'
-import { manifestOf, startMs } from '../../negotiate/parties.ts'
+import { manifestOf, released, startMs } from '../../negotiate/parties.ts'
 import { bad, good, type VectorFile } from './cases.ts'
 import { asker, network, worker } from './kinds.ts'
 import { accept, award, commit, job, offer, terms } from './lease.ts'
@@ -51,7 +51,11 @@ const negotiation: VectorFile = {
       place: { ...place, slot: 3, epoch: 2 },
       refusal: { code: 'COMMIT_LATE', facts: { lateMs: 17, aheadMs: -4, by: 'the clock', again: true } },
     }),
-    says('RELEASE', { say: 'release', job }),
+    says('RELEASE', { say: 'release', job, because: released }),
+    says('an OFFER of disk and GPUs', {
+      say: 'offer',
+      offer: sealOffer(worker, { ...offer.body, diskBytes: 1_000_000, gpus: 2 }),
+    }),
     offers('a hold of no time', { holdUntilMs: offer.body.issuedMs }),
     offers('a hold too long', { holdUntilMs: offer.body.issuedMs + 15_001 }),
     offers('a bid that is no hash', { bid: new Uint8Array(31) }),

@@ -1,0 +1,145 @@
+/**
+ * What a provider makes of the bids that it hears: an offer where its rules, its free capacity and its owner's own word allow;
+ * otherwise a reason, kept for whoever asks. What it was too busy for is looked at again when something is free.
+ */
+import type { Bid } from '../../protocols/bid/index.ts'
+import { refusal, type Micro, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
+import type { Clock, Log } from '../environment.ts'
+import { decideOffer, type InUse, type Lending, type OfferDecision } from './offer-policy.ts'
+import { OpenBids } from './open-bids.ts'
+import type { Standing } from './rank.ts'
+import { Tally } from './tally.ts'
+
+export interface BidDeskDeps {
+  readonly self: PeerName
+  readonly clock: Clock
+  readonly log: Log
+  readonly standing: Standing
+  /** The owner's own word on a bid that all else speaks for: null admits it. It may take its time. */
+  readonly admit?: ((bid: Signed<Bid>, signal: AbortSignal) => Promise<Refusal | null>) | undefined
+  readonly capacity: {
+    inUse(): InUse
+    /** What was offered to a requester and waits for its award. */
+    unanswered(by: PeerName): readonly InUse[]
+    /** Whether an offer to it for this job is on its way, or was taken. */
+    isAnswered(by: PeerName, job: string): boolean
+    /** No more offers can be kept track of. */
+    isFull(): boolean
+  }
+  offer(bid: Signed<Bid>, cpuHourMicro: Micro): void
+}
+
+/** Nothing is promised for so long after a promise could not be written down: on a full disk the next could not either. */
+const ledgerRestMs = 60_000
+/** Bids that wait for the owner's own word at once. */
+const admissionsMax = 8
+
+export class BidDesk {
+  readonly tally = new Tally()
+  readonly #deps: BidDeskDeps
+  readonly #heard = new OpenBids()
+  readonly #beingAdmitted = new Set<string>()
+  readonly #ending = new AbortController()
+  #lending: Lending | null = null
+  #resting: Refusal | null = null
+  #ledgerFailedMs = -Infinity
+  #looksAgain = false
+
+  constructor(deps: BidDeskDeps) {
+    this.#deps = deps
+  }
+
+  /** Null: nothing is lent, no bid is answered; what is leased goes on. */
+  lend(lending: Lending | null): void {
+    this.#lending = lending
+    this.somethingIsFree()
+  }
+
+  /** While there is a reason, no bid is answered with an offer. */
+  rest(because: Refusal | null): void {
+    this.#resting = because
+    this.somethingIsFree()
+  }
+
+  ledgerFailed(): void {
+    this.#ledgerFailedMs = this.#deps.clock.monotonicMs()
+  }
+
+  onBid(bid: Signed<Bid>): void {
+    const { self, capacity } = this.#deps
+    if (this.#ending.signal.aborted || bid.by === self) return
+    // A bid is repeated until it is answered: our offer may have been lost, or not be out yet.
+    if (capacity.isAnswered(bid.by, bid.body.job)) return
+    if (!this.#heard.has(bid)) this.tally.seen()
+    void this.#consider(bid)
+  }
+
+  /** Why this requester's bid was not answered; null when it was; undefined when it was not heard, or long ago. */
+  verdictOn(by: PeerName, job: string): Refusal | null | undefined {
+    return this.#heard.verdictOn(by, job)
+  }
+
+  /** What a bid would be answered now. */
+  wouldAnswer(bid: Pick<Signed<Bid>, 'by' | 'body'>): OfferDecision {
+    const no = (because: Refusal): OfferDecision => ({ answer: false, because })
+    const { clock, standing, capacity } = this.#deps
+    if (this.#lending === null) return no(refusal('NOT_LENDING'))
+    if (this.#resting !== null) return no(this.#resting)
+    if (clock.monotonicMs() < this.#ledgerFailedMs + ledgerRestMs) return no(refusal('LEDGER_FAILED'))
+    if (capacity.isFull()) return no(refusal('OFFERS_FULL'))
+    return decideOffer(bid, this.#lending, {
+      inUse: capacity.inUse(),
+      unanswered: capacity.unanswered(bid.by),
+      standing: standing.of(bid.by),
+      nowMs: clock.nowMs(),
+    })
+  }
+
+  /** What we were too busy for may fit now. Once for all that is freed together. */
+  somethingIsFree(): void {
+    if (this.#looksAgain) return
+    this.#looksAgain = true
+    this.#deps.clock.after(0, () => {
+      this.#looksAgain = false
+      for (const bid of this.#heard.waiting(this.#deps.clock.nowMs())) this.onBid(bid)
+    })
+  }
+
+  stop(): void {
+    this.#ending.abort(new Error('the peer is stopping'))
+  }
+
+  async #consider(bid: Signed<Bid>): Promise<void> {
+    const { admit, log, clock } = this.#deps
+    const decision = this.wouldAnswer(bid)
+    if (!decision.answer) return this.#decline(bid, decision.because)
+    if (admit === undefined) return this.#offer(bid, decision.cpuHourMicro)
+    const key = `${bid.by}/${bid.body.job}`
+    if (this.#beingAdmitted.has(key)) return
+    if (this.#beingAdmitted.size >= admissionsMax) return this.#decline(bid, refusal('OFFERS_FULL', { admissionsMax }))
+    this.#beingAdmitted.add(key)
+    const objection = await admit(bid, this.#ending.signal).catch((error: unknown) => {
+      log('warn', 'the admission program failed', { error })
+      return refusal('NOT_ADMITTED', { why: 'the admission program failed' })
+    })
+    this.#beingAdmitted.delete(key)
+    if (this.#ending.signal.aborted || bid.body.expiresMs <= clock.nowMs()) return
+    if (objection !== null) return this.#decline(bid, objection)
+    // Meanwhile others may have come.
+    const after = this.wouldAnswer(bid)
+    if (after.answer) this.#offer(bid, after.cpuHourMicro)
+    else this.#decline(bid, after.because)
+  }
+
+  #offer(bid: Signed<Bid>, cpuHourMicro: Micro): void {
+    this.#heard.note(bid, null)
+    this.tally.answered()
+    this.#deps.offer(bid, cpuHourMicro)
+  }
+
+  #decline(bid: Signed<Bid>, because: Refusal): void {
+    // A bid that is repeated counts once, under what was wrong with it first.
+    if (!this.#heard.has(bid)) this.tally.declined(because)
+    this.#heard.note(bid, because)
+  }
+}
