@@ -44,7 +44,7 @@ export interface CheckedPeer {
   readonly plan: {
     readonly notary: Notary
     /** Null: it only asks. */
-    readonly lending: { readonly cpuHourMicro: number } | null
+    readonly lending: { readonly facts: { readonly price: { readonly cpuHourMicro: number } | null } } | null
   }
   readonly disk: CheckedDisk
   /** By job. */

@@ -39,7 +39,7 @@ export const nobodyOverpays: MeshChecker = {
             wrong.push(`peer ${peer.number} signed for ${receipt.amountMicro}, where the lease gives ${owed}`)
         }
       }
-      const price = peer.plan.lending?.cpuHourMicro
+      const price = peer.plan.lending?.facts.price?.cpuHourMicro
       for (const [lease, { body }] of booksOf(world, peer, 'lease').awards) {
         if (body.cpuHourMicro !== price)
           wrong.push(`peer ${peer.number} offers at ${price} and accepted ${lease.slice(0, 6)} at ${body.cpuHourMicro}`)

@@ -52,7 +52,9 @@ network  5 connections, mesh 4, 17 records known
 offering 6 cpu, 16 GiB, 100 GB, 1.0/cpu-h, wasm
 market   214 bids seen - 61 answered - 9 won
   not answered 153: needs gpu 96, price below floor 41, over memory 16
+  lost 47: dearer than winner 38 (median 18 % above), not chosen 9
 jobs     9 done 0 failed 1 running      earned 3.42 spent 0 credit (9 receipts signed by both)
+hint     at 0.85/cpu-h you would have won about 21 more (from the bids of the last 24 h)
 keeping  12 shards, 1.2 GB of 100 GB
 `,
     )

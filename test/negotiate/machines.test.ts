@@ -418,7 +418,7 @@ test('every ending says why', () => {
       'WITHDRAWN',
       'STOPPED',
       'HOLD_EXPIRED',
-      'NOT_CHOSEN',
+      'OUTBID',
       'RESTARTED',
       'OFFER_EXPIRED',
       'NO_COMMIT',

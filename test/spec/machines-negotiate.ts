@@ -36,7 +36,6 @@ import {
   statements,
   stranger,
   worker,
-  released,
 } from '../negotiate/parties.ts'
 import { passedOn, together, walk, type Machine } from './walk.ts'
 
@@ -75,8 +74,8 @@ function messages(nowMs: number): Negotiation[] {
     { say: 'refuse', place: { ...place, epoch: 0 }, refusal },
     { say: 'refuse', place: { ...place, slot: 1 }, refusal },
     { say: 'refuse', place: { ...place, job: other.job }, refusal },
-    { say: 'release', job, because: released },
-    { say: 'release', job: other.job, because: released },
+    { say: 'release', job, because: refusal },
+    { say: 'release', job: other.job, because: refusal },
   ]
 }
 
@@ -154,7 +153,7 @@ function gangOf(places: number): Machine<GangState, GangInput> {
       { say: 'commit', commit: sealCommit(by, { ...body, accept: sha256(honest.envelope) }) },
       { say: 'refuse', place: own, refusal },
       { say: 'refuse', place: { ...own, epoch: epoch - 1 }, refusal },
-      { say: 'release', job, because: released },
+      { say: 'release', job, because: refusal },
     ]
   })
   return {

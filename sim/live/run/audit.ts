@@ -59,7 +59,7 @@ function checkedPeer(ledger: LedgerOfPeer, { notary, outcomes, gone }: AuditInpu
     name,
     vice: vice ?? (gone.has(index) ? 'gone' : null),
     frozenMs,
-    plan: { notary, lending: cpuHourMicro === null ? null : { cpuHourMicro } },
+    plan: { notary, lending: cpuHourMicro === null ? null : { facts: { price: { cpuHourMicro } } } },
     disk: {
       states: new Map(
         ledger.machines.map(({ kind, id, state }) => [`${kind}/${id}`, { kind, state: decodeState(state) }]),
