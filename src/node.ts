@@ -32,6 +32,7 @@ import type { JobState } from './market/job-state.ts'
 import type { LeaseState } from './market/lease-machine.ts'
 import { ProviderDesk } from './market/provider-desk.ts'
 import { decodeState, encodeState, type Journal } from './reactor.ts'
+import type { Acquaintance } from './market/rank.ts'
 import { RequesterDesk } from './market/requester-desk.ts'
 import { OwnControl } from './node/control.ts'
 import { createData } from './node/data.ts'
@@ -165,6 +166,17 @@ export async function createPeer(
   const { store, transfer, rates, objects, unpack } = plane
   const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault }
   // Work and its book-keeping.
+  const standing = { of: (peer: PeerName) => standingOf(seen.get(peer)) }
+  const acquaint = (peer: PeerName): Acquaintance => {
+    const known = directory.get(peer)?.capability
+    return {
+      standing: standing.of(peer),
+      rttMs: host.connections().find((connection) => connection.peer === peer)?.roundTripMs,
+      evidence: known?.compute?.cpuMilli.evidence,
+      house: options.reach === 'public' ? host.houseOf(peer) : undefined,
+      operator: known?.operator ?? '',
+    }
+  }
   const executor = ports.executor ?? createWasiExecutor({ clock, log })
   const book = new JobBook(
     {
@@ -180,12 +192,17 @@ export async function createPeer(
     termsOf: (job) => requester.state(job)?.terms,
     onOutcome: (peer, what) => later(seen.bump(peer, what, clock.nowMs())),
     explain: (job) => {
-      const terms = requester.state(job)?.terms
+      const state = requester.state(job)
+      if (state === undefined) return null
       const connected = new Set(host.connections().map(({ peer }) => peer))
-      const known = directory.known().filter(({ capability }) => capability.runtimes.length > 0)
-      const reachable = known.filter(({ peer }) => connected.has(peer)).length
-      const awards = requester.state(job)?.slots.reduce((sum, { epoch }) => sum + epoch, 0) ?? 0
-      return terms === undefined ? null : explainNoMatch(terms, known, reachable, awards)
+      return explainNoMatch(state.terms, {
+        known: directory.known().filter(({ capability }) => capability.runtimes.length > 0),
+        isReachable: (peer) => connected.has(peer),
+        acquaint,
+        declined: new Map(),
+        answered: state.slots.reduce((sum, { epoch }) => sum + epoch, 0),
+        nowMs: clock.nowMs(),
+      })
     },
   })
   const errands = new OwnErrands({
@@ -200,12 +217,11 @@ export async function createPeer(
     onLog: (job) => book.changed(job),
   })
   const send = (to: PeerName, carry: Parameters<typeof sendCarry>[2]): void => sendCarry(courier, to, carry)
-  const standing = { of: (peer: PeerName) => standingOf(seen.get(peer)) }
   const shared = { notary, clock, random, log, journal, send, onFault, standing }
   const requester: RequesterDesk = new RequesterDesk({
     ...shared,
     errands,
-    houseOf: (peer) => (options.reach === 'public' ? host.houseOf(peer) : undefined),
+    acquaint,
     refusalOf,
     onEvent: (job, event) => {
       if (event.stage === 'ended') files.closeLog(job)

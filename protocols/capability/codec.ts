@@ -67,6 +67,7 @@ export function encodeCapability(capability: Capability): Uint8Array {
       expiresMs: BigInt(capability.expiresMs),
       withdrawn: capability.withdrawn,
       software: capability.software,
+      operator: capability.operator,
       runtimes: capability.runtimes.map((runtime) => ({ ...runtime })),
       gpus: capability.gpus.map((gpu) => ({ ...gpu, memoryBytes: encodeQuantity(gpu.memoryBytes) })),
       hours: capability.hours.map((hours) => ({ ...hours })),
@@ -126,6 +127,7 @@ export function decodeCapability(bytes: Uint8Array): Capability {
     expiresMs: checkedInteger(wire.expiresMs, 'expires_ms'),
     withdrawn: wire.withdrawn,
     software: checkedText(wire.software, 'software', textCharsMax),
+    operator: checkedText(wire.operator, 'operator', textCharsMax),
     compute: compute === undefined ? null : decodeCompute(compute),
     storage:
       storage === undefined

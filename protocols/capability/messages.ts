@@ -116,6 +116,8 @@ export interface Capability {
   readonly tee: Tee | null
   /** None: always. */
   readonly hours: readonly Hours[]
+  /** Who runs it; claimed, and empty when not said. */
+  readonly operator: string
   /** Null: not said. */
   readonly free: { readonly cpuEighths: number; readonly memoryEighths: number; readonly keepEighths: number } | null
 }
@@ -126,6 +128,7 @@ export const unsaid = {
   network: null,
   tee: null,
   hours: [],
+  operator: '',
   free: null,
 } as const satisfies Partial<Capability>
 /** Of a price that has no other parts. */

@@ -1,5 +1,5 @@
 /** An honest peer never blames an honest peer, and never loses so much faith in it that it gets no work: weather is nobody's fault. */
-import { standingMin } from '../../src/market/rank.ts'
+import { standingMin } from '../../src/market/wishes.ts'
 import { honest, type MeshChecker } from './checker.ts'
 
 export const honestAreNotBanned: MeshChecker = {

@@ -243,7 +243,13 @@ export class ModelPeer implements Member {
     this.provider.bids.lend(lending)
     this.requester = new RequesterDesk({
       ...shared,
-      standing: { of: (peer) => this.standing(peer) },
+      acquaint: (peer) => ({
+        standing: this.standing(peer),
+        rttMs: undefined,
+        evidence: undefined,
+        house: undefined,
+        operator: '',
+      }),
       errands: modelErrands(life, random, (topic, bid) => this.#announce(topic, bid)),
       refusalOf: (error) => ({ code: 'FAILED', facts: { reason: String(error) } }),
       onEvent: (job, event) => {

@@ -9,6 +9,7 @@ import type { Facts } from '../../src/discovery/publisher.ts'
 import type { Carry } from '../../src/market/carry.ts'
 import { openHouse, type Lending } from '../../src/market/offer-policy.ts'
 import type { JobTerms } from '../../src/market/terms.ts'
+import { noWish } from '../../src/market/wishes.ts'
 
 const unit = 'credit'
 const resources = { cpuMilli: 1_000, memoryBytes: 65_536, diskBytes: 0 }
@@ -66,6 +67,7 @@ export function plainTerms(nonce: string, nowMs: number, options: TermsOptions =
     class: bidClass,
     slots,
     requirements: { ...noWishes, runtime: 'wasi-preview1', ...resources, wallMsMax: wallMs },
+    wishes: noWish,
     paymentIntervalMs: 2_000,
     paymentIntervalMsMax: 8_000,
     reclaimMs: 15_000,
@@ -145,5 +147,5 @@ export function plainExit(ranMs: number, isCancelled: boolean): Exit {
 
 /** What a peer that lends this says of itself. */
 export function factsOf({ facts }: Lending): Facts {
-  return { ...facts, free: null, software: 'pleach/model', storage: null }
+  return { ...facts, operator: '', free: null, software: 'pleach/model', storage: null }
 }

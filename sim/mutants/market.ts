@@ -138,9 +138,9 @@ export const marketMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/market/hunt-machine.ts',
-        find: 'const chosen = context.rank(open, state.failed).slice(0, wanted.length)',
+        find: 'const chosen = context.choose(choice)',
         replace:
-          'const ranked = context.rank(open, state.failed); const chosen = ranked.length === 0 ? [] : wanted.map(() => ranked[0])',
+          'const ranked = context.choose(choice); const chosen = ranked.length === 0 ? [] : wanted.map(() => ranked[0])',
       },
     ],
   },

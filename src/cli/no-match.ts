@@ -21,19 +21,33 @@ export function noMatchProblem(explanation: MatchExplanation | null): Problem {
   }
 }
 
-function explanationLines({ known, reachable, answered, excluded }: MatchExplanation): string[] {
+function explanationLines(explanation: MatchExplanation): string[] {
+  const { known, reachable, answered, excluded, silent, declined, unexplained, nearest } = explanation
   if (known === 0)
     return ['  0 known: no provider has been heard of yet', '  see whom this peer is connected to: pleach peers']
-  const silent = known === reachable ? '' : ` (${known - reachable} silent)`
+  const unreachable = known === reachable ? '' : ` (${known - reachable} silent)`
   const offers = answered === 0 ? '' : `, ${answered} answered`
-  const nameChars = Math.max(16, ...excluded.map(({ requirement }) => safe(requirement, 60).length))
+  // These would fit by their records.
+  const said: [string, number][] = [
+    ...declined.map(({ reason, count }): [string, number] => [`${reason} (it said)`, count]),
+    ...(silent === 0 ? [] : [['cannot be reached', silent] as [string, number]]),
+    ...(unexplained === 0 ? [] : [['made no offer', unexplained] as [string, number]]),
+  ]
+  const names = [...excluded.map(({ requirement }) => requirement), ...said.map(([reason]) => reason)]
+  const nameChars = Math.max(16, ...names.map((name) => safe(name, 60).length))
   const rows = excluded.map(({ requirement, count, onlyThis, relax }) => {
     const left = `    ${safe(requirement, 60).padEnd(nameChars)}  ${String(count).padStart(3)}`.padEnd(headingChars)
     return `${left} ${String(onlyThis).padStart(2)}${relax === null ? '' : `  -> ${safe(relax, 60)}`}`
   })
   return [
-    `  ${known} known, ${reachable} reachable${silent}${offers}`,
+    `  ${known} known, ${reachable} reachable${unreachable}${offers}`,
     ...(rows.length === 0 ? [] : [`${requirementsHeading.padEnd(headingChars)}${relaxHeading}`, ...rows]),
+    ...said.map(([reason, count]) => `    ${safe(reason, 60).padEnd(nameChars)}  ${String(count).padStart(3)}`),
+    ...(nearest === null
+      ? []
+      : [
+          `  nearest: ${safe(nearest.petname, 40)} - ${nearest.reasons.length === 1 ? 'only ' : ''}${safe(nearest.reasons.join(', '), 200)}`,
+        ]),
     '  wait for one: add --wait 30m       see all: pleach offers',
   ]
 }

@@ -20,6 +20,26 @@ export const runFlags = {
   timeout: { type: 'text', placeholder: 'TIME', about: 'longest run, such as 10m (the default)' },
   'max-cost': { type: 'text', placeholder: 'AMOUNT', about: 'the most to pay for all of it' },
   'max-price': { type: 'text', placeholder: 'AMOUNT', about: 'the most for one processor for one hour' },
+  arch: { type: 'text', placeholder: 'NAME', about: 'processor, as uname -m says, such as x86_64' },
+  feature: { type: 'list', placeholder: 'NAME', about: 'what its instructions can do, such as avx2' },
+  gpus: { type: 'text', placeholder: 'N', about: 'GPUs, all of one kind' },
+  'gpu-mem': { type: 'text', placeholder: 'SIZE', about: 'memory of each GPU, such as 24G' },
+  'gpu-model': { type: 'text', placeholder: 'TEXT', about: 'part of its name, such as 4090' },
+  region: { type: 'list', placeholder: 'NAME', about: 'where: eu, or de; any of them when repeated' },
+  isolation: { type: 'text', placeholder: 'NAME', about: 'what contains the program, such as bubblewrap' },
+  tee: { type: 'text', placeholder: 'NAME', about: 'an enclave, such as sev-snp' },
+  evidence: {
+    type: 'text',
+    placeholder: 'WORD',
+    about: 'claimed, measured or challenged: the least for what is asked',
+  },
+  egress: { type: 'switch', about: 'the program is to reach the network' },
+  rtt: { type: 'text', placeholder: 'TIME', about: 'longest way there and back, such as 50ms' },
+  standing: { type: 'text', placeholder: 'N', about: 'what we must think of the provider, 0 to 1' },
+  allow: { type: 'list', placeholder: 'PEER', about: 'this provider and no other' },
+  deny: { type: 'list', placeholder: 'PEER', about: 'not this provider' },
+  nodes: { type: 'text', placeholder: 'N', about: 'providers at the same time, all or none' },
+  spread: { type: 'text', placeholder: 'BY', about: 'subnet or operator: each node on another' },
   code: { type: 'text', placeholder: 'K+M', about: 'how inputs and outputs are coded, such as 4+2' },
   wait: { type: 'text', placeholder: 'TIME', about: 'how long to wait for a provider' },
   retries: { type: 'text', placeholder: 'N', about: 'how many other providers to try when one fails' },
@@ -66,6 +86,22 @@ function given(flags: RunFlags, args: readonly string[], stdinFile: string | und
     memoryBytes: quantityFlag('--memory', flags.memory, parseBytes),
     diskBytes: quantityFlag('--disk', flags.disk, parseBytes),
     wallMs: quantityFlag('--timeout', flags.timeout, parseDurationMs),
+    arch: flags.arch,
+    features: flags.feature.length === 0 ? undefined : flags.feature,
+    gpus: quantityFlag('--gpus', flags.gpus, parseCount),
+    gpuMemoryBytes: quantityFlag('--gpu-mem', flags['gpu-mem'], parseBytes),
+    gpuModel: flags['gpu-model'],
+    regions: flags.region.length === 0 ? undefined : flags.region.flatMap((text) => text.split(',')),
+    isolation: flags.isolation,
+    tee: flags.tee,
+    evidence: oneOf('--evidence', flags.evidence, ['claimed', 'measured', 'challenged']),
+    egress: flags.egress ? true : undefined,
+    rttMs: quantityFlag('--rtt', flags.rtt, parseDurationMs),
+    standingMin: quantityFlag('--standing', flags.standing, parseShare),
+    allow: flags.allow.length === 0 ? undefined : flags.allow,
+    deny: flags.deny.length === 0 ? undefined : flags.deny,
+    nodes: quantityFlag('--nodes', flags.nodes, parseCount),
+    spread: oneOf('--spread', flags.spread, ['subnet', 'operator']),
     code: flags.code,
     priceMax: amount('--max-price', flags['max-price']),
     costMax: amount('--max-cost', flags['max-cost']),
@@ -97,6 +133,16 @@ function amount(flag: string, text: string | undefined): string | undefined {
     'an amount is a decimal number of at most six places',
     `${flag} 1.5`,
   )
+}
+
+function oneOf(flag: string, text: string | undefined, words: readonly string[]): string | undefined {
+  if (text === undefined || words.includes(text)) return text
+  throw usage(`${flag} ${text.slice(0, 60)} cannot be used`, `there are ${words.join(', ')}`, `${flag} ${words[0]}`)
+}
+
+function parseShare(text: string): number {
+  if (/^(0?\.\d{1,6}|[01](\.0{1,6})?)$/.test(text)) return Number(text)
+  throw new RangeError('it is a number from 0 to 1, such as 0.5')
 }
 
 function parseCount(text: string): number {

@@ -27,6 +27,8 @@ const flagWords: Readonly<Record<string, { readonly key: string; readonly parse:
   timeout: { key: 'wallMs', parse: parseDurationMs },
   wait: { key: 'waitMs', parse: parseDurationMs },
   maxPrice: { key: 'priceMax', parse: (text) => text },
+  gpuMem: { key: 'gpuMemoryBytes', parse: parseBytes },
+  rtt: { key: 'rttMs', parse: parseDurationMs },
   maxCost: { key: 'costMax', parse: (text) => text },
 }
 

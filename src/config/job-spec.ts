@@ -5,6 +5,7 @@
 import { z } from 'zod'
 
 import { describeIssue } from '../../protocols/execute/manifest.ts'
+import { isPeerName } from '../../protocols/wire/peer.ts'
 import { parseBytes, parseCpuMilli, parseDurationMs, parseMicro } from './quantities.ts'
 
 const pathCharsMax = 4096
@@ -15,6 +16,11 @@ const inputsMax = 64
 /** Providers of one job at the same time. */
 export const nodesMax = 64
 
+/** A feature of a processor, a region, a kind of enclave. */
+const word = z.string().min(1).max(24)
+const words = z.array(word).max(16)
+const peersMax = 64
+const peers = z.array(z.string().refine(isPeerName, 'is not the id of a peer: write 12D3KooW…')).max(peersMax)
 const path = z.string().min(1).max(pathCharsMax)
 const text = z.string().max(textCharsMax)
 
@@ -60,6 +66,22 @@ export const jobSpecSchema = z.strictObject({
   costMax: amount.exactOptional(),
   waitMs: quantity(parseDurationMs).exactOptional(),
   retries: quantity(parseCount).pipe(z.int().max(100)).exactOptional(),
+  arch: word.exactOptional(),
+  features: words.exactOptional(),
+  gpus: quantity(parseCount).pipe(z.int().min(1).max(1_024)).exactOptional(),
+  gpuMemoryBytes: quantity(parseBytes).exactOptional(),
+  gpuVendor: word.exactOptional(),
+  gpuModel: z.string().min(1).max(64).exactOptional(),
+  regions: words.exactOptional(),
+  isolation: word.exactOptional(),
+  tee: word.exactOptional(),
+  evidence: z.enum(['claimed', 'measured', 'challenged']).exactOptional(),
+  egress: z.boolean().exactOptional(),
+  rttMs: quantity(parseDurationMs).exactOptional(),
+  standingMin: z.number().min(0).max(1).exactOptional(),
+  allow: peers.exactOptional(),
+  deny: peers.exactOptional(),
+  spread: z.enum(['none', 'subnet', 'operator']).exactOptional(),
   nodes: quantity(parseCount).pipe(z.int().min(1).max(nodesMax)).exactOptional(),
 })
 

@@ -36,6 +36,29 @@ export interface JobSpec {
   /** How long to wait for a provider, in milliseconds. */
   readonly waitMs?: number
   readonly retries?: number
+  /** What the provider must have; left out: anything. `regions` are alternatives; GPUs are all of one kind, and a model is part of a name. */
+  readonly arch?: string
+  readonly features?: readonly string[]
+  readonly gpus?: number
+  readonly gpuMemoryBytes?: number
+  readonly gpuVendor?: string
+  readonly gpuModel?: string
+  readonly regions?: readonly string[]
+  readonly isolation?: string
+  readonly tee?: string
+  /** The least evidence for all of that. */
+  readonly evidence?: 'claimed' | 'measured' | 'challenged'
+  /** The program is to be let out to the network. */
+  readonly egress?: boolean
+  /** The longest way there and back, as measured by this peer. */
+  readonly rttMs?: number
+  /** What this peer must think of it, from 0 to 1. */
+  readonly standingMin?: number
+  /** Nobody else, and nobody of these. */
+  readonly allow?: readonly string[]
+  readonly deny?: readonly string[]
+  /** Nodes of one job each on another subnet, or each by another operator. */
+  readonly spread?: 'none' | 'subnet' | 'operator'
   /** Providers that are needed at the same time, all or none, each running the job; their outputs are in OUT, OUT.slot-1 and so on. */
   readonly nodes?: number
 }
@@ -165,7 +188,10 @@ export type JobStreamEvent =
       readonly explanation: MatchExplanation | null
     }
 
-/** Why nobody was found: every known provider with the first requirement it fails. */
+/**
+ * Why nobody was found: every known provider is counted once, under the first requirement it fails, as silent, by what it said when it
+ * was asked, or as unexplained.
+ */
 export interface MatchExplanation {
   readonly known: number
   readonly reachable: number
@@ -173,8 +199,15 @@ export interface MatchExplanation {
     readonly requirement: string
     readonly count: number
     readonly onlyThis: number
+    /** With this flag the nearest of `onlyThis` would pass. */
     readonly relax: string | null
   }[]
+  /** It would fit, and cannot be reached. */
+  readonly silent: number
+  readonly declined: readonly { readonly reason: string; readonly count: number }[]
+  /** It would fit, and said nothing. */
+  readonly unexplained: number
+  readonly nearest: (PeerView & { readonly reasons: readonly string[] }) | null
   readonly answered: number
 }
 

@@ -41,7 +41,9 @@ export class Directory {
   }
 
   get(peer: PeerName): KnownCapability | undefined {
-    return this.known().find((record) => record.peer === peer)
+    const record = this.#records.get(peer)
+    const isLive = record !== undefined && record.capability.expiresMs > this.#deps.clock.nowMs()
+    return isLive && !record.capability.withdrawn ? record : undefined
   }
 
   /** Asks the bulletin who advertises `advert`, and reads their records. Resolves with those that are live. */

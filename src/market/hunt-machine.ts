@@ -126,7 +126,10 @@ function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
   const holders = holdersOf(state.slots)
   const open = state.offers.filter((offer) => offer.untilMs > nowMs && !holders.includes(offer.by))
   const wanted = wantedOf(state)
-  const chosen = context.rank(open, state.failed).slice(0, wanted.length)
+  const { failed, terms } = state
+  const choice = { offers: open, count: wanted.length, failed, holders, wishes: terms.wishes }
+  // As heard, with until when they are good.
+  const chosen = context.choose(choice)
   if (chosen.length < wanted.length) {
     const { hunt } = state
     // With some offers at hand there is no haste: each second the others are called again.

@@ -4,6 +4,7 @@ import { gangWakeAtMs, type GangState, type Notary, type Offer } from '../../pro
 import type { Ending, PeerName, Refusal, Signed } from '../../protocols/wire/index.ts'
 import type { CarryEffect, CarryInput } from './carry.ts'
 import type { JobErrand, JobEvent } from './job-events.ts'
+import type { Choice } from './rank.ts'
 import { slotWakeAtMs, type SlotState } from './slot-state.ts'
 import type { JobTerms } from './terms.ts'
 
@@ -18,8 +19,8 @@ export const settleWithinMs = 30_000
 
 export interface JobContext {
   readonly notary: Notary
-  /** Best first. May leave out what should not be awarded at all. */
-  rank(offers: readonly Signed<Offer>[], failed: readonly PeerName[]): readonly Signed<Offer>[]
+  /** Whom to award. May leave out what should not be awarded at all. */
+  choose(choice: Choice): readonly Signed<Offer>[]
 }
 
 /** The search for providers of vacant places. */

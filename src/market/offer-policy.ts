@@ -2,7 +2,8 @@
 import { cpuHourMicroOf, lacksOf, type Bid, type Fitted } from '../../protocols/bid/index.ts'
 import { refusal, type Micro, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import { lackRefusal } from './decline.ts'
-import { standingMin, strangerStanding } from './rank.ts'
+import { strangerStanding } from './rank.ts'
+import { standingMin } from './wishes.ts'
 
 /** What the owner lends, and to whom. */
 export interface Lending {

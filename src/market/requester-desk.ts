@@ -24,7 +24,7 @@ import type { Carry } from './carry.ts'
 import type { JobEvent } from './job-events.ts'
 import { openJob, stepJob } from './job-machine.ts'
 import { endingOf, jobWakeAtMs, type JobEffect, type JobInput, type JobState } from './job-state.ts'
-import { rankOffers, type HouseOf, type Standing } from './rank.ts'
+import { chooseOffers, type Acquaint, type Choice } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 import { workOf } from './slot-state.ts'
 import { bidOf, type JobTerms } from './terms.ts'
@@ -46,8 +46,7 @@ export interface RequesterDeps {
   readonly random: Random
   readonly log: Log
   readonly journal: Journal
-  readonly standing: Standing
-  readonly houseOf?: HouseOf
+  readonly acquaint: Acquaint
   readonly errands: JobErrands
   send(to: PeerName, carry: Carry): void
   onFault(peer: PeerName, fault: Fault): void
@@ -178,11 +177,10 @@ export class RequesterDesk {
   }
 
   #folder(job: string, state: JobState): Folder {
-    const { notary, clock, log, journal, standing, houseOf, random } = this.#deps
+    const { notary, clock, log, journal, acquaint, random } = this.#deps
     const context = {
       notary,
-      rank: (offers: JobState['offers'], failed: readonly PeerName[]) =>
-        rankOffers(offers, failed, standing, () => random.float(), houseOf),
+      choose: (choice: Choice) => chooseOffers(choice, acquaint, () => random.float()),
     }
     const folder: Folder = {
       abort: new AbortController(),

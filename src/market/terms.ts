@@ -4,6 +4,7 @@ import type { WatchedLease, WorkedLease } from '../../protocols/execute/index.ts
 import type { Lease } from '../../protocols/negotiate/index.ts'
 import type { BilledLease } from '../../protocols/receipt/index.ts'
 import type { Micro } from '../../protocols/wire/index.ts'
+import type { Wishes } from './wishes.ts'
 
 export interface JobTerms {
   readonly job: string
@@ -16,6 +17,7 @@ export interface JobTerms {
   /** Places that are needed at the same time, each at another provider: requirements and prices are those of one of them. */
   readonly slots: number
   readonly requirements: Requirements
+  readonly wishes: Wishes
   readonly paymentIntervalMs: number
   readonly paymentIntervalMsMax: number
   readonly reclaimMs: number

@@ -1,5 +1,4 @@
 /** The owner's wishes, carried out: what stands behind the control socket. */
-import { noWishes } from '../../protocols/bid/index.ts'
 import { readdir } from 'node:fs/promises'
 
 import { toString } from 'uint8arrays'
@@ -29,6 +28,7 @@ import type { ProviderDesk } from '../market/provider-desk.ts'
 import { jobsOpenMax, type RequesterDesk } from '../market/requester-desk.ts'
 import type { JobTerms } from '../market/terms.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
+import { requirementsOf, wishesOf } from './asking.ts'
 import type { OwnErrands } from './errands.ts'
 import type { JobBook } from './job-book.ts'
 import type { ObjectCare } from './object-care.ts'
@@ -187,7 +187,7 @@ export class OwnControl implements PeerControl {
       },
       signal,
     )
-    const { resources, price } = prepared.manifest
+    const { price } = prepared.manifest
     const nowMs = clock.nowMs()
     const terms: JobTerms = {
       job: prepared.job,
@@ -197,14 +197,8 @@ export class OwnControl implements PeerControl {
       ceilingMicro: price.ceilingMicro,
       class: 'compute',
       slots: nodesOf(spec),
-      requirements: {
-        ...noWishes,
-        runtime: prepared.manifest.engine,
-        cpuMilli: resources.cpuMilli,
-        memoryBytes: resources.memoryBytes,
-        diskBytes: resources.diskBytes,
-        wallMsMax: resources.wallMs,
-      },
+      requirements: requirementsOf(spec, prepared.manifest),
+      wishes: wishesOf(spec),
       paymentIntervalMs,
       paymentIntervalMsMax,
       reclaimMs: reclaimMsDefault,

@@ -1,78 +1,197 @@
-/** Why nobody took a job: every known provider with the first requirement it fails. */
+/**
+ * Why nobody took a job: every known provider under the first thing that speaks against it, in the order of the requirements; with
+ * what would have to give for it to pass.
+ */
+import { lacksOf, needs, type Need } from '../../protocols/bid/index.ts'
 import type { KnownCapability } from '../../protocols/capability/index.ts'
-import { formatMicro } from '../../protocols/wire/index.ts'
+import { formatMicro, type PeerName, type Refusal } from '../../protocols/wire/index.ts'
 import type { MatchExplanation } from '../control/api.ts'
+import { wordOf } from '../market/decline.ts'
+import type { Acquaint } from '../market/rank.ts'
 import type { JobTerms } from '../market/terms.ts'
+import { objectionsTo, type Objection } from '../market/wishes.ts'
+import { peerView } from './views.ts'
 
-interface Requirement {
-  readonly name: string
-  fits(record: KnownCapability): boolean
-  /** The flag with which this provider would pass. */
-  relax(record: KnownCapability): string | null
-  /** How far this provider is from passing: the least is the nearest. */
-  distance(record: KnownCapability): number
+export interface Circumstances {
+  readonly known: readonly KnownCapability[]
+  /** Those that are connected, or could be. */
+  isReachable(peer: PeerName): boolean
+  readonly acquaint: Acquaint
+  /** What those said that were asked why they made no offer. */
+  readonly declined: ReadonlyMap<PeerName, Refusal>
+  /** How many offers there were. */
+  readonly answered: number
+  readonly nowMs: number
 }
 
-export function explainNoMatch(
+type Aspect = Need | Objection
+
+interface Reason {
+  readonly aspect: Aspect
+  readonly wanted: number | string
+  readonly has: number | string
+}
+
+interface Candidate {
+  readonly peer: PeerName
+  readonly reasons: readonly Reason[]
+}
+
+/** Wishes come first: whom the owner does not want need not be measured. */
+const aspects: readonly Aspect[] = ['allow', 'deny', 'standing', 'rtt', ...needs]
+
+export function explainNoMatch(terms: JobTerms, circumstances: Circumstances): MatchExplanation {
+  const { known, declined, answered } = circumstances
+  const isReachable = (peer: PeerName): boolean => circumstances.isReachable(peer)
+  const candidates = known.map((record) => ({
+    peer: record.peer,
+    reasons: reasonsAgainst(terms, record, circumstances),
+  }))
+  const rows = aspects.flatMap((aspect) => rowOf(aspect, candidates) ?? [])
+  const passing = candidates.filter(({ reasons }) => reasons.length === 0).map(({ peer }) => peer)
+  const silent = passing.filter((peer) => !isReachable(peer))
+  const said = new Map<string, number>()
+  for (const peer of passing) {
+    const refusal = declined.get(peer)
+    if (refusal === undefined || silent.includes(peer)) continue
+    const word = wordOf(refusal)
+    said.set(word, (said.get(word) ?? 0) + 1)
+  }
+  return {
+    known: known.length,
+    reachable: known.filter(({ peer }) => isReachable(peer)).length,
+    excluded: rows,
+    silent: silent.length,
+    declined: [...said]
+      .map(([reason, count]) => ({ reason, count }))
+      .toSorted((left, right) => right.count - left.count),
+    unexplained: passing.length - silent.length - [...said.values()].reduce((sum, count) => sum + count, 0),
+    nearest: nearestOf(candidates),
+    answered,
+  }
+}
+
+/** All that speaks against a provider, the first of which it is counted under. */
+function reasonsAgainst(
   terms: JobTerms,
-  known: readonly KnownCapability[],
-  reachable: number,
-  answered: number,
-): MatchExplanation {
-  const requirements = requirementsOf(terms)
-  const rows = requirements.map((requirement) => {
-    const first = known.filter((record) => requirements.find((candidate) => !candidate.fits(record)) === requirement)
-    const only = known.filter(
-      (record) =>
-        !requirement.fits(record) && requirements.every((other) => other === requirement || other.fits(record)),
-    )
-    const nearest = only.toSorted((left, right) => requirement.distance(left) - requirement.distance(right))[0]
-    const relax = nearest === undefined ? null : requirement.relax(nearest)
-    return { requirement: requirement.name, count: first.length, onlyThis: only.length, relax }
-  })
-  return { known: known.length, reachable, excluded: rows.filter((row) => row.count > 0), answered }
-}
-
-function requirementsOf({ requirements, cpuHourMicroMax, unit }: JobTerms): Requirement[] {
-  const { runtime, cpuMilli, memoryBytes, wallMsMax } = requirements
-  const mib = 1024 * 1024
+  { peer, capability }: KnownCapability,
+  { acquaint, nowMs }: Circumstances,
+): Reason[] {
+  const objections = objectionsTo(terms.wishes, peer, acquaint(peer))
   return [
-    {
-      name: `runtime ${runtime}`,
-      fits: ({ capability }) => capability.runtimes.some((has) => has.name === runtime),
-      relax: () => null,
-      distance: () => 0,
-    },
-    {
-      name: `cpu >= ${cpuMilli / 1000}`,
-      fits: ({ capability }) => (capability.compute?.cpuMilli.value ?? 0) >= cpuMilli,
-      relax: ({ capability }) => flagOf('--cpu', (capability.compute?.cpuMilli.value ?? 0) / 1000),
-      distance: ({ capability }) => cpuMilli - (capability.compute?.cpuMilli.value ?? 0),
-    },
-    {
-      name: `memory >= ${Math.ceil(memoryBytes / mib)}Mi`,
-      fits: ({ capability }) => (capability.compute?.memoryBytes.value ?? 0) >= memoryBytes,
-      relax: ({ capability }) =>
-        flagOf('--memory', Math.floor((capability.compute?.memoryBytes.value ?? 0) / mib), 'Mi'),
-      distance: ({ capability }) => memoryBytes - (capability.compute?.memoryBytes.value ?? 0),
-    },
-    {
-      name: `time >= ${Math.ceil(wallMsMax / 1000)}s`,
-      fits: ({ capability }) => (capability.compute?.wallMsMax ?? 0) >= wallMsMax,
-      relax: ({ capability }) => flagOf('--timeout', Math.floor((capability.compute?.wallMsMax ?? 0) / 1000), 's'),
-      distance: ({ capability }) => wallMsMax - (capability.compute?.wallMsMax ?? 0),
-    },
-    {
-      name: `price <= ${formatMicro(cpuHourMicroMax)}/h`,
-      fits: ({ capability }) =>
-        capability.price !== null && capability.price.unit === unit && capability.price.cpuHourMicro <= cpuHourMicroMax,
-      relax: ({ capability }) =>
-        capability.price === null ? null : `--max-price ${formatMicro(capability.price.cpuHourMicro)}`,
-      distance: ({ capability }) => (capability.price?.cpuHourMicro ?? 0) - cpuHourMicroMax,
-    },
+    ...objections.map(({ objection, wanted, has }) => ({ aspect: objection, wanted, has })),
+    ...lacksOf(terms, capability, nowMs).map(({ need, wanted, has }) => ({ aspect: need, wanted, has })),
   ]
 }
 
-function flagOf(flag: string, value: number, unit = ''): string | null {
-  return value > 0 ? `${flag} ${value}${unit}` : null
+function rowOf(aspect: Aspect, candidates: readonly Candidate[]): MatchExplanation['excluded'][number] | undefined {
+  const first = candidates.filter(({ reasons }) => reasons[0]?.aspect === aspect)
+  const [example] = first
+  if (example === undefined) return undefined
+  const only = candidates.filter(({ reasons }) => reasons.length === 1 && reasons[0]!.aspect === aspect)
+  const nearest = only.map(({ reasons }) => reasons[0]!).toSorted((left, right) => distance(left) - distance(right))[0]
+  return {
+    requirement: nameOf(example.reasons[0]!),
+    count: first.length,
+    onlyThis: only.length,
+    relax: nearest === undefined ? null : flagFor(nearest),
+  }
+}
+
+function nearestOf(candidates: readonly Candidate[]): MatchExplanation['nearest'] {
+  const excluded = candidates.filter(({ reasons }) => reasons.length > 0)
+  const far = ({ reasons }: Candidate): number => reasons.length + Math.min(0.99, distance(reasons[0]!))
+  const [nearest] = excluded.toSorted((left, right) => far(left) - far(right))
+  return nearest === undefined ? null : { ...peerView(nearest.peer), reasons: nearest.reasons.map(shortfall) }
+}
+
+/** How far from passing, as a share of what is wanted; words are as far as can be. */
+function distance({ wanted, has }: Reason): number {
+  return typeof wanted === 'number' && typeof has === 'number' ? Math.abs(wanted - has) / Math.max(1, wanted) : 1
+}
+
+const mib = 2 ** 20
+const bytesText = (bytes: number | string): string => {
+  const mebibytes = Math.ceil(Number(bytes) / mib)
+  return mebibytes > 0 && mebibytes % 1_024 === 0 ? `${mebibytes / 1_024}Gi` : `${mebibytes}Mi`
+}
+const cpus = (milli: number | string): string => String(Number(milli) / 1_000)
+const seconds = (ms: number | string): string => `${Math.ceil(Number(ms) / 1_000)}s`
+const amount = (micro: number | string): string => formatMicro(Number(micro))
+const words = (text: number | string): string => String(text)
+
+/** How each aspect is shown, and the flag that says it. */
+const shows: Readonly<
+  Record<
+    Aspect,
+    {
+      readonly name: string
+      readonly sign: '>=' | '<=' | '=' | ''
+      readonly show: (value: number | string) => string
+      readonly flag: string | null
+    }
+  >
+> = {
+  allow: { name: 'allowed', sign: '', show: () => '', flag: null },
+  deny: { name: 'not denied', sign: '', show: () => '', flag: null },
+  standing: { name: 'standing', sign: '>=', show: words, flag: '--standing' },
+  rtt: { name: 'rtt', sign: '<=', show: (ms) => `${ms}ms`, flag: '--rtt' },
+  runtime: { name: 'runtime', sign: '', show: words, flag: null },
+  isolation: { name: 'isolation', sign: '=', show: words, flag: '--isolation' },
+  arch: { name: 'arch', sign: '=', show: words, flag: '--arch' },
+  features: { name: 'feature', sign: '', show: words, flag: null },
+  'gpu-model': { name: 'gpu', sign: '=', show: words, flag: null },
+  'gpu-memory': { name: 'gpu-mem', sign: '>=', show: bytesText, flag: '--gpu-mem' },
+  gpus: { name: 'gpus', sign: '>=', show: words, flag: '--gpus' },
+  tee: { name: 'tee', sign: '=', show: words, flag: null },
+  region: { name: 'region', sign: '=', show: (text) => words(text).replaceAll(' ', ','), flag: '--region' },
+  egress: { name: 'egress', sign: '', show: () => '', flag: null },
+  cpu: { name: 'cpu', sign: '>=', show: cpus, flag: '--cpu' },
+  memory: { name: 'memory', sign: '>=', show: bytesText, flag: '--memory' },
+  disk: { name: 'disk', sign: '>=', show: bytesText, flag: '--disk' },
+  time: { name: 'time', sign: '>=', show: seconds, flag: '--timeout' },
+  evidence: { name: 'evidence', sign: '>=', show: words, flag: '--evidence' },
+  unit: { name: 'unit', sign: '=', show: words, flag: null },
+  price: { name: 'price', sign: '<=', show: (micro) => `${amount(micro)}/h`, flag: '--max-price' },
+  hours: { name: 'hours', sign: '>=', show: seconds, flag: '--timeout' },
+  free: { name: 'free cpu', sign: '>=', show: cpus, flag: null },
+}
+
+/** `cpu >= 8`. */
+function nameOf({ aspect, wanted }: Reason): string {
+  const { name, sign, show } = shows[aspect]
+  return [name, sign, show(wanted)].filter((part) => part !== '').join(' ')
+}
+
+/** `cpu (4 < 8)`, `region (de, not eu)`. */
+function shortfall({ aspect, wanted, has }: Reason): string {
+  const { name, sign, show } = shows[aspect]
+  const [shown, needed] = [show(has), show(wanted)]
+  if (needed === '') return name
+  if (sign === '>=' || sign === '<=') return `${name} (${shown} ${sign === '>=' ? '<' : '>'} ${needed})`
+  return `${name} (${shown === '' ? 'none' : shown}, not ${needed})`
+}
+
+/** The flag with which it would pass, to be pasted; null when there is none, or when it would be for nothing. */
+function flagFor({ aspect, wanted, has }: Reason): string | null {
+  const { flag, show } = shows[aspect]
+  if (flag === null || has === 0 || has === '') return null
+  switch (aspect) {
+    // Nearest below is what may be asked for, of a price and a way there nearest above.
+    case 'memory':
+    case 'disk':
+    case 'gpu-memory':
+      return `${flag} ${bytesText(Math.floor(Number(has) / mib) * mib)}`
+    case 'time':
+    case 'hours':
+      return `${flag} ${Math.floor(Number(has) / 1_000)}s`
+    case 'price':
+      return `${flag} ${amount(has)}`
+    case 'region':
+      return `${flag} ${show(wanted)},${has}`
+    case 'standing':
+      return `${flag} ${Math.floor(Number(has) * 100) / 100}`
+    default:
+      return `${flag} ${show(has)}`
+  }
 }

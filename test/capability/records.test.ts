@@ -82,6 +82,7 @@ const anyRecord = shaped<Capability>({
   expiresMs: integer,
   withdrawn: fc.boolean(),
   software: text,
+  operator: text,
   compute: fc.option(
     shaped({
       arch: text,

@@ -436,10 +436,14 @@ const explanation = {
   reachable: 15,
   answered: 0,
   excluded: [
-    { requirement: 'memory >= 24576Mi', count: 11, onlyThis: 2, relax: '--memory 16384Mi' },
+    { requirement: 'memory >= 24Gi', count: 11, onlyThis: 2, relax: '--memory 16Gi' },
     { requirement: 'cpu >= 8', count: 2, onlyThis: 0, relax: null },
     { requirement: 'price <= 1/h', count: 1, onlyThis: 1, relax: '--max-price 1.15' },
   ],
+  silent: 1,
+  declined: [{ reason: 'bu\u0007sy', count: 2 }],
+  unexplained: 0,
+  nearest: { ...twill, reasons: ['price (1.15/h > 1/h)'] },
 }
 
 function notFound(what: string, cure: string): ControlError {

@@ -97,7 +97,7 @@ for (const [name, module, more, reason] of limits) {
 test('a job that nobody can take expires, and says what is missing', async () => {
   const cases: [Partial<JobSpec>, RegExp, string | null][] = [
     [{ cpuMilli: 8_000 }, /^cpu >= 8$/, '--cpu 1'],
-    [{ memoryBytes: 1_024 * mib }, /^memory >= 1024Mi$/, '--memory 64Mi'],
+    [{ memoryBytes: 1_024 * mib }, /^memory >= 1Gi$/, '--memory 64Mi'],
     [{ priceMax: '0.5' }, /^price <= 0.5\/h$/, '--max-price 1'],
   ]
   await undisturbed(async () => {

@@ -92,6 +92,7 @@ CAPABILITY = {
                      4: ("region", "string"), 5: ("trips", [{1: ("peer", "bytes"), 2: ("ms", "uint32")}])}),
     12: ("tee", {1: ("kind", "string"), **ATTESTED}),
     13: ("hours", [{1: ("from_minute", "uint32"), 2: ("to_minute", "uint32")}]),
+    15: ("operator", "string"),
     14: ("free", {1: ("cpu_eighths", "uint32"), 2: ("memory_eighths", "uint32"), 3: ("keep_eighths", "uint32")}),
 }
 EVIDENCE = ["claimed", "measured", "challenged"]
@@ -127,6 +128,7 @@ def capability(network, data, context):
     need(len(made["runtimes"]) <= 32 and len(made["gpus"]) <= 8 and len(made["hours"]) <= 16, "too many of something")
     integers(made, "sequence", "issued_ms", "expires_ms")
     text(made["software"])
+    text(made["operator"])
     for one in made["runtimes"]:
         for word in one.values():
             text(word)

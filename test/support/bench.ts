@@ -124,6 +124,8 @@ export class Peer {
   readonly standings = new Map<PeerName, number>()
   /** Where it sees others. */
   readonly houses = new Map<PeerName, string>()
+  readonly operators = new Map<PeerName, string>()
+  readonly rttsMs = new Map<PeerName, number>()
   /** The next write fails, as on a full disk. */
   diskFull = false
   readonly #world: World
@@ -160,7 +162,13 @@ export class Peer {
     }
     this.requester = new RequesterDesk({
       ...shared,
-      houseOf: (peer) => this.houses.get(peer),
+      acquaint: (peer) => ({
+        standing: shared.standing.of(peer),
+        rttMs: this.rttsMs.get(peer),
+        evidence: undefined,
+        house: this.houses.get(peer),
+        operator: this.operators.get(peer) ?? '',
+      }),
       errands: this.#errands(options),
       onEvent: (_job, event) => void this.jobEvents.push(event),
       refusalOf: (error) =>

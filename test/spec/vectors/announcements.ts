@@ -93,6 +93,7 @@ const capability: VectorFile = {
           trips: [{ peer: asker.signer.peer, ms: 38 }],
         },
         tee: { kind: 'sev-snp', evidence: 'claimed' },
+        operator: 'the weavers',
         hours: [{ fromMinute: 1_080, toMinute: 420 }],
         free: { cpuEighths: 7, memoryEighths: 8, keepEighths: 0 },
       }),

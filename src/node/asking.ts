@@ -1,0 +1,40 @@
+/** What a job asks of its provider: for the bid, and for our own choice. */
+import type { Requirements } from '../../protocols/bid/index.ts'
+import type { JobManifest } from '../../protocols/execute/index.ts'
+import type { JobSpec } from '../control/api.ts'
+import { noWish, type Wishes } from '../market/wishes.ts'
+
+export function requirementsOf(
+  spec: JobSpec,
+  { engine, resources }: Pick<JobManifest, 'engine' | 'resources'>,
+): Requirements {
+  const { gpus, gpuMemoryBytes, gpuVendor, gpuModel } = spec
+  const wantsGpu = [gpus, gpuMemoryBytes, gpuVendor, gpuModel].some((wish) => wish !== undefined)
+  return {
+    runtime: engine,
+    cpuMilli: resources.cpuMilli,
+    memoryBytes: resources.memoryBytes,
+    diskBytes: resources.diskBytes,
+    wallMsMax: resources.wallMs,
+    arch: spec.arch ?? '',
+    features: spec.features ?? [],
+    gpus: wantsGpu
+      ? { count: gpus ?? 1, memoryBytes: gpuMemoryBytes ?? 0, vendor: gpuVendor ?? '', model: gpuModel ?? '' }
+      : null,
+    regions: spec.regions ?? [],
+    isolation: spec.isolation ?? '',
+    tee: spec.tee ?? '',
+    evidence: spec.evidence ?? 'claimed',
+    egress: spec.egress ?? false,
+  }
+}
+
+export function wishesOf(spec: JobSpec): Wishes {
+  return {
+    rttMsMax: spec.rttMs ?? null,
+    standingMin: spec.standingMin ?? noWish.standingMin,
+    allow: spec.allow ?? [],
+    deny: spec.deny ?? [],
+    spread: spec.spread ?? 'none',
+  }
+}
