@@ -181,11 +181,11 @@ describe('when nobody matches', () => {
       `error: no provider matches (exit 4)
   17 known, 15 reachable (2 silent)
   excluded, first failing requirement:        pass if only this is relaxed:
-    memory >= 24Gi      11                      2  -> --memory 16Gi
-    cpu >= 8             2                      0
-    price <= 1/h         1                      1  -> --max-price 1.15
+    memory >= 24Gi        11                    2  -> --memory 16Gi
+    cpu >= 8               2                    0
+    price <= 1/h           1                    1  -> --max-price 1.15
     bu\\u{7}sy (it said)    2
-    cannot be reached    1
+    cannot be reached      1
   nearest: calm-twill - only price (1.15/h > 1/h)
   wait for one: add --wait 30m       see all: pleach offers
 `,
