@@ -17,8 +17,8 @@ import {
   refusal,
   sealEnvelope,
   hashOfEnvelope,
+  type Notary,
   type Signed,
-  type Signer,
   type StatementType,
 } from '../wire/index.ts'
 import {
@@ -38,13 +38,9 @@ import {
 } from './messages.ts'
 import { AcceptSchema, AwardSchema, CommitSchema, NegotiationSchema, OfferSchema } from './wire_pb.ts'
 
-const textCharsMax = 64
+export type { Notary } from '../wire/index.ts'
 
-/** Who signs here and on which network. */
-export interface Notary {
-  readonly signer: Signer
-  readonly network: string
-}
+const textCharsMax = 64
 
 /** A lease is named after its award. */
 export function leaseIdOf(awardEnvelope: Uint8Array): string {

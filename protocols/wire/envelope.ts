@@ -27,6 +27,12 @@ export interface Signer {
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
 }
 
+/** Who signs here and on which network. */
+export interface Notary {
+  readonly signer: Signer
+  readonly network: string
+}
+
 /** An opened envelope: who said it, what was said, and the exact bytes that prove it. */
 export interface Signed<Body> {
   readonly by: PeerName

@@ -4,6 +4,7 @@ export const protocolsWithReadme = [
   'capability',
   'erasure',
   'execute',
+  'inquire',
   'negotiate',
   'placement',
   'receipt',

@@ -219,6 +219,38 @@ def bid(network, data, _context):
     return {"by": by, "body": camel(made)}
 
 
+# inquire
+
+QUOTE = {1: ("bid", "bytes"), 2: ("issued_ms", "uint64"), 3: ("heard", "enum"), 4: ("then", REFUSAL), 5: ("would", {1: ("cpu_hour_micro", "uint64")}), 6: ("declined", REFUSAL)}
+INQUIRY = {1: ("question", {1: ("bid", "bytes")}), 2: ("quote", "bytes"), 3: ("refused", REFUSAL)}
+
+
+def inquiry(network, data, _context):
+    say, value = which(INQUIRY, data)
+    need(say is not None, "nothing said")
+    if say == "question":
+        return {"say": say, "bid": {**bid(network, value["bid"], {}), "envelope": value["bid"]}}
+    if say == "refused":
+        return {"say": say, "refusal": refusal(value)}
+    by, envelope = open_envelope(network, "quote", 1, value)
+    made = message(QUOTE, envelope["payload"])
+    need((made["would"] is None) != (made["declined"] is None), "neither a price nor why not")
+    digest(made["bid"])
+    integers(made, "issued_ms")
+    body = {"bid": made["bid"], "issuedMs": made["issued_ms"]}
+    body["heard"] = None
+    if made["heard"] == 1:
+        body["heard"] = {"offered": True}
+    elif made["heard"] == 2:
+        body["heard"] = {"offered": False, "because": refusal(made["then"])}
+    if made["would"] is None:
+        body["now"] = {"offers": False, "because": refusal(made["declined"])}
+    else:
+        integers(made["would"], "cpu_hour_micro")
+        body["now"] = {"offers": True, "cpuHourMicro": made["would"]["cpu_hour_micro"]}
+    return {"say": say, "quote": {"by": by, "body": body, "envelope": value}}
+
+
 # negotiate
 
 

@@ -52,6 +52,7 @@ export const protocols = {
   wire: [],
   capability: ['wire'],
   bid: ['capability', 'wire'],
+  inquire: ['bid', 'capability', 'wire'],
   negotiate: ['bid', 'capability', 'wire'],
   erasure: ['wire'],
   transfer: ['erasure', 'wire'],

@@ -147,7 +147,7 @@ const capability: VectorFile = {
   ],
 }
 
-const ask: Bid = {
+export const ask: Bid = {
   job,
   class: 'compute',
   issuedMs: startMs,

@@ -22,6 +22,7 @@ import {
   type JobManifest,
   type ResultDocument,
 } from '../../../protocols/execute/index.ts'
+import { decodeInquiry, encodeInquiry, sealQuote, type Inquiry } from '../../../protocols/inquire/index.ts'
 import {
   decodeNegotiation,
   encodeNegotiation,
@@ -185,6 +186,7 @@ export const kinds: Readonly<Record<string, Kind<unknown>>> = {
   ),
   billing: kind((bytes) => decodeBilling(asker, bytes), encodeSignedBilling),
   settling: kind((bytes) => decodeSettling(asker, bytes), encodeSignedSettling),
+  inquiry: kind((bytes) => decodeInquiry(asker, bytes), encodeSignedInquiry),
   placement: kind(
     (bytes, { nowMs }) => bodyOf(openPlacement(asker.signer, network, bytes, nowMs!)),
     ({ by, body }: { by: string; body: Placement }) => sealPlacement(notaryOf(by).signer, network, body),
@@ -222,6 +224,15 @@ function encodeSignedNegotiation(message: Negotiation): Uint8Array {
     default:
       throw new Error(`no vector says ${(message as { say: string }).say}`)
   }
+}
+
+function encodeSignedInquiry(message: Inquiry): Uint8Array {
+  if (message.say === 'question') {
+    const { by, body } = message.bid
+    return encodeInquiry({ ...message, bid: { by, body, envelope: sealBid(notaryOf(by).signer, network, body) } })
+  }
+  if (message.say !== 'quote') return encodeInquiry(message)
+  return encodeInquiry({ ...message, quote: sealQuote(notaryOf(message.quote.by), message.quote.body) })
 }
 
 function encodeSignedBilling(message: Billing): Uint8Array {
