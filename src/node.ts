@@ -6,12 +6,12 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 
-import { bidTopic, emptyBidFilter, bidBytesMax, judgeBid, openBid } from '../protocols/bid/index.ts'
+import { bidTopic } from '../protocols/bid/index.ts'
 import { capabilityRules, runtimeAdvert } from '../protocols/capability/index.ts'
-import type { Notary } from '../protocols/negotiate/index.ts'
+import { createInquire } from '../protocols/inquire/index.ts'
 import { placementRules } from '../protocols/placement/index.ts'
 import { BadBlockFault } from '../protocols/transfer/index.ts'
-import { describeFacts, formatMicro, type Fault, type PeerName } from '../protocols/wire/index.ts'
+import { describeFacts, formatMicro, type Fault, type Notary, type PeerName } from '../protocols/wire/index.ts'
 import type { PeerOptions } from './config/options.ts'
 import type { JobView } from './control/api.ts'
 import { detectMachine, type Machine } from './discovery/detect.ts'
@@ -37,7 +37,8 @@ import { RequesterDesk } from './market/requester-desk.ts'
 import { OwnControl } from './node/control.ts'
 import { createData } from './node/data.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
-import { explainNoMatch } from './node/explain.ts'
+import { isAtWork } from './node/at-work.ts'
+import { hearBids } from './node/hear-bids.ts'
 import { JobBook } from './node/job-book.ts'
 import { JobFiles } from './node/job-files.ts'
 import { JobReporter } from './node/job-reporter.ts'
@@ -47,6 +48,8 @@ import { idle } from './node/idle.ts'
 import { createKeeperFinder, keepersMax } from './node/keepers.ts'
 import type { Peer } from './node/peer.ts'
 import type { PeerPorts } from './node/ports.ts'
+import { Matchmaker } from './node/matchmaker.ts'
+import { Submissions } from './node/submissions.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
 import { standingOf } from './reputation/standing.ts'
 import { Evidence } from './storage/evidence.ts'
@@ -191,18 +194,11 @@ export async function createPeer(
     self,
     termsOf: (job) => requester.state(job)?.terms,
     onOutcome: (peer, what) => later(seen.bump(peer, what, clock.nowMs())),
-    explain: (job) => {
+    explain: async (job) => {
       const state = requester.state(job)
       if (state === undefined) return null
-      const connected = new Set(host.connections().map(({ peer }) => peer))
-      return explainNoMatch(state.terms, {
-        known: directory.known().filter(({ capability }) => capability.runtimes.length > 0),
-        isReachable: (peer) => connected.has(peer),
-        acquaint,
-        declined: new Map(),
-        answered: state.slots.reduce((sum, { epoch }) => sum + epoch, 0),
-        nowMs: clock.nowMs(),
-      })
+      const answered = state.slots.reduce((sum, { epoch }) => sum + epoch, 0)
+      return matchmaker.explain(state.terms, answered, ending.signal)
     },
   })
   const errands = new OwnErrands({
@@ -243,10 +239,43 @@ export async function createPeer(
     onFault,
   })
   const provider = new ProviderDesk({ ...shared, workshop, onEvent: (event, state) => reporter.onLease(event, state) })
+  const inquire = createInquire({
+    streams: host.streams,
+    timekeeper: clock,
+    notary,
+    quote: (bid) => provider.bids.quote(bid),
+  })
+  const ending = new AbortController()
+  starting.defer(() => ending.abort(new Error('the peer is stopping')))
+  const matchmaker = new Matchmaker({
+    notary,
+    clock,
+    random,
+    log,
+    inquire,
+    acquaint,
+    onFault,
+    known: () => directory.known().filter(({ capability }) => capability.runtimes.length > 0),
+    isReachable: (peer) => host.connections().some((connection) => connection.peer === peer),
+  })
   const topic = bidTopic(network, computeClass)
 
   let lending: { facts: Facts; probe: ExecutorProbe; machine: Machine } | undefined
   let sequenceShown = 0
+  const look = async (signal: AbortSignal): Promise<void> => lookAround(directory, network, clock, signal)
+  const submissions = new Submissions({
+    self,
+    unit,
+    clock,
+    random,
+    requester,
+    matchmaker,
+    objects,
+    book,
+    errands,
+    look,
+    packFolder: plane.packFolder,
+  })
   const control = new OwnControl({
     notary,
     profile: options.profile,
@@ -265,7 +294,7 @@ export async function createPeer(
     objects,
     care: plane.care,
     transfers: plane.transfers,
-    errands,
+    submissions,
     standingOf: standing.of,
     meshDegree: () => host.gossip.meshDegree(topic),
     packFolder: plane.packFolder,
@@ -290,23 +319,9 @@ export async function createPeer(
   starting.defer(async () => plane.stop())
   await workshop.start()
   let haveResumed = false
+  await inquire.serve()
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
-  let filter = emptyBidFilter
-  const openHere = (envelope: Uint8Array) => openBid(signer, network, envelope)
-  // The topic is never left: whoever leaves one is kept out of its mesh for a while, and we may be back in a second.
-  host.gossip.subscribe(topic, {
-    messageBytesMax: bidBytesMax,
-    judge: (author, envelope) => {
-      const [next, judgement] = judgeBid(filter, { author, envelope, class: computeClass }, clock.nowMs(), openHere)
-      filter = next
-      if (judgement.bid !== undefined) accepted.set(envelope, judgement.bid)
-      return judgement.verdict
-    },
-    deliver: (_author, envelope) => {
-      const bid = accepted.get(envelope)
-      if (bid !== undefined) provider.bids.onBid(bid)
-    },
-  })
+  hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
   await host.start()
   const [machine, probe] = await Promise.all([detectMachine(dataDir), executor.probe()])
   for (const { state } of machines.open('job')) requester.resume(decodeState<JobState>(state))
@@ -352,7 +367,7 @@ export async function createPeer(
       const waitMs = options.bootstrap.length === 0 && host.readiness().connections === 0 ? 0 : aloneMs
       await idle(clock, isInCompany, waitMs, signal)
       const { connections } = host.readiness()
-      if (connections > 0) await lookAround(directory, network, clock, signal)
+      if (connections > 0) await look(signal)
       return {
         connections,
         meshDegree: host.gossip.meshDegree(topic),
@@ -376,16 +391,6 @@ export async function createPeer(
     stop: async () =>
       (stopping ??= stop().catch((error: unknown) => log('error', 'the peer did not stop in good order', { error }))),
   }
-}
-
-/** What was judged lawful, until it is delivered: gossip hands the same bytes to both. */
-const accepted = new WeakMap<Uint8Array, Parameters<ProviderDesk['bids']['onBid']>[0]>()
-
-/** Whether a machine still works at what is shown as under way. */
-function isAtWork({ id, role, lease }: JobView, requester: RequesterDesk, provider: ProviderDesk): boolean {
-  return role === 'requester'
-    ? requester.state(id) !== undefined
-    : provider.leases().some(({ task }) => task !== null && task.lease.id === lease)
 }
 
 /** A first look at who lends what. */

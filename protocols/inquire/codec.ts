@@ -59,10 +59,10 @@ export function sealQuote({ signer, network }: Notary, quote: Quote): Signed<Quo
       bid,
       issuedMs: BigInt(issuedMs),
       heard: heard === null ? Heard.NOT : heard.offered ? Heard.OFFERED : Heard.DECLINED,
-      ...(heard?.offered === false ? { then: encodeRefusal(heard.because) } : {}),
+      ...(heard?.offered === false ? { declinedThen: encodeRefusal(heard.because) } : {}),
       ...(now.offers
         ? { would: { cpuHourMicro: BigInt(now.cpuHourMicro) } }
-        : { declined: encodeRefusal(now.because) }),
+        : { declinedNow: encodeRefusal(now.because) }),
     }),
   )
   return { by: signer.peer, body: quote, envelope: sealEnvelope(signer, network, quoteType, payload) }
@@ -70,8 +70,8 @@ export function sealQuote({ signer, network }: Notary, quote: Quote): Signed<Quo
 
 export function openQuote({ signer, network }: Notary, envelope: Uint8Array): Signed<Quote> {
   const { by, body } = openEnvelope(signer, network, quoteType, envelope)
-  const { bid, issuedMs, heard, then, would, declined } = parseMessage(QuoteSchema, body)
-  if ((would === undefined) === (declined === undefined))
+  const { bid, issuedMs, heard, declinedThen, would, declinedNow } = parseMessage(QuoteSchema, body)
+  if ((would === undefined) === (declinedNow === undefined))
     throw new Fault('FIELD_INVALID', 'a quote says either what it would be or why it would not')
   return {
     by,
@@ -83,11 +83,11 @@ export function openQuote({ signer, network }: Notary, envelope: Uint8Array): Si
         heard === Heard.OFFERED
           ? { offered: true }
           : heard === Heard.DECLINED
-            ? { offered: false, because: decodeRefusal(then) }
+            ? { offered: false, because: decodeRefusal(declinedThen) }
             : null,
       now:
         would === undefined
-          ? { offers: false, because: decodeRefusal(declined) }
+          ? { offers: false, because: decodeRefusal(declinedNow) }
           : { offers: true, cpuHourMicro: checkedInteger(would.cpuHourMicro, 'cpu_hour_micro') },
     },
   }

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file inquire/wire.proto.
  */
 export const file_inquire_wire: GenFile = /*@__PURE__*/
-  fileDesc("ChJpbnF1aXJlL3dpcmUucHJvdG8SEXBsZWFjaC5pbnF1aXJlLnYxIn8KB0lucXVpcnkSLwoIcXVlc3Rpb24YASABKAsyGy5wbGVhY2guaW5xdWlyZS52MS5RdWVzdGlvbkgAEg8KBXF1b3RlGAIgASgMSAASKgoHcmVmdXNlZBgDIAEoCzIXLnBsZWFjaC53aXJlLnYxLlJlZnVzYWxIAEIGCgRib2R5IhcKCFF1ZXN0aW9uEgsKA2JpZBgBIAEoDCLLAQoFUXVvdGUSCwoDYmlkGAEgASgMEhEKCWlzc3VlZF9tcxgCIAEoBBInCgVoZWFyZBgDIAEoDjIYLnBsZWFjaC5pbnF1aXJlLnYxLkhlYXJkEiUKBHRoZW4YBCABKAsyFy5wbGVhY2gud2lyZS52MS5SZWZ1c2FsEicKBXdvdWxkGAUgASgLMhgucGxlYWNoLmlucXVpcmUudjEuV291bGQSKQoIZGVjbGluZWQYBiABKAsyFy5wbGVhY2gud2lyZS52MS5SZWZ1c2FsIh8KBVdvdWxkEhYKDmNwdV9ob3VyX21pY3JvGAEgASgEKj0KBUhlYXJkEg0KCUhFQVJEX05PVBAAEhEKDUhFQVJEX09GRkVSRUQQARISCg5IRUFSRF9ERUNMSU5FRBACYgZwcm90bzM", [file_wire_wire]);
+  fileDesc("ChJpbnF1aXJlL3dpcmUucHJvdG8SEXBsZWFjaC5pbnF1aXJlLnYxIn8KB0lucXVpcnkSLwoIcXVlc3Rpb24YASABKAsyGy5wbGVhY2guaW5xdWlyZS52MS5RdWVzdGlvbkgAEg8KBXF1b3RlGAIgASgMSAASKgoHcmVmdXNlZBgDIAEoCzIXLnBsZWFjaC53aXJlLnYxLlJlZnVzYWxIAEIGCgRib2R5IhcKCFF1ZXN0aW9uEgsKA2JpZBgBIAEoDCLYAQoFUXVvdGUSCwoDYmlkGAEgASgMEhEKCWlzc3VlZF9tcxgCIAEoBBInCgVoZWFyZBgDIAEoDjIYLnBsZWFjaC5pbnF1aXJlLnYxLkhlYXJkEi4KDWRlY2xpbmVkX3RoZW4YBCABKAsyFy5wbGVhY2gud2lyZS52MS5SZWZ1c2FsEicKBXdvdWxkGAUgASgLMhgucGxlYWNoLmlucXVpcmUudjEuV291bGQSLQoMZGVjbGluZWRfbm93GAYgASgLMhcucGxlYWNoLndpcmUudjEuUmVmdXNhbCIfCgVXb3VsZBIWCg5jcHVfaG91cl9taWNybxgBIAEoBCo9CgVIZWFyZBINCglIRUFSRF9OT1QQABIRCg1IRUFSRF9PRkZFUkVEEAESEgoOSEVBUkRfREVDTElORUQQAmIGcHJvdG8z", [file_wire_wire]);
 
 /**
  * The one frame of each side of /pleach/inquire/1.
@@ -102,9 +102,9 @@ export type Quote = Message<"pleach.inquire.v1.Quote"> & {
   /**
    * Why it was declined then.
    *
-   * @generated from field: pleach.wire.v1.Refusal then = 4;
+   * @generated from field: pleach.wire.v1.Refusal declined_then = 4;
    */
-  then?: Refusal | undefined;
+  declinedThen?: Refusal | undefined;
 
   /**
    * What it would be answered now: one of the two.
@@ -114,9 +114,9 @@ export type Quote = Message<"pleach.inquire.v1.Quote"> & {
   would?: Would | undefined;
 
   /**
-   * @generated from field: pleach.wire.v1.Refusal declined = 6;
+   * @generated from field: pleach.wire.v1.Refusal declined_now = 6;
    */
-  declined?: Refusal | undefined;
+  declinedNow?: Refusal | undefined;
 };
 
 /**

@@ -44,6 +44,7 @@ export const runFlags = {
   wait: { type: 'text', placeholder: 'TIME', about: 'how long to wait for a provider' },
   retries: { type: 'text', placeholder: 'N', about: 'how many other providers to try when one fails' },
   name: { type: 'text', placeholder: 'TEXT', about: 'what to call the job' },
+  'dry-run': { type: 'switch', about: 'only what it would cost, and who could do it' },
 } as const satisfies Flags
 
 export type RunFlags = FlagValues<typeof runFlags>

@@ -1,10 +1,19 @@
 /** `pleach run`: a job from here to its receipt. The program's stdout is ours, its stderr ours, its exit code ours. */
 import { exits } from '../config/error.ts'
-import { ControlError, type JobStreamEvent, type JobView, type MatchExplanation } from '../control/api.ts'
+import {
+  ControlError,
+  type EstimateView,
+  type JobSpec,
+  type JobStreamEvent,
+  type JobView,
+  type MatchExplanation,
+} from '../control/api.ts'
 import type { ControlClient } from '../control/client.ts'
 import { defineCommand, type Invocation } from './command.ts'
 import { connect } from './connect.ts'
-import { shortJob } from './format.ts'
+import { safe } from './escape.ts'
+import { count, shortJob } from './format.ts'
+import { noMatchProblem } from './no-match.ts'
 import { Failure, Interrupted, type Problem } from './problem.ts'
 import { runEnding } from './run-ending.ts'
 import { jobSpecOf, runFlags } from './run-spec.ts'
@@ -39,6 +48,7 @@ export const command = defineCommand({
     let spec, job
     try {
       spec = await jobSpecOf({ flags, module: positionals[0], args: rest, stdinFile: spooled?.path })
+      if (flags['dry-run']) return await dryRun(client, spec, invocation)
       job = await client.submit(spec, signal)
     } finally {
       // A submitted job is named by what is in its files: the peer has read them.
@@ -47,6 +57,26 @@ export const command = defineCommand({
     return follow(client, job, new Timeline(terminal, spec), invocation)
   },
 })
+
+/** Nothing is bid for: what it would come to, on stdout. */
+async function dryRun(
+  client: ControlClient,
+  spec: JobSpec,
+  { terminal, signal }: Pick<Invocation<typeof runFlags>, 'terminal' | 'signal'>,
+): Promise<number> {
+  const estimate = await client.estimate(spec, signal)
+  if (estimate.pass === 0) throw new Failure(noMatchProblem(estimate.explanation))
+  if (terminal.json) await terminal.printJson(estimate)
+  else await terminal.print(estimateLine(estimate))
+  return exits.ok
+}
+
+function estimateLine({ known, reachable, pass, ready, costFrom, costTo, unit }: EstimateView): string {
+  const cost = costFrom === costTo ? safe(costFrom ?? '', 30) : `${safe(costFrom ?? '', 30)}-${safe(costTo ?? '', 30)}`
+  const could =
+    ready === 0 ? 'none of them is free now' : `would cost at most ${cost} ${safe(unit, 32)}, ${ready} could start now`
+  return `${count(known, 'provider')} known, ${reachable} reachable, ${pass} pass - ${could}`
+}
 
 /** What a job has shown when its events end. */
 interface Followed {

@@ -188,6 +188,24 @@ export type JobStreamEvent =
       readonly explanation: MatchExplanation | null
     }
 
+/** What a job would come to if it were asked for now. */
+export interface EstimateView {
+  readonly v: 1
+  readonly known: number
+  readonly reachable: number
+  /** Those that would fit by their records, without those that said no when they were asked. */
+  readonly pass: number
+  /** Of the best of them, how many were asked, and how many would begin now. */
+  readonly asked: number
+  readonly ready: number
+  /** The whole job at the lowest and the highest of their prices, if it ran to its limit; null when none is ready. */
+  readonly costFrom: string | null
+  readonly costTo: string | null
+  readonly pricesPerCpuHour: readonly string[]
+  readonly unit: string
+  readonly explanation: MatchExplanation
+}
+
 /**
  * Why nobody was found: every known provider is counted once, under the first requirement it fails, as silent, by what it said when it
  * was asked, or as unexplained.
@@ -322,6 +340,8 @@ export interface PeerControl {
   /** `refresh` asks the network; otherwise what is known now. */
   offers(refresh: boolean, signal: AbortSignal): Promise<readonly OfferView[]>
   submit(spec: JobSpec, signal: AbortSignal): Promise<JobView>
+  /** Of a job that is only thought of: binds nobody, seals nothing. */
+  estimate(spec: JobSpec, signal: AbortSignal): Promise<EstimateView>
   jobs(): Promise<readonly JobView[]>
   job(idPrefix: string): Promise<JobView>
   jobEvents(

@@ -4,6 +4,7 @@
  */
 import type {
   AuditView,
+  EstimateView,
   GetView,
   JobStreamEvent,
   JobView,
@@ -39,6 +40,7 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
       return (await get<{ offers: OfferView[] }>(`/v1/offers${refresh ? '?find=1' : ''}`, own)).offers
     },
     submit: async (spec, own) => post<JobView>('/v1/jobs', spec, own),
+    estimate: async (spec, own) => post<EstimateView>('/v1/estimate', spec, own),
     async jobs() {
       return (await get<{ jobs: JobView[] }>('/v1/jobs')).jobs
     },

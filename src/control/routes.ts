@@ -87,6 +87,13 @@ export const routes: readonly Route[] = [
       json: await control.submit(checked(jobSpecSchema, await body()), signal),
     }),
   },
+  {
+    method: 'POST',
+    path: '/v1/estimate',
+    answer: async ({ control }, { body, signal }) => ({
+      json: await control.estimate(checked(jobSpecSchema, await body()), signal),
+    }),
+  },
   { method: 'GET', path: '/v1/jobs', answer: async ({ control }) => ({ json: { v: 1, jobs: await control.jobs() } }) },
   { method: 'GET', path: '/v1/jobs/:id', answer: async ({ control }, { id }) => ({ json: await control.job(id) }) },
   {

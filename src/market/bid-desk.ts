@@ -3,6 +3,7 @@
  * otherwise a reason, kept for whoever asks. What it was too busy for is looked at again when something is free.
  */
 import type { Bid } from '../../protocols/bid/index.ts'
+import type { Quote } from '../../protocols/inquire/index.ts'
 import { refusal, type Micro, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log } from '../environment.ts'
 import { decideOffer, type InUse, type Lending, type OfferDecision } from './offer-policy.ts'
@@ -74,9 +75,14 @@ export class BidDesk {
     void this.#consider(bid)
   }
 
-  /** Why this requester's bid was not answered; null when it was; undefined when it was not heard, or long ago. */
-  verdictOn(by: PeerName, job: string): Refusal | null | undefined {
-    return this.#heard.verdictOn(by, job)
+  /** For whoever asks: what this job's bid was answered when it was heard, and would be answered now. */
+  quote(bid: Signed<Bid>): Pick<Quote, 'heard' | 'now'> {
+    const then = this.#heard.verdictOn(bid.by, bid.body.job)
+    const now = this.wouldAnswer(bid)
+    return {
+      heard: then === undefined ? null : then === null ? { offered: true } : { offered: false, because: then },
+      now: now.answer ? { offers: true, cpuHourMicro: now.cpuHourMicro } : { offers: false, because: now.because },
+    }
   }
 
   /** What a bid would be answered now. */

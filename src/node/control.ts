@@ -1,16 +1,12 @@
 /** The owner's wishes, carried out: what stands behind the control socket. */
-import { readdir } from 'node:fs/promises'
-
 import { toString } from 'uint8arrays'
 
 import { keeperAdvert, runtimeAdvert, type KnownCapability } from '../../protocols/capability/index.ts'
-import { parseCode } from '../../protocols/erasure/index.ts'
-import { reclaimMsDefault } from '../../protocols/execute/index.ts'
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
-import { nodesMax } from '../config/job-spec.ts'
 import {
   ControlError,
+  type EstimateView,
   type JobSpec,
   type JobView,
   type OfferView,
@@ -25,17 +21,14 @@ import type { Host } from '../host/index.ts'
 import { HostError, petnameOf } from '../host/index.ts'
 import type { Receipts } from '../ledger/receipts.ts'
 import type { ProviderDesk } from '../market/provider-desk.ts'
-import { jobsOpenMax, type RequesterDesk } from '../market/requester-desk.ts'
-import type { JobTerms } from '../market/terms.ts'
+import type { RequesterDesk } from '../market/requester-desk.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
-import { requirementsOf, wishesOf } from './asking.ts'
-import type { OwnErrands } from './errands.ts'
 import type { JobBook } from './job-book.ts'
 import type { ObjectCare } from './object-care.ts'
-import { inputsKeptMs, type GetInput, type OwnObjects, type PutInput } from './objects.ts'
-import { prepareJob } from './prepare.ts'
+import type { GetInput, OwnObjects, PutInput } from './objects.ts'
+import type { Submissions } from './submissions.ts'
 import type { Transfers } from './transfers.ts'
-import { isOver, newJobView, marketView, offerView, peerView, receiptView } from './views.ts'
+import { isOver, marketView, offerView, peerView, receiptView } from './views.ts'
 
 export interface ControlDeps {
   readonly notary: Notary
@@ -55,7 +48,7 @@ export interface ControlDeps {
   readonly objects: OwnObjects
   readonly care: ObjectCare
   readonly transfers: Transfers
-  readonly errands: OwnErrands
+  readonly submissions: Submissions
   /** Our own record, when we lend. */
   ownRecord(): KnownCapability | undefined
   readonly standingOf: (peer: PeerName) => number
@@ -63,14 +56,8 @@ export interface ControlDeps {
   readonly meshDegree: () => number
 }
 
-const paymentIntervalMs = 5_000
-const paymentIntervalMsMax = 60_000
-const collectWithinMs = 10 * 60_000
-const bidWaitMsDefault = 15_000
-const retriesDefault = 2
 /** Peers asked for when somebody wants to see the offers. */
 const offersAskedMax = 64
-const keyBytes = 32
 
 export class OwnControl implements PeerControl {
   readonly #deps: ControlDeps
@@ -164,73 +151,11 @@ export class OwnControl implements PeerControl {
   }
 
   async submit(spec: JobSpec, signal: AbortSignal): Promise<JobView> {
-    const { requester, objects, random, unit, clock, book, errands } = this.#deps
-    if (requester.openJobs >= jobsOpenMax) {
-      throw new ControlError({
-        code: 'TOO_MANY_JOBS',
-        what: `${jobsOpenMax} jobs are open already`,
-        why: 'each of them is watched',
-        cure: 'pleach jobs',
-        exit: 6,
-      })
-    }
-    if (spec.out !== undefined) await checkOut(spec.out)
-    const prepared = await prepareJob(
-      spec,
-      {
-        unit,
-        parseCode,
-        nonce: () => toString(random.bytes(16), 'hex'),
-        packFolder: async (path) => this.#deps.packFolder(path),
-        seal: async (path, code, sealing) =>
-          (await objects.seal(path, code, inputsKeptMs, `input of ${spec.name ?? 'a job'}`, sealing)).cid,
-      },
-      signal,
-    )
-    const { price } = prepared.manifest
-    const nowMs = clock.nowMs()
-    const terms: JobTerms = {
-      job: prepared.job,
-      manifest: prepared.manifestBytes,
-      unit,
-      cpuHourMicroMax: price.cpuHourMicroMax,
-      ceilingMicro: price.ceilingMicro,
-      class: 'compute',
-      slots: nodesOf(spec),
-      requirements: requirementsOf(spec, prepared.manifest),
-      wishes: wishesOf(spec),
-      paymentIntervalMs,
-      paymentIntervalMsMax,
-      reclaimMs: reclaimMsDefault,
-      collectWithinMs,
-      retriesMax: spec.retries ?? retriesDefault,
-      bidFromMs: nowMs,
-      bidUntilMs: nowMs + (spec.waitMs ?? bidWaitMsDefault),
-    }
-    await errands.remember(prepared.job, {
-      module: prepared.module,
-      inputs: prepared.inputs,
-      out: spec.out ?? null,
-      outputKey: random.bytes(keyBytes),
-      keepUntilMs: nowMs + inputsKeptMs,
-    })
-    const self = peerView(this.#deps.notary.signer.peer)
-    const view = newJobView(
-      prepared.job,
-      {
-        name: prepared.manifest.name,
-        role: 'requester',
-        unit,
-        out: null,
-        requester: self,
-        provider: null,
-        lease: null,
-      },
-      nowMs,
-    )
-    book.open(view)
-    await requester.submit(terms)
-    return view
+    return this.#deps.submissions.submit(spec, signal)
+  }
+
+  async estimate(spec: JobSpec, signal: AbortSignal): Promise<EstimateView> {
+    return this.#deps.submissions.estimate(spec, signal)
   }
 
   async jobs(): Promise<readonly JobView[]> {
@@ -337,31 +262,6 @@ export class OwnControl implements PeerControl {
   }
 }
 
-/** Outputs are put where nothing is: a job that took an hour must not fail over a file name, nor overwrite anything. */
-async function checkOut(out: string): Promise<void> {
-  let names: string[]
-  try {
-    names = await readdir(out)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw new ControlError({
-      code: 'OUT_UNUSABLE',
-      what: `${out} cannot be used for outputs`,
-      why: (error as Error).message,
-      cure: '--out NEW-FOLDER',
-      exit: 2,
-    })
-  }
-  if (names.length === 0) return
-  throw new ControlError({
-    code: 'OUT_NOT_EMPTY',
-    what: `${out} is not empty`,
-    why: `it holds ${names.length} files or folders, which outputs must not mix with`,
-    cure: '--out NEW-FOLDER',
-    exit: 2,
-  })
-}
-
 function notJoined(address: string, error: Error): ControlError {
   const isWrong = error instanceof HostError && error.code === 'ADDRESS_INVALID'
   return new ControlError({
@@ -372,16 +272,5 @@ function notJoined(address: string, error: Error): ControlError {
       ? 'pleach join /ip4/203.0.113.7/tcp/4117/p2p/12D3KooW…'
       : 'ask its owner whether it is up: pleach status',
     exit: isWrong ? 2 : 5,
-  })
-}
-
-function nodesOf({ nodes = 1 }: JobSpec): number {
-  if (Number.isInteger(nodes) && nodes >= 1 && nodes <= nodesMax) return nodes
-  throw new ControlError({
-    code: 'BAD_SPEC',
-    what: `${nodes} is no number of providers`,
-    why: `a job runs on 1 to ${nodesMax} at the same time`,
-    cure: 'nodes: 2',
-    exit: 2,
   })
 }

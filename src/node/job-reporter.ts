@@ -16,7 +16,7 @@ export interface ReporterDeps {
   readonly book: JobBook
   readonly self: PeerName
   termsOf(job: string): JobTerms | undefined
-  explain(job: string): MatchExplanation | null
+  explain(job: string): Promise<MatchExplanation | null>
   /** How it went with a peer: for its standing. */
   onOutcome(peer: PeerName, what: 'success' | 'refused' | 'noShow'): void
 }
@@ -132,13 +132,21 @@ export class JobReporter {
         if (outcome === 'paid' && provider != null) this.#deps.onOutcome(provider.peer, 'success')
         // It asked for what nobody signs, or for nothing at all.
         if (code === 'NO_FINAL_RECEIPT' && provider != null) this.#deps.onOutcome(provider.peer, 'noShow')
-        if (code === 'NO_MATCH') book.explain(job, this.#deps.explain(job))
-        book.update(job, { stage: outcome, code, cost: formatMicro(event.amountMicro) }, atMs)
+        const over = { stage: outcome, code, cost: formatMicro(event.amountMicro) }
+        if (code === 'NO_MATCH') void this.#unmatched(job, over)
+        else book.update(job, over, atMs)
         return
       }
       default:
         return event satisfies never
     }
+  }
+
+  /** Others are asked why before the job is said to be over: with that its events end. */
+  async #unmatched(job: string, over: Pick<JobView, 'stage' | 'code' | 'cost'>): Promise<void> {
+    const { book } = this.#deps
+    book.explain(job, await this.#deps.explain(job).catch(() => null))
+    book.update(job, over, this.#nowMs)
   }
 
   /** Of work for others. */

@@ -51,6 +51,9 @@ export interface Code {
   readonly m: number
 }
 
+/** What runs programs. */
+export const engine = 'wasi-preview1' as const
+
 const mib = 1024 * 1024
 const defaults = {
   cpuMilli: 1_000,
@@ -81,7 +84,7 @@ export async function prepareJob(spec: JobSpec, deps: PrepareDeps, signal: Abort
     apiVersion: 'pleach/v1',
     kind: 'job',
     name: spec.name ?? basename(spec.module),
-    engine: 'wasi-preview1',
+    engine,
     module: contentOf(module),
     args: [...(spec.args ?? [])],
     env: { ...spec.env },
@@ -91,24 +94,33 @@ export async function prepareJob(spec: JobSpec, deps: PrepareDeps, signal: Abort
       kind: input.kind === 'tar' ? 'tar' : 'file',
     })),
     stdin: stdin === null ? null : contentOf(stdin),
-    resources: {
-      cpuMilli: spec.cpuMilli ?? defaults.cpuMilli,
-      memoryBytes: spec.memoryBytes ?? defaults.memoryBytes,
-      diskBytes: spec.diskBytes ?? defaults.diskBytes,
-      wallMs: spec.wallMs ?? defaults.wallMs,
-      logBytes: spec.logBytes ?? defaults.logBytes,
-      outputBytes: spec.outputBytes ?? defaults.outputBytes,
-    },
+    resources: resourcesOf(spec),
     code: { k: code.k, m: code.m },
-    price: {
-      unit: deps.unit,
-      cpuHourMicroMax: amountOf(spec.priceMax ?? defaults.priceMax, '--max-price'),
-      ceilingMicro: amountOf(spec.costMax ?? defaults.costMax, '--max-cost'),
-    },
+    price: priceOf(spec, deps.unit),
     nonce: deps.nonce(),
   })
   const { job, bytes } = encodeJobManifest(manifest)
   return { job, manifest, manifestBytes: bytes, module, inputs: stdin === null ? inputs : [...inputs, stdin] }
+}
+
+export function resourcesOf(spec: JobSpec): JobManifest['resources'] {
+  return {
+    cpuMilli: spec.cpuMilli ?? defaults.cpuMilli,
+    memoryBytes: spec.memoryBytes ?? defaults.memoryBytes,
+    diskBytes: spec.diskBytes ?? defaults.diskBytes,
+    wallMs: spec.wallMs ?? defaults.wallMs,
+    logBytes: spec.logBytes ?? defaults.logBytes,
+    outputBytes: spec.outputBytes ?? defaults.outputBytes,
+  }
+}
+
+/** Throws a ControlError BAD_SPEC. */
+export function priceOf(spec: JobSpec, unit: string): JobManifest['price'] {
+  return {
+    unit,
+    cpuHourMicroMax: amountOf(spec.priceMax ?? defaults.priceMax, '--max-price'),
+    ceilingMicro: amountOf(spec.costMax ?? defaults.costMax, '--max-cost'),
+  }
 }
 
 /** The grant of an input that travels inline. */

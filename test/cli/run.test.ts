@@ -199,6 +199,25 @@ describe('when nobody matches', () => {
   })
 })
 
+describe('a dry run', () => {
+  test('says what it would cost, and binds nobody', async () => {
+    const { code, out, err } = await home.run(['run', '--dry-run', '--cpu', '2', 'sum.wasm'])
+    assert.deepEqual([code, err], [0, ''])
+    assert.equal(
+      out,
+      '17 providers known, 15 reachable, 3 pass - would cost at most 0.9-1.3 credit, 2 could start now\n',
+    )
+    assert.deepEqual(control.calls.at(-1), 'estimate sum.wasm 2000')
+    assert.equal(lastJson(await home.run(['run', '--dry-run', '--json', 'sum.wasm']))['costTo'], '1.3')
+  })
+
+  test('that nobody passes is said as of a job that nobody takes, exit 4', async () => {
+    const { code, out, err } = await home.run(['run', '--dry-run', 'nomatch.wasm'])
+    assert.deepEqual([code, out], [4, ''])
+    assert.match(err, /no provider matches[^]*excluded, first failing requirement/)
+  })
+})
+
 describe('Ctrl-C', () => {
   test('detaches: the job goes on, and what stops it is said; exit 130', async () => {
     const running = home.start(['run', 'endless.wasm'])

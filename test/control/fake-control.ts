@@ -196,6 +196,24 @@ export class FakeControl implements PeerControl {
     ]
   }
 
+  estimate: PeerControl['estimate'] = async ({ module, cpuMilli = 1_000 }) => {
+    this.calls.push(`estimate ${basename(module)} ${cpuMilli}`)
+    const nobody = module.endsWith('nomatch.wasm')
+    return {
+      v: 1,
+      known: 17,
+      reachable: 15,
+      pass: nobody ? 0 : 3,
+      asked: nobody ? 0 : 3,
+      ready: nobody ? 0 : 2,
+      costFrom: nobody ? null : '0.9',
+      costTo: nobody ? null : '1.3',
+      pricesPerCpuHour: nobody ? [] : ['1.0', '1.4'],
+      unit: 'credit',
+      explanation,
+    }
+  }
+
   submit: PeerControl['submit'] = async (spec) => {
     this.specs.push(spec)
     // Like a peer: what the spec names has been read when the answer comes.

@@ -58,7 +58,10 @@ test('a question is quoted: what would be answered now, and what was then', asyn
 
 test('nobody asks in the name of another', async () => {
   let quoted = 0
-  const { board, asks } = await stage(() => (quoted++, price))
+  const { board, asks } = await stage(() => {
+    quoted++
+    return price
+  })
   await assert.rejects(asks.ask(provider.peer, bidBy(stranger), never))
   assert.equal(quoted, 0)
   assert.ok(board.faults.some(({ peer, error }) => peer === asker.peer && faultWith('SIGNER_UNEXPECTED')(error)))

@@ -221,7 +221,7 @@ def bid(network, data, _context):
 
 # inquire
 
-QUOTE = {1: ("bid", "bytes"), 2: ("issued_ms", "uint64"), 3: ("heard", "enum"), 4: ("then", REFUSAL), 5: ("would", {1: ("cpu_hour_micro", "uint64")}), 6: ("declined", REFUSAL)}
+QUOTE = {1: ("bid", "bytes"), 2: ("issued_ms", "uint64"), 3: ("heard", "enum"), 4: ("declined_then", REFUSAL), 5: ("would", {1: ("cpu_hour_micro", "uint64")}), 6: ("declined_now", REFUSAL)}
 INQUIRY = {1: ("question", {1: ("bid", "bytes")}), 2: ("quote", "bytes"), 3: ("refused", REFUSAL)}
 
 
@@ -234,7 +234,7 @@ def inquiry(network, data, _context):
         return {"say": say, "refusal": refusal(value)}
     by, envelope = open_envelope(network, "quote", 1, value)
     made = message(QUOTE, envelope["payload"])
-    need((made["would"] is None) != (made["declined"] is None), "neither a price nor why not")
+    need((made["would"] is None) != (made["declined_now"] is None), "neither a price nor why not")
     digest(made["bid"])
     integers(made, "issued_ms")
     body = {"bid": made["bid"], "issuedMs": made["issued_ms"]}
@@ -242,9 +242,9 @@ def inquiry(network, data, _context):
     if made["heard"] == 1:
         body["heard"] = {"offered": True}
     elif made["heard"] == 2:
-        body["heard"] = {"offered": False, "because": refusal(made["then"])}
+        body["heard"] = {"offered": False, "because": refusal(made["declined_then"])}
     if made["would"] is None:
-        body["now"] = {"offers": False, "because": refusal(made["declined"])}
+        body["now"] = {"offers": False, "because": refusal(made["declined_now"])}
     else:
         integers(made["would"], "cpu_hour_micro")
         body["now"] = {"offers": True, "cpuHourMicro": made["would"]["cpu_hour_micro"]}

@@ -1,0 +1,207 @@
+/** Jobs of this peer's owner on their way in: described, sealed, written down and bid for; or only estimated. */
+import { readdir } from 'node:fs/promises'
+
+import { toString } from 'uint8arrays'
+
+import { parseCode } from '../../protocols/erasure/index.ts'
+import { reclaimMsDefault } from '../../protocols/execute/index.ts'
+import { cidOfDocument, formatMicro, type PeerName } from '../../protocols/wire/index.ts'
+import { nodesMax } from '../config/job-spec.ts'
+import { ControlError, type EstimateView, type JobSpec, type JobView } from '../control/api.ts'
+import type { Clock, Random } from '../environment.ts'
+import { jobsOpenMax, type RequesterDesk } from '../market/requester-desk.ts'
+import type { JobTerms } from '../market/terms.ts'
+import { requirementsOf, wishesOf } from './asking.ts'
+import type { OwnErrands } from './errands.ts'
+import type { JobBook } from './job-book.ts'
+import type { Matchmaker } from './matchmaker.ts'
+import { inputsKeptMs, type OwnObjects } from './objects.ts'
+import { engine, prepareJob, priceOf, resourcesOf } from './prepare.ts'
+import { estimateOf, newJobView, peerView } from './views.ts'
+
+export interface SubmissionDeps {
+  readonly self: PeerName
+  readonly unit: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly requester: RequesterDesk
+  readonly matchmaker: Matchmaker
+  readonly objects: OwnObjects
+  readonly book: JobBook
+  readonly errands: OwnErrands
+  packFolder(path: string): Promise<string>
+  /** Looks who could do it, as far as that is known within a second. */
+  look(signal: AbortSignal): Promise<void>
+}
+
+const paymentIntervalMs = 5_000
+const paymentIntervalMsMax = 60_000
+const collectWithinMs = 10 * 60_000
+/** How long a job waits for a provider when its owner does not say: not long when nobody that is known would fit. */
+const bidWaitMsDefault = 15_000
+const hopelessWaitMs = 1_000
+const retriesDefault = 2
+const keyBytes = 32
+
+export class Submissions {
+  readonly #deps: SubmissionDeps
+
+  constructor(deps: SubmissionDeps) {
+    this.#deps = deps
+  }
+
+  /** Durable when it resolves. Throws a ControlError. */
+  async submit(spec: JobSpec, signal: AbortSignal): Promise<JobView> {
+    const { self, requester, objects, random, unit, clock, book, errands, matchmaker } = this.#deps
+    if (requester.openJobs >= jobsOpenMax) {
+      throw new ControlError({
+        code: 'TOO_MANY_JOBS',
+        what: `${jobsOpenMax} jobs are open already`,
+        why: 'each of them is watched',
+        cure: 'pleach jobs',
+        exit: 6,
+      })
+    }
+    if (spec.out !== undefined) await checkOut(spec.out)
+    const prepared = await prepareJob(
+      spec,
+      {
+        unit,
+        parseCode,
+        nonce: () => toString(random.bytes(16), 'hex'),
+        packFolder: async (path) => this.#deps.packFolder(path),
+        seal: async (path, code, sealing) =>
+          (await objects.seal(path, code, inputsKeptMs, `input of ${spec.name ?? 'a job'}`, sealing)).cid,
+      },
+      signal,
+    )
+    const nowMs = clock.nowMs()
+    const described = { job: prepared.job, manifest: prepared.manifestBytes, ...prepared.manifest }
+    let terms = this.#termsOf(spec, described, spec.waitMs ?? bidWaitMsDefault, nowMs)
+    if (spec.waitMs === undefined && !matchmaker.hasHope(terms)) {
+      // Somebody may have come that we have not heard of.
+      await this.#deps.look(signal)
+      if (!matchmaker.hasHope(terms)) terms = { ...terms, bidUntilMs: nowMs + hopelessWaitMs }
+    }
+    await errands.remember(prepared.job, {
+      module: prepared.module,
+      inputs: prepared.inputs,
+      out: spec.out ?? null,
+      outputKey: random.bytes(keyBytes),
+      keepUntilMs: nowMs + inputsKeptMs,
+    })
+    const view = newJobView(
+      prepared.job,
+      {
+        name: prepared.manifest.name,
+        role: 'requester',
+        unit,
+        out: null,
+        requester: peerView(self),
+        provider: null,
+        lease: null,
+      },
+      nowMs,
+    )
+    book.open(view)
+    await requester.submit(terms)
+    return view
+  }
+
+  /** What it would cost and whether it could begin, by the records and by asking a few. Nothing is sealed, and nobody is bound. */
+  async estimate(spec: JobSpec, signal: AbortSignal): Promise<EstimateView> {
+    const { unit, clock, matchmaker } = this.#deps
+    const resources = resourcesOf(spec)
+    const described = {
+      job: cidOfDocument(new Uint8Array()),
+      manifest: new Uint8Array(),
+      engine,
+      resources,
+      price: priceOf(spec, unit),
+    }
+    const terms = this.#termsOf(spec, described, bidWaitMsDefault, clock.nowMs())
+    const { known, reachable, pass, asked, cpuHourMicro, explanation } = await matchmaker.estimate(terms, signal)
+    const places = Array.from(cpuHourMicro, (price) => estimateOf(terms, price))
+    return {
+      v: 1,
+      known,
+      reachable,
+      pass,
+      asked,
+      ready: cpuHourMicro.length,
+      costFrom: places[0] ?? null,
+      costTo: places.at(-1) ?? null,
+      pricesPerCpuHour: cpuHourMicro.map(formatMicro),
+      unit,
+      explanation,
+    }
+  }
+
+  #termsOf(
+    spec: JobSpec,
+    {
+      job,
+      manifest,
+      price,
+      ...described
+    }: Pick<JobTerms, 'job' | 'manifest'> &
+      Parameters<typeof requirementsOf>[1] & { readonly price: ReturnType<typeof priceOf> },
+    waitMs: number,
+    nowMs: number,
+  ): JobTerms {
+    return {
+      job,
+      manifest,
+      unit: this.#deps.unit,
+      cpuHourMicroMax: price.cpuHourMicroMax,
+      ceilingMicro: price.ceilingMicro,
+      class: 'compute',
+      slots: nodesOf(spec),
+      requirements: requirementsOf(spec, described),
+      wishes: wishesOf(spec),
+      paymentIntervalMs,
+      paymentIntervalMsMax,
+      reclaimMs: reclaimMsDefault,
+      collectWithinMs,
+      retriesMax: spec.retries ?? retriesDefault,
+      bidFromMs: nowMs,
+      bidUntilMs: nowMs + waitMs,
+    }
+  }
+}
+
+/** Outputs are put where nothing is: a job that took an hour must not fail over a file name, nor overwrite anything. */
+async function checkOut(out: string): Promise<void> {
+  let names: string[]
+  try {
+    names = await readdir(out)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw new ControlError({
+      code: 'OUT_UNUSABLE',
+      what: `${out} cannot be used for outputs`,
+      why: (error as Error).message,
+      cure: '--out NEW-FOLDER',
+      exit: 2,
+    })
+  }
+  if (names.length === 0) return
+  throw new ControlError({
+    code: 'OUT_NOT_EMPTY',
+    what: `${out} is not empty`,
+    why: `it holds ${names.length} files or folders, which outputs must not mix with`,
+    cure: '--out NEW-FOLDER',
+    exit: 2,
+  })
+}
+
+function nodesOf({ nodes = 1 }: JobSpec): number {
+  if (Number.isInteger(nodes) && nodes >= 1 && nodes <= nodesMax) return nodes
+  throw new ControlError({
+    code: 'BAD_SPEC',
+    what: `${nodes} is no number of providers`,
+    why: `a job runs on 1 to ${nodesMax} at the same time`,
+    cure: 'nodes: 2',
+    exit: 2,
+  })
+}
