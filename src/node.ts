@@ -11,13 +11,15 @@ import { capabilityRules, runtimeAdvert } from '../protocols/capability/index.ts
 import { createInquire } from '../protocols/inquire/index.ts'
 import { placementRules } from '../protocols/placement/index.ts'
 import { BadBlockFault } from '../protocols/transfer/index.ts'
-import { describeFacts, formatMicro, type Fault, type Notary, type PeerName } from '../protocols/wire/index.ts'
+import { describeFacts, type Fault, type Notary, type PeerName } from '../protocols/wire/index.ts'
 import type { PeerOptions } from './config/options.ts'
 import type { JobView } from './control/api.ts'
 import { detectMachine, type Machine } from './discovery/detect.ts'
 import { Directory } from './discovery/directory.ts'
+import { readHardware } from './discovery/hardware.ts'
 import { Publisher, type Facts } from './discovery/publisher.ts'
 import { realFiles, type Clock, type Log, type Random } from './environment.ts'
+import { admitByProgram } from './execution/admission.ts'
 import type { ExecutorProbe } from './execution/executor.ts'
 import { createWasiExecutor } from './execution/wasi-executor.ts'
 import { createCourier, createHost, openIdentity, petnameOf } from './host/index.ts'
@@ -42,9 +44,10 @@ import { hearBids } from './node/hear-bids.ts'
 import { JobBook } from './node/job-book.ts'
 import { JobFiles } from './node/job-files.ts'
 import { JobReporter } from './node/job-reporter.ts'
-import { factsOf, lendingOf } from './node/lending.ts'
+import { factsOf, lendingOf, standsFor } from './node/lending.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
+import { watchOwner } from './node/idle-watch.ts'
 import { createKeeperFinder, keepersMax } from './node/keepers.ts'
 import type { Peer } from './node/peer.ts'
 import type { PeerPorts } from './node/ports.ts'
@@ -238,7 +241,13 @@ export async function createPeer(
     send,
     onFault,
   })
-  const provider = new ProviderDesk({ ...shared, workshop, onEvent: (event, state) => reporter.onLease(event, state) })
+  const admission = offer?.policy?.admission ?? null
+  const provider = new ProviderDesk({
+    ...shared,
+    workshop,
+    ...(admission === null ? {} : { admit: async (bid, signal) => admitByProgram(admission, bid, clock, signal) }),
+    onEvent: (event, state) => reporter.onLease(event, state),
+  })
   const inquire = createInquire({
     streams: host.streams,
     timekeeper: clock,
@@ -329,12 +338,14 @@ export async function createPeer(
   reporter.settleLost((view) => isAtWork(view, requester, provider))
   haveResumed = true
   if (offer !== null) {
-    const facts = factsOf(offer, unit, machine, probe)
+    const hardware = await (ports.readHardware ?? readHardware)(clock)
+    const facts = factsOf(offer, unit, machine, hardware, probe, clock.nowMs())
     lending = { facts, probe, machine }
     sequenceShown = clock.nowMs()
     if (ports.mayPublish === undefined) publisher.publish(facts)
     else void ports.mayPublish.then(() => publisher.publish(facts))
-    provider.bids.lend(lendingOf(facts))
+    provider.bids.lend(lendingOf(facts, offer))
+    if (offer.policy?.idleOnly === true) starting.defer(watchOwner(clock, provider))
   }
   plane.begin()
   const running = starting.move()
@@ -368,25 +379,9 @@ export async function createPeer(
       await idle(clock, isInCompany, waitMs, signal)
       const { connections } = host.readiness()
       if (connections > 0) await look(signal)
-      return {
-        connections,
-        meshDegree: host.gossip.meshDegree(topic),
-        records: directory.known().length,
-        firstRun: identity.fresh,
-        keyPath: join(dataDir, 'key'),
-        offering:
-          offer === null
-            ? null
-            : {
-                cpuMilli: offer.cpuMilli,
-                memoryBytes: offer.memoryBytes,
-                keepBytes: offer.keepBytes,
-                price: formatMicro(offer.cpuHourMicro),
-                unit,
-              },
-        isolation: probe.isolation,
-        measured: { cores: machine.cores, memoryBytes: machine.memoryBytes, diskFreeBytes: machine.diskFreeBytes },
-      }
+      const meshDegree = host.gossip.meshDegree(topic)
+      const known = { connections, meshDegree, records: directory.known().length }
+      return { ...known, firstRun: identity.fresh, keyPath: join(dataDir, 'key'), ...standsFor(offer, machine, probe) }
     },
     stop: async () =>
       (stopping ??= stop().catch((error: unknown) => log('error', 'the peer did not stop in good order', { error }))),

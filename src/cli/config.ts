@@ -1,5 +1,6 @@
 /** `pleach config show [--origin]`: every setting, what it comes to, and who said so. */
 import { measureMachine } from '../config/capacity.ts'
+import { realClock } from '../environment.ts'
 import { readConfigFile } from '../config/config-file.ts'
 import { defaultProfile, directoriesOf } from '../config/directories.ts'
 import { exits } from '../config/error.ts'
@@ -22,7 +23,7 @@ export const command = defineCommand({
     const directories = directoriesOf(env, profileOf(invocation) ?? defaultProfile)
     const file = await readConfigFile(directories.configFile)
     const said = gatherSettings({ flags: {}, env, file })
-    const settings = describeSettings(said, await measureMachine(directories.data), directories)
+    const settings = describeSettings(said, await measureMachine(directories.data, realClock.nowMs()), directories)
     const { configFile, data, socket } = directories
     const withoutEffect = file?.withoutEffect ?? []
     if (terminal.json) await terminal.printJson({ v: 1, settings, withoutEffect, configFile, data, socket })

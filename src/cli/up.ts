@@ -42,7 +42,7 @@ export const command = defineCommand({
     const directories = directoriesOf(env, profileOf(invocation) ?? defaultProfile)
     const file = await readConfigFile(directories.configFile)
     const said = gatherSettings({ flags: flagTexts(invocation.flags), env, file })
-    const options = resolveOptions(said, await measureMachine(directories.data), directories)
+    const options = resolveOptions(said, await measureMachine(directories.data, realClock.nowMs()), directories)
     for (const key of file?.withoutEffect ?? [])
       terminal.note(`warning: ${safe(key)} in ${file?.path} has no effect here`)
     const { lockProfile } = await import('../control/lock.ts')

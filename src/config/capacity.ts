@@ -9,6 +9,8 @@ export interface Machine {
   readonly memoryBytes: number
   /** On the file system of the data folder. */
   readonly diskFreeBytes: number
+  /** How far local time is ahead of UTC. */
+  readonly aheadOfUtcMinutes: number
 }
 
 const gib = 2 ** 30
@@ -16,12 +18,13 @@ const gb = 10 ** 9
 /** Enough that others can keep something here, and little enough that nobody notices. */
 const storageDefaultMax = 100 * gb
 
-export async function measureMachine(dataDir: string): Promise<Machine> {
+export async function measureMachine(dataDir: string, nowMs: number): Promise<Machine> {
   const limit = constrainedMemory()
   return {
     cores: availableParallelism(),
     memoryBytes: limit > 0 && limit < totalmem() ? limit : totalmem(),
     diskFreeBytes: await freeBytes(dataDir),
+    aheadOfUtcMinutes: -new Date(nowMs).getTimezoneOffset(),
   }
 }
 

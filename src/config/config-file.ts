@@ -43,7 +43,7 @@ function readDocument(path: string, document: Readonly<Record<string, unknown>>)
       throw bad(path, `${key} is not a key${didYouMean(key, [...settingNames, ...publishedGroups])}`)
     }
     if ('problem' in published) throw bad(path, published.problem)
-    for (const { setting, key: publishedKey, text } of published.settings) set(setting, publishedKey, text)
+    for (const { setting, key: publishedKey, value: said } of published.settings) set(setting, publishedKey, said)
     withoutEffect.push(...published.withoutEffect)
   }
   return { path, texts, withoutEffect }

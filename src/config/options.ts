@@ -1,5 +1,7 @@
 /** What a peer is started with, all decided. Made by resolve.ts from flags, environment and config.yaml; taken by src/node.ts. */
 
+import type { WeekHours } from './hours.ts'
+
 /** How far the network reaches: which addresses are dialled on the word of others, and what is announced. */
 export type Reach = 'public' | 'lan' | 'loopback'
 
@@ -17,6 +19,60 @@ export interface OfferOptions {
   readonly unit: string
   /** Longest job that is taken. */
   readonly wallMsMax: number
+  /** Left out: plainPolicy. */
+  readonly policy?: OfferPolicy
+}
+
+/** To whom, when and on what terms. */
+export interface OfferPolicy {
+  /** Claimed; empty: not said. */
+  readonly region: string
+  readonly operator: string
+  /** None: always. */
+  readonly hours: readonly WeekHours[]
+  /** Names of peers. None: everybody. */
+  readonly allow: readonly string[]
+  readonly deny: readonly string[]
+  /** Processors that are promised, as a multiple of those that are lent. */
+  readonly oversubscription: number
+  readonly memoryGibHourMicro: number
+  readonly gpuHourMicro: number
+  readonly gbMonthMicro: number
+  /** Added for bids that ask for this evidence, in hundredths. */
+  readonly measuredPercent: number
+  readonly challengedPercent: number
+  /** A program that is asked about every bid; null: none. */
+  readonly admission: string | null
+  /** Nothing new is taken while the owner uses the machine. */
+  readonly idleOnly: boolean
+  /** GPUs that the owner says there are; what the system has is found without. */
+  readonly gpus: readonly ClaimedGpu[]
+  /** Whether the enclave that the system is in is shown. */
+  readonly tee: boolean
+}
+
+export interface ClaimedGpu {
+  readonly model: string
+  readonly memoryBytes: number
+  readonly count: number
+}
+
+export const plainPolicy: OfferPolicy = {
+  region: '',
+  operator: '',
+  hours: [],
+  allow: [],
+  deny: [],
+  oversubscription: 1,
+  memoryGibHourMicro: 0,
+  gpuHourMicro: 0,
+  gbMonthMicro: 0,
+  measuredPercent: 0,
+  challengedPercent: 0,
+  admission: null,
+  idleOnly: false,
+  gpus: [],
+  tee: false,
 }
 
 /** What transfers of data may carry, in bytes per second; null: no limit. */

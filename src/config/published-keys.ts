@@ -6,31 +6,65 @@ import { didYouMean } from './nearest.ts'
 import type { SettingName } from './settings.ts'
 
 export interface PublishedSettings {
-  readonly settings: readonly { readonly setting: SettingName; readonly key: string; readonly text: string }[]
+  /** `value`: text, or texts where the setting is a list. */
+  readonly settings: readonly {
+    readonly setting: SettingName
+    readonly key: string
+    readonly value: string | string[]
+  }[]
   readonly withoutEffect: readonly string[]
 }
 
 interface Counterpart {
   readonly setting: SettingName
-  /** What turns the number into a quantity. */
-  readonly suffix: string
+  /** As the setting has it; undefined when it is not what such a key holds. */
+  read(said: unknown): string | string[] | undefined
+  /** What it is to hold. */
+  readonly holds: string
 }
+
+const numberPattern = /^\d+(\.\d+)?$/
+const quantity = (setting: SettingName, suffix: string): Counterpart => ({
+  setting,
+  read: (said) => (typeof said === 'string' && numberPattern.test(said) ? `${said}${suffix}` : undefined),
+  holds: 'a number',
+})
 
 /** Null: lawful, and without effect here. */
 const groups: Readonly<Record<string, Readonly<Record<string, Counterpart | null>>>> = {
   node_settings: { node_name: null, reward_address: null },
   shared_resources: {
-    cpu_cores: { setting: 'cpu', suffix: '' },
-    ram_gb: { setting: 'memory', suffix: 'G' },
-    storage_gb: { setting: 'storage', suffix: 'G' },
-    gpus: null,
+    cpu_cores: quantity('cpu', ''),
+    ram_gb: quantity('memory', 'G'),
+    storage_gb: quantity('storage', 'G'),
+    gpus: {
+      setting: 'gpu',
+      read: (said) => {
+        if (!Array.isArray(said)) return undefined
+        const texts = said.map(gpuText)
+        return texts.includes(undefined) ? undefined : (texts as string[])
+      },
+      holds: 'a list of GPUs with model and vram_gb',
+    },
   },
   network_config: {
-    max_upload_mbps: { setting: 'bandwidthUp', suffix: 'Mbit/s' },
-    max_download_mbps: { setting: 'bandwidthDown', suffix: 'Mbit/s' },
-    p2p_port: { setting: 'port', suffix: '' },
-    enable_tee: null,
+    max_upload_mbps: quantity('bandwidthUp', 'Mbit/s'),
+    max_download_mbps: quantity('bandwidthDown', 'Mbit/s'),
+    p2p_port: quantity('port', ''),
+    enable_tee: {
+      setting: 'tee',
+      read: (said) => (said === 'true' || said === 'false' ? said : undefined),
+      holds: 'true or false',
+    },
   },
+}
+
+/** `{ model: RTX 4090, vram_gb: 24, count: 2 }`. */
+function gpuText(gpu: unknown): string | undefined {
+  if (typeof gpu !== 'object' || gpu === null) return undefined
+  const { model, vram_gb: memory, count = '1' } = gpu as Readonly<Record<string, unknown>>
+  if (typeof model !== 'string' || typeof memory !== 'string' || typeof count !== 'string') return undefined
+  return numberPattern.test(memory) ? `${model}:${memory}G:${count}` : undefined
 }
 
 /** Groups and keys that are lawful whatever they hold. */
@@ -44,15 +78,19 @@ export function publishedSettings(key: string, value: unknown): PublishedSetting
   const group = Object.hasOwn(groups, key) ? groups[key] : undefined
   if (group === undefined) return undefined
   if (typeof value !== 'object' || value === null) return { problem: `${key} holds no keys` }
-  const found: { setting: SettingName; key: string; text: string }[] = []
+  const found: { setting: SettingName; key: string; value: string | string[] }[] = []
   const withoutEffect: string[] = []
   for (const [inner, said] of Object.entries(value)) {
     const name = `${key}.${inner}`
     const counterpart = Object.hasOwn(group, inner) ? group[inner] : undefined
     if (counterpart === undefined) return { problem: `${name} is not a key${didYouMean(inner, Object.keys(group))}` }
-    if (counterpart === null) withoutEffect.push(name)
-    else if (typeof said !== 'string' || !/^\d+(\.\d+)?$/.test(said)) return { problem: `${name} is not a number` }
-    else found.push({ setting: counterpart.setting, key: name, text: `${said}${counterpart.suffix}` })
+    if (counterpart === null) {
+      withoutEffect.push(name)
+      continue
+    }
+    const read = counterpart.read(said)
+    if (read === undefined) return { problem: `${name} is not ${counterpart.holds}` }
+    if (read.length > 0) found.push({ setting: counterpart.setting, key: name, value: read })
   }
   return { settings: found, withoutEffect }
 }

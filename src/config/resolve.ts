@@ -6,8 +6,9 @@ import type { ConfigFile } from './config-file.ts'
 import type { Directories } from './directories.ts'
 import { ConfigError, exits, type Env } from './error.ts'
 import { lendingByDefault, workersByDefault, type Machine } from './capacity.ts'
+import { inUtc } from './hours.ts'
 import { nearestName } from './nearest.ts'
-import type { OfferOptions, PeerOptions, Reach } from './options.ts'
+import { plainPolicy, type OfferOptions, type OfferPolicy, type PeerOptions, type Reach } from './options.ts'
 import { formatMicro } from './quantities.ts'
 import {
   cpuHourMicroDefault,
@@ -118,6 +119,21 @@ export function describeSettings(
     maxTime: `${wallMsMaxDefault / 3_600_000}h`,
     bandwidthUp: 'no limit',
     bandwidthDown: 'no limit',
+    region: 'not said',
+    operator: 'not said',
+    hours: 'always',
+    allow: 'everybody',
+    deny: 'nobody',
+    oversubscribe: '1',
+    priceMemory: '0',
+    priceGpu: '0',
+    priceStorage: '0',
+    premiumMeasured: '0',
+    premiumChallenged: '0',
+    admission: 'none',
+    idleOnly: 'false',
+    gpu: 'as found',
+    tee: 'false',
   }
   return settingNames.map((name) => {
     const spoken = said.get(name)
@@ -164,6 +180,7 @@ function offerOf(said: SaidSettings, machine: Machine): OfferOptions | null {
     valueOf(said, 'unit'),
     valueOf(said, 'maxTime'),
   ]
+  const policy = policyOf(said, machine)
   if (valueOf(said, 'offer') !== true) {
     const idle = lendingNames.find((name) => said.get(name)?.source === 'flag')
     if (idle === undefined) return null
@@ -179,6 +196,28 @@ function offerOf(said: SaidSettings, machine: Machine): OfferOptions | null {
     cpuHourMicro: cpuHourMicro ?? cpuHourMicroDefault,
     unit: unit ?? unitDefault,
     wallMsMax: wallMsMax ?? wallMsMaxDefault,
+    policy,
+  }
+}
+
+/** Hours are in the time that is kept where the peer starts; when clocks are put back it must be started again. */
+function policyOf(said: SaidSettings, machine: Machine): OfferPolicy {
+  return {
+    region: valueOf(said, 'region') ?? plainPolicy.region,
+    operator: valueOf(said, 'operator') ?? plainPolicy.operator,
+    hours: inUtc(valueOf(said, 'hours') ?? plainPolicy.hours, machine.aheadOfUtcMinutes),
+    allow: valueOf(said, 'allow') ?? plainPolicy.allow,
+    deny: valueOf(said, 'deny') ?? plainPolicy.deny,
+    oversubscription: valueOf(said, 'oversubscribe') ?? plainPolicy.oversubscription,
+    memoryGibHourMicro: valueOf(said, 'priceMemory') ?? plainPolicy.memoryGibHourMicro,
+    gpuHourMicro: valueOf(said, 'priceGpu') ?? plainPolicy.gpuHourMicro,
+    gbMonthMicro: valueOf(said, 'priceStorage') ?? plainPolicy.gbMonthMicro,
+    measuredPercent: valueOf(said, 'premiumMeasured') ?? plainPolicy.measuredPercent,
+    challengedPercent: valueOf(said, 'premiumChallenged') ?? plainPolicy.challengedPercent,
+    admission: valueOf(said, 'admission') ?? plainPolicy.admission,
+    idleOnly: valueOf(said, 'idleOnly') ?? plainPolicy.idleOnly,
+    gpus: valueOf(said, 'gpu') ?? plainPolicy.gpus,
+    tee: valueOf(said, 'tee') ?? plainPolicy.tee,
   }
 }
 

@@ -2,8 +2,10 @@
  * Every setting of a peer: one row each, with the same name as a flag, as `PLEACH_NAME` and as a key of config.yaml, so that
  * what is learned in one place serves in the others.
  */
+import { isPeerName } from '../../protocols/wire/peer.ts'
 import { checkedAddress } from './address.ts'
-import { reaches, type Reach } from './options.ts'
+import { parseHours, type WeekHours } from './hours.ts'
+import { reaches, type ClaimedGpu, type Reach } from './options.ts'
 import { parseBytes, parseCpuMilli, parseDurationMs, parseMicro, parseRate } from './quantities.ts'
 
 /** What the texts of each setting mean, once read. */
@@ -23,6 +25,21 @@ export interface SettingValues {
   bandwidthUp: number
   bandwidthDown: number
   workers: number
+  region: string
+  operator: string
+  hours: readonly WeekHours[]
+  allow: readonly string[]
+  deny: readonly string[]
+  oversubscribe: number
+  priceMemory: number
+  priceGpu: number
+  priceStorage: number
+  premiumMeasured: number
+  premiumChallenged: number
+  admission: string
+  idleOnly: boolean
+  gpu: readonly ClaimedGpu[]
+  tee: boolean
 }
 
 export type SettingName = keyof SettingValues
@@ -40,6 +57,7 @@ export interface Setting<Value> {
 /** The port that peers listen on when nobody says otherwise. */
 export const portDefault = 4117
 const networkPattern = /^[a-z][a-z0-9-]{0,31}$/
+const wordPattern = /^[a-z][a-z0-9-]{0,23}$/
 const unitPattern = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/
 /** A day: longer work is better cut into pieces that survive the loss of a provider. */
 export const wallMsMaxDefault = 24 * 3_600_000
@@ -53,6 +71,12 @@ const single = <Value>(placeholder: string, about: string, read: (text: string) 
   about,
   read: (texts) => read(texts[0] ?? ''),
 })
+
+const list = <Value>(
+  placeholder: string,
+  about: string,
+  read: (texts: readonly string[]) => Value,
+): Setting<Value> => ({ isList: true, placeholder, about, read })
 
 const addresses = (use: 'listen' | 'bootstrap', about: string): Setting<readonly string[]> => ({
   isList: true,
@@ -77,13 +101,7 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
   cpu: single('N', 'processors to lend, such as 4 or 500m (default: three quarters)', positive(parseCpuMilli)),
   memory: single('SIZE', 'memory to lend, such as 16Gi (default: half)', positive(parseBytes)),
   storage: single('SIZE', 'disk space to lend, such as 100G (default: a quarter of what is free)', parseBytes),
-  price: single('AMOUNT', 'for one processor for one hour (default 1.0)', (text) => {
-    const micro = parseMicro(text)
-    if (micro === undefined) {
-      throw new RangeError(`${JSON.stringify(text)} is not an amount: write a decimal number of at most six places`)
-    }
-    return micro
-  }),
+  price: single('AMOUNT', 'for one processor for one hour (default 1.0)', readAmount),
   unit: single('NAME', `unit of account (default ${unitDefault})`, (text) =>
     fitting(text, unitPattern, 'a word of letters and digits, such as credit'),
   ),
@@ -95,12 +113,53 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
   maxTime: single('TIME', 'longest job to take, such as 2h (default 24h)', positive(parseDurationMs)),
   bandwidthUp: single('RATE', 'most that is sent of data, such as 10MB/s or 80Mbit/s (default: no limit)', readRate),
   bandwidthDown: single('RATE', 'most that is fetched of data, such as 10MB/s (default: no limit)', readRate),
+  region: single('NAME', 'where this machine is, such as eu or de (claimed)', (text) =>
+    fitting(text, wordPattern, 'small letters, digits and -, such as eu'),
+  ),
+  operator: single('NAME', 'who runs it, so that others can keep parts of a job apart (claimed)', (text) =>
+    fitting(text, /^[^\p{C}]{1,64}$/u, 'a name of at most 64 characters'),
+  ),
+  hours: list('HOURS', 'when work is taken, in local time, such as mon-fri 18:00-07:00 (default: always)', (texts) =>
+    parseHours(texts),
+  ),
+  allow: list('PEER', 'work for this peer and for no others (may be repeated)', (texts) => texts.map(readPeer)),
+  deny: list('PEER', 'do not work for this peer (may be repeated)', (texts) => texts.map(readPeer)),
+  oversubscribe: single('N', 'promise so many times the processors that are lent, 1 to 4 (default 1)', readFactor),
+  priceMemory: single('AMOUNT', 'for one GiB of memory for one hour, beside the processors (default 0)', readAmount),
+  priceGpu: single('AMOUNT', 'for one GPU for one hour, beside the processors (default 0)', readAmount),
+  priceStorage: single('AMOUNT', 'for keeping one GB for one month (default 0)', readAmount),
+  premiumMeasured: single('PERCENT', 'added when a bid asks for what is measured (default 0)', readPercent),
+  premiumChallenged: single('PERCENT', 'added when a bid asks for what others tried (default 0)', readPercent),
+  admission: single('PROGRAM', 'is given each bid as JSON on stdin; admits it by exit code 0', (text) =>
+    fitting(text, /^\/[^\p{C}]{1,4000}$/u, 'an absolute path'),
+  ),
+  idleOnly: single('', 'take nothing new while this machine is in use', readSwitch),
+  gpu: list('MODEL:SIZE[:COUNT]', 'a GPU that is not found by itself (claimed), such as RTX 4090:24G', (texts) =>
+    texts.map(readGpu),
+  ),
+  tee: single('', 'show the enclave that this system is in (claimed)', readSwitch),
 }
 
 export const settingNames = Object.keys(settings) as SettingName[]
 
 /** The settings that say how much is lent; without `offer` they say nothing. */
-export const lendingNames: readonly SettingName[] = ['cpu', 'memory', 'storage', 'price', 'unit', 'maxTime']
+export const lendingNames: readonly SettingName[] = [
+  ...([
+    'cpu',
+    'memory',
+    'storage',
+    'price',
+    'unit',
+    'maxTime',
+    'region',
+    'operator',
+    'hours',
+    'allow',
+    'deny',
+  ] as const),
+  ...(['oversubscribe', 'priceMemory', 'priceGpu', 'priceStorage', 'premiumMeasured', 'premiumChallenged'] as const),
+  ...(['admission', 'idleOnly', 'gpu', 'tee'] as const),
+]
 
 /** `maxTime` is `--max-time`. */
 export function flagOf(name: SettingName): string {
@@ -157,4 +216,34 @@ function readSwitch(text: string): boolean {
   if (['true', 'yes', 'on', '1'].includes(text)) return true
   if (['false', 'no', 'off', '0'].includes(text)) return false
   throw new RangeError(`${JSON.stringify(text.slice(0, 40))} is neither true nor false`)
+}
+
+function readAmount(text: string): number {
+  const micro = parseMicro(text)
+  if (micro !== undefined) return micro
+  throw new RangeError(`${JSON.stringify(text)} is not an amount: write a decimal number of at most six places`)
+}
+
+function readPercent(text: string): number {
+  if (/^\d{1,4}$/.test(text)) return Number(text)
+  throw new RangeError(`${JSON.stringify(text.slice(0, 40))} is no percentage: write a whole number, such as 20`)
+}
+
+function readFactor(text: string): number {
+  const factor = Number(text)
+  if (/^\d(\.\d{1,2})?$/.test(text) && factor >= 1 && factor <= 4) return factor
+  throw new RangeError(`${JSON.stringify(text.slice(0, 40))} is no such factor: write 1 to 4, such as 1.5`)
+}
+
+function readPeer(text: string): string {
+  if (isPeerName(text)) return text
+  throw new RangeError(`${JSON.stringify(text.slice(0, 60))} is not the id of a peer: write 12D3KooW…`)
+}
+
+function readGpu(text: string): ClaimedGpu {
+  const found = /^([^:\p{C}]{1,64}):([^:]+)(?::(\d{1,3}))?$/u.exec(text)
+  const count = Number(found?.[3] ?? 1)
+  if (found === null || count < 1)
+    throw new RangeError(`${JSON.stringify(text.slice(0, 60))} is no GPU: write MODEL:SIZE or MODEL:SIZE:COUNT`)
+  return { model: found[1]!.trim(), memoryBytes: positive(parseBytes)(found[2]!), count }
 }

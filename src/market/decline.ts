@@ -62,7 +62,16 @@ export function wordOf({ code, facts }: Refusal): string {
   return words[code] ?? code.toLowerCase().replaceAll('_', ' ')
 }
 
+const passing: ReadonlySet<string> = new Set([
+  'BUSY',
+  'OFFERS_UNANSWERED',
+  'OFFERS_FULL',
+  'OWNER_ACTIVE',
+  'PAUSED',
+  'NOT_LENDING',
+])
+
 /** Reasons that pass: a bid that was declined for one of them may be answered later. */
 export function mayPass({ code }: Refusal): boolean {
-  return code === 'BUSY' || code === 'OFFERS_UNANSWERED' || code === 'OFFERS_FULL'
+  return passing.has(code)
 }

@@ -1,33 +1,52 @@
 /** What the owner lends, as it is published and as bids are judged by it. */
 import process from 'node:process'
 
-import { plainCompute, plainPrice, unsaid, type Evidence } from '../../protocols/capability/index.ts'
+import {
+  gpusMax,
+  plainCompute,
+  unsaid,
+  type Gpu,
+  type NetworkFacts,
+  type Quantity,
+} from '../../protocols/capability/index.ts'
 import packageJson from '../../package.json' with { type: 'json' }
-import type { OfferOptions } from '../config/options.ts'
+import { plainPolicy, type ClaimedGpu, type OfferOptions } from '../config/options.ts'
 import type { Machine } from '../discovery/detect.ts'
+import type { Hardware } from '../discovery/hardware.ts'
 import type { Facts } from '../discovery/publisher.ts'
 import type { ExecutorProbe } from '../execution/executor.ts'
-import { openHouse, type Lending } from '../market/offer-policy.ts'
+import { formatMicro } from '../../protocols/wire/index.ts'
+import type { Lending } from '../market/offer-policy.ts'
+import type { ReadyFacts } from './peer.ts'
 
 /** Longest term for which shards of others are taken. */
 export const keepTermMsMax = 30 * 24 * 60 * 60_000
 
 /** A runtime is listed only when its probe passed; a number above what was measured is no more than a claim. */
-export function factsOf(offer: OfferOptions, unit: string, machine: Machine, probe: ExecutorProbe): Facts {
+export function factsOf(
+  offer: OfferOptions,
+  unit: string,
+  machine: Machine,
+  hardware: Hardware,
+  probe: ExecutorProbe,
+  nowMs: number,
+): Facts {
+  const policy = offer.policy ?? plainPolicy
   const runtimes = probe.usable
     ? [{ name: probe.engine, version: process.versions.node, isolation: probe.isolation }]
     : []
-  const quantity = (value: number, have: number): { value: number; evidence: Evidence } => ({
-    value,
-    evidence: value <= have ? 'measured' : 'claimed',
-  })
+  const quantity = (value: number, have: number): Quantity =>
+    value <= have ? { value, evidence: 'measured', atMs: nowMs } : { value, evidence: 'claimed' }
   return {
     ...unsaid,
     software: `pleach/${packageJson.version}`,
+    operator: policy.operator,
     compute: probe.usable
       ? {
           ...plainCompute,
           arch: machine.arch,
+          model: hardware.cpuModel,
+          features: hardware.features,
           cpuMilli: quantity(offer.cpuMilli, machine.cores * 1_000),
           memoryBytes: quantity(offer.memoryBytes, machine.memoryBytes),
           diskBytes: quantity(machine.diskFreeBytes, machine.diskFreeBytes),
@@ -39,10 +58,58 @@ export function factsOf(offer: OfferOptions, unit: string, machine: Machine, pro
         ? null
         : { keepBytes: quantity(offer.keepBytes, machine.diskFreeBytes), termMsMax: keepTermMsMax },
     runtimes,
-    price: { ...plainPrice, unit, cpuHourMicro: offer.cpuHourMicro },
+    price: {
+      unit,
+      cpuHourMicro: offer.cpuHourMicro,
+      gbMonthMicro: policy.gbMonthMicro,
+      memoryGibHourMicro: policy.memoryGibHourMicro,
+      gpuHourMicro: policy.gpuHourMicro,
+      measuredPercent: policy.measuredPercent,
+      challengedPercent: policy.challengedPercent,
+    },
+    gpus: [...hardware.gpus, ...policy.gpus.map(claimedGpu)].slice(0, gpusMax),
+    network: policy.region === '' ? null : { ...unmeasured, region: policy.region },
+    tee: policy.tee && hardware.tee !== '' ? { kind: hardware.tee, evidence: 'claimed' } : null,
+    hours: policy.hours,
   }
 }
 
-export function lendingOf(facts: Facts): Lending {
-  return { facts, rules: openHouse }
+export function lendingOf(facts: Facts, { policy = plainPolicy }: OfferOptions): Lending {
+  const { allow, deny, oversubscription } = policy
+  return { facts, rules: { allow, deny, oversubscription } }
+}
+
+/** What a peer that is ready says it lends, and of what. */
+export function standsFor(
+  offer: OfferOptions | null,
+  { cores, memoryBytes, diskFreeBytes }: Machine,
+  { isolation }: ExecutorProbe,
+): Pick<ReadyFacts, 'offering' | 'isolation' | 'measured'> {
+  return {
+    offering:
+      offer === null
+        ? null
+        : {
+            cpuMilli: offer.cpuMilli,
+            memoryBytes: offer.memoryBytes,
+            keepBytes: offer.keepBytes,
+            price: formatMicro(offer.cpuHourMicro),
+            unit: offer.unit,
+          },
+    isolation,
+    measured: { cores, memoryBytes, diskFreeBytes },
+  }
+}
+
+const notSaid: Quantity = { value: 0, evidence: 'claimed' }
+const unmeasured = {
+  upBytesPerSecond: notSaid,
+  downBytesPerSecond: notSaid,
+  reachability: 'unknown',
+  trips: [],
+} as const satisfies Partial<NetworkFacts>
+
+/** What its owner says of it, and nothing of this machine does. */
+function claimedGpu({ model, memoryBytes, count }: ClaimedGpu): Gpu {
+  return { vendor: '', model, memoryBytes: { value: memoryBytes, evidence: 'claimed' }, count, driver: '' }
 }

@@ -1,5 +1,6 @@
 /** What a simulator puts in the place of a part of a peer that is slow, or outside of the process. In production all are left out. */
 import type { Fault, PeerName } from '../../protocols/wire/index.ts'
+import type { readHardware } from '../discovery/hardware.ts'
 import type { Files } from '../environment.ts'
 import type { Executor } from '../execution/executor.ts'
 import type { createHost, KeyValue, OpenedIdentity } from '../host/index.ts'
@@ -17,6 +18,8 @@ export interface PeerPorts {
   readonly executor?: Executor
   /** What encrypts, codes and hashes: one for all peers of a process, since each would have threads of its own. */
   readonly mill?: Mill
+  /** What the machine is built of, in the place of asking the system. */
+  readonly readHardware?: typeof readHardware
   /** The disk, as far as shards and objects go: one that is full, say. */
   readonly files?: Files
   /** Opens the ledger: one whose disk can be full. */

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, beforeEach, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 
+import { plainPolicy } from '../../src/config/options.ts'
 import { workersByDefault } from '../../src/config/capacity.ts'
 import type { PeerOptions } from '../../src/config/options.ts'
 import { readPidFile } from '../../src/config/pid-file.ts'
@@ -71,6 +72,7 @@ describe('pleach up', () => {
       cpuHourMicro: 1e6,
       unit: 'credit',
       wallMsMax: 864e5,
+      policy: plainPolicy,
     }
     assert.deepEqual(made(), {
       network: 'main',

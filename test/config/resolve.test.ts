@@ -8,14 +8,17 @@ import { lendingByDefault } from '../../src/config/capacity.ts'
 import { readConfigFile } from '../../src/config/config-file.ts'
 import { directoriesOf } from '../../src/config/directories.ts'
 import { ConfigError, type Env } from '../../src/config/error.ts'
+import { plainPolicy } from '../../src/config/options.ts'
 import { describeSettings, gatherSettings, resolveOptions, type FlagTexts } from '../../src/config/resolve.ts'
+import { signer } from '../support/peers.ts'
 
 const world = mkdtempSync(join(realpathSync(tmpdir()), 'pleach-config-'))
 const path = join(world, 'config.yaml')
 after(() => rmSync(world, { recursive: true, force: true }))
 
 const gib = 2 ** 30
-const machine = { cores: 8, memoryBytes: 31 * gib + 5, diskFreeBytes: 412_345_678_901 }
+const somebody = signer(1).peer
+const machine = { cores: 8, memoryBytes: 31 * gib + 5, diskFreeBytes: 412_345_678_901, aheadOfUtcMinutes: 60 }
 const directories = directoriesOf({ HOME: '/h' }, 'default')
 
 const sources = async (flags: FlagTexts, env: Env, yaml?: string) => {
@@ -63,6 +66,7 @@ describe('what a peer is started with', () => {
       cpuHourMicro: 1_000_000,
       unit: 'credit',
       wallMsMax: 86_400_000,
+      policy: plainPolicy,
     })
   })
 
@@ -78,6 +82,17 @@ describe('what a peer is started with', () => {
       network: ['home'],
       reach: ['lan'],
       port: ['0'],
+      region: ['eu'],
+      operator: ['the weavers'],
+      hours: ['mon 18:00-19:00'],
+      deny: [somebody],
+      oversubscribe: ['1.5'],
+      priceMemory: ['0.1'],
+      priceGpu: ['2'],
+      premiumChallenged: ['20'],
+      admission: ['/usr/local/bin/admit'],
+      idleOnly: ['true'],
+      gpu: ['RTX 4090:24G:2'],
     })
     assert.deepEqual(offer, {
       cpuMilli: 500,
@@ -86,13 +101,28 @@ describe('what a peer is started with', () => {
       cpuHourMicro: 850_000,
       unit: 'chf',
       wallMsMax: 7_200_000,
+      policy: {
+        ...plainPolicy,
+        region: 'eu',
+        operator: 'the weavers',
+        // An hour ahead of UTC.
+        hours: [{ fromMinute: 17 * 60, toMinute: 18 * 60 }],
+        deny: [somebody],
+        oversubscription: 1.5,
+        memoryGibHourMicro: 100_000,
+        gpuHourMicro: 2_000_000,
+        challengedPercent: 20,
+        admission: '/usr/local/bin/admit',
+        idleOnly: true,
+        gpus: [{ model: 'RTX 4090', memoryBytes: 24e9, count: 2 }],
+      },
     })
     assert.deepEqual([network, reach], ['home', 'lan'])
     assert.deepEqual(listen, ['/ip4/0.0.0.0/tcp/0', '/ip6/::/tcp/0'])
   })
 
   test('a small machine lends a processor and half of what it has', () => {
-    const small = { cores: 1, memoryBytes: 1_500_000_001, diskFreeBytes: 3_900_000_000 }
+    const small = { cores: 1, memoryBytes: 1_500_000_001, diskFreeBytes: 3_900_000_000, aheadOfUtcMinutes: 60 }
     assert.deepEqual(lendingByDefault(small), { cpuMilli: 1_000, memoryBytes: 750_000_000, keepBytes: 0 })
   })
 })
@@ -174,8 +204,8 @@ describe('a node file that is published elsewhere', () => {
   const yaml = `
 node_settings: { node_name: x }
 reward_address: abc
-shared_resources: { cpu_cores: 4, ram_gb: 8, storage_gb: 50.5, gpus: [] }
-network_config: { p2p_port: 5001, max_upload_mbps: 5, enable_tee: false }
+shared_resources: { cpu_cores: 4, ram_gb: 8, storage_gb: 50.5, gpus: [{ model: RTX 4090, vram_gb: 24 }, { model: L4, vram_gb: 24, count: 2 }] }
+network_config: { p2p_port: 5001, max_upload_mbps: 5, enable_tee: true }
 staking: { amount: 1 }
 offer: true
 `
@@ -184,14 +214,13 @@ offer: true
     assert.deepEqual(bandwidth, { upBytesPerSecond: 625_000, downBytesPerSecond: null })
     assert.deepEqual([offer?.cpuMilli, offer?.memoryBytes, offer?.keepBytes], [4_000, 8_000_000_000, 50_500_000_000])
     assert.equal(listen[0], '/ip4/0.0.0.0/tcp/5001')
-    const file = await readConfigFile(path)
-    assert.deepEqual(file?.withoutEffect, [
-      'node_settings.node_name',
-      'reward_address',
-      'shared_resources.gpus',
-      'network_config.enable_tee',
-      'staking',
+    assert.deepEqual(offer?.policy?.gpus, [
+      { model: 'RTX 4090', memoryBytes: 24e9, count: 1 },
+      { model: 'L4', memoryBytes: 24e9, count: 2 },
     ])
+    assert.equal(offer.policy.tee, true)
+    const file = await readConfigFile(path)
+    assert.deepEqual(file?.withoutEffect, ['node_settings.node_name', 'reward_address', 'staking'])
   })
 
   test('its unknown keys are errors too', async () => {
@@ -202,6 +231,8 @@ offer: true
       'shared_resources: {ram_bg: 1}\n',
     )
     await refused(/shared_resources.ram_gb is not a number/, {}, {}, 'shared_resources: {ram_gb: much}\n')
+    await refused(/shared_resources.gpus is not a list of GPUs/, {}, {}, 'shared_resources: {gpus: [RTX]}\n')
+    await refused(/enable_tee is not true or false/, {}, {}, 'network_config: {enable_tee: perhaps}\n')
     await refused(/shared_resources holds no keys/, {}, {}, 'shared_resources: 1\n')
   })
 })

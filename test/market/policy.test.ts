@@ -1,0 +1,158 @@
+// What a provider makes of bids: its rules, what is free, its owner's word, and what it looks at again.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+
+import type { Bid } from '../../protocols/bid/index.ts'
+import { refusal, type Refusal, type Signed } from '../../protocols/wire/index.ts'
+import { VirtualClock } from '../../sim/clock.ts'
+import { plainLending } from '../../sim/model/stand-ins.ts'
+import { silentLog } from '../../src/environment.ts'
+import { BidDesk, type BidDeskDeps } from '../../src/market/bid-desk.ts'
+import { wordOf } from '../../src/market/decline.ts'
+import { busyAfterMs, idleAfterMs, idleAtFirst, stepIdle, type IdleState } from '../../src/market/idle-policy.ts'
+import { decideOffer, nothingInUse, type InUse, type Lending } from '../../src/market/offer-policy.ts'
+import { Tally } from '../../src/market/tally.ts'
+import { ask } from '../spec/vectors/announcements.ts'
+import { signer } from '../support/peers.ts'
+
+const [asker, other] = [signer(1).peer, signer(2).peer]
+const bidOf = (over: Partial<Bid> = {}, by = asker): Signed<Bid> => ({
+  by,
+  body: { ...ask, expiresMs: Number.MAX_SAFE_INTEGER, ...over },
+  envelope: new Uint8Array(),
+})
+const lending = plainLending(1_000_000)
+const around = { inUse: nothingInUse, unanswered: [], standing: 0.5, nowMs: ask.issuedMs }
+const codeFor = (lent: Lending, over = {}, bid = bidOf()): string => {
+  const decision = decideOffer(bid, lent, { ...around, ...over })
+  return decision.answer ? `at ${decision.cpuHourMicro}` : decision.because.code
+}
+const ruled = (rules: Partial<Lending['rules']>): Lending => ({ ...lending, rules: { ...lending.rules, ...rules } })
+
+test('who asks comes first, then what there is at all, then what is free', () => {
+  assert.equal(codeFor(lending), 'at 1000000')
+  assert.equal(codeFor(ruled({ deny: [asker] })), 'DENIED')
+  assert.equal(codeFor(ruled({ allow: [other] })), 'NOT_ALLOWED')
+  assert.equal(codeFor(ruled({ allow: [asker] })), 'at 1000000')
+  assert.equal(codeFor(lending, { standing: 0.05 }), 'STANDING_POOR')
+  const tooLarge = bidOf({ requirements: { ...ask.requirements, cpuMilli: 2_001 } })
+  assert.equal(codeFor(lending, {}, tooLarge), 'LACKS_CPU')
+  assert.equal(codeFor(lending, { inUse: { ...nothingInUse, cpuMilli: 1_500 } }), 'BUSY')
+  assert.equal(codeFor(lending, { inUse: { ...nothingInUse, memoryBytes: 2 ** 30 } }), 'BUSY')
+  assert.equal(codeFor(ruled({ oversubscription: 2 }), { inUse: { ...nothingInUse, cpuMilli: 1_500 } }), 'at 1000000')
+})
+
+test('reasons in the words of the owner', () => {
+  assert.equal(wordOf(refusal('LACKS_GPU_MODEL', { wanted: 'h100', has: '' })), 'needs gpu')
+  assert.equal(wordOf(refusal('LACKS_RUNTIME', { wanted: 'oci', has: '' })), 'needs oci')
+  assert.equal(wordOf(refusal('LACKS_PRICE', { wanted: 1, has: 2 })), 'price below floor')
+  assert.equal(wordOf(refusal('LACKS_WINGS')), 'lacks wings', 'of a later version')
+  assert.equal(wordOf(refusal('BUSY')), 'busy')
+})
+
+/** A desk with one processor of two in use or not. */
+function desk(over: Partial<BidDeskDeps> = {}) {
+  const clock = new VirtualClock(ask.issuedMs)
+  const offered: string[] = []
+  const state: { inUse: InUse } = { inUse: nothingInUse }
+  const bids = new BidDesk({
+    self: other,
+    clock,
+    log: silentLog,
+    standing: { of: () => 0.5 },
+    capacity: {
+      inUse: () => state.inUse,
+      unanswered: () => [],
+      isAnswered: (_by, job) => offered.includes(job),
+      isFull: () => false,
+    },
+    offer: ({ body }) => void offered.push(body.job),
+    ...over,
+  })
+  bids.lend(lending)
+  return { bids, clock, offered, state }
+}
+
+test('a provider full then free looks again at what is open, the longest waiting first', () => {
+  const { bids, clock, offered, state } = desk()
+  state.inUse = { ...nothingInUse, cpuMilli: 2_000 }
+  bids.onBid(bidOf({ job: 'one' }))
+  bids.onBid(bidOf({ job: 'two' }))
+  bids.onBid(bidOf({ job: 'one' }))
+  bids.onBid(bidOf({ job: 'over', requirements: { ...ask.requirements, cpuMilli: 9_000 } }))
+  bids.onBid(bidOf({ job: 'gone', expiresMs: clock.nowMs() + 10 }))
+  assert.deepEqual(offered, [])
+  assert.deepEqual(bids.tally.counts().notAnswered, { busy: 3, 'over cpu': 1 }, 'a repeated bid counts once')
+  clock.after(20, () => {})
+  while (clock.nextMs !== undefined) clock.jump()
+  state.inUse = nothingInUse
+  bids.somethingIsFree()
+  bids.somethingIsFree()
+  while (clock.nextMs !== undefined) clock.jump()
+  assert.deepEqual(offered.slice(0, 2), ['one', 'two'])
+  assert.equal(offered.length, 2)
+  assert.deepEqual(bids.quote(bidOf({ job: 'over' })).heard, {
+    offered: false,
+    because: refusal('LACKS_CPU', { wanted: 9_000, has: 2_000 }),
+  })
+})
+
+test('while the owner is at work nothing is offered, and what is open is looked at after', () => {
+  const { bids, clock, offered } = desk()
+  bids.rest(refusal('OWNER_ACTIVE'))
+  bids.onBid(bidOf({ job: 'one' }))
+  assert.deepEqual(offered, [])
+  assert.deepEqual(bids.tally.counts().notAnswered, { 'owner at work': 1 })
+  bids.rest(null)
+  while (clock.nextMs !== undefined) clock.jump()
+  assert.deepEqual(offered, ['one'])
+})
+
+test("the owner's own word: admitted, not admitted, failed, and asked once", async () => {
+  const asked: string[] = []
+  const answers: Record<string, () => Promise<Refusal | null>> = {
+    good: async () => null,
+    bad: async () => refusal('NOT_ADMITTED', { exit: 3 }),
+    broken: async () => {
+      throw new Error('no such program')
+    },
+  }
+  const { bids, offered } = desk({
+    admit: async ({ body }) => {
+      asked.push(body.job)
+      return answers[body.job]!()
+    },
+  })
+  for (const job of ['good', 'good', 'bad', 'broken']) bids.onBid(bidOf({ job }))
+  await setImmediate()
+  assert.deepEqual(asked, ['good', 'bad', 'broken'])
+  assert.deepEqual(offered, ['good'])
+  assert.deepEqual(bids.tally.counts().notAnswered, { 'not admitted': 2 })
+})
+
+test('what was lost to cheaper offers says at what price it would not have been', () => {
+  const tally = new Tally()
+  const outbid = (winners: number) => tally.lost(refusal('OUTBID', { cpuHourMicro: winners }), 1_000_000, 5_000)
+  for (const winners of [800_000, 850_000, 900_000]) outbid(winners)
+  tally.lost(refusal('NOT_CHOSEN'), 1_000_000, 5_000)
+  outbid(2_000_000)
+  assert.deepEqual(tally.counts().lost, { 'dearer than winner': 4, 'not chosen': 1 })
+  assert.deepEqual(tally.hint(6_000), { cpuHourMicro: 850_000, wouldHaveWon: 2 })
+  assert.equal(tally.dearerPercent(6_000), 18)
+  assert.equal(tally.hint(5_001 + 24 * 3_600_000), undefined, 'a day later it says nothing')
+})
+
+test('the owner is at work after a while of it, and away after a longer while', () => {
+  const run = (from: IdleState, share: number, forMs: number, startMs: number): IdleState => {
+    let state = from
+    for (let atMs = startMs; atMs <= startMs + forMs; atMs += 1_000) state = stepIdle(state, share, atMs)
+    return state
+  }
+  assert.ok(run(idleAtFirst, 0.9, busyAfterMs - 1_000, 0).isIdle, 'a moment is nothing')
+  const busy = run(idleAtFirst, 0.9, busyAfterMs, 0)
+  assert.ok(!busy.isIdle)
+  assert.ok(!run(busy, 0.1, idleAfterMs - 1_000, 20_000).isIdle)
+  assert.ok(run(busy, 0.1, idleAfterMs, 20_000).isIdle)
+  assert.ok(!run(busy, 0.3, idleAfterMs * 2, 20_000).isIdle, 'between the two nothing turns over')
+})
