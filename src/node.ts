@@ -247,6 +247,7 @@ export async function createPeer(
     receipts,
     book,
     objects,
+    puts: plane.puts,
     care: plane.care,
     transfers: plane.transfers,
     errands,

@@ -37,6 +37,13 @@ export class ShardTable implements ShardIndex {
     await this.#commit(() => void this.#rows.delete(root))
   }
 
+  async retime(root: string, fromMs: number, untilMs: number): Promise<void> {
+    await this.#commit(() => {
+      const known = this.#rows.get(root)
+      if (known?.keepUntilMs === fromMs) this.#rows.set(root, { ...known, keepUntilMs: untilMs })
+    })
+  }
+
   expired(nowMs: number): ShardEntry[] {
     return [...this.#rows.values()].filter(({ keepUntilMs }) => keepUntilMs <= nowMs)
   }

@@ -16,22 +16,27 @@ export const command = defineCommand({
     'Encrypts a file, a folder (as a tar) or - (stdin), cuts it into K + M shards of which any K are enough, and places them with',
     'other peers. Returns when the shards are acknowledged, and prints the id under which pleach get finds it here. Others get it',
     'with the pleach:read:… string, and repair it with pleach:verify:…, which cannot read. While this peer is up it looks after it:',
-    'shards that are lost are made again, and terms renewed.',
+    'shards that are lost are made again, and terms renewed. A put that broke off goes on when the same is put again within a day.',
   ],
   flags: {
     code: { type: 'text', placeholder: 'K+M', about: 'such as 4+8, or small, ship, keep, deep (default keep)' },
     name: { type: 'text', placeholder: 'TEXT', about: 'what to call it (default: the name of the file)' },
+    convergent: {
+      type: 'switch',
+      about: 'put again by this peer it is the same object; keepers see that it is',
+    },
   },
   takes: ['PATH'],
   async run(invocation) {
     const { terminal, positionals, flags, signal } = invocation
     const client = await connect(invocation)
-    const { code, name } = flags
+    const { code, name, convergent } = flags
     const spooled = positionals[0] === '-' ? await spoolStdin(signal) : undefined
     const input = {
       path: spooled?.path ?? resolve(positionals[0]!),
       ...(code === undefined ? {} : { code }),
       ...(name === undefined ? {} : { name }),
+      ...(convergent ? { convergent } : {}),
     }
     try {
       const kept = await withProgress(client, terminal, safe(name ?? positionals[0]!, 40), async (watched) =>
@@ -50,13 +55,14 @@ export const command = defineCommand({
 })
 
 function keptLines(kept: PutView): string[] {
-  const { k, n, bytes, keepers, name, object, lossesBorne, keptUntilMs, keepersTold, recordsStored } = kept
+  const { k, n, bytes, keepers, name, object, lossesBorne, keptUntilMs, keepersTold, recordsStored, shardsThere } = kept
   const findable =
     keepersTold + recordsStored === 0
       ? ['! nobody was told where it is: others cannot find it yet; this peer tries again within hours']
       : []
   return [
     `${safe(name)}  ${size(bytes)}`,
+    ...(shardsThere === 0 ? [] : [`${shardsThere} of ${count(n, 'shard')} were with keepers already`]),
     `${count(n, 'shard')}, any ${k} enough -> ${count(keepers.length, 'peer')}: ${keepers.map(named).join(', ')}`,
     `any ${lossesBorne} of ${count(keepers.length, 'keeper')} may be lost; kept for ${span(keptUntilMs - Date.now())}, renewed while this peer is up`,
     ...findable,

@@ -267,7 +267,7 @@ export interface ErrorView {
  * GET  /status → StatusView            GET /peers → PeersView             GET /offers?find=1 → { v, offers: OfferView[] }
  * POST /jobs JobSpec → JobView         GET /jobs → { v, jobs: JobView[] }  GET /jobs/:id → JobView
  * GET  /jobs/:id/events?logs=1&follow=1 → NDJSON of JobStreamEvent         POST /jobs/:id/cancel → JobView
- * POST /put {path, code?, name?, transfer?} → PutView                      POST /get {object, path, unpack?, transfer?} → GetView
+ * POST /put {path, code?, name?, convergent?, transfer?} → PutView         POST /get {object, path, unpack?, transfer?} → GetView
  * GET  /objects → { v, objects: ObjectView[] }                             GET /transfers/:id → TransferView
  * POST /objects/remove {object} → ObjectView                               POST /objects/audit {object} → AuditView
  * POST /objects/repair {object, transfer?} → RepairView                    POST /objects/export {object} → KeyView
@@ -291,9 +291,18 @@ export interface PeerControl {
     signal: AbortSignal,
   ): AsyncIterable<JobStreamEvent>
   cancel(idPrefix: string): Promise<JobView>
-  /** A folder is put as a tar. `transfer` is a name under which `transfer` can be asked meanwhile. */
+  /**
+   * A folder is put as a tar. `convergent`: the same bytes, put again by this peer, are the same object. `transfer` is a name under
+   * which `transfer` can be asked meanwhile. What broke off goes on when the same bytes are put again.
+   */
   put(
-    input: { readonly path: string; readonly code?: string; readonly name?: string; readonly transfer?: string },
+    input: {
+      readonly path: string
+      readonly code?: string
+      readonly name?: string
+      readonly convergent?: boolean
+      readonly transfer?: string
+    },
     signal: AbortSignal,
   ): Promise<PutView>
   /** `object`: an id of `objects`, or a read string. `unpack` makes a folder of a tar; left out, of what was put as a folder. */

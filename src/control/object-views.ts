@@ -21,6 +21,8 @@ export interface PutView {
   /** Keepers that can tell others where it is, and peers of the DHT that have the record. */
   readonly keepersTold: number
   readonly recordsStored: number
+  /** Shards that were with keepers already: of this put before it broke off, or because the same bytes were put before. */
+  readonly shardsThere: number
   readonly folder: boolean
 }
 

@@ -36,6 +36,7 @@ const putSchema = z.strictObject({
   path: z.string().min(1),
   code: z.string().exactOptional(),
   name: z.string().exactOptional(),
+  convergent: z.boolean().exactOptional(),
   transfer: z.string().min(1).max(64).exactOptional(),
 })
 const objectSchema = z.strictObject({ object: z.string().min(1).max(512) })

@@ -77,6 +77,19 @@ export const ledgerSteps: readonly string[] = [
   ALTER TABLE objects ADD COLUMN kept INTEGER NOT NULL DEFAULT 1;
   ALTER TABLE objects ADD COLUMN folder INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- Objects whose put has not ended: sealed here, and on their way to keepers. own_until_ms: until when our own shards stay for it.
+  CREATE TABLE puts (object TEXT PRIMARY KEY, begun_ms INTEGER NOT NULL, own_until_ms INTEGER NOT NULL) STRICT;
+  -- To whom each shard was offered last; keep_until_ms: until when it said that it keeps it (0: it has not said so).
+  CREATE TABLE put_shards (
+    object TEXT NOT NULL, shard INTEGER NOT NULL, keeper TEXT NOT NULL, keep_until_ms INTEGER NOT NULL,
+    PRIMARY KEY (object, shard)
+  ) STRICT;
+  CREATE INDEX objects_key ON objects (key);
+
+  -- What only this peer knows, by what it is for.
+  CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+  `,
 ]
 
 /** Brings a database to the newest form. One of a newer program is refused rather than misread. */

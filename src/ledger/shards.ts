@@ -39,6 +39,12 @@ export class Shards {
     await this.#store.write((db) => db.prepare('DELETE FROM shards WHERE root = ?').run(root))
   }
 
+  async retime(root: string, fromMs: number, untilMs: number): Promise<void> {
+    await this.#store.write((db) =>
+      db.prepare('UPDATE shards SET keep_until_ms = ? WHERE root = ? AND keep_until_ms = ?').run(untilMs, root, fromMs),
+    )
+  }
+
   expired(nowMs: number): ShardEntry[] {
     return this.#store
       .read((db) => db.prepare('SELECT * FROM shards WHERE keep_until_ms <= ? LIMIT ?').all(nowMs, sweepMax))

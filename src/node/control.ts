@@ -31,7 +31,8 @@ import type { ShardStore } from '../storage/shard-store.ts'
 import type { OwnErrands } from './errands.ts'
 import type { JobBook } from './job-book.ts'
 import type { ObjectCare } from './object-care.ts'
-import { inputsKeptMs, type GetInput, type OwnObjects, type PutInput } from './objects.ts'
+import type { ObjectPuts, PutInput } from './object-puts.ts'
+import { inputsKeptMs, type GetInput, type OwnObjects } from './objects.ts'
 import { prepareJob } from './prepare.ts'
 import type { Transfers } from './transfers.ts'
 import { isOver, newJobView, offerView, peerView, receiptView } from './views.ts'
@@ -52,6 +53,7 @@ export interface ControlDeps {
   readonly receipts: Receipts
   readonly book: JobBook
   readonly objects: OwnObjects
+  readonly puts: ObjectPuts
   readonly care: ObjectCare
   readonly transfers: Transfers
   readonly errands: OwnErrands
@@ -258,7 +260,7 @@ export class OwnControl implements PeerControl {
   }
 
   async put(input: PutInput, signal: AbortSignal) {
-    return this.#deps.objects.put(input, signal)
+    return this.#deps.puts.put(input, signal)
   }
 
   async get(input: GetInput, signal: AbortSignal) {

@@ -10,6 +10,8 @@ import type { Host } from '../host/index.ts'
 import { Audits } from '../ledger/audits.ts'
 import { Dossiers } from '../ledger/dossiers.ts'
 import { Objects } from '../ledger/objects.ts'
+import { Puts } from '../ledger/puts.ts'
+import { Secrets } from '../ledger/secrets.ts'
 import type { SequenceFloors } from '../ledger/sequence-floors.ts'
 import { Shards } from '../ledger/shards.ts'
 import type { Store } from '../ledger/store.ts'
@@ -22,6 +24,7 @@ import { Chores } from './chores.ts'
 import { Heralds } from './heralds.ts'
 import { createShardPlane } from './shard-plane.ts'
 import { ObjectCare } from './object-care.ts'
+import { ObjectPuts } from './object-puts.ts'
 import { OwnObjects } from './objects.ts'
 import { Transfers } from './transfers.ts'
 
@@ -55,6 +58,7 @@ export interface DataPlane {
   readonly rates: PeerRates
   readonly transfers: Transfers
   readonly objects: OwnObjects
+  readonly puts: ObjectPuts
   readonly care: ObjectCare
   readonly packFolder: (path: string) => Promise<string>
   readonly unpack: (tar: string, folder: string) => ReturnType<typeof unpackTar>
@@ -135,6 +139,7 @@ export function createData(deps: DataDeps): DataPlane {
     announcing: { ...saying, nextSequence: async () => floors.next('placement', clock.nowMs()) },
   }
   const objects = new OwnObjects(caring)
+  const puts = new ObjectPuts({ ...caring, own: objects, puts: new Puts(ledger), secrets: new Secrets(ledger, random) })
   const care = new ObjectCare({ ...caring, own: objects, placement, log, onBroken: deps.onBroken })
   const chores = new Chores({ clock, random, log })
 
@@ -144,6 +149,7 @@ export function createData(deps: DataDeps): DataPlane {
     rates,
     transfers,
     objects,
+    puts,
     care,
     packFolder: pack,
     unpack,
@@ -185,7 +191,10 @@ export function createData(deps: DataDeps): DataPlane {
           name: 'sweeping what is known of objects',
           firstMs: sweepEveryMs,
           everyMs: sweepEveryMs,
-          run: async () => archive.sweep(),
+          run: async () => {
+            await archive.sweep()
+            await puts.tidy()
+          },
         },
       ])
     },

@@ -1,14 +1,14 @@
 /** Objects looked after: audited, repaired when half of what may be lost is lost, their terms renewed, and said where they are. */
 import { decodeObjectManifest, type ObjectManifest } from '../../protocols/erasure/index.ts'
 import type { PlacementService, Version } from '../../protocols/placement/index.ts'
-import type { ShardSource } from '../../protocols/transfer/index.ts'
-import { RefusedError, refusal, type PeerName } from '../../protocols/wire/index.ts'
+import type { PeerName } from '../../protocols/wire/index.ts'
 import type { AuditView, ObjectView, RepairView } from '../control/api.ts'
 import type { Log } from '../environment.ts'
 import { auditHoldings, healthyShards, type AuditResult } from '../storage/audit.ts'
 import { NotEnoughShardsError } from '../storage/fetch.ts'
 import { lossesBorne } from '../storage/happiness.ts'
 import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
+import { renewTerms } from '../storage/renew.ts'
 import { claimRepair, rebuildShards, repairAt, urgentAt } from '../storage/repair.ts'
 import { toldOf } from './object-errors.ts'
 import { mergedPlaces, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
@@ -30,8 +30,6 @@ const absentMs = 30 * 60_000
 const renewBelowMs = objectsKeptMs / 3
 /** What a repair that is not urgent takes of the line. */
 const lazyBytesPerSecond = 8 * 1024 * 1024
-/** Renewals at once. */
-const renewalsMax = 4
 
 interface Known {
   readonly target: Target
@@ -133,25 +131,8 @@ export class ObjectCare {
   async #renewed({ target, decoded, places }: Known, belowMs: number, signal: AbortSignal): Promise<readonly Placed[]> {
     const { transfer, clock, objects, store } = this.#deps
     const keepUntilMs = clock.nowMs() + objectsKeptMs
-    const queue = places.filter((place) => place.keepUntilMs - clock.nowMs() < belowMs)
-    const renewed: Placed[] = []
-    const worker = async (): Promise<void> => {
-      for (let place = queue.shift(); place !== undefined; place = queue.shift()) {
-        const { shard, peer } = place
-        const root = decoded.shards[shard]!
-        const source = (await store.open(root).catch(() => undefined)) ?? gone(decoded.shardBytes)
-        try {
-          const untilMs = await transfer.put(peer, root, source, keepUntilMs, signal)
-          renewed.push({ shard, peer, keepUntilMs: untilMs, heardUntilMs: untilMs })
-        } catch {
-          // The next audit says what is the matter with it.
-        } finally {
-          await source.close()
-        }
-      }
-    }
-    await Promise.all(Array.from({ length: renewalsMax }, worker))
-    signal.throwIfAborted()
+    const due = places.filter((place) => place.keepUntilMs - clock.nowMs() < belowMs)
+    const renewed = await renewTerms({ transfer, store }, decoded, due, keepUntilMs, signal)
     const now = mergedPlaces(places, renewed)
     const text = placesText(now)
     if (target.entry !== undefined && text !== target.entry.placement)
@@ -304,15 +285,4 @@ function termOf(places: readonly Placed[], nowMs: number): number {
 
 function rowsBut(healthy: ReadonlySet<number>, shards: number): number[] {
   return Array.from({ length: shards }, (_, shard) => shard).filter((shard) => !healthy.has(shard))
-}
-
-/** To prolong a term needs no bytes, unless they are lost. */
-function gone(shardBytes: number): ShardSource {
-  return {
-    shardBytes,
-    leaf: async () => {
-      throw new RefusedError(refusal('NOT_FOUND'))
-    },
-    close: async () => {},
-  }
 }

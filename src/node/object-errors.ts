@@ -56,7 +56,7 @@ export function noKeepers(missing: number, shards: number, why: string): Control
     code: 'NO_KEEPERS',
     what: `${missing} of ${shards} shards found no keeper`,
     why,
-    cure: 'pleach offers   shows who keeps data; or take fewer shards: --code 2+1',
+    cure: 'pleach offers   shows who keeps data; put it again when there are more, and it goes on; or take fewer shards: --code 2+1',
     exit: 4,
   })
 }

@@ -1,31 +1,29 @@
-/** The objects of this peer's owner: sealed, placed, fetched, and their keys kept. */
-import { rename, rm, stat } from 'node:fs/promises'
+/** The objects of this peer's owner: their keys, where they are, and how they come back. */
+import { rename, rm } from 'node:fs/promises'
 
 import {
   decodeObjectManifest,
   formatObjectCapability,
   keyBytes,
-  parseCode,
   parseObjectCapability,
   type Code,
 } from '../../protocols/erasure/index.ts'
 import type { Version } from '../../protocols/placement/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Fault, PeerName } from '../../protocols/wire/index.ts'
-import type { GetView, KeyView, ObjectView, PutView } from '../control/api.ts'
+import type { GetView, KeyView, ObjectView } from '../control/api.ts'
 import type { Clock, Files, Random } from '../environment.ts'
 import type { Audits } from '../ledger/audits.ts'
 import type { ObjectEntry, Objects } from '../ledger/objects.ts'
 import { announcePlacement, type AnnounceDeps, type Announced } from '../storage/announce.ts'
 import { fetchObject, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
-import { happinessOf, lossesBorne } from '../storage/happiness.ts'
 import { locateObject, type LocateDeps, type Located } from '../storage/locate.ts'
 import type { Mill } from '../storage/mill.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
-import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
+import type { Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
-import { badCode, badString, cannotRead, noKeepers, toldOf, unknownObject } from './object-errors.ts'
+import { badString, cannotRead, toldOf, unknownObject } from './object-errors.ts'
 import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
 import { countedTransfer, type Progress, type Transfers } from './transfers.ts'
 import { objectView, peerView } from './views.ts'
@@ -67,13 +65,6 @@ export const inputsKeptMs = 2 * 60 * 60_000
 export const objectsKeptMs = 30 * 24 * 60 * 60_000 - 60 * 60_000
 /** Once placed, an object is with its keepers; here its shards stay only until that is done. */
 export const ownCopyKeptMs = 60 * 60_000
-
-export interface PutInput {
-  readonly path: string
-  readonly code?: string
-  readonly name?: string
-  readonly transfer?: string
-}
 
 export interface GetInput {
   readonly object: string
@@ -120,75 +111,6 @@ export class OwnObjects {
       shardBytes,
       code: { k: code.k, m: code.m },
       roots: shards,
-    }
-  }
-
-  async put(input: PutInput, signal: AbortSignal): Promise<PutView> {
-    const code = parseCode(input.code ?? 'keep')
-    if (code === undefined) throw badCode(input.code ?? '')
-    return this.#deps.transfers.watch(input.transfer, async (progress) => this.#put(input, code, progress, signal))
-  }
-
-  async #put(input: PutInput, code: Code, progress: Progress, signal: AbortSignal): Promise<PutView> {
-    const { clock, objects, packFolder } = this.#deps
-    const name = input.name ?? input.path.split('/').at(-1)!
-    progress.begin('sealing', 0)
-    // What is no folder, or not there, is for the sealing to say.
-    const isFolder = await stat(input.path).then(
-      (found) => found.isDirectory(),
-      () => false,
-    )
-    const path = isFolder ? await packFolder(input.path) : input.path
-    let object: SealedObject
-    try {
-      object = await this.seal(path, code, ownCopyKeptMs, name, signal)
-    } finally {
-      if (isFolder) await rm(path, { force: true })
-    }
-    progress.begin('placing', object.shardBytes * object.roots.length)
-    let placed: Placed[]
-    try {
-      placed = await placeShards(
-        { ...this.#deps, transfer: countedTransfer(this.#deps.transfer, progress) },
-        { object, candidates: await this.#deps.keepers(signal), keepUntilMs: clock.nowMs() + objectsKeptMs },
-        signal,
-      )
-    } catch (error) {
-      if (!(error instanceof PlacementError)) throw error
-      throw noKeepers(error.missing.length, code.k + code.m, error.message)
-    }
-    const createdMs = clock.nowMs()
-    const { cid, key, manifest, bytes } = object
-    await objects.put({
-      cid,
-      key,
-      manifest,
-      bytes,
-      name,
-      createdMs,
-      isKept: true,
-      isFolder,
-      placement: placesText(placed),
-    })
-    progress.begin('telling', 0)
-    const { acknowledged, told } = await this.announce(object, placed, [], signal)
-    const keepers = [...new Set(placed.map(({ peer }) => peer))].map(peerView)
-    return {
-      v: 1,
-      object: cid,
-      bytes,
-      k: code.k,
-      n: code.k + code.m,
-      keepers,
-      name,
-      read: formatObjectCapability({ can: 'read', object: cid, key }),
-      verify: formatObjectCapability({ can: 'verify', object: cid }),
-      keptUntilMs: Math.min(...placed.map(({ keepUntilMs }) => keepUntilMs)),
-      happiness: happinessOf(placed),
-      lossesBorne: lossesBorne(placed, code.k),
-      keepersTold: told.length,
-      recordsStored: acknowledged,
-      folder: isFolder,
     }
   }
 

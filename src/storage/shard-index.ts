@@ -14,6 +14,8 @@ export interface ShardIndex {
   put(entry: ShardEntry): Promise<void>
   get(root: string): ShardEntry | undefined
   delete(root: string): Promise<void>
+  /** A term that is still exactly `fromMs` ends at `untilMs` instead: nobody else was promised anything since. */
+  retime(root: string, fromMs: number, untilMs: number): Promise<void>
   expired(nowMs: number): ShardEntry[]
   /** Of all entries but the owner's, in bytes and number: what is kept for others. */
   totalBut(owner: string): { readonly bytes: number; readonly shards: number }

@@ -135,6 +135,17 @@ export class ShardStore implements Shelf {
     return root
   }
 
+  /** Shards of our own are needed until `untilMs` and no longer; one that somebody was promised since is kept for that. */
+  async retime(roots: readonly Uint8Array[], fromMs: number, untilMs: number): Promise<void> {
+    await Promise.all(
+      roots.map(async (root) => {
+        const name = toString(root, 'hex')
+        if (this.#deps.index.get(name)?.owner !== this.#deps.self) return
+        await this.#turns.take(name, async () => this.#deps.index.retime(name, fromMs, untilMs))
+      }),
+    )
+  }
+
   /** Why we do not take it; undefined: we do, and room is promised. Shards that broke off give way to one that needs their room. */
   async #objection(name: string, request: Request, isKnown: boolean): Promise<Refusal | undefined> {
     const { clock, self } = this.#deps

@@ -301,6 +301,7 @@ export class FakeControl implements PeerControl {
       lossesBorne: 1,
       keepersTold: 2,
       recordsStored: 6,
+      shardsThere: 0,
       folder: false,
     }
   }

@@ -16,7 +16,7 @@ async function staged(code: string, keepers: number) {
   const planes = await Planes.of(2 + keepers, 2)
   const data = realRandom.bytes(200_000)
   const { plane } = planes.peers[owner]!
-  const put = await plane.objects.put({ path: await planes.file('data', data), code }, never)
+  const put = await plane.puts.put({ path: await planes.file('data', data), code }, never)
   const silent = (count: number): void => {
     for (const { peer } of put.keepers.slice(0, count)) planes.board.dead.add(peer)
   }

@@ -26,6 +26,11 @@ export class MemoryIndex implements ShardIndex {
     this.entries.delete(root)
   }
 
+  async retime(root: string, fromMs: number, untilMs: number): Promise<void> {
+    const entry = this.entries.get(root)
+    if (entry?.keepUntilMs === fromMs) this.entries.set(root, { ...entry, keepUntilMs: untilMs })
+  }
+
   expired(nowMs: number): ShardEntry[] {
     return [...this.entries.values()].filter((entry) => entry.keepUntilMs <= nowMs)
   }

@@ -1,0 +1,259 @@
+/**
+ * Puts: a file or a folder sealed, placed with keepers, and said where it is. A put that broke off, because the line, the caller or this
+ * peer was gone, goes on when the same bytes are put again: it does not by itself, since whoever asked was told that it failed, may have
+ * thought better of it, and nobody would be there to hear how it ended.
+ */
+import { rm, stat } from 'node:fs/promises'
+
+import {
+  decodeObjectManifest,
+  formatObjectCapability,
+  keyBytes,
+  parseCode,
+  type Code,
+  type ObjectManifest,
+} from '../../protocols/erasure/index.ts'
+import type { PutView } from '../control/api.ts'
+import type { ObjectEntry } from '../ledger/objects.ts'
+import type { Puts } from '../ledger/puts.ts'
+import type { Secrets } from '../ledger/secrets.ts'
+import { isSealedFrom } from '../storage/compare.ts'
+import { convergentKey, hashOfFile } from '../storage/convergent.ts'
+import { happinessOf, lossesBorne } from '../storage/happiness.ts'
+import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
+import { renewTerms } from '../storage/renew.ts'
+import { sealFile } from '../storage/seal.ts'
+import { Turns } from '../storage/turns.ts'
+import { badCode, noKeepers } from './object-errors.ts'
+import { mergedPlaces, nowhere, placesOf, placesText } from './object-places.ts'
+import { objectsKeptMs, ownCopyKeptMs, type ObjectDeps, type OwnObjects } from './objects.ts'
+import { countedTransfer, type Progress } from './transfers.ts'
+import { peerView } from './views.ts'
+
+export interface PutDeps extends ObjectDeps {
+  readonly own: Pick<OwnObjects, 'announce'>
+  readonly puts: Puts
+  readonly secrets: Pick<Secrets, 'of'>
+}
+
+export interface PutInput {
+  readonly path: string
+  readonly code?: string
+  readonly name?: string
+  /** Under a key that follows from the bytes: what was put before is found again. */
+  readonly convergent?: boolean
+  readonly transfer?: string
+}
+
+/** How long a put that broke off can be gone on with: for so long our own shards of it take up room. */
+export const unfinishedKeptMs = 24 * 60 * 60_000
+/** Of puts that broke off, how many are laid beside a file that has as many bytes. */
+const comparedMax = 8
+
+/** What is to become an object. */
+interface Plain {
+  readonly path: string
+  readonly name: string
+  readonly isFolder: boolean
+  readonly code: Code
+}
+
+export class ObjectPuts {
+  readonly #deps: PutDeps
+  /** Objects that are being placed: another put of the same bytes leaves them alone. */
+  readonly #underWay = new Set<string>()
+  /** One convergent put of the same bytes after the other: the second finds what the first made. */
+  readonly #turns = new Turns()
+
+  constructor(deps: PutDeps) {
+    this.#deps = deps
+  }
+
+  async put(input: PutInput, signal: AbortSignal): Promise<PutView> {
+    const code = parseCode(input.code ?? 'keep')
+    if (code === undefined) throw badCode(input.code ?? '')
+    return this.#deps.transfers.watch(input.transfer, async (progress) => this.#put(input, code, progress, signal))
+  }
+
+  async #put(input: PutInput, code: Code, progress: Progress, signal: AbortSignal): Promise<PutView> {
+    const name = input.name ?? input.path.split('/').at(-1)!
+    progress.begin('sealing', 0)
+    // What is no folder, or not there, is for the sealing to say.
+    const isFolder = await stat(input.path).then(
+      (found) => found.isDirectory(),
+      () => false,
+    )
+    const path = isFolder ? await this.#deps.packFolder(input.path) : input.path
+    const plain: Plain = { path, name, isFolder, code }
+    try {
+      if (input.convergent === true) return await this.#putConvergent(plain, progress, signal)
+      return await this.place(
+        (await this.#unfinished(plain, signal)) ?? (await this.#seal(plain, signal)),
+        progress,
+        signal,
+      )
+    } finally {
+      if (isFolder) await rm(path, { force: true })
+    }
+  }
+
+  async #putConvergent(plain: Plain, progress: Progress, signal: AbortSignal): Promise<PutView> {
+    const { disk, secrets, objects, puts, clock } = this.#deps
+    const contentHash = await hashOfFile(disk, plain.path, signal)
+    const key = convergentKey(await secrets.of('convergent'), contentHash, plain.code)
+    return this.#turns.take(Buffer.from(key).toString('hex'), async () => {
+      const known = objects.byKey(key)
+      const again = async (): Promise<ObjectEntry> => this.#seal(plain, signal, { key, contentHash })
+      if (known === undefined) return this.place(await again(), progress, signal)
+      const entry = { ...known, name: plain.name, isFolder: plain.isFolder, isKept: true }
+      const manifest = decodeObjectManifest(known.manifest)
+      const ownUntilMs = clock.nowMs() + unfinishedKeptMs
+      if (known.placement !== nowhere) {
+        // Who has a shard says so, and keeps it longer; nothing is sent.
+        progress.begin('looking', 0)
+        const places = placesOf(known.placement)
+        const held = await renewTerms(this.#deps, manifest, places, clock.nowMs() + objectsKeptMs, signal)
+        await puts.begin({ ...entry, placement: known.placement }, clock.nowMs(), ownUntilMs)
+        for (const { shard, peer, keepUntilMs } of held)
+          await puts.note(known.cid, { shard, keeper: peer, keepUntilMs })
+      }
+      const isAllHeld =
+        puts.shards(known.cid).filter(({ keepUntilMs }) => keepUntilMs > 0).length === manifest.shards.length
+      if (!isAllHeld && !(await this.#hasShards(manifest))) await again()
+      return this.place(entry, progress, signal)
+    })
+  }
+
+  /**
+   * Places an object that is sealed here, as far as it is not yet with keepers, and says where it is. Resolves when every shard is
+   * acknowledged.
+   */
+  async place(entry: ObjectEntry, progress: Progress, signal: AbortSignal): Promise<PutView> {
+    this.#underWay.add(entry.cid)
+    try {
+      return await this.#place(entry, progress, signal)
+    } finally {
+      this.#underWay.delete(entry.cid)
+    }
+  }
+
+  async #place(entry: ObjectEntry, progress: Progress, signal: AbortSignal): Promise<PutView> {
+    const { puts, clock, store, own } = this.#deps
+    const { cid, manifest } = entry
+    const { code, shards, shardBytes } = decodeObjectManifest(manifest)
+    const noted = puts.shards(cid).map(({ keeper, ...shard }) => ({ ...shard, peer: keeper }))
+    const held = noted
+      .filter(({ keepUntilMs }) => keepUntilMs > clock.nowMs())
+      .map((place): Placed => ({ ...place, heardUntilMs: place.keepUntilMs }))
+    const wanted = [...shards.keys()].filter((shard) => !held.some((place) => place.shard === shard))
+    progress.begin('placing', shardBytes * wanted.length)
+    const diary = {
+      offered: async (offered: Pick<Placed, 'shard' | 'peer'>) =>
+        puts.note(cid, { shard: offered.shard, keeper: offered.peer, keepUntilMs: 0 }),
+      placed: async ({ shard, peer, keepUntilMs }: Placed) => puts.note(cid, { shard, keeper: peer, keepUntilMs }),
+    }
+    let placed: Placed[]
+    try {
+      placed = await placeShards(
+        { ...this.#deps, transfer: countedTransfer(this.#deps.transfer, progress), diary },
+        {
+          object: { roots: shards, code },
+          shards: wanted,
+          held,
+          offered: noted.filter(({ keepUntilMs }) => keepUntilMs === 0),
+          clock,
+          candidates: await this.#deps.keepers(signal),
+          keepUntilMs: clock.nowMs() + objectsKeptMs,
+        },
+        signal,
+      )
+    } catch (error) {
+      if (!(error instanceof PlacementError)) throw error
+      throw noKeepers(error.missing.length, code.k + code.m, error.message)
+    }
+    const all = mergedPlaces(held, placed).toSorted((left, right) => left.shard - right.shard)
+    const ownUntilMs = puts.get(cid)?.ownUntilMs ?? 0
+    await puts.finish({ ...entry, placement: placesText(all) })
+    await store.retime(shards, ownUntilMs, clock.nowMs() + ownCopyKeptMs)
+    progress.begin('telling', 0)
+    const { acknowledged, told } = await own.announce({ cid, manifest }, all, [], signal)
+    return putView(entry, code, all, {
+      shardsThere: held.length,
+      keepersTold: told.length,
+      recordsStored: acknowledged,
+    })
+  }
+
+  /** Lets go of puts that broke off and were not gone on with while our own shards were there. */
+  async tidy(): Promise<void> {
+    const { puts, clock } = this.#deps
+    for (const { entry } of puts.over(clock.nowMs()))
+      if (!this.#underWay.has(entry.cid)) await puts.giveUp(entry.cid, entry.placement === nowhere)
+  }
+
+  /** The put of these very bytes that broke off, if there is one: it has a key already, and shards, some of them with keepers. */
+  async #unfinished({ path, name, isFolder, code }: Plain, signal: AbortSignal): Promise<ObjectEntry | undefined> {
+    const { puts, disk, clock } = this.#deps
+    const file = await disk.open(path)
+    const { bytes } = await file.look()
+    await file.close()
+    for (const { entry, ownUntilMs } of puts.ofBytes(bytes, comparedMax)) {
+      const manifest = decodeObjectManifest(entry.manifest)
+      if (manifest.code.k !== code.k || manifest.code.m !== code.m || entry.isFolder !== isFolder) continue
+      if (this.#underWay.has(entry.cid) || ownUntilMs <= clock.nowMs()) continue
+      if (await isSealedFrom(this.#deps, path, entry, signal)) return { ...entry, name }
+    }
+    return undefined
+  }
+
+  /** Seals a file, under a key of its own unless there is one that belongs to its bytes. It is remembered that it is to be placed. */
+  async #seal(
+    { path, name, isFolder, code }: Plain,
+    signal: AbortSignal,
+    known?: { readonly key: Uint8Array; readonly contentHash: Uint8Array },
+  ): Promise<ObjectEntry> {
+    const { random, clock, objects, puts } = this.#deps
+    const nowMs = clock.nowMs()
+    const ownUntilMs = nowMs + unfinishedKeptMs
+    const key = known?.key ?? random.bytes(keyBytes)
+    const { cid, manifest, bytes } = await sealFile(this.#deps, path, code, key, ownUntilMs, signal, known?.contentHash)
+    const { placement = nowhere, createdMs = nowMs } = objects.get(cid) ?? {}
+    const entry: ObjectEntry = { cid, key, manifest, placement, bytes, name, createdMs, isKept: true, isFolder }
+    await puts.begin(entry, nowMs, ownUntilMs)
+    return entry
+  }
+
+  /** Whether all shards are here and can be read. */
+  async #hasShards({ shards }: ObjectManifest): Promise<boolean> {
+    for (const root of shards) {
+      const source = await this.#deps.store.open(root).catch(() => undefined)
+      if (source === undefined) return false
+      await source.close()
+    }
+    return true
+  }
+}
+
+function putView(
+  { cid, key, bytes, name, isFolder }: ObjectEntry,
+  { k, m }: Code,
+  placed: readonly Placed[],
+  counts: Pick<PutView, 'shardsThere' | 'keepersTold' | 'recordsStored'>,
+): PutView {
+  return {
+    v: 1,
+    object: cid,
+    bytes,
+    k,
+    n: k + m,
+    keepers: [...new Set(placed.map(({ peer }) => peer))].map(peerView),
+    name,
+    read: formatObjectCapability({ can: 'read', object: cid, key }),
+    verify: formatObjectCapability({ can: 'verify', object: cid }),
+    keptUntilMs: Math.min(...placed.map(({ keepUntilMs }) => keepUntilMs)),
+    happiness: happinessOf(placed),
+    lossesBorne: lossesBorne(placed, k),
+    ...counts,
+    folder: isFolder,
+  }
+}
