@@ -248,6 +248,7 @@ export async function createPeer(
     book,
     objects,
     puts: plane.puts,
+    cars: plane.cars,
     care: plane.care,
     transfers: plane.transfers,
     errands,

@@ -2,11 +2,10 @@
 import { resolve } from 'node:path'
 
 import { exits } from '../config/error.ts'
-import type { PutView } from '../control/api.ts'
 import { defineCommand } from './command.ts'
 import { connect } from './connect.ts'
 import { safe } from './escape.ts'
-import { count, named, size, span } from './format.ts'
+import { showKept } from './kept.ts'
 import { withProgress } from './progress.ts'
 import { spoolStdin } from './stdin-file.ts'
 
@@ -42,32 +41,10 @@ export const command = defineCommand({
       const kept = await withProgress(client, terminal, safe(name ?? positionals[0]!, 40), async (watched) =>
         client.put({ ...input, ...watched }, signal),
       )
-      if (terminal.json) await terminal.printJson(kept)
-      else {
-        terminal.note(...keptLines(kept))
-        await terminal.print(safe(kept.object))
-      }
+      await showKept(terminal, kept)
       return exits.ok
     } finally {
       await spooled?.remove()
     }
   },
 })
-
-function keptLines(kept: PutView): string[] {
-  const { k, n, bytes, keepers, name, object, lossesBorne, keptUntilMs, keepersTold, recordsStored, shardsThere } = kept
-  const findable =
-    keepersTold + recordsStored === 0
-      ? ['! nobody was told where it is: others cannot find it yet; this peer tries again within hours']
-      : []
-  return [
-    `${safe(name)}  ${size(bytes)}`,
-    ...(shardsThere === 0 ? [] : [`${shardsThere} of ${count(n, 'shard')} were with keepers already`]),
-    `${count(n, 'shard')}, any ${k} enough -> ${count(keepers.length, 'peer')}: ${keepers.map(named).join(', ')}`,
-    `any ${lossesBorne} of ${count(keepers.length, 'keeper')} may be lost; kept for ${span(keptUntilMs - Date.now())}, renewed while this peer is up`,
-    ...findable,
-    `read    ${safe(kept.read, 256)}   (whoever has it reads)`,
-    `verify  ${safe(kept.verify, 256)}   (finds and repairs, cannot read)`,
-    `the key is kept here   pleach get ${safe(object.slice(-8))} -o ${safe(name)}   pleach key export ${safe(object.slice(-8))}`,
-  ]
-}

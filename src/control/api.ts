@@ -5,7 +5,16 @@
  * Amounts are decimal text in the unit of account; times are milliseconds since the epoch; `v` is 1 and changes are additive.
  */
 
-import type { AuditView, GetView, KeyView, ObjectView, PutView, RepairView, TransferView } from './object-views.ts'
+import type {
+  AuditView,
+  CarView,
+  GetView,
+  KeyView,
+  ObjectView,
+  PutView,
+  RepairView,
+  TransferView,
+} from './object-views.ts'
 
 export type * from './object-views.ts'
 
@@ -272,6 +281,7 @@ export interface ErrorView {
  * POST /objects/remove {object} → ObjectView                               POST /objects/audit {object} → AuditView
  * POST /objects/repair {object, transfer?} → RepairView                    POST /objects/export {object} → KeyView
  * POST /objects/import {read, name?} → ObjectView                          POST /objects/pin {object} → ObjectView
+ * POST /export {object, path, transfer?} → CarView                         POST /import {path, read?, name?, transfer?} → PutView
  * GET  /receipts → { v, receipts: ReceiptView[] }                          GET /receipts/:lease → the receipt file (JSON)
  * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
  *
@@ -325,6 +335,16 @@ export interface PeerControl {
   importKey(input: { readonly read: string; readonly name?: string }, signal: AbortSignal): Promise<ObjectView>
   /** Looks after an object of ours, or of a read string, from now on. */
   pin(object: string, signal: AbortSignal): Promise<ObjectView>
+  /** Writes an object to a file as a CAR, encrypted as it is. A verify string is enough. */
+  exportCar(
+    input: { readonly object: string; readonly path: string; readonly transfer?: string },
+    signal: AbortSignal,
+  ): Promise<CarView>
+  /** Takes such a file up, and places the object with keepers. `read`: its string, where its key is not known. */
+  importCar(
+    input: { readonly path: string; readonly read?: string; readonly name?: string; readonly transfer?: string },
+    signal: AbortSignal,
+  ): Promise<PutView>
   transfer(name: string): Promise<TransferView>
   receipts(): Promise<readonly ReceiptView[]>
   /** The file that `receipt verify` reads. */

@@ -4,6 +4,7 @@
  */
 import type {
   AuditView,
+  CarView,
   GetView,
   JobStreamEvent,
   JobView,
@@ -59,6 +60,8 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
     exportKey: async (object) => post<KeyView>('/v1/objects/export', { object }),
     importKey: async (input, own) => post<ObjectView>('/v1/objects/import', input, own),
     pin: async (object, own) => post<ObjectView>('/v1/objects/pin', { object }, own),
+    exportCar: async (input, own) => post<CarView>('/v1/export', input, own),
+    importCar: async (input, own) => post<PutView>('/v1/import', input, own),
     transfer: async (name) => get<TransferView>(`/v1/transfers/${encodeURIComponent(name)}`),
     async receipts() {
       return (await get<{ receipts: ReceiptView[] }>('/v1/receipts')).receipts

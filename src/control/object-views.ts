@@ -96,7 +96,7 @@ export interface RepairView {
 /** How far a put, get or repair has come that was given a name with `transfer`. */
 export interface TransferView {
   readonly v: 1
-  readonly phase: 'looking' | 'sealing' | 'placing' | 'telling' | 'auditing' | 'fetching'
+  readonly phase: 'looking' | 'sealing' | 'placing' | 'telling' | 'auditing' | 'fetching' | 'reading'
   /** Of this phase; 0 when nobody knows. */
   readonly doneBytes: number
   readonly totalBytes: number
@@ -110,4 +110,18 @@ export interface GetView {
   readonly path: string
   readonly sources: readonly { readonly peer: PeerView; readonly bytes: number }[]
   readonly decodedSegments: number
+}
+
+/** An object that is in a file now, as a CAR. */
+export interface CarView {
+  readonly v: 1
+  readonly object: string
+  readonly name: string
+  readonly path: string
+  /** Of the file. */
+  readonly bytes: number
+  /** The string that reads what is in it; null where the key is not known. It is not in the file. */
+  readonly read: string | null
+  readonly verify: string
+  readonly sources: readonly { readonly peer: PeerView; readonly bytes: number }[]
 }

@@ -1,6 +1,4 @@
 /** The owner's wishes, carried out: what stands behind the control socket. */
-import { readdir } from 'node:fs/promises'
-
 import { toString } from 'uint8arrays'
 
 import { keeperAdvert, runtimeAdvert, type KnownCapability } from '../../protocols/capability/index.ts'
@@ -31,9 +29,10 @@ import type { ShardStore } from '../storage/shard-store.ts'
 import type { OwnErrands } from './errands.ts'
 import type { JobBook } from './job-book.ts'
 import type { ObjectCare } from './object-care.ts'
+import type { ExportInput, ImportInput, ObjectCars } from './object-cars.ts'
 import type { ObjectPuts, PutInput } from './object-puts.ts'
 import { inputsKeptMs, type GetInput, type OwnObjects } from './objects.ts'
-import { prepareJob } from './prepare.ts'
+import { checkOut, prepareJob } from './prepare.ts'
 import type { Transfers } from './transfers.ts'
 import { isOver, newJobView, offerView, peerView, receiptView } from './views.ts'
 
@@ -54,6 +53,7 @@ export interface ControlDeps {
   readonly book: JobBook
   readonly objects: OwnObjects
   readonly puts: ObjectPuts
+  readonly cars: ObjectCars
   readonly care: ObjectCare
   readonly transfers: Transfers
   readonly errands: OwnErrands
@@ -295,6 +295,14 @@ export class OwnControl implements PeerControl {
     return this.#deps.care.pin(object, signal)
   }
 
+  async exportCar(input: ExportInput, signal: AbortSignal) {
+    return this.#deps.cars.write(input, signal)
+  }
+
+  async importCar(input: ImportInput, signal: AbortSignal) {
+    return this.#deps.cars.take(input, signal)
+  }
+
   async transfer(name: string) {
     return this.#deps.transfers.view(name)
   }
@@ -342,31 +350,6 @@ export class OwnControl implements PeerControl {
     }
     return this.peers()
   }
-}
-
-/** Outputs are put where nothing is: a job that took an hour must not fail over a file name, nor overwrite anything. */
-async function checkOut(out: string): Promise<void> {
-  let names: string[]
-  try {
-    names = await readdir(out)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw new ControlError({
-      code: 'OUT_UNUSABLE',
-      what: `${out} cannot be used for outputs`,
-      why: (error as Error).message,
-      cure: '--out NEW-FOLDER',
-      exit: 2,
-    })
-  }
-  if (names.length === 0) return
-  throw new ControlError({
-    code: 'OUT_NOT_EMPTY',
-    what: `${out} is not empty`,
-    why: `it holds ${names.length} files or folders, which outputs must not mix with`,
-    cure: '--out NEW-FOLDER',
-    exit: 2,
-  })
 }
 
 function notJoined(address: string, error: Error): ControlError {

@@ -24,6 +24,7 @@ import { Chores } from './chores.ts'
 import { Heralds } from './heralds.ts'
 import { createShardPlane } from './shard-plane.ts'
 import { ObjectCare } from './object-care.ts'
+import { ObjectCars } from './object-cars.ts'
 import { ObjectPuts } from './object-puts.ts'
 import { OwnObjects } from './objects.ts'
 import { Transfers } from './transfers.ts'
@@ -59,6 +60,7 @@ export interface DataPlane {
   readonly transfers: Transfers
   readonly objects: OwnObjects
   readonly puts: ObjectPuts
+  readonly cars: ObjectCars
   readonly care: ObjectCare
   readonly packFolder: (path: string) => Promise<string>
   readonly unpack: (tar: string, folder: string) => ReturnType<typeof unpackTar>
@@ -139,7 +141,9 @@ export function createData(deps: DataDeps): DataPlane {
     announcing: { ...saying, nextSequence: async () => floors.next('placement', clock.nowMs()) },
   }
   const objects = new OwnObjects(caring)
-  const puts = new ObjectPuts({ ...caring, own: objects, puts: new Puts(ledger), secrets: new Secrets(ledger, random) })
+  const openPuts = new Puts(ledger)
+  const puts = new ObjectPuts({ ...caring, own: objects, puts: openPuts, secrets: new Secrets(ledger, random) })
+  const cars = new ObjectCars({ ...caring, own: objects, placing: puts, puts: openPuts })
   const care = new ObjectCare({ ...caring, own: objects, placement, log, onBroken: deps.onBroken })
   const chores = new Chores({ clock, random, log })
 
@@ -150,6 +154,7 @@ export function createData(deps: DataDeps): DataPlane {
     transfers,
     objects,
     puts,
+    cars,
     care,
     packFolder: pack,
     unpack,

@@ -98,7 +98,7 @@ export class ObjectPuts {
   }
 
   async #putConvergent(plain: Plain, progress: Progress, signal: AbortSignal): Promise<PutView> {
-    const { disk, secrets, objects, puts, clock } = this.#deps
+    const { disk, secrets, objects } = this.#deps
     const contentHash = await hashOfFile(disk, plain.path, signal)
     const key = convergentKey(await secrets.of('convergent'), contentHash, plain.code)
     return this.#turns.take(Buffer.from(key).toString('hex'), async () => {
@@ -106,22 +106,33 @@ export class ObjectPuts {
       const again = async (): Promise<ObjectEntry> => this.#seal(plain, signal, { key, contentHash })
       if (known === undefined) return this.place(await again(), progress, signal)
       const entry = { ...known, name: plain.name, isFolder: plain.isFolder, isKept: true }
-      const manifest = decodeObjectManifest(known.manifest)
-      const ownUntilMs = clock.nowMs() + unfinishedKeptMs
-      if (known.placement !== nowhere) {
-        // Who has a shard says so, and keeps it longer; nothing is sent.
-        progress.begin('looking', 0)
-        const places = placesOf(known.placement)
-        const held = await renewTerms(this.#deps, manifest, places, clock.nowMs() + objectsKeptMs, signal)
-        await puts.begin({ ...entry, placement: known.placement }, clock.nowMs(), ownUntilMs)
-        for (const { shard, peer, keepUntilMs } of held)
-          await puts.note(known.cid, { shard, keeper: peer, keepUntilMs })
-      }
-      const isAllHeld =
-        puts.shards(known.cid).filter(({ keepUntilMs }) => keepUntilMs > 0).length === manifest.shards.length
-      if (!isAllHeld && !(await this.#hasShards(manifest))) await again()
-      return this.place(entry, progress, signal)
+      return this.again(entry, async () => void (await again()), progress, signal)
     })
+  }
+
+  /**
+   * Places an object again that we know: who has a shard keeps it longer, and only what is lost is sent. `seal` is asked to make our own
+   * shards of it, when something is lost and they are not all here.
+   */
+  async again(
+    known: ObjectEntry,
+    seal: () => Promise<void>,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<PutView> {
+    const { puts, clock } = this.#deps
+    const { cid, placement } = known
+    const manifest = decodeObjectManifest(known.manifest)
+    const nowMs = clock.nowMs()
+    if (placement !== nowhere) {
+      progress.begin('looking', 0)
+      const held = await renewTerms(this.#deps, manifest, placesOf(placement), nowMs + objectsKeptMs, signal)
+      if (puts.get(cid) === undefined) await puts.begin(known, nowMs, nowMs + unfinishedKeptMs)
+      for (const { shard, peer, keepUntilMs } of held) await puts.note(cid, { shard, keeper: peer, keepUntilMs })
+    }
+    const held = puts.shards(cid).filter(({ keepUntilMs }) => keepUntilMs > nowMs)
+    if (held.length < manifest.shards.length && !(await this.#hasShards(manifest))) await seal()
+    return this.place(known, progress, signal)
   }
 
   /**

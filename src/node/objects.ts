@@ -133,20 +133,13 @@ export class OwnObjects {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<GetView> {
-    const { entry } = target
-    const isFolder = input.unpack ?? entry?.isFolder ?? false
+    const isFolder = input.unpack ?? target.entry?.isFolder ?? false
     const path = isFolder ? `${input.path}.tar.partial` : input.path
-    const known = entry === undefined ? [] : placesOf(entry.placement)
-    let report: FetchReport
-    try {
-      if (entry === undefined || known.length === 0) throw new NotEnoughShardsError(1, 0, [], [])
-      report = await this.#fetch(entry.manifest, target.key, known, path, progress, signal)
-    } catch (error) {
-      // Others may have repaired it since, and say where it is now.
-      if (!(error instanceof NotEnoughShardsError)) throw error
-      const { manifest, places } = await this.#placesNow(target, error, known, signal)
-      report = await this.#fetch(manifest, target.key, places, path, progress, signal)
-    }
+    const report = await this.fromPlaces(
+      target,
+      async (manifest, places) => this.#fetch(manifest, target.key, places, path, progress, signal),
+      signal,
+    )
     if (isFolder) await this.#unpack(path, input.path)
     return {
       v: 1,
@@ -155,6 +148,25 @@ export class OwnObjects {
       path: input.path,
       sources: report.sources.map(({ peer, bytes }) => ({ peer: peerView(peer), bytes })),
       decodedSegments: report.decodedSegments,
+    }
+  }
+
+  /** Reads an object from where we put it; where that is not enough, from where the network says that it is. */
+  async fromPlaces<Result>(
+    target: Target,
+    read: (manifest: Uint8Array, places: readonly Placed[]) => Promise<Result>,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    const { entry } = target
+    const known = entry === undefined ? [] : placesOf(entry.placement)
+    try {
+      if (entry === undefined || known.length === 0) throw new NotEnoughShardsError(1, 0, [], [])
+      return await read(entry.manifest, known)
+    } catch (error) {
+      // Others may have repaired it since, and say where it is now.
+      if (!(error instanceof NotEnoughShardsError)) throw error
+      const { manifest, places } = await this.#placesNow(target, error, known, signal)
+      return read(manifest, places)
     }
   }
 

@@ -306,6 +306,26 @@ export class FakeControl implements PeerControl {
     }
   }
 
+  exportCar: PeerControl['exportCar'] = async ({ object: wanted, path }) => {
+    this.calls.push(`export ${wanted} ${path}`)
+    const [read, verify] = [`pleach:read:${object}:k3y`, `pleach:verify:${object}`]
+    return {
+      v: 1,
+      object,
+      name: kept.name,
+      path,
+      bytes: 48_300_000,
+      read: wanted.startsWith('pleach:verify:') ? null : read,
+      verify,
+      sources: [],
+    }
+  }
+
+  importCar: PeerControl['importCar'] = async ({ path, read, name }, signal) => {
+    this.calls.push(`import ${path} ${read ?? ''}`)
+    return this.put({ path, ...(name === undefined ? {} : { name }) }, signal)
+  }
+
   objects: PeerControl['objects'] = async () => [kept]
 
   removeObject: PeerControl['removeObject'] = async (wanted) => {
@@ -379,7 +399,7 @@ export class FakeControl implements PeerControl {
 
   get: PeerControl['get'] = async ({ object: wanted, path }) => {
     this.calls.push(`get ${wanted} ${path}`)
-    if (path.includes('pleach-get-')) writeFileSync(path, 'what was put')
+    if (path.includes('pleach-stdout-')) writeFileSync(path, 'what was put')
     return { v: 1, object, bytes: 48_200_000, path, sources: [{ peer: reed, bytes: 48_200_000 }], decodedSegments: 2 }
   }
 
