@@ -8,7 +8,7 @@ import { connect } from './connect.ts'
 import { safe } from './escape.ts'
 import { count, size, sourcesText } from './format.ts'
 import { usage } from './problem.ts'
-import { withProgress } from './progress.ts'
+import { goingOn, withProgress } from './progress.ts'
 import { toStdout } from './stdout-file.ts'
 
 export const command = defineCommand({
@@ -31,8 +31,10 @@ export const command = defineCommand({
     const client = await connect(invocation)
     const object = positionals[0]!
     const get = async (path: string, folder: { readonly unpack?: boolean }): Promise<GetView> =>
-      withProgress(client, terminal, safe(object.slice(-8)), async (watched) =>
-        client.get({ object, path, ...folder, ...watched }, signal),
+      goingOn(async () =>
+        withProgress(client, terminal, safe(object.slice(-8)), async (watched) =>
+          client.get({ object, path, ...folder, ...watched }, signal),
+        ),
       )
     if (output === '-') {
       await toStdout(terminal, async (path) => terminal.note(gotLine(await get(path, { unpack: false }))))

@@ -4,9 +4,8 @@ import { resolve } from 'node:path'
 import { exits } from '../config/error.ts'
 import { defineCommand } from './command.ts'
 import { connect } from './connect.ts'
-import { safe } from './escape.ts'
 import { showKept } from './kept.ts'
-import { withProgress } from './progress.ts'
+import { goingOn, progressName, withProgress } from './progress.ts'
 import { spoolStdin } from './stdin-file.ts'
 
 export const command = defineCommand({
@@ -32,8 +31,10 @@ export const command = defineCommand({
       ...(name === undefined ? {} : { name }),
     }
     try {
-      const kept = await withProgress(client, terminal, safe(name ?? file, 40), async (watched) =>
-        client.importCar({ ...input, ...watched }, signal),
+      const kept = await goingOn(async () =>
+        withProgress(client, terminal, progressName(name ?? file), async (watched) =>
+          client.importCar({ ...input, ...watched }, signal),
+        ),
       )
       await showKept(terminal, kept)
       return exits.ok

@@ -96,7 +96,16 @@ export interface RepairView {
 /** How far a put, get or repair has come that was given a name with `transfer`. */
 export interface TransferView {
   readonly v: 1
-  readonly phase: 'looking' | 'sealing' | 'placing' | 'telling' | 'auditing' | 'fetching' | 'reading'
+  readonly phase:
+    | 'looking'
+    | 'packing'
+    | 'reading'
+    | 'comparing'
+    | 'sealing'
+    | 'placing'
+    | 'telling'
+    | 'auditing'
+    | 'fetching'
   /** Of this phase; 0 when nobody knows. */
   readonly doneBytes: number
   readonly totalBytes: number

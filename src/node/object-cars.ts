@@ -1,17 +1,21 @@
 /** Objects as files that other programs can read (CAR): written from what keepers have, and taken up again. */
-import { stat } from 'node:fs/promises'
-
-import { InconsistentObjectError, decodeObjectManifest, formatObjectCapability } from '../../protocols/erasure/index.ts'
+import {
+  BadCarError,
+  InconsistentObjectError,
+  decodeObjectManifest,
+  formatObjectCapability,
+} from '../../protocols/erasure/index.ts'
 import type { CarView, PutView } from '../control/api.ts'
 import type { ObjectEntry } from '../ledger/objects.ts'
 import type { Puts } from '../ledger/puts.ts'
 import { takeCar } from '../storage/car-read.ts'
 import { writeCar } from '../storage/car-write.ts'
 import { cannotRead, carDoesNotOpen, carOfAnother, carWithoutKey, toldOf } from './object-errors.ts'
+import { checkDestination, checkSource } from './object-files.ts'
 import { nowhere, sourcesFromPlaces } from './object-places.ts'
 import { unfinishedKeptMs, type ObjectPuts } from './object-puts.ts'
 import type { ObjectDeps, OwnObjects } from './objects.ts'
-import { countedTransfer } from './transfers.ts'
+import { countedReads, countedTransfer } from './transfers.ts'
 import { peerView } from './views.ts'
 
 export interface CarDeps extends ObjectDeps {
@@ -46,6 +50,7 @@ export class ObjectCars {
     const { own, transfers, transfer } = this.#deps
     const target = own.target(input.object)
     const { cid, name, key } = target
+    await checkDestination(input.path, false)
     return transfers.watch(input.transfer, async (progress) => {
       const deps = { ...this.#deps, transfer: countedTransfer(transfer, progress) }
       try {
@@ -77,7 +82,7 @@ export class ObjectCars {
   /** Takes up what is in the file, checks all of it, and places it with keepers like what was put. */
   async take(input: ImportInput, signal: AbortSignal): Promise<PutView> {
     return this.#deps.transfers.watch(input.transfer, async (progress) => {
-      const { clock, objects, puts, placing } = this.#deps
+      const { clock, objects, puts, placing, disk } = this.#deps
       const name =
         input.name ??
         input.path
@@ -86,10 +91,12 @@ export class ObjectCars {
           .replace(/\.car$/, '')
       const ownUntilMs = clock.nowMs() + unfinishedKeptMs
       try {
-        progress.begin('reading', (await stat(input.path)).size)
-        const count = (bytes: number): void => progress.add(bytes)
+        const { isFolder, bytes: fileBytes } = await checkSource(input.path)
+        if (isFolder) throw new BadCarError('malformed', 'it is a folder')
+        progress.begin('reading', fileBytes)
+        const deps = { ...this.#deps, disk: countedReads(disk, progress) }
         const keyOf = (cid: string): Uint8Array => this.#keyOf(cid, input.read)
-        const { cid, manifest, key, bytes } = await takeCar(this.#deps, input.path, keyOf, ownUntilMs, signal, count)
+        const { cid, manifest, key, bytes } = await takeCar(deps, input.path, keyOf, ownUntilMs, signal)
         const known = objects.get(cid)
         const fresh = { placement: nowhere, createdMs: clock.nowMs(), isFolder: false, ...known }
         const entry: ObjectEntry = {

@@ -3,7 +3,7 @@
  * peer was gone, goes on when the same bytes are put again: it does not by itself, since whoever asked was told that it failed, may have
  * thought better of it, and nobody would be there to hear how it ended.
  */
-import { rm, stat } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 
 import {
   decodeObjectManifest,
@@ -25,9 +25,10 @@ import { renewTerms } from '../storage/renew.ts'
 import { sealFile } from '../storage/seal.ts'
 import { Turns } from '../storage/turns.ts'
 import { badCode, noKeepers } from './object-errors.ts'
+import { checkSource, toldOfSource } from './object-files.ts'
 import { mergedPlaces, nowhere, placesOf, placesText } from './object-places.ts'
 import { objectsKeptMs, ownCopyKeptMs, type ObjectDeps, type OwnObjects } from './objects.ts'
-import { countedTransfer, type Progress } from './transfers.ts'
+import { countedReads, countedTransfer, type Progress } from './transfers.ts'
 import { peerView } from './views.ts'
 
 export interface PutDeps extends ObjectDeps {
@@ -56,6 +57,7 @@ interface Plain {
   readonly name: string
   readonly isFolder: boolean
   readonly code: Code
+  readonly bytes: number
 }
 
 export class ObjectPuts {
@@ -77,33 +79,30 @@ export class ObjectPuts {
 
   async #put(input: PutInput, code: Code, progress: Progress, signal: AbortSignal): Promise<PutView> {
     const name = input.name ?? input.path.split('/').at(-1)!
-    progress.begin('sealing', 0)
-    // What is no folder, or not there, is for the sealing to say.
-    const isFolder = await stat(input.path).then(
-      (found) => found.isDirectory(),
-      () => false,
-    )
-    const path = isFolder ? await this.#deps.packFolder(input.path) : input.path
-    const plain: Plain = { path, name, isFolder, code }
+    const { isFolder } = await checkSource(input.path)
+    let path = input.path
     try {
+      progress.begin('packing', 0)
+      if (isFolder) path = await this.#deps.packFolder(input.path)
+      const plain: Plain = { path, name, isFolder, code, bytes: (await checkSource(path)).bytes }
       if (input.convergent === true) return await this.#putConvergent(plain, progress, signal)
-      return await this.place(
-        (await this.#unfinished(plain, signal)) ?? (await this.#seal(plain, signal)),
-        progress,
-        signal,
-      )
+      const entry = (await this.#unfinished(plain, progress, signal)) ?? (await this.#seal(plain, progress, signal))
+      return await this.place(entry, progress, signal)
+    } catch (error) {
+      throw toldOfSource(error, input.path)
     } finally {
-      if (isFolder) await rm(path, { force: true })
+      if (isFolder && path !== input.path) await rm(path, { force: true })
     }
   }
 
   async #putConvergent(plain: Plain, progress: Progress, signal: AbortSignal): Promise<PutView> {
     const { disk, secrets, objects } = this.#deps
-    const contentHash = await hashOfFile(disk, plain.path, signal)
+    progress.begin('reading', plain.bytes)
+    const contentHash = await hashOfFile(countedReads(disk, progress), plain.path, signal)
     const key = convergentKey(await secrets.of('convergent'), contentHash, plain.code)
     return this.#turns.take(Buffer.from(key).toString('hex'), async () => {
       const known = objects.byKey(key)
-      const again = async (): Promise<ObjectEntry> => this.#seal(plain, signal, { key, contentHash })
+      const again = async (): Promise<ObjectEntry> => this.#seal(plain, progress, signal, { key, contentHash })
       if (known === undefined) return this.place(await again(), progress, signal)
       const entry = { ...known, name: plain.name, isFolder: plain.isFolder, isKept: true }
       return this.again(entry, async () => void (await again()), progress, signal)
@@ -203,31 +202,37 @@ export class ObjectPuts {
   }
 
   /** The put of these very bytes that broke off, if there is one: it has a key already, and shards, some of them with keepers. */
-  async #unfinished({ path, name, isFolder, code }: Plain, signal: AbortSignal): Promise<ObjectEntry | undefined> {
+  async #unfinished(
+    { path, name, isFolder, code, bytes }: Plain,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<ObjectEntry | undefined> {
     const { puts, disk, clock } = this.#deps
-    const file = await disk.open(path)
-    const { bytes } = await file.look()
-    await file.close()
     for (const { entry, ownUntilMs } of puts.ofBytes(bytes, comparedMax)) {
       const manifest = decodeObjectManifest(entry.manifest)
       if (manifest.code.k !== code.k || manifest.code.m !== code.m || entry.isFolder !== isFolder) continue
       if (this.#underWay.has(entry.cid) || ownUntilMs <= clock.nowMs()) continue
-      if (await isSealedFrom(this.#deps, path, entry, signal)) return { ...entry, name }
+      progress.begin('comparing', bytes)
+      const deps = { ...this.#deps, disk: countedReads(disk, progress) }
+      if (await isSealedFrom(deps, path, entry, signal)) return { ...entry, name }
     }
     return undefined
   }
 
   /** Seals a file, under a key of its own unless there is one that belongs to its bytes. It is remembered that it is to be placed. */
   async #seal(
-    { path, name, isFolder, code }: Plain,
+    { path, name, isFolder, code, bytes: toSeal }: Plain,
+    progress: Progress,
     signal: AbortSignal,
     known?: { readonly key: Uint8Array; readonly contentHash: Uint8Array },
   ): Promise<ObjectEntry> {
-    const { random, clock, objects, puts } = this.#deps
+    const { random, clock, objects, puts, disk } = this.#deps
+    progress.begin('sealing', toSeal)
+    const deps = { ...this.#deps, disk: countedReads(disk, progress) }
     const nowMs = clock.nowMs()
     const ownUntilMs = nowMs + unfinishedKeptMs
     const key = known?.key ?? random.bytes(keyBytes)
-    const { cid, manifest, bytes } = await sealFile(this.#deps, path, code, key, ownUntilMs, signal, known?.contentHash)
+    const { cid, manifest, bytes } = await sealFile(deps, path, code, key, ownUntilMs, signal, known?.contentHash)
     const { placement = nowhere, createdMs = nowMs } = objects.get(cid) ?? {}
     const entry: ObjectEntry = { cid, key, manifest, placement, bytes, name, createdMs, isKept: true, isFolder }
     await puts.begin(entry, nowMs, ownUntilMs)

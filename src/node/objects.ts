@@ -24,6 +24,7 @@ import type { Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import { badString, cannotRead, toldOf, unknownObject } from './object-errors.ts'
+import { checkDestination } from './object-files.ts'
 import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
 import { countedTransfer, type Progress, type Transfers } from './transfers.ts'
 import { objectView, peerView } from './views.ts'
@@ -134,6 +135,7 @@ export class OwnObjects {
     signal: AbortSignal,
   ): Promise<GetView> {
     const isFolder = input.unpack ?? target.entry?.isFolder ?? false
+    await checkDestination(input.path, isFolder)
     const path = isFolder ? `${input.path}.tar.partial` : input.path
     const report = await this.fromPlaces(
       target,

@@ -34,7 +34,7 @@ import type { ShardStore } from './shard-store.ts'
 import type { ShardWriter } from './shard-writer.ts'
 
 export interface CarDeps {
-  readonly disk: Files
+  readonly disk: Pick<Files, 'open'>
   readonly mill: Mill
   readonly store: Pick<ShardStore, 'begin' | 'adopt'>
 }
@@ -57,12 +57,11 @@ export async function takeCar(
   keyOf: (cid: string) => Uint8Array,
   keepUntilMs: number,
   signal: AbortSignal,
-  onBytes: (bytes: number) => void = () => {},
 ): Promise<TakenCar> {
   const file = await deps.disk.open(path)
   const writers: ShardWriter[] = []
   try {
-    const car = new CarFile(file, onBytes)
+    const car = new CarFile(file)
     const cid = decodeCarHeader(await car.section(carHeaderBytesMax))
     const document = decodeCarBlock(await car.section(carCidBytes + objectManifestBytesMax))
     if (document.codec !== 'document' || cidOfCarBlock(document) !== cid)
@@ -155,12 +154,10 @@ function manifestOf({ bytes }: CarBlock): ObjectManifest {
 /** A file of sections, each with its length before it. */
 class CarFile {
   readonly #file: OpenFile
-  readonly #onBytes: (bytes: number) => void
   #at = 0
 
-  constructor(file: OpenFile, onBytes: (bytes: number) => void) {
+  constructor(file: OpenFile) {
     this.#file = file
-    this.#onBytes = onBytes
   }
 
   /** The next section, which is to have no more than so many bytes: no more are ever read at once. Throws BadCarError. */
@@ -177,7 +174,6 @@ class CarFile {
     const section = new Uint8Array(length)
     if ((await this.#file.read(section, this.#at + bytes)) !== length) throw this.#truncated()
     this.#at += bytes + length
-    this.#onBytes(bytes + length)
     return section
   }
 

@@ -19,7 +19,7 @@ import { FileSource } from './plain-source.ts'
 import type { ShardStore } from './shard-store.ts'
 
 export interface CompareDeps {
-  readonly disk: Files
+  readonly disk: Pick<Files, 'open'>
   readonly mill: Mill
   readonly store: Pick<ShardStore, 'open'>
 }

@@ -20,7 +20,7 @@ export function convergentKey(secret: Uint8Array, contentHash: Uint8Array, { k, 
 }
 
 /** SHA-256 of a file. Rejects with SourceChangedError when it is written to meanwhile. */
-export async function hashOfFile(disk: Files, path: string, signal: AbortSignal): Promise<Uint8Array> {
+export async function hashOfFile(disk: Pick<Files, 'open'>, path: string, signal: AbortSignal): Promise<Uint8Array> {
   await using file = await FileSource.of(disk, path)
   const hash = createHash('sha256')
   const room = new Uint8Array(Math.min(readBytesMax, file.bytesLeftMax))

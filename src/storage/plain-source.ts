@@ -30,7 +30,7 @@ export class FileSource implements PlainSource {
     this.#before = before
   }
 
-  static async of(disk: Files, path: string): Promise<FileSource> {
+  static async of(disk: Pick<Files, 'open'>, path: string): Promise<FileSource> {
     const file = await disk.open(path)
     try {
       return new FileSource(file, path, await file.look())

@@ -66,7 +66,7 @@ export async function sealChunks(
  * rejects with SourceChangedError, and nothing that was sealed under the key is left.
  */
 export async function sealFile(
-  deps: SealDeps & { readonly disk: Files },
+  deps: SealDeps & { readonly disk: Pick<Files, 'open'> },
   path: string,
   code: Code,
   key: Uint8Array,
