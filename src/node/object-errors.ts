@@ -90,6 +90,16 @@ export function badCode(code: string): ControlError {
   })
 }
 
+export function ownCopyDamaged(name: string, why: string): ControlError {
+  return new ControlError({
+    code: 'OWN_COPY_DAMAGED',
+    what: `what was sealed here of ${name} cannot be read any more`,
+    why,
+    cure: 'put it again: it is sealed anew',
+    exit: 6,
+  })
+}
+
 export function noKeepers(missing: number, shards: number, why: string): ControlError {
   return new ControlError({
     code: 'NO_KEEPERS',

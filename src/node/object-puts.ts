@@ -20,11 +20,11 @@ import type { Secrets } from '../ledger/secrets.ts'
 import { isSealedFrom } from '../storage/compare.ts'
 import { convergentKey, hashOfFile } from '../storage/convergent.ts'
 import { happinessOf, lossesBorne } from '../storage/happiness.ts'
-import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
+import { OwnShardError, placeShards, PlacementError, type Placed } from '../storage/place.ts'
 import { renewTerms } from '../storage/renew.ts'
 import { sealFile } from '../storage/seal.ts'
 import { Turns } from '../storage/turns.ts'
-import { badCode, noKeepers } from './object-errors.ts'
+import { badCode, noKeepers, ownCopyDamaged } from './object-errors.ts'
 import { checkSource, toldOfSource } from './object-files.ts'
 import { mergedPlaces, nowhere, placesOf, placesText } from './object-places.ts'
 import { objectsKeptMs, ownCopyKeptMs, type ObjectDeps, type OwnObjects } from './objects.ts'
@@ -178,6 +178,11 @@ export class ObjectPuts {
         signal,
       )
     } catch (error) {
+      if (error instanceof OwnShardError) {
+        // It would be the same the next time: what is here is of no use any more.
+        await puts.giveUp(cid, entry.placement === nowhere)
+        throw ownCopyDamaged(entry.name, error.message)
+      }
       if (!(error instanceof PlacementError)) throw error
       throw noKeepers(error.missing.length, code.k + code.m, error.message)
     }

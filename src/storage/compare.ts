@@ -10,13 +10,20 @@ import {
   segmentCount,
   segmentLength,
   stripLength,
+  type OpenedSegment,
 } from '../../protocols/erasure/index.ts'
 import type { ShardSource } from '../../protocols/transfer/index.ts'
 import { RefusedError } from '../../protocols/wire/index.ts'
 import type { Files } from '../environment.ts'
 import type { Mill } from './mill.ts'
+import { overlap } from './overlap.ts'
 import { FileSource } from './plain-source.ts'
 import type { ShardStore } from './shard-store.ts'
+
+interface ReadSegment {
+  readonly number: number
+  readonly set: readonly Uint8Array[]
+}
 
 export interface CompareDeps {
   readonly disk: Pick<Files, 'open'>
@@ -47,18 +54,26 @@ export async function isSealedFrom(
     }
     const segments = segmentCount(code, bytes)
     const room = new Uint8Array(Math.min(segmentBytesOf(code), bytes))
-    for (let number = 0; number < segments; number++) {
-      signal.throwIfAborted()
-      const stripBytes = stripLength(code, bytes, number)
-      const set = await Promise.all(sources.slice(0, code.k).map(async (source) => strip(source, number, stripBytes)))
-      const plainBytes = segmentLength(code, bytes, number)
-      const order = { code, key: object.key, number, isLast: number === segments - 1, plainBytes }
-      const { plain } = await mill.open(set, order, signal)
-      const filled = room.subarray(0, await file.fill(room.subarray(0, plainBytes)))
-      const isSame = isMadeOf(filled, plain)
-      for (const piece of plain) letGo(piece)
-      if (!isSame) return false
+    let isSame = true
+    const read = async function* (): AsyncGenerator<ReadSegment> {
+      for (let number = 0; number < segments && isSame; number++) {
+        signal.throwIfAborted()
+        const stripBytes = stripLength(code, bytes, number)
+        const data = sources.slice(0, code.k)
+        yield { number, set: await Promise.all(data.map(async (source) => strip(source, number, stripBytes))) }
+      }
     }
+    const open = async ({ number, set }: ReadSegment): Promise<OpenedSegment> => {
+      const plainBytes = segmentLength(code, bytes, number)
+      return mill.open(set, { code, key: object.key, number, isLast: number === segments - 1, plainBytes }, signal)
+    }
+    const compare = async ({ number }: ReadSegment, { plain }: OpenedSegment): Promise<void> => {
+      const wanted = room.subarray(0, segmentLength(code, bytes, number))
+      isSame &&= isMadeOf(wanted.subarray(0, await file.fill(wanted)), plain)
+      for (const piece of plain) letGo(piece)
+    }
+    await overlap(read(), open, compare)
+    if (!isSame) return false
     return await file.isOver()
   } catch (error) {
     // Our own shards are damaged, or were never right.

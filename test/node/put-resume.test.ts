@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { leafBytes } from '../../protocols/erasure/index.ts'
+import { decodeObjectManifest, leafBytes } from '../../protocols/erasure/index.ts'
 import { creditLeavesMax } from '../../protocols/transfer/index.ts'
 import { killedAtHalf } from '../../bench/data/resume.ts'
 import { Objects } from '../../src/ledger/objects.ts'
@@ -85,6 +85,23 @@ test('a file that changed meanwhile is another object, under another key', async
   assert.notEqual(changed.object, begun!.entry.cid)
   assert.equal(changed.shardsThere, 0)
   assert.notDeepEqual(objects.get(changed.object)!.key, begun!.entry.key)
+})
+
+test('when our own copy of what broke off is damaged, that is said once, and then it is sealed anew', async () => {
+  const { planes, plane, put, puts } = await brokenOff(randomBytes(1_000))
+  await using _planes = planes
+  const [begun] = puts.ofBytes(1_000, 9)
+  const { cid, manifest } = begun!.entry
+  const missing = [0, 1, 2].find(
+    (shard) => !puts.shards(cid).some((one) => one.shard === shard && one.keepUntilMs > 0),
+  )!
+  const root = Buffer.from(decodeObjectManifest(manifest).shards[missing]!).toString('hex')
+  await writeFile(join(planes.peers[owner]!.folder, 'shards', root.slice(0, 2), root), randomBytes(400))
+  // Data that is damaged is noticed when it is compared, parity when it is to be sent.
+  if (missing === 2) assert.equal((await controlErrorOf(put())).code, 'OWN_COPY_DAMAGED')
+  const again = await put()
+  assert.notEqual(again.object, cid)
+  assert.equal(plane.objects.list().length, 1)
 })
 
 test('what was not gone on with for a day is forgotten, with its key', async () => {
