@@ -25,7 +25,8 @@ export class ShardTable implements ShardIndex {
     await this.#commit(() => {
       const known = this.#rows.get(entry.root)
       const keepUntilMs = Math.max(entry.keepUntilMs, known?.keepUntilMs ?? 0)
-      this.#rows.set(entry.root, known === undefined ? entry : { ...known, keepUntilMs })
+      const othersUntilMs = Math.max(entry.othersUntilMs, known?.othersUntilMs ?? 0)
+      this.#rows.set(entry.root, known === undefined ? entry : { ...known, keepUntilMs, othersUntilMs })
     })
   }
 
@@ -37,10 +38,12 @@ export class ShardTable implements ShardIndex {
     await this.#commit(() => void this.#rows.delete(root))
   }
 
-  async retime(root: string, fromMs: number, untilMs: number): Promise<void> {
+  async shorten(root: string, untilMs: number): Promise<void> {
     await this.#commit(() => {
       const known = this.#rows.get(root)
-      if (known?.keepUntilMs === fromMs) this.#rows.set(root, { ...known, keepUntilMs: untilMs })
+      if (known === undefined) return
+      const keepUntilMs = Math.min(known.keepUntilMs, Math.max(untilMs, known.othersUntilMs))
+      this.#rows.set(root, { ...known, keepUntilMs })
     })
   }
 

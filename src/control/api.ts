@@ -12,6 +12,7 @@ import type {
   KeyView,
   ObjectView,
   PutView,
+  RemovedView,
   RepairView,
   TransferView,
 } from './object-views.ts'
@@ -278,7 +279,7 @@ export interface ErrorView {
  * GET  /jobs/:id/events?logs=1&follow=1 → NDJSON of JobStreamEvent         POST /jobs/:id/cancel → JobView
  * POST /put {path, code?, name?, convergent?, transfer?} → PutView         POST /get {object, path, unpack?, transfer?} → GetView
  * GET  /objects → { v, objects: ObjectView[] }                             GET /transfers/:id → TransferView
- * POST /objects/remove {object} → ObjectView                               POST /objects/audit {object} → AuditView
+ * POST /objects/remove {object} → RemovedView                              POST /objects/audit {object} → AuditView
  * POST /objects/repair {object, transfer?} → RepairView                    POST /objects/export {object} → KeyView
  * POST /objects/import {read, name?} → ObjectView                          POST /objects/pin {object} → ObjectView
  * POST /export {object, path, transfer?} → CarView                         POST /import {path, read?, name?, transfer?} → PutView
@@ -326,8 +327,8 @@ export interface PeerControl {
     signal: AbortSignal,
   ): Promise<GetView>
   objects(): Promise<readonly ObjectView[]>
-  /** Forgets the key. Keepers let the shards go when their terms are over. */
-  removeObject(object: string, signal: AbortSignal): Promise<ObjectView>
+  /** Forgets the key. Keepers that can be told let the shards go at once, the others when their terms are over. */
+  removeObject(object: string, signal: AbortSignal): Promise<RemovedView>
   /** Of an object of ours, or of a read or verify string. */
   audit(object: string, signal: AbortSignal): Promise<AuditView>
   repair(input: { readonly object: string; readonly transfer?: string }, signal: AbortSignal): Promise<RepairView>

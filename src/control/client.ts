@@ -15,6 +15,7 @@ import type {
   PeersView,
   PutView,
   ReceiptView,
+  RemovedView,
   RepairView,
   StatusView,
   TransferView,
@@ -54,7 +55,7 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
     async objects() {
       return (await get<{ objects: ObjectView[] }>('/v1/objects')).objects
     },
-    removeObject: async (object, own) => post<ObjectView>('/v1/objects/remove', { object }, own),
+    removeObject: async (object, own) => post<RemovedView>('/v1/objects/remove', { object }, own),
     audit: async (object, own) => post<AuditView>('/v1/objects/audit', { object }, own),
     repair: async (input, own) => post<RepairView>('/v1/objects/repair', input, own),
     exportKey: async (object) => post<KeyView>('/v1/objects/export', { object }),

@@ -48,6 +48,13 @@ export interface ObjectView {
   readonly auditedMs: number | null
 }
 
+/** An object that was removed, as it was. */
+export interface RemovedView extends ObjectView {
+  /** Shards that were with keepers, and how many of them are gone for certain; the others go when their terms are over. */
+  readonly shardsPlaced: number
+  readonly shardsReleased: number
+}
+
 export interface KeyView {
   readonly v: 1
   readonly object: string

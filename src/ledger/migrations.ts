@@ -87,6 +87,10 @@ export const ledgerSteps: readonly string[] = [
   ) STRICT;
   CREATE INDEX objects_key ON objects (key);
 
+  -- Until when others than the owner were promised a shard. Of those that are here nobody knows: they are kept for their terms.
+  ALTER TABLE shards ADD COLUMN others_until_ms INTEGER NOT NULL DEFAULT 0;
+  UPDATE shards SET others_until_ms = keep_until_ms;
+
   -- What only this peer knows, by what it is for.
   CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
   `,

@@ -6,6 +6,7 @@ export interface ShardEntry {
   readonly bytes: number
   readonly keepUntilMs: number
   readonly owner: string
+  readonly othersUntilMs: number
   readonly createdMs: number
 }
 
@@ -19,14 +20,15 @@ export class Shards {
     this.#store = store
   }
 
-  async put({ root, bytes, keepUntilMs, owner, createdMs }: ShardEntry): Promise<void> {
+  async put({ root, bytes, keepUntilMs, owner, othersUntilMs, createdMs }: ShardEntry): Promise<void> {
     await this.#store.write((db) =>
       db
         .prepare(
-          `INSERT INTO shards (root, bytes, keep_until_ms, owner, created_ms) VALUES (?, ?, ?, ?, ?)
-           ON CONFLICT (root) DO UPDATE SET keep_until_ms = max(keep_until_ms, excluded.keep_until_ms)`,
+          `INSERT INTO shards (root, bytes, keep_until_ms, owner, others_until_ms, created_ms) VALUES (?, ?, ?, ?, ?, ?)
+           ON CONFLICT (root) DO UPDATE SET keep_until_ms = max(keep_until_ms, excluded.keep_until_ms),
+             others_until_ms = max(others_until_ms, excluded.others_until_ms)`,
         )
-        .run(root, bytes, keepUntilMs, owner, createdMs),
+        .run(root, bytes, keepUntilMs, owner, othersUntilMs, createdMs),
     )
   }
 
@@ -39,9 +41,11 @@ export class Shards {
     await this.#store.write((db) => db.prepare('DELETE FROM shards WHERE root = ?').run(root))
   }
 
-  async retime(root: string, fromMs: number, untilMs: number): Promise<void> {
+  async shorten(root: string, untilMs: number): Promise<void> {
     await this.#store.write((db) =>
-      db.prepare('UPDATE shards SET keep_until_ms = ? WHERE root = ? AND keep_until_ms = ?').run(untilMs, root, fromMs),
+      db
+        .prepare('UPDATE shards SET keep_until_ms = min(keep_until_ms, max(?, others_until_ms)) WHERE root = ?')
+        .run(untilMs, root),
     )
   }
 
@@ -81,6 +85,7 @@ function entryOf(row: Record<string, unknown>): ShardEntry {
     bytes: row.bytes as number,
     keepUntilMs: row.keep_until_ms as number,
     owner: row.owner as string,
+    othersUntilMs: row.others_until_ms as number,
     createdMs: row.created_ms as number,
   }
 }

@@ -187,9 +187,8 @@ export class ObjectPuts {
       throw noKeepers(error.missing.length, code.k + code.m, error.message)
     }
     const all = mergedPlaces(held, placed).toSorted((left, right) => left.shard - right.shard)
-    const ownUntilMs = puts.get(cid)?.ownUntilMs ?? 0
     await puts.finish({ ...entry, placement: placesText(all) })
-    await store.retime(shards, ownUntilMs, clock.nowMs() + ownCopyKeptMs)
+    await store.shorten(shards, clock.nowMs() + ownCopyKeptMs)
     progress.begin('telling', 0)
     const { acknowledged, told } = await own.announce({ cid, manifest }, all, [], signal)
     return putView(entry, code, all, {

@@ -11,7 +11,7 @@ import {
 import type { Version } from '../../protocols/placement/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Fault, PeerName } from '../../protocols/wire/index.ts'
-import type { GetView, KeyView, ObjectView } from '../control/api.ts'
+import type { GetView, KeyView, ObjectView, RemovedView } from '../control/api.ts'
 import type { Clock, Files, Random } from '../environment.ts'
 import type { Audits } from '../ledger/audits.ts'
 import type { ObjectEntry, Objects } from '../ledger/objects.ts'
@@ -66,6 +66,10 @@ export const inputsKeptMs = 2 * 60 * 60_000
 export const objectsKeptMs = 30 * 24 * 60 * 60_000 - 60 * 60_000
 /** Once placed, an object is with its keepers; here its shards stay only until that is done. */
 export const ownCopyKeptMs = 60 * 60_000
+
+/** How long keepers are told that an object is removed, and how many at once: who is away lets go when its term is over. */
+const releaseWithinMs = 5_000
+const releasesMax = 16
 
 export interface GetInput {
   readonly object: string
@@ -231,20 +235,42 @@ export class OwnObjects {
     return objectView(entry, this.#deps.audits.of(entry.cid))
   }
 
-  /** Forgets an object and its key, and takes our record back. Keepers let it go when the term is over. */
-  async remove(text: string, signal: AbortSignal): Promise<ObjectView> {
+  /**
+   * Forgets an object and its key, takes our record back, and tells keepers that we need its shards no more. Who does not hear it lets them
+   * go when the term is over.
+   */
+  async remove(text: string, signal: AbortSignal): Promise<RemovedView> {
     const { entry } = this.target(text)
     if (entry === undefined) throw unknownObject(text, 0)
     const view = this.#view(entry)
+    const places = entry.isKept ? placesOf(entry.placement) : []
+    let released = 0
     if (entry.isKept) {
-      const keepers = placesOf(entry.placement)
-      await announcePlacement(this.#deps.announcing, entry, [], [], signal, [
-        ...new Set(keepers.map(({ peer }) => peer)),
-      ])
+      const keepers = [...new Set(places.map(({ peer }) => peer))]
+      await announcePlacement(this.#deps.announcing, entry, [], [], signal, keepers)
+      released = await this.#release(entry, places, signal)
     }
     await this.#deps.objects.delete(entry.cid)
     await this.#deps.audits.forget(entry.cid)
-    return view
+    return { ...view, shardsPlaced: places.length, shardsReleased: released }
+  }
+
+  /** Tells keepers that we need these shards no more. Resolves with how many are gone for certain. */
+  async #release({ manifest }: ObjectEntry, places: readonly Placed[], signal: AbortSignal): Promise<number> {
+    const { transfer, clock } = this.#deps
+    const { shards } = decodeObjectManifest(manifest)
+    const queue = [...places]
+    let released = 0
+    using deadline = clock.deadline(releaseWithinMs, signal)
+    const worker = async (): Promise<void> => {
+      for (let place = queue.shift(); place !== undefined; place = queue.shift()) {
+        const untilMs = await transfer.release(place.peer, shards[place.shard]!, deadline.signal).catch(() => undefined)
+        if (untilMs === 0) released++
+      }
+    }
+    await Promise.all(Array.from({ length: releasesMax }, worker))
+    signal.throwIfAborted()
+    return released
   }
 
   exportKey(text: string): KeyView {

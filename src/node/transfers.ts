@@ -81,7 +81,7 @@ export function countedReads(disk: Pick<Files, 'open'>, progress: Progress): Pic
 /** The same transfers, with the bytes of shards that come and go counted; of one that is taken, those too that need not be sent. */
 export function countedTransfer(transfer: TransferService, progress: Progress): TransferService {
   return {
-    serve: async () => transfer.serve(),
+    ...transfer,
     put: async (peer, root, source, keepUntilMs, signal) => {
       let sent = 0
       const counted: ShardSource = {
@@ -125,7 +125,7 @@ export function pacedTransfer(
     if (freeAtMs > nowMs) await clock.sleep(freeAtMs - nowMs, signal)
   }
   return {
-    serve: async () => transfer.serve(),
+    ...transfer,
     put: async (peer, root, source, keepUntilMs, signal) => {
       const paced: ShardSource = {
         ...source,

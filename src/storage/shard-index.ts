@@ -4,8 +4,10 @@ export interface ShardEntry {
   readonly root: string
   readonly bytes: number
   readonly keepUntilMs: number
-  /** Who asked for it to be kept. */
+  /** Who asked first for it to be kept. */
   readonly owner: string
+  /** Until when others were promised that it is kept; 0: nobody was. */
+  readonly othersUntilMs: number
   readonly createdMs: number
 }
 
@@ -14,8 +16,8 @@ export interface ShardIndex {
   put(entry: ShardEntry): Promise<void>
   get(root: string): ShardEntry | undefined
   delete(root: string): Promise<void>
-  /** A term that is still exactly `fromMs` ends at `untilMs` instead: nobody else was promised anything since. */
-  retime(root: string, fromMs: number, untilMs: number): Promise<void>
+  /** Its owner needs it until `untilMs` and no longer: the term ends then, if it would end later, or when what others were promised does. */
+  shorten(root: string, untilMs: number): Promise<void>
   expired(nowMs: number): ShardEntry[]
   /** Of all entries but the owner's, in bytes and number: what is kept for others. */
   totalBut(owner: string): { readonly bytes: number; readonly shards: number }

@@ -10,7 +10,7 @@ import type { Clock, Log, Random } from '../environment.ts'
 import { systemCode } from './system-code.ts'
 import { Intake } from './intake.ts'
 import { DamagedShardError, type ShardFiles } from './shard-files.ts'
-import type { ShardIndex } from './shard-index.ts'
+import type { ShardEntry, ShardIndex } from './shard-index.ts'
 import type { ShardWriter } from './shard-writer.ts'
 import { Turns } from './turns.ts'
 
@@ -112,10 +112,11 @@ export class ShardStore implements Shelf {
       const no = await this.#objection(name, request, known !== undefined)
       if (no !== undefined) return { admit: 'no', refusal: no }
       if (known !== undefined) {
-        const keepUntilMs = Math.max(known.keepUntilMs, request.keepUntilMs)
-        if (keepUntilMs > known.keepUntilMs)
-          await this.#carefully(name, async () => this.#deps.index.put({ ...known, keepUntilMs }))
-        return { admit: 'have', keepUntilMs }
+        const entry = prolonged(known, request.from, request.keepUntilMs)
+        if (entry.keepUntilMs > known.keepUntilMs || entry.othersUntilMs > known.othersUntilMs)
+          await this.#carefully(name, async () => this.#deps.index.put(entry))
+        // What its owner may shorten is not promised to another.
+        return { admit: 'have', keepUntilMs: known.owner === request.from ? entry.keepUntilMs : entry.othersUntilMs }
       }
       const sink = await this.#carefully(name, async () => this.#sink(name, request))
       return { admit: 'all', keepUntilMs: request.keepUntilMs, sink }
@@ -135,15 +136,32 @@ export class ShardStore implements Shelf {
     return root
   }
 
-  /** Shards of our own are needed until `untilMs` and no longer; one that somebody was promised since is kept for that. */
-  async retime(roots: readonly Uint8Array[], fromMs: number, untilMs: number): Promise<void> {
+  /** Shards of our own are needed until `untilMs` and no longer. */
+  async shorten(roots: readonly Uint8Array[], untilMs: number): Promise<void> {
+    const { index, self } = this.#deps
     await Promise.all(
       roots.map(async (root) => {
         const name = toString(root, 'hex')
-        if (this.#deps.index.get(name)?.owner !== this.#deps.self) return
-        await this.#turns.take(name, async () => this.#deps.index.retime(name, fromMs, untilMs))
+        await this.#turns.take(name, async () => {
+          if (index.get(name)?.owner === self) await index.shorten(name, untilMs)
+        })
       }),
     )
+  }
+
+  async release(root: Uint8Array, from: string): Promise<number> {
+    const { index, clock } = this.#deps
+    const name = toString(root, 'hex')
+    return this.#turns.take(name, async () => {
+      const known = index.get(name)
+      if (known === undefined) throw new RefusedError(refusal('NOT_FOUND'))
+      if (known.owner !== from) throw new RefusedError(refusal('NOT_OWNER'))
+      return this.#carefully(name, async () => {
+        await index.shorten(name, clock.nowMs())
+        await this.#expire(name)
+        return index.get(name)?.keepUntilMs ?? 0
+      })
+    })
   }
 
   /** Why we do not take it; undefined: we do, and room is promised. Shards that broke off give way to one that needs their room. */
@@ -202,8 +220,8 @@ export class ShardStore implements Shelf {
     const { files, index, clock } = this.#deps
     const known = index.get(root)
     await files.adopt(writer, root)
-    const entry = known ?? { root, bytes, owner, createdMs: clock.nowMs(), keepUntilMs }
-    await index.put({ ...entry, keepUntilMs: Math.max(entry.keepUntilMs, keepUntilMs) })
+    const fresh = { root, bytes, owner, othersUntilMs: 0, createdMs: clock.nowMs(), keepUntilMs }
+    await index.put(known === undefined ? fresh : prolonged(known, owner, keepUntilMs))
     this.#damaged.delete(root)
   }
 
@@ -233,5 +251,15 @@ export class ShardStore implements Shelf {
       const code = systemCode(error)
       throw new RefusedError(refusal(code === 'ENOSPC' || code === 'EDQUOT' ? 'NO_SPACE' : 'STORAGE_FAILED'))
     }
+  }
+}
+
+/** The entry with a term that is promised to its owner, or to another. */
+function prolonged(entry: ShardEntry, to: string, untilMs: number): ShardEntry {
+  const { owner, keepUntilMs, othersUntilMs } = entry
+  return {
+    ...entry,
+    keepUntilMs: Math.max(keepUntilMs, untilMs),
+    othersUntilMs: owner === to ? othersUntilMs : Math.max(othersUntilMs, untilMs),
   }
 }

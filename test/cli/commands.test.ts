@@ -140,7 +140,7 @@ keeping  12 shards, 1.2 GB of 100 GB
   test('rm', async () => {
     const { out, err } = await ok('rm', '2222')
     assert.equal(out, `${object}\n`)
-    assert.match(err, /backup\.tar is forgotten, its shards within/)
+    assert.match(err, /backup\.tar is forgotten; 10 of 12 shards are gone, the others go within/)
     assert.equal(control.calls.at(-1), 'remove 2222')
   })
 

@@ -330,7 +330,7 @@ export class FakeControl implements PeerControl {
 
   removeObject: PeerControl['removeObject'] = async (wanted) => {
     this.calls.push(`remove ${wanted}`)
-    return kept
+    return { ...kept, shardsPlaced: 12, shardsReleased: 10 }
   }
 
   audit: PeerControl['audit'] = async (wanted) => {

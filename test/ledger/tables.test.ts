@@ -182,6 +182,7 @@ describe('shards', () => {
     bytes: size,
     keepUntilMs,
     owner: 'peer',
+    othersUntilMs: 0,
     createdMs: 1,
   })
 

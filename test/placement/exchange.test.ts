@@ -92,7 +92,14 @@ async function stage() {
   const asOwner = await serve(owner.peer, archive)
   const asRepairer = await serve(repairer.peer, archive)
   const holds = async (root: Uint8Array, by = owner.peer) =>
-    shards.put({ root: toString(root, 'hex'), bytes: 50, keepUntilMs: Infinity, owner: by, createdMs: 0 })
+    shards.put({
+      root: toString(root, 'hex'),
+      bytes: 50,
+      keepUntilMs: Infinity,
+      owner: by,
+      othersUntilMs: 0,
+      createdMs: 0,
+    })
   return { board, shards, dossiers, archive, advertised, asOwner, asRepairer, holds }
 }
 

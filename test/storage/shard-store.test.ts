@@ -66,8 +66,8 @@ class Bench implements AsyncDisposable {
     await this.store.start()
   }
 
-  async admit(shard: TestShard, keepUntilMs = untilMs): Promise<Admission> {
-    return this.store.admit({ root: shard.root, shardBytes: shard.bytes.byteLength, keepUntilMs, from: uploader })
+  async admit(shard: TestShard, keepUntilMs = untilMs, from = uploader): Promise<Admission> {
+    return this.store.admit({ root: shard.root, shardBytes: shard.bytes.byteLength, keepUntilMs, from })
   }
 
   async sink(shard: TestShard, keepUntilMs = untilMs): Promise<ShardSink> {
@@ -162,6 +162,7 @@ test('a shard that was put is there, whole, under its name, for nobody else to r
     bytes: shard.bytes.byteLength,
     keepUntilMs: untilMs,
     owner: uploader,
+    othersUntilMs: 0,
     createdMs: startMs,
   })
   assert.deepEqual(await readdir(join(bench.folder, 'incoming')), [])
@@ -245,6 +246,57 @@ test('what broke off gives way when its room is needed, and is given up after a 
   await bench.store.sweep()
   assert.deepEqual(await readdir(join(bench.folder, 'incoming')), [])
   assert.equal((await bench.sink(another, late)).needed.length, 2)
+})
+
+test('what its owner releases is gone at once, with its room; nobody else can release it', async () => {
+  await using bench = await Bench.open(3 * leafBytes)
+  const shard = shardOf(3 * leafBytes)
+  await bench.put(shard)
+  const stranger = signer(2).peer
+  const refused = (code: string) => (error: unknown) => error instanceof RefusedError && error.code === code
+  await assert.rejects(bench.store.release(shard.root, stranger), refused('NOT_OWNER'))
+  assert.equal(await bench.refusal(shardOf(leafBytes)), 'NO_SPACE')
+  assert.equal(await bench.store.release(shard.root, uploader), 0)
+  await assert.rejects(stat(bench.path(shard)), /ENOENT/)
+  await assert.rejects(stat(`${bench.path(shard)}.leaves`), /ENOENT/)
+  assert.equal(bench.index.entries.size, 0)
+  await assert.rejects(bench.store.release(shard.root, uploader), refused('NOT_FOUND'))
+  await bench.put(shardOf(3 * leafBytes))
+})
+
+test('what others were promised is kept for them, and no longer', async () => {
+  await using bench = await Bench.open()
+  const shard = shardOf(2 * leafBytes)
+  await bench.put(shard, untilMs)
+  const other = await bench.admit(shard, untilMs - 300_000, signer(2).peer)
+  // Not the owner's term, which may be shortened.
+  assert.deepEqual(other, { admit: 'have', keepUntilMs: untilMs - 300_000 })
+  assert.equal(await bench.store.release(shard.root, uploader), untilMs - 300_000)
+  assert.deepEqual(await bench.read(shard), shard.bytes)
+  assert.equal(await bench.store.release(shard.root, uploader), untilMs - 300_000, 'it may be said twice')
+  bench.pass(300_000)
+  await bench.store.sweep()
+  assert.equal(await bench.read(shard), undefined)
+})
+
+test('our own shards are kept no longer than they are needed, or were promised to others', async () => {
+  await using bench = await Bench.open()
+  const [alone, shared] = [shardOf(leafBytes), shardOf(leafBytes)]
+  const roots = []
+  for (const { bytes, hashes } of [alone, shared]) {
+    const writer = await bench.store.begin()
+    await writer.write(0, bytes, hashes[0]!)
+    await writer.sync()
+    roots.push(await bench.store.adopt(writer, leafBytes, untilMs))
+  }
+  await bench.admit(shared, untilMs - 100_000)
+  const foreign = shardOf(leafBytes)
+  await bench.put(foreign)
+  await bench.store.shorten([...roots, foreign.root], startMs + 1_000)
+  const terms = [alone, shared, foreign].map(({ name }) => bench.index.get(name)!.keepUntilMs - startMs)
+  assert.deepEqual(terms, [1_000, 500_000, 600_000])
+  await bench.store.shorten(roots, untilMs)
+  assert.equal(bench.index.get(alone.name)!.keepUntilMs, startMs + 1_000, 'it makes no term longer')
 })
 
 test('nothing is kept of an upload of which nothing came', async () => {
@@ -445,6 +497,7 @@ test('one owner gets no more than its share, with what is on its way; others, an
     root: '00',
     bytes: leafBytes,
     owner: signer(3).peer,
+    othersUntilMs: 0,
     createdMs: 0,
     keepUntilMs: untilMs,
   })

@@ -387,6 +387,7 @@ TRANSFER = {
     1: ("get", {1: ("root", "bytes")}), 2: ("have", {1: ("shard_bytes", "uint64")}),
     3: ("put", {1: ("root", "bytes"), 2: ("shard_bytes", "uint64"), 3: ("keep_until_ms", "uint64")}),
     4: ("want", {1: ("first_leaf", "uint32"), 2: ("count", "uint32")}), 5: ("stored", {1: ("keep_until_ms", "uint64")}), 6: ("refused", REFUSAL),
+    7: ("release", {1: ("root", "bytes")}), 8: ("released", {1: ("keep_until_ms", "uint64")}),
 }
 
 

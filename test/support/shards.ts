@@ -26,9 +26,11 @@ export class MemoryIndex implements ShardIndex {
     this.entries.delete(root)
   }
 
-  async retime(root: string, fromMs: number, untilMs: number): Promise<void> {
+  async shorten(root: string, untilMs: number): Promise<void> {
     const entry = this.entries.get(root)
-    if (entry?.keepUntilMs === fromMs) this.entries.set(root, { ...entry, keepUntilMs: untilMs })
+    if (entry === undefined) return
+    const keepUntilMs = Math.min(entry.keepUntilMs, Math.max(untilMs, entry.othersUntilMs))
+    this.entries.set(root, { ...entry, keepUntilMs })
   }
 
   expired(nowMs: number): ShardEntry[] {
