@@ -131,6 +131,33 @@ keeping  12 shards, 1.2 GB of 100 GB
     assert.match(err, /verified +from/)
   })
 
+  test('put --convergent: what keepers have already is said', async () => {
+    const { err } = await ok('put', '--convergent', 'backup.tar')
+    assert.match(err, /\n12 of 12 shards were with keepers already\n/)
+    assert.match(control.calls.at(-1)!, / convergent$/)
+  })
+
+  test('export: to a file, with the string that is not in it; or to stdout', async () => {
+    const { out, err } = await ok('export', '2222', '-o', 'backup.car')
+    assert.equal(out, `${join(home.path, 'backup.car')}\n`)
+    assert.match(err, /^backup\.tar +48\.3 MB +verified, encrypted +from this peer alone\nread +pleach:read:/)
+    assert.equal(control.calls.at(-1), `export 2222 ${join(home.path, 'backup.car')}`)
+    const piped = await ok('export', `pleach:verify:${object}`, '-o', '-')
+    assert.equal(piped.out, 'a whole CAR')
+    assert.match(piped.err, /the key is not known here/)
+    const { code, err: missing } = await home.run(['export', '2222'])
+    assert.equal(code, 2)
+    assert.match(missing, /needs -o FILE/)
+  })
+
+  test('import: from a file or stdin, with a string or without', async () => {
+    const { out } = await ok('import', 'backup.car', `pleach:read:${object}:k3y`)
+    assert.equal(out, `${object}\n`)
+    assert.equal(control.calls.at(-1), `import ${join(home.path, 'backup.car')} pleach:read:${object}:k3y`)
+    await home.run(['import', '-', '--name', 'from afar'], { input: 'a CAR' })
+    assert.match(control.calls.at(-1)!, /^import \S+\/stdin $/)
+  })
+
   test('ls', async () => {
     const { out } = await ok('ls')
     assert.match(out, /^OBJECT +NAME +SIZE +CODE +KEEPERS +LOSSES +HEALTHY +KEPT FOR +AGE\n/)

@@ -284,8 +284,8 @@ export class FakeControl implements PeerControl {
     return job
   }
 
-  put: PeerControl['put'] = async ({ path, code, name }) => {
-    this.calls.push(`put ${path} ${code ?? 'keep'} ${name ?? ''}`)
+  put: PeerControl['put'] = async ({ path, code, name, convergent }) => {
+    this.calls.push(`put ${path} ${code ?? 'keep'} ${name ?? ''}${convergent === true ? ' convergent' : ''}`)
     return {
       v: 1,
       object,
@@ -301,13 +301,14 @@ export class FakeControl implements PeerControl {
       lossesBorne: 1,
       keepersTold: 2,
       recordsStored: 6,
-      shardsThere: 0,
+      shardsThere: convergent === true ? 12 : 0,
       folder: false,
     }
   }
 
   exportCar: PeerControl['exportCar'] = async ({ object: wanted, path }) => {
     this.calls.push(`export ${wanted} ${path}`)
+    if (path.includes('pleach-stdout-')) writeFileSync(path, 'a whole CAR')
     const [read, verify] = [`pleach:read:${object}:k3y`, `pleach:verify:${object}`]
     return {
       v: 1,
@@ -322,8 +323,9 @@ export class FakeControl implements PeerControl {
   }
 
   importCar: PeerControl['importCar'] = async ({ path, read, name }, signal) => {
+    const taken = await this.put({ path, ...(name === undefined ? {} : { name }) }, signal)
     this.calls.push(`import ${path} ${read ?? ''}`)
-    return this.put({ path, ...(name === undefined ? {} : { name }) }, signal)
+    return taken
   }
 
   objects: PeerControl['objects'] = async () => [kept]

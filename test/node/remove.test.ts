@@ -25,7 +25,10 @@ test('keepers that are away are not waited for long, and the others let go', asy
   planes.board.dead.add(put.keepers[0]!.peer)
   const removed = await own.objects.remove(put.object, never)
   assert.deepEqual([removed.shardsPlaced, removed.shardsReleased], [3, 2])
-  assert.deepEqual(kept().filter((shards) => shards > 0), [1])
+  assert.deepEqual(
+    kept().filter((shards) => shards > 0),
+    [1],
+  )
   assert.deepEqual(own.objects.list(), [])
 })
 
