@@ -277,7 +277,7 @@ for (const [name, shard] of [
       if (played.error === undefined) assert.equal(played.shelf.stored, 1, what)
       else {
         const isHeard = isTyped(played.error) || played.error instanceof DeadlineError || isTyped(played.atKeeper)
-        assert.ok(isHeard, `${what}: ${String(played.error)}`)
+        assert.ok(isHeard, `${what}: ${(played.error as Error).message}`)
       }
     }
   })
