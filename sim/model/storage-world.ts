@@ -4,16 +4,22 @@
  */
 import { createHash } from 'node:crypto'
 
-import type { Code } from '../../protocols/erasure/index.ts'
+import { formatObjectCapability, type Code } from '../../protocols/erasure/index.ts'
+import { placementRules } from '../../protocols/placement/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../clock.ts'
 import { SeededRandom } from '../random.ts'
 import type { StorageScenario } from '../scenarios/storage.ts'
+import type { KeeperVice } from './keeper-vices.ts'
 import { LightSignal } from './light-signal.ts'
-import { availableShards } from './shard-census.ts'
+import { availableShards, isWhole } from './shard-census.ts'
 import { settled } from './settled.ts'
+import { modelSigner } from './signer.ts'
+import { StorageBulletin } from './storage-bulletin.ts'
+import { storageNetwork } from './storage-caring.ts'
 import { planStorageFaults } from './storage-faults.ts'
 import { StoragePeer } from './storage-peer.ts'
+import type { AuditEntry } from '../../src/ledger/audits.ts'
 import type { SealedObject } from '../../src/storage/seal.ts'
 import { OwnShardError } from '../../src/storage/place.ts'
 import type { ReadableObject } from './storage.ts'
@@ -31,6 +37,10 @@ const finalStepMs = 10_000
 const sweptMs = 12 * 60_000
 /** The last start of all peers. */
 const lastStartMs = 5_000
+/** Vices of keepers that give a short shard all the same. */
+const givingVices: readonly KeeperVice[] = ['half-open', 'crumbs']
+/** Until all that is kept has been read through. */
+const scrubbedMs = 120_000
 const placedAgainProbability = 0.4
 const emptyProbability = 0.04
 /** A little over a segment of the code 1+m. */
@@ -49,6 +59,25 @@ export interface WorldObject {
   sealed: SealedObject | null
   /** Where it can be read, once all of it was acknowledged. */
   placed: ReadableObject | null
+}
+
+export interface Made {
+  /** Hex. */
+  readonly root: string
+  readonly by: StoragePeer
+  readonly atMs: number
+}
+
+export interface Audited {
+  readonly by: StoragePeer
+  readonly peer: StoragePeer
+  readonly root: string
+  readonly verdict: string
+  readonly reason: string
+  /** What its disk said when the verdict was written down. */
+  readonly isKept: boolean
+  readonly isSound: boolean
+  readonly atMs: number
 }
 
 export interface Read {
@@ -73,6 +102,18 @@ export class StorageWorld {
   readonly reads: Read[] = []
   readonly cuts = new Set<{ readonly side: ReadonlySet<PeerName>; readonly oneWay: boolean }>()
   readonly trace: string[] = []
+  /** Shards that a peer made itself, when it sealed or repaired. */
+  readonly made: Made[] = []
+  /** What audits found, and what was true. */
+  readonly audits: Audited[] = []
+  /** Roots of all shards that were ever sealed, by the object's CID. */
+  readonly rootsOf = new Map<string, readonly string[]>()
+  /** Objects that somebody honest looks after when all is over: their shards at keepers that give them then, and when the faults were over. */
+  readonly cared: { readonly object: WorldObject; readonly atHeal: number; readonly atEnd: number }[] = []
+  /** Rotten shards that their keepers still give out for sound when all is over. */
+  readonly rotUnseen: { readonly peer: number; readonly root: string }[] = []
+  /** The DHT; undefined where nobody looks after objects. */
+  readonly bulletin: StorageBulletin | undefined
   isHealed = false
   /** Open streams and files when all was over, before the last start. */
   readonly leftOpen: { peer: number; streams: number; files: number }[] = []
@@ -91,6 +132,11 @@ export class StorageWorld {
       isCut: (from, to) => this.#isCut(from, to),
       note: (from, to, what) => this.note(this.numberOf(from), `→ ${this.numberOf(to)} ${what}`),
     })
+    if (scenario.care !== null) {
+      const rules = placementRules(modelSigner(0), storageNetwork)
+      this.bulletin = new StorageBulletin(rules, SeededRandom.of(seed, 'board'))
+      this.bulletin.failProbability = scenario.care.boardFails
+    }
     const random = SeededRandom.of(seed, 'peers')
     for (let number = 0; number < scenario.peers; number++) {
       const vice = random.chance(scenario.dishonestShare) ? random.pick(scenario.vices) : null
@@ -126,14 +172,21 @@ export class StorageWorld {
     const { faultsUntilMs } = this.scenario
     await this.#runUntil(faultsUntilMs)
     this.#heal()
-    await this.#runUntil(faultsUntilMs + calmDownMs)
+    const atHeal = new Map(this.objects.map((object) => [object, this.#available(object)]))
+    const calmMs = this.scenario.care?.calmMs ?? calmDownMs
+    await this.#runUntil(faultsUntilMs + calmMs)
+    for (const object of this.objects)
+      if (this.#isCaredFor(object))
+        this.cared.push({ object, atHeal: atHeal.get(object)!, atEnd: this.#available(object) })
     for (const object of this.objects) this.#read(object, true)
-    const lastMs = faultsUntilMs + calmDownMs + finalReadsMs
+    const lastMs = faultsUntilMs + calmMs + finalReadsMs
     while (this.elapsedMs < lastMs && this.reads.some(({ outcome, isFinal }) => isFinal && outcome === null)) {
       await this.#runUntil(Math.min(lastMs, this.elapsedMs + finalStepMs))
     }
     await this.#runUntil(this.elapsedMs + sweptMs)
-    for (const { number, name, storage } of this.peers) {
+    await this.#lookForRot()
+    for (const { number, name, storage, isGone } of this.peers) {
+      if (isGone) continue
       this.leftOpen.push({ peer: number, streams: this.streams.openAt(name), files: storage.opened })
     }
     for (const peer of this.peers) {
@@ -168,6 +221,7 @@ export class StorageWorld {
     this.isHealed = true
     this.note(-1, 'heal')
     this.cuts.clear()
+    if (this.bulletin !== undefined) this.bulletin.failProbability = 0
     this.streams.faults = { ...calmStreams, bytesPerMs: this.scenario.streams.bytesPerMs }
     for (const peer of this.peers) {
       peer.disk.isFull = false
@@ -178,7 +232,7 @@ export class StorageWorld {
   }
 
   #planWork(): void {
-    const { objects, putsWithinMs, faultsUntilMs, readsMax } = this.scenario
+    const { objects, putsWithinMs, faultsUntilMs, readsMax, care } = this.scenario
     for (let number = 0; number < objects; number++) {
       const object = this.#describe(number)
       this.objects.push(object)
@@ -190,6 +244,10 @@ export class StorageWorld {
       }
       for (let reads = this.#random.between(0, readsMax); reads > 0; reads--) {
         this.clock.after(this.#random.between(putMs, faultsUntilMs), () => this.#read(object, false))
+      }
+      if (care !== null && this.#random.chance(care.pinShare)) {
+        const pinner = this.#random.pick(this.peers)
+        this.clock.after(this.#random.between(putMs, faultsUntilMs), () => this.#pin(object, pinner))
       }
     }
   }
@@ -241,6 +299,10 @@ export class StorageWorld {
     if (object.sealed === null) {
       const sealed = await owner.storage.seal(plain, code, never)
       object.sealed ??= sealed
+      this.rootsOf.set(
+        sealed.cid,
+        sealed.roots.map((root) => Buffer.from(root).toString('hex')),
+      )
     }
     return owner.storage.place(object.sealed, keepers, keptMs, never)
   }
@@ -251,10 +313,15 @@ export class StorageWorld {
     const isWithOwner = random.chance(0.3)
     const { placed, owner, number } = object
     if (placed === null || !reader.isUp || reader.storage.store === undefined) return
-    const sources = placed.sources.map(({ shard, peers }) => ({
-      shard,
-      peers: isWithOwner ? peers : peers.filter((peer) => peer !== owner.name),
-    }))
+    const { caring } = reader.storage
+    const sources =
+      caring === undefined
+        ? placed.sources.map(({ shard, peers }) => ({
+            shard,
+            peers: isWithOwner ? peers : peers.filter((peer) => peer !== owner.name),
+          }))
+        : // Whoever looks finds them, wherever they are by now.
+          placed.sources.map(({ shard }) => ({ shard, peers: this.peers.map(({ name }) => name) }))
     const available = isFinal ? availableShards(this, placed, sources) : 0
     const read: Read = { object, reader, isFinal, available, beganMs: this.elapsedMs, endedMs: null, outcome: null }
     this.reads.push(read)
@@ -264,10 +331,75 @@ export class StorageWorld {
       read.endedMs = this.elapsedMs
       this.note(reader.number, `got ${number} ${'error' in outcome ? String(outcome.error) : 'all'}`)
     }
-    reader.storage.get({ ...placed, sources }, never).then(
+    const found = caring === undefined ? Promise.resolve(sources) : caring.sourcesOf(placed.cid, never)
+    const got = found.then(async (where) => reader.storage.get({ ...placed, sources: where }, never))
+    got.then(
       ({ plain }) => ended({ plain }),
       (error: unknown) => ended({ error }),
     )
+  }
+
+  /** Distinct shards of an object at keepers that give them, wherever they are. */
+  #available({ placed }: WorldObject): number {
+    if (placed === null) return 0
+    const everybody = this.peers.map(({ name }) => name)
+    const sources = placed.sources.map(({ shard }) => ({ shard, peers: everybody }))
+    return availableShards(this, placed, sources, givingVices)
+  }
+
+  #isCaredFor({ placed }: WorldObject): boolean {
+    const isCarer = ({ vice, isUp, storage }: StoragePeer): boolean =>
+      vice === null && isUp && storage.objectRows.objects.get(placed!.cid)?.isKept === true
+    return placed !== null && this.peers.some(isCarer)
+  }
+
+  #pin({ number, placed }: WorldObject, pinner: StoragePeer): void {
+    const { caring } = pinner.storage
+    if (placed === null || caring === undefined || !pinner.isUp) return
+    this.note(pinner.number, `pin ${number}`)
+    caring.pin(formatObjectCapability({ can: 'read', object: placed.cid, key: placed.key }), never).then(
+      () => this.note(pinner.number, `pinned ${number}`),
+      (error: unknown) => this.note(pinner.number, `pin ${number} failed ${(error as Error).message}`),
+    )
+  }
+
+  /** What an audit is about to write down, beside what is on the disk of the keeper. */
+  onAudits(by: StoragePeer, entries: readonly Omit<AuditEntry, 'passedMs'>[]): void {
+    for (const { object, shard, keeper, verdict, reason } of entries) {
+      const root = this.rootsOf.get(object)?.[shard]
+      const peer = this.peerOf(keeper)
+      if (root === undefined || peer === undefined) continue
+      const entry = peer.storage.rows.get(root)
+      const isKept = entry !== undefined && entry.keepUntilMs > peer.life.nowMs()
+      const isSound = isKept && isWhole(peer, root)
+      this.audits.push({ by, peer, root, verdict, reason, isKept, isSound, atMs: this.elapsedMs })
+      this.note(by.number, `audit ${root.slice(0, 8)} at ${peer.number} ${verdict} ${reason}`)
+    }
+  }
+
+  /** A scrub, for those that have not had one since the rot; then every keeper is asked for what rotted. */
+  async #lookForRot(): Promise<void> {
+    if (this.scenario.care === null) return
+    for (const peer of this.peers) void peer.storage.caring?.stop()
+    for (const peer of this.peers) peer.storage.caring?.scrub(never).catch(() => {})
+    await this.#runUntil(this.elapsedMs + scrubbedMs)
+    for (const { number, vice, isUp, storage, rotted } of this.peers) {
+      if (vice !== null || !isUp) continue
+      for (const root of rotted) {
+        const peer = this.peers[number]!
+        if (!storage.rows.has(root) || isWhole(peer, root)) continue
+        let isGivenOut = false
+        storage.store?.open(Buffer.from(root, 'hex')).then(
+          async (source) => {
+            isGivenOut = source !== undefined
+            await source?.close()
+          },
+          () => {},
+        )
+        await this.#runUntil(this.elapsedMs + lastStartMs)
+        if (isGivenOut) this.rotUnseen.push({ peer: number, root })
+      }
+    }
   }
 
   #isCut(from: PeerName, to: PeerName): boolean {
