@@ -74,6 +74,7 @@ export interface Caring {
   pin(read: string, signal: AbortSignal): Promise<void>
   /** Where an object is, for whoever has nothing but its CID. */
   sourcesOf(cid: string, signal: AbortSignal): Promise<readonly FetchSource[]>
+  tend(signal: AbortSignal): Promise<void>
   scrub(signal: AbortSignal): Promise<void>
   stop(): Promise<void>
 }
@@ -153,6 +154,7 @@ export function createCaring(caring: CaringDeps, deps: LifeDeps): Caring {
       const { decoded, versions } = await own.locate(cid, false, signal)
       return sourcesFromPlaces(placesFrom(versions, decoded.shards.length, life.nowMs()))
     },
+    tend: async (signal) => care.tend(signal),
     scrub,
     async stop() {
       await Promise.all([chores.stop(), heralds.stop()])

@@ -38,7 +38,7 @@ const sweptMs = 12 * 60_000
 /** The last start of all peers. */
 const lastStartMs = 5_000
 /** Vices of keepers that give a short shard all the same. */
-const givingVices: readonly KeeperVice[] = ['half-open', 'crumbs']
+const givingVices: readonly KeeperVice[] = ['half-open', 'crumbs', 'overfeed']
 /** Until all that is kept has been read through. */
 const scrubbedMs = 120_000
 const placedAgainProbability = 0.4
@@ -66,6 +66,16 @@ export interface Made {
   readonly root: string
   readonly by: StoragePeer
   readonly atMs: number
+}
+
+/** An object that somebody honest looks after when all is over. */
+export interface Cared {
+  readonly object: WorldObject
+  /** Shards at keepers that give them, when nothing more would happen to any, and when all was over. */
+  readonly inCalm: number
+  readonly atEnd: number
+  /** Shards at honest keepers that never lost anything. */
+  readonly unharmed: number
 }
 
 export interface Audited {
@@ -108,8 +118,7 @@ export class StorageWorld {
   readonly audits: Audited[] = []
   /** Roots of all shards that were ever sealed, by the object's CID. */
   readonly rootsOf = new Map<string, readonly string[]>()
-  /** Objects that somebody honest looks after when all is over: their shards at keepers that give them then, and when the faults were over. */
-  readonly cared: { readonly object: WorldObject; readonly atHeal: number; readonly atEnd: number }[] = []
+  readonly cared: Cared[] = []
   /** Rotten shards that their keepers still give out for sound when all is over. */
   readonly rotUnseen: { readonly peer: number; readonly root: string }[] = []
   /** The DHT; undefined where nobody looks after objects. */
@@ -172,12 +181,17 @@ export class StorageWorld {
     const { faultsUntilMs } = this.scenario
     await this.#runUntil(faultsUntilMs)
     this.#heal()
-    const atHeal = new Map(this.objects.map((object) => [object, this.#available(object)]))
+    const inCalm = new Map(await this.#loseOne())
     const calmMs = this.scenario.care?.calmMs ?? calmDownMs
     await this.#runUntil(faultsUntilMs + calmMs)
     for (const object of this.objects)
       if (this.#isCaredFor(object))
-        this.cared.push({ object, atHeal: atHeal.get(object)!, atEnd: this.#available(object) })
+        this.cared.push({
+          object,
+          inCalm: inCalm.get(object)!,
+          atEnd: this.#available(object),
+          unharmed: this.#unharmed(object),
+        })
     for (const object of this.objects) this.#read(object, true)
     const lastMs = faultsUntilMs + calmMs + finalReadsMs
     while (this.elapsedMs < lastMs && this.reads.some(({ outcome, isFinal }) => isFinal && outcome === null)) {
@@ -337,6 +351,29 @@ export class StorageWorld {
       ({ plain }) => ended({ plain }),
       (error: unknown) => ended({ error }),
     )
+  }
+
+  /** A loss in the calm, which two may see at the same moment. Resolves with how many shards there are after it. */
+  async #loseOne(): Promise<[WorldObject, number][]> {
+    const { care, faultsUntilMs } = this.scenario
+    if (care === null) return []
+    await this.#runUntil(faultsUntilMs + care.lossMs)
+    const isNeeded = (peer: StoragePeer): boolean => this.objects.some(({ owner }) => owner === peer)
+    const others = this.peers.filter((peer) => peer.vice === null && !peer.isGone && !isNeeded(peer))
+    if (others.length > 0) this.#random.pick(others).wipe()
+    await this.#runUntil(faultsUntilMs + care.lossMs + lastStartMs)
+    for (const { storage } of this.peers) void storage.caring?.tend(never).catch(() => {})
+    return this.objects.map((object) => [object, this.#available(object)])
+  }
+
+  /** Keepers to whose disks nothing happened, of an object whose owner could always look after it. */
+  #unharmed({ placed, owner }: WorldObject): number {
+    if (placed === null || owner.vice !== null || owner.isGone) return 0
+    const isUnharmed = (name: PeerName): boolean => {
+      const { vice, isGone, struckMs } = this.peerOf(name)!
+      return name !== owner.name && vice === null && !isGone && struckMs === -Infinity
+    }
+    return placed.sources.filter(({ peers }) => peers.some(isUnharmed)).length
   }
 
   /** Distinct shards of an object at keepers that give them, wherever they are. */

@@ -57,6 +57,8 @@ export interface StorageScenario {
     readonly pinShare: number
     /** How often a look at the DHT comes to nothing, while things go wrong. */
     readonly boardFails: number
+    /** So long after the last fault a keeper loses its disk all the same, and all who look after objects look at once. */
+    readonly lossMs: number
     /** How long they are looked after when nothing goes wrong any more, before all is read again. */
     readonly calmMs: number
   } | null
@@ -170,7 +172,7 @@ const care: StorageScenario = {
   objects: 4,
   longProbability: 0,
   putsWithinMs: 5 * minute,
-  shortKeptMs: 20 * minute,
+  shortKeptMs: 35 * minute,
   shortProbability: 0.3,
   quotaBytes: 2_500_000,
   ownerBytesMax: 1_200_000,
@@ -181,6 +183,7 @@ const care: StorageScenario = {
     pace: { tendEveryMs: 8 * minute, scrubEveryMs: 12 * minute, sweepEveryMs: 10 * minute },
     pinShare: 0.7,
     boardFails: 0.2,
+    lossMs: 35 * minute,
     calmMs: 90 * minute,
   },
 }

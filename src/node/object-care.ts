@@ -11,7 +11,7 @@ import { lossesBorne } from '../storage/happiness.ts'
 import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
 import { claimRepair, rebuildShards, repairAt, urgentAt } from '../storage/repair.ts'
 import { toldOf } from './object-errors.ts'
-import { mergedPlaces, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
+import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
 import { objectsKeptMs, ownCopyKeptMs, type ObjectDeps, type OwnObjects, type Target } from './objects.ts'
 import { countedTransfer, pacedTransfer, unwatched, type Progress } from './transfers.ts'
 import { peerView } from './views.ts'
@@ -108,7 +108,7 @@ export class ObjectCare {
   }
 
   async #tendOne(target: Target, signal: AbortSignal): Promise<void> {
-    const { own, audits, log } = this.#deps
+    const { own, audits } = this.#deps
     const known = await this.#known(target, signal)
     const { code } = known.decoded
     const results = await this.#audited(known, signal)
@@ -120,13 +120,34 @@ export class ObjectCare {
       const passedMs = Math.max(seen.get(`${shard} ${peer}`) ?? 0, target.entry?.createdMs ?? 0)
       if (verdict === 'absent' && nowMs - passedMs < absentMs) healthy.add(shard)
     }
-    if (healthy.size <= repairAt(code)) {
-      const report = await this.#repair(known, results, healthy, unwatched, signal)
-      log('info', 'an object was repaired', { ...report })
-      return
+    let left = known
+    if (healthy.size <= repairAt(code) && (await this.#repairIfItCan(known, results, healthy, signal))) {
+      const repaired = own.target(target.cid)
+      left = { ...known, target: repaired, places: placesOf(repaired.entry?.placement ?? nowhere) }
     }
-    const places = await this.#renewed(known, renewBelowMs, signal)
+    // Though there was nobody to repair with: what is left is to last until there is.
+    const places = await this.#renewed(left, renewBelowMs, signal)
     await own.announce({ cid: target.cid, manifest: known.manifest }, places, known.versions, signal)
+  }
+
+  /** Whether any shard found a keeper. What stands in the way is logged: another round comes. */
+  async #repairIfItCan(
+    known: Known,
+    results: readonly AuditResult[],
+    healthy: ReadonlySet<number>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { log } = this.#deps
+    try {
+      const report = await this.#repair(known, results, healthy, unwatched, signal)
+      const isRepaired = report.repaired.length > 0
+      log('info', isRepaired ? 'an object was repaired' : 'an object was not repaired', { ...report })
+      return isRepaired
+    } catch (error) {
+      signal.throwIfAborted()
+      log('warn', 'an object could not be repaired', { object: known.target.cid, error })
+      return false
+    }
   }
 
   /** Prolongs the terms of which less than `belowMs` is left. A keeper that lost the shard does not get it again here: that is a repair's. */
@@ -225,74 +246,123 @@ export class ObjectCare {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<RepairView> {
-    const { target, manifest, decoded, places, versions } = known
-    const { code, shards } = decoded
-    const { k, m } = code
+    const { target, decoded } = known
+    const { k, m } = decoded.code
     const lost = rowsBut(healthy, k + m)
-    const passed = results.filter(({ verdict }) => verdict === 'passed')
-    const kept = places.filter(({ shard, peer }) => passed.some((one) => one.shard === shard && one.peer === peer))
-    const report = (placed: readonly Placed[], why: string): RepairView => {
-      const now = mergedPlaces(kept, placed)
-      return {
-        v: 1,
-        object: target.cid,
-        name: target.name,
-        k,
-        n: k + m,
-        healthyBefore: healthy.size,
-        healthyAfter: new Set([...healthy, ...placed.map(({ shard }) => shard)]).size,
-        repaired: placed.map(({ shard, peer }) => ({ shard, keeper: peerView(peer) })),
-        missing: lost.filter((row) => !placed.some(({ shard }) => shard === row)),
-        why,
-        lossesBorne: lossesBorne(now, k),
-      }
-    }
-    if (lost.length === 0) return report([], '')
-    const sources = sourcesFromPlaces(kept)
-    if (sources.length < k) {
+    const kept = placesOfPassed(known, results)
+    if (lost.length === 0) return reportOf(known, results, healthy, [], '')
+    if (new Set(kept.map(({ shard }) => shard)).size < k) {
       const failed = results.filter(({ verdict }) => verdict !== 'passed')
-      throw new NotEnoughShardsError(k, sources.length, lost, failed)
+      throw new NotEnoughShardsError(k, sourcesFromPlaces(kept).length, lost, failed)
     }
     const keepers = [...new Set(kept.map(({ peer }) => peer))]
     const release = await claimRepair(this.#deps, target.cid, decoded, keepers, signal)
     try {
-      const isUrgent = healthy.size <= urgentAt(code)
-      const counted = countedTransfer(this.#deps.transfer, progress)
-      const transfer = isUrgent ? counted : pacedTransfer(counted, this.#deps.clock, lazyBytesPerSecond)
-      const deps = { ...this.#deps, transfer }
-      progress.begin('fetching', k * decoded.shardBytes)
-      const nowMs = this.#deps.clock.nowMs()
-      await rebuildShards(deps, decoded, lost, sources, nowMs + ownCopyKeptMs, signal)
-      progress.begin('placing', lost.length * decoded.shardBytes)
-      const unfit = new Set(results.filter(({ verdict }) => verdict !== 'passed').map(({ peer }) => peer))
-      const candidates = (await this.#deps.keepers(signal)).filter((peer) => !unfit.has(peer))
-      let [placed, why]: [readonly Placed[], string] = [[], '']
-      try {
-        const keepUntilMs = target.entry?.isKept === true ? nowMs + objectsKeptMs : termOf(places, nowMs)
-        const object = { roots: shards, code }
-        placed = await placeShards(deps, { object, shards: lost, held: kept, candidates, keepUntilMs }, signal)
-      } catch (error) {
-        if (!(error instanceof PlacementError)) throw error
-        ;[placed, why] = [error.placed, error.message]
-      }
-      if (placed.length > 0) await this.#moved(known, mergedPlaces(kept, placed), versions, manifest, signal)
-      return report(placed, why)
+      const [now, news] = await this.#lookedAgain(known, signal)
+      const all = [...results, ...news]
+      const healthyNow = new Set([...healthy, ...healthyShards(news)])
+      if (healthyNow.size === k + m) return reportOf(now, all, healthyNow, [], '')
+      return await this.#rebuild(now, all, healthyNow, progress, signal)
     } finally {
       await release()
     }
   }
 
-  async #moved(
-    { target }: Known,
-    now: readonly Placed[],
-    versions: readonly Version[],
-    manifest: Uint8Array,
+  /**
+   * Who gets the claim may have audited while another repaired, who gave it back just now: what is said only since then is audited
+   * too, or the same shards would be placed twice.
+   */
+  async #lookedAgain(known: Known, signal: AbortSignal): Promise<[Known, AuditResult[]]> {
+    const now = await this.#known(known.target, signal)
+    const isKnown = ({ shard, peer }: Placed): boolean =>
+      known.places.some((place) => place.shard === shard && place.peer === peer)
+    const places = now.places.filter((place) => !isKnown(place))
+    return [now, places.length === 0 ? [] : await this.#audited({ ...now, places }, signal)]
+  }
+
+  async #rebuild(
+    known: Known,
+    results: readonly AuditResult[],
+    healthy: ReadonlySet<number>,
+    progress: Progress,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<RepairView> {
+    const { target, decoded, places } = known
+    const { code, shards, shardBytes } = decoded
+    const lost = rowsBut(healthy, code.k + code.m)
+    const isUrgent = healthy.size <= urgentAt(code)
+    const counted = countedTransfer(this.#deps.transfer, progress)
+    const transfer = isUrgent ? counted : pacedTransfer(counted, this.#deps.clock, lazyBytesPerSecond)
+    const deps = { ...this.#deps, transfer }
+    progress.begin('fetching', code.k * shardBytes)
+    const nowMs = this.#deps.clock.nowMs()
+    const sources = sourcesFromPlaces(placesOfPassed(known, results))
+    await rebuildShards(deps, decoded, lost, sources, nowMs + ownCopyKeptMs, signal)
+    progress.begin('placing', lost.length * shardBytes)
+    const unfit = new Set(results.filter(({ verdict }) => verdict !== 'passed').map(({ peer }) => peer))
+    const candidates = (await this.#deps.keepers(signal)).filter((peer) => !unfit.has(peer))
+    const held = placesThatStay(known, results, healthy)
+    let [placed, why]: [readonly Placed[], string] = [[], '']
+    try {
+      const keepUntilMs = target.entry?.isKept === true ? nowMs + objectsKeptMs : termOf(places, nowMs)
+      placed = await placeShards(
+        deps,
+        { object: { roots: shards, code }, shards: lost, held, candidates, keepUntilMs },
+        signal,
+      )
+    } catch (error) {
+      if (!(error instanceof PlacementError)) throw error
+      ;[placed, why] = [error.placed, error.message]
+    }
+    if (placed.length > 0) await this.#moved(known, mergedPlaces(held, placed), signal)
+    return reportOf(known, results, healthy, placed, why)
+  }
+
+  async #moved({ target, manifest, versions }: Known, now: readonly Placed[], signal: AbortSignal): Promise<void> {
     const { own, objects, self } = this.#deps
     if (target.entry !== undefined) await objects.put({ ...target.entry, placement: placesText(now) })
     const others = versions.filter(({ writer }) => writer !== self)
     await own.announce({ cid: target.cid, manifest }, now, others, signal)
+  }
+}
+
+function placesOfPassed({ places }: Known, results: readonly AuditResult[]): Placed[] {
+  const passed = new Set(results.flatMap((result) => (result.verdict === 'passed' ? [nameOf(result)] : [])))
+  return places.filter((place) => passed.has(nameOf(place)))
+}
+
+/** Those that passed, and who does not answer and may come back. */
+function placesThatStay({ places }: Known, results: readonly AuditResult[], healthy: ReadonlySet<number>): Placed[] {
+  const stays = ({ shard, verdict }: AuditResult): boolean =>
+    verdict === 'passed' || (verdict === 'absent' && healthy.has(shard))
+  const staying = new Set(results.flatMap((result) => (stays(result) ? [nameOf(result)] : [])))
+  return places.filter((place) => staying.has(nameOf(place)))
+}
+
+function nameOf({ shard, peer }: Pick<Placed, 'shard' | 'peer'>): string {
+  return `${shard} ${peer}`
+}
+
+function reportOf(
+  known: Known,
+  results: readonly AuditResult[],
+  healthy: ReadonlySet<number>,
+  placed: readonly Placed[],
+  why: string,
+): RepairView {
+  const { k, m } = known.decoded.code
+  return {
+    v: 1,
+    object: known.target.cid,
+    name: known.target.name,
+    k,
+    n: k + m,
+    healthyBefore: healthy.size,
+    healthyAfter: new Set([...healthy, ...placed.map(({ shard }) => shard)]).size,
+    repaired: placed.map(({ shard, peer }) => ({ shard, keeper: peerView(peer) })),
+    missing: rowsBut(healthy, k + m).filter((row) => !placed.some(({ shard }) => shard === row)),
+    why,
+    lossesBorne: lossesBorne(mergedPlaces(placesOfPassed(known, results), placed), k),
   }
 }
 

@@ -60,6 +60,19 @@ test('nothing is repaired before half of what may be lost is lost, or while who 
   assert.deepEqual(planes.peers[owner]!.broken, [])
 })
 
+test('what is left is renewed also when there is nobody to repair with', async () => {
+  // Three keepers for three shards: when one is gone, no other may take what it had.
+  const { planes, plane, silent, put } = await staged('2+1', 3)
+  await using _planes = planes
+  silent(1)
+  for (let days = 20.5; days < 60; days += 20) {
+    planes.aheadMs = days * day
+    for (const peer of planes.peers) await peer.plane.store.sweep()
+    await plane.care.tend(never)
+  }
+  assert.equal((await plane.care.audit(put.object, never)).healthy, 2)
+})
+
 test('a keeper that has not got what it said it keeps is held to it, once; one that is silent is not', async () => {
   const { planes, plane, put, silent } = await staged('2+2', 4)
   await using _planes = planes
