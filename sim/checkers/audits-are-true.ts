@@ -13,12 +13,11 @@ export function auditsAreTrue(world: StorageWorld): string[] {
   })
 }
 
-function problemsOf({ peer, root, verdict, isKept, isSound }: Audited): string[] {
-  const isExpired = (peer.promised.get(root) ?? 0) <= peer.life.nowMs()
-  if (verdict === 'passed' && peer.vice === null && !isSound && !isExpired && !peer.rotted.has(root))
-    return [isKept ? 'and it is not whole' : 'and it is not there']
-  if (verdict === 'passed' && peer.vice !== null && vicesWithout.has(peer.vice)) return ['and it has none']
-  if (verdict === 'failed' && peer.vice === null && isSound && !peer.rotted.has(root)) return ['and it has it']
+function problemsOf({ peer, root, verdict, isPromised, isSound }: Audited): string[] {
+  const isHonest = peer.vice === null && !peer.rotted.has(root)
+  if (verdict === 'passed' && isHonest && isPromised && !isSound) return ['and it is not there, or not whole']
+  if (verdict === 'passed' && peer.vice !== null && vicesWithout.has(peer.vice)) return ['and it gives none']
+  if (verdict === 'failed' && isHonest && isSound) return ['and it has it']
   return []
 }
 

@@ -1,4 +1,4 @@
-/** When nothing goes wrong, two peers do not make the same shard again within the time that one repair takes. */
+/** When nothing goes wrong, nobody makes a shard again that another has just made, and given to an honest keeper. */
 import type { StorageWorld } from '../model/storage-world.ts'
 
 /** Claims that were made while things went wrong may be split between two sides, or be forgotten by those who crashed. */
@@ -9,8 +9,8 @@ const repairMs = 3 * 60_000
 export function repairsAreClaimed(world: StorageWorld): string[] {
   const fromMs = world.scenario.faultsUntilMs + settledMs
   const made = world.made.filter(({ atMs, by }) => atMs > fromMs && by.vice === null)
-  return made.flatMap(({ root, by, atMs }, index) =>
-    made
+  return made.flatMap(({ root, by, atMs, isKept }, index) =>
+    (isKept ? made : [])
       .slice(0, index)
       .filter((other) => other.root === root && other.by !== by && atMs - other.atMs < repairMs)
       .map(

@@ -73,7 +73,7 @@ export class StoragePeer {
       },
       onKept: (bytes, added) => {
         this.keptBytesMax = Math.max(this.keptBytesMax, bytes)
-        if (added?.owner === this.name) world.made.push({ root: added.root, by: this, atMs: world.elapsedMs })
+        if (added?.owner === this.name) world.onMade(this, added.root)
       },
       ...(world.bulletin === undefined || world.scenario.care === null
         ? {}

@@ -65,6 +65,8 @@ export interface Made {
   /** Hex. */
   readonly root: string
   readonly by: StoragePeer
+  /** An honest keeper had it by then, for others. */
+  readonly isKept: boolean
   readonly atMs: number
 }
 
@@ -85,7 +87,7 @@ export interface Audited {
   readonly verdict: string
   readonly reason: string
   /** What its disk said when the verdict was written down. */
-  readonly isKept: boolean
+  readonly isPromised: boolean
   readonly isSound: boolean
   readonly atMs: number
 }
@@ -400,6 +402,14 @@ export class StorageWorld {
     )
   }
 
+  onMade(by: StoragePeer, root: string): void {
+    const isKept = this.peers.some((peer) => {
+      const entry = peer.storage.rows.get(root)
+      return entry !== undefined && entry.owner !== peer.name && peer.vice === null && peer.isUp && isWhole(peer, root)
+    })
+    this.made.push({ root, by, isKept, atMs: this.elapsedMs })
+  }
+
   /** What an audit is about to write down, beside what is on the disk of the keeper. */
   onAudits(by: StoragePeer, entries: readonly Omit<AuditEntry, 'passedMs'>[]): void {
     for (const { object, shard, keeper, verdict, reason } of entries) {
@@ -409,7 +419,9 @@ export class StorageWorld {
       const entry = peer.storage.rows.get(root)
       const isKept = entry !== undefined && entry.keepUntilMs > peer.life.nowMs()
       const isSound = isKept && isWhole(peer, root)
-      this.audits.push({ by, peer, root, verdict, reason, isKept, isSound, atMs: this.elapsedMs })
+      // Of what it no longer promises it may still have what it said it had.
+      const isPromised = (peer.promised.get(root) ?? 0) > peer.life.nowMs()
+      this.audits.push({ by, peer, root, verdict, reason, isPromised, isSound, atMs: this.elapsedMs })
       this.note(by.number, `audit ${root.slice(0, 8)} at ${peer.number} ${verdict} ${reason}`)
     }
   }
