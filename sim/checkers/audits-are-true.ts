@@ -1,11 +1,12 @@
 /** Who passes an audit has the shard, and an honest keeper that has it, sound, does not fail one. */
-import type { Audited, StorageWorld } from '../model/storage-world.ts'
+import type { Audited } from '../model/storage-watch.ts'
+import type { StorageWorld } from '../model/storage-world.ts'
 
 /** Between an answer and the end of the round it belongs to. What happened to a disk meanwhile is nobody's lie. */
 const roundMsMax = 10 * 60_000
 
 export function auditsAreTrue(world: StorageWorld): string[] {
-  return world.audits.flatMap((audited) => {
+  return world.watch.audits.flatMap((audited) => {
     const { by, peer, root, verdict, reason, atMs } = audited
     if (by.vice !== null || atMs - peer.struckMs < roundMsMax) return []
     const what = `shard ${root.slice(0, 8)} at ${peer.number}, audited by ${by.number}`

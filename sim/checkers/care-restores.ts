@@ -3,10 +3,11 @@
  * later, than at which repair is to begin; and one of which k keepers lost nothing has not just expired.
  */
 import type { Code } from '../../protocols/erasure/index.ts'
-import type { Cared, StorageWorld } from '../model/storage-world.ts'
+import type { Cared } from '../model/storage-watch.ts'
+import type { StorageWorld } from '../model/storage-world.ts'
 
 export function careRestores(world: StorageWorld): string[] {
-  return world.cared.flatMap((cared) => {
+  return world.watch.cared.flatMap((cared) => {
     const { number, code } = cared.object
     return problemsOf(cared).map((problem) => `object ${number} (${code.k}+${code.m}) ${problem}`)
   })

@@ -3,7 +3,7 @@ import { cidOfDocument } from '../../protocols/wire/index.ts'
 import type { StorageWorld } from '../model/storage-world.ts'
 
 export function namesStay(world: StorageWorld): string[] {
-  const roots = new Set([...world.rootsOf.values()].flat())
+  const roots = new Set([...world.watch.rootsOf.values()].flat())
   return world.peers.flatMap(({ number, vice, storage }) => {
     if (vice !== null) return []
     const wrong = [...storage.rows.keys()]
@@ -11,7 +11,7 @@ export function namesStay(world: StorageWorld): string[] {
       .map((root) => `peer ${number} keeps ${root.slice(0, 8)}, which is of no object`)
     for (const { object, manifest } of storage.objectRows.dossiers.values()) {
       if (cidOfDocument(manifest) !== object) wrong.push(`peer ${number} has another manifest under ${object}`)
-      if (!world.rootsOf.has(object)) wrong.push(`peer ${number} knows of ${object}, which nobody made`)
+      if (!world.watch.rootsOf.has(object)) wrong.push(`peer ${number} knows of ${object}, which nobody made`)
     }
     return wrong
   })

@@ -8,7 +8,7 @@ const repairMs = 3 * 60_000
 
 export function repairsAreClaimed(world: StorageWorld): string[] {
   const fromMs = world.scenario.faultsUntilMs + settledMs
-  const made = world.made.filter(({ atMs, by }) => atMs > fromMs && by.vice === null)
+  const made = world.watch.made.filter(({ atMs, by }) => atMs > fromMs && by.vice === null)
   return made.flatMap(({ root, by, atMs, isKept }, index) =>
     (isKept ? made : [])
       .slice(0, index)

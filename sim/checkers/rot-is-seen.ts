@@ -2,5 +2,7 @@
 import type { StorageWorld } from '../model/storage-world.ts'
 
 export function rotIsSeen(world: StorageWorld): string[] {
-  return world.rotUnseen.map(({ peer, root }) => `peer ${peer} still gives out ${root.slice(0, 8)}, which has rotted`)
+  return world.watch.rotUnseen.map(
+    ({ peer, root }) => `peer ${peer} still gives out ${root.slice(0, 8)}, which has rotted`,
+  )
 }

@@ -73,7 +73,7 @@ export class StoragePeer {
       },
       onKept: (bytes, added) => {
         this.keptBytesMax = Math.max(this.keptBytesMax, bytes)
-        if (added?.owner === this.name) world.onMade(this, added.root)
+        if (added?.owner === this.name) world.watch.onMade(this, added.root)
       },
       ...(world.bulletin === undefined || world.scenario.care === null
         ? {}
@@ -83,7 +83,7 @@ export class StoragePeer {
               bulletin: world.bulletin,
               pace: world.scenario.care.pace,
               keepers: () => world.peers.flatMap(({ name }) => (name === this.name ? [] : [name])),
-              onAudits: (entries) => world.onAudits(this, entries),
+              onAudits: (entries) => world.watch.onAudits(this, entries),
               onBroken: (peer) => void this.broken.push(peer),
             },
           }),

@@ -10,19 +10,18 @@ import type { PeerName } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../clock.ts'
 import { SeededRandom } from '../random.ts'
 import type { StorageScenario } from '../scenarios/storage.ts'
-import type { KeeperVice } from './keeper-vices.ts'
 import { LightSignal } from './light-signal.ts'
-import { availableShards, isWhole } from './shard-census.ts'
+import { availableShards } from './shard-census.ts'
 import { settled } from './settled.ts'
 import { modelSigner } from './signer.ts'
 import { StorageBulletin } from './storage-bulletin.ts'
 import { storageNetwork } from './storage-caring.ts'
 import { planStorageFaults } from './storage-faults.ts'
 import { StoragePeer } from './storage-peer.ts'
-import type { AuditEntry } from '../../src/ledger/audits.ts'
 import type { SealedObject } from '../../src/storage/seal.ts'
 import { OwnShardError } from '../../src/storage/place.ts'
 import type { ReadableObject } from './storage.ts'
+import { StorageWatch } from './storage-watch.ts'
 import { calmStreams, ModelStreams } from './streams.ts'
 
 const startMs = 1_800_000_000_000
@@ -37,10 +36,6 @@ const finalStepMs = 10_000
 const sweptMs = 12 * 60_000
 /** The last start of all peers. */
 const lastStartMs = 5_000
-/** Vices of keepers that give a short shard all the same. */
-const givingVices: readonly KeeperVice[] = ['half-open', 'crumbs', 'overfeed']
-/** Until all that is kept has been read through. */
-const scrubbedMs = 120_000
 const placedAgainProbability = 0.4
 const emptyProbability = 0.04
 /** A little over a segment of the code 1+m. */
@@ -59,37 +54,6 @@ export interface WorldObject {
   sealed: SealedObject | null
   /** Where it can be read, once all of it was acknowledged. */
   placed: ReadableObject | null
-}
-
-export interface Made {
-  /** Hex. */
-  readonly root: string
-  readonly by: StoragePeer
-  /** An honest keeper had it by then, for others. */
-  readonly isKept: boolean
-  readonly atMs: number
-}
-
-/** An object that somebody honest looks after when all is over. */
-export interface Cared {
-  readonly object: WorldObject
-  /** Shards at keepers that give them, when nothing more would happen to any, and when all was over. */
-  readonly inCalm: number
-  readonly atEnd: number
-  /** Shards at honest keepers that never lost anything. */
-  readonly unharmed: number
-}
-
-export interface Audited {
-  readonly by: StoragePeer
-  readonly peer: StoragePeer
-  readonly root: string
-  readonly verdict: string
-  readonly reason: string
-  /** What its disk said when the verdict was written down. */
-  readonly isPromised: boolean
-  readonly isSound: boolean
-  readonly atMs: number
 }
 
 export interface Read {
@@ -114,15 +78,7 @@ export class StorageWorld {
   readonly reads: Read[] = []
   readonly cuts = new Set<{ readonly side: ReadonlySet<PeerName>; readonly oneWay: boolean }>()
   readonly trace: string[] = []
-  /** Shards that a peer made itself, when it sealed or repaired. */
-  readonly made: Made[] = []
-  /** What audits found, and what was true. */
-  readonly audits: Audited[] = []
-  /** Roots of all shards that were ever sealed, by the object's CID. */
-  readonly rootsOf = new Map<string, readonly string[]>()
-  readonly cared: Cared[] = []
-  /** Rotten shards that their keepers still give out for sound when all is over. */
-  readonly rotUnseen: { readonly peer: number; readonly root: string }[] = []
+  readonly watch = new StorageWatch(this)
   /** The DHT; undefined where nobody looks after objects. */
   readonly bulletin: StorageBulletin | undefined
   isHealed = false
@@ -181,26 +137,19 @@ export class StorageWorld {
 
   async run(): Promise<void> {
     const { faultsUntilMs } = this.scenario
-    await this.#runUntil(faultsUntilMs)
+    await this.runUntil(faultsUntilMs)
     this.#heal()
     const inCalm = new Map(await this.#loseOne())
     const calmMs = this.scenario.care?.calmMs ?? calmDownMs
-    await this.#runUntil(faultsUntilMs + calmMs)
-    for (const object of this.objects)
-      if (this.#isCaredFor(object))
-        this.cared.push({
-          object,
-          inCalm: inCalm.get(object)!,
-          atEnd: this.#available(object),
-          unharmed: this.#unharmed(object),
-        })
+    await this.runUntil(faultsUntilMs + calmMs)
+    if (this.scenario.care !== null) for (const object of this.objects) this.watch.judge(object, inCalm.get(object)!)
     for (const object of this.objects) this.#read(object, true)
     const lastMs = faultsUntilMs + calmMs + finalReadsMs
     while (this.elapsedMs < lastMs && this.reads.some(({ outcome, isFinal }) => isFinal && outcome === null)) {
-      await this.#runUntil(Math.min(lastMs, this.elapsedMs + finalStepMs))
+      await this.runUntil(Math.min(lastMs, this.elapsedMs + finalStepMs))
     }
-    await this.#runUntil(this.elapsedMs + sweptMs)
-    await this.#lookForRot()
+    await this.runUntil(this.elapsedMs + sweptMs)
+    if (this.scenario.care !== null) await this.watch.lookForRot()
     for (const { number, name, storage, isGone } of this.peers) {
       if (isGone) continue
       this.leftOpen.push({ peer: number, streams: this.streams.openAt(name), files: storage.opened })
@@ -209,7 +158,7 @@ export class StorageWorld {
       peer.crash('process')
       peer.restart()
     }
-    await this.#runUntil(this.elapsedMs + lastStartMs)
+    await this.runUntil(this.elapsedMs + lastStartMs)
   }
 
   /** A life has begun: what its owner wanted put is put again. */
@@ -218,7 +167,8 @@ export class StorageWorld {
       if (object.owner === peer && object.tries > 0 && object.placed === null) this.#put(object)
   }
 
-  async #runUntil(untilMs: number): Promise<void> {
+  /** Lets time pass, from the beginning of the world. */
+  async runUntil(untilMs: number): Promise<void> {
     // What was asked for before the first event is under way by then.
     await settled()
     for (;;) {
@@ -315,7 +265,7 @@ export class StorageWorld {
     if (object.sealed === null) {
       const sealed = await owner.storage.seal(plain, code, never)
       object.sealed ??= sealed
-      this.rootsOf.set(
+      this.watch.rootsOf.set(
         sealed.cid,
         sealed.roots.map((root) => Buffer.from(root).toString('hex')),
       )
@@ -359,37 +309,13 @@ export class StorageWorld {
   async #loseOne(): Promise<[WorldObject, number][]> {
     const { care, faultsUntilMs } = this.scenario
     if (care === null) return []
-    await this.#runUntil(faultsUntilMs + care.lossMs)
+    await this.runUntil(faultsUntilMs + care.lossMs)
     const isNeeded = (peer: StoragePeer): boolean => this.objects.some(({ owner }) => owner === peer)
     const others = this.peers.filter((peer) => peer.vice === null && !peer.isGone && !isNeeded(peer))
     if (others.length > 0) this.#random.pick(others).wipe()
-    await this.#runUntil(faultsUntilMs + care.lossMs + lastStartMs)
+    await this.runUntil(faultsUntilMs + care.lossMs + lastStartMs)
     for (const { storage } of this.peers) void storage.caring?.tend(never).catch(() => {})
-    return this.objects.map((object) => [object, this.#available(object)])
-  }
-
-  /** Keepers to whose disks nothing happened, of an object whose owner could always look after it. */
-  #unharmed({ placed, owner }: WorldObject): number {
-    if (placed === null || owner.vice !== null || owner.isGone) return 0
-    const isUnharmed = (name: PeerName): boolean => {
-      const { vice, isGone, struckMs } = this.peerOf(name)!
-      return name !== owner.name && vice === null && !isGone && struckMs === -Infinity
-    }
-    return placed.sources.filter(({ peers }) => peers.some(isUnharmed)).length
-  }
-
-  /** Distinct shards of an object at keepers that give them, wherever they are. */
-  #available({ placed }: WorldObject): number {
-    if (placed === null) return 0
-    const everybody = this.peers.map(({ name }) => name)
-    const sources = placed.sources.map(({ shard }) => ({ shard, peers: everybody }))
-    return availableShards(this, placed, sources, givingVices)
-  }
-
-  #isCaredFor({ placed }: WorldObject): boolean {
-    const isCarer = ({ vice, isUp, storage }: StoragePeer): boolean =>
-      vice === null && isUp && storage.objectRows.objects.get(placed!.cid)?.isKept === true
-    return placed !== null && this.peers.some(isCarer)
+    return this.objects.map((object) => [object, this.watch.available(object)])
   }
 
   #pin({ number, placed }: WorldObject, pinner: StoragePeer): void {
@@ -400,55 +326,6 @@ export class StorageWorld {
       () => this.note(pinner.number, `pinned ${number}`),
       (error: unknown) => this.note(pinner.number, `pin ${number} failed ${(error as Error).message}`),
     )
-  }
-
-  onMade(by: StoragePeer, root: string): void {
-    const isKept = this.peers.some((peer) => {
-      const entry = peer.storage.rows.get(root)
-      return entry !== undefined && entry.owner !== peer.name && peer.vice === null && peer.isUp && isWhole(peer, root)
-    })
-    this.made.push({ root, by, isKept, atMs: this.elapsedMs })
-  }
-
-  /** What an audit is about to write down, beside what is on the disk of the keeper. */
-  onAudits(by: StoragePeer, entries: readonly Omit<AuditEntry, 'passedMs'>[]): void {
-    for (const { object, shard, keeper, verdict, reason } of entries) {
-      const root = this.rootsOf.get(object)?.[shard]
-      const peer = this.peerOf(keeper)
-      if (root === undefined || peer === undefined) continue
-      const entry = peer.storage.rows.get(root)
-      const isKept = entry !== undefined && entry.keepUntilMs > peer.life.nowMs()
-      const isSound = isKept && isWhole(peer, root)
-      // Of what it no longer promises it may still have what it said it had.
-      const isPromised = (peer.promised.get(root) ?? 0) > peer.life.nowMs()
-      this.audits.push({ by, peer, root, verdict, reason, isPromised, isSound, atMs: this.elapsedMs })
-      this.note(by.number, `audit ${root.slice(0, 8)} at ${peer.number} ${verdict} ${reason}`)
-    }
-  }
-
-  /** A scrub, for those that have not had one since the rot; then every keeper is asked for what rotted. */
-  async #lookForRot(): Promise<void> {
-    if (this.scenario.care === null) return
-    for (const peer of this.peers) void peer.storage.caring?.stop()
-    for (const peer of this.peers) peer.storage.caring?.scrub(never).catch(() => {})
-    await this.#runUntil(this.elapsedMs + scrubbedMs)
-    for (const { number, vice, isUp, storage, rotted } of this.peers) {
-      if (vice !== null || !isUp) continue
-      for (const root of rotted) {
-        const peer = this.peers[number]!
-        if (!storage.rows.has(root) || isWhole(peer, root)) continue
-        let isGivenOut = false
-        storage.store?.open(Buffer.from(root, 'hex')).then(
-          async (source) => {
-            isGivenOut = source !== undefined
-            await source?.close()
-          },
-          () => {},
-        )
-        await this.#runUntil(this.elapsedMs + lastStartMs)
-        if (isGivenOut) this.rotUnseen.push({ peer: number, root })
-      }
-    }
   }
 
   #isCut(from: PeerName, to: PeerName): boolean {

@@ -27,11 +27,11 @@ test(`no invariant is broken in ${seeds} lives of storage-care, and the same see
 test('objects are audited, repaired by several, and renewed, and liars are found', async () => {
   const world = new StorageWorld(1, scenario)
   await world.run()
-  const verdicts = new Set(world.audits.map(({ verdict }) => verdict))
+  const verdicts = new Set(world.watch.audits.map(({ verdict }) => verdict))
   assert.deepEqual([...verdicts].toSorted(), ['absent', 'failed', 'passed'])
-  const afterFaults = world.made.filter(({ atMs }) => atMs > scenario.putsWithinMs)
+  const afterFaults = world.watch.made.filter(({ atMs }) => atMs > scenario.putsWithinMs)
   assert.ok(afterFaults.length > 0, 'nothing was repaired')
-  assert.ok(world.cared.some(({ atEnd, object }) => atEnd === object.code.k + object.code.m))
+  assert.ok(world.watch.cared.some(({ atEnd, object }) => atEnd === object.code.k + object.code.m))
 })
 
 const planted: readonly {
