@@ -1,20 +1,36 @@
 /** Objects looked after: audited, repaired when half of what may be lost is lost, their terms renewed, and said where they are. */
-import { decodeObjectManifest, type ObjectManifest } from '../../protocols/erasure/index.ts'
-import type { PlacementService, Version } from '../../protocols/placement/index.ts'
+import { decodeObjectManifest } from '../../protocols/erasure/index.ts'
+import type { PlacementService } from '../../protocols/placement/index.ts'
 import type { ShardSource } from '../../protocols/transfer/index.ts'
 import { RefusedError, refusal, type PeerName } from '../../protocols/wire/index.ts'
 import type { AuditView, ObjectView, RepairView } from '../control/api.ts'
 import type { Log } from '../environment.ts'
 import { auditHoldings, healthyShards, type AuditResult } from '../storage/audit.ts'
 import { NotEnoughShardsError } from '../storage/fetch.ts'
-import { lossesBorne } from '../storage/happiness.ts'
 import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
 import { claimRepair, rebuildShards, repairAt, urgentAt } from '../storage/repair.ts'
 import { toldOf } from './object-errors.ts'
-import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
+import {
+  auditViewOf,
+  nameOf,
+  placesOfPassed,
+  placesThatStay,
+  reportOf,
+  rowsBut,
+  termOf,
+  type Known,
+} from './object-health.ts'
+import {
+  mergedPlaces,
+  nowhere,
+  placesFrom,
+  placesOf,
+  placesText,
+  sourcesFromPlaces,
+  untilUnknown,
+} from './object-places.ts'
 import { objectsKeptMs, ownCopyKeptMs, type ObjectDeps, type OwnObjects, type Target } from './objects.ts'
 import { countedTransfer, pacedTransfer, unwatched, type Progress } from './transfers.ts'
-import { peerView } from './views.ts'
 
 export interface CareDeps extends ObjectDeps {
   readonly own: OwnObjects
@@ -30,16 +46,10 @@ const absentMs = 30 * 60_000
 const renewBelowMs = objectsKeptMs / 3
 /** What a repair that is not urgent takes of the line. */
 const lazyBytesPerSecond = 8 * 1024 * 1024
+/** Keepers that were given up and are asked again in one round, those that passed last. */
+const formerMax = 32
 /** Renewals at once. */
 const renewalsMax = 4
-
-interface Known {
-  readonly target: Target
-  readonly manifest: Uint8Array
-  readonly decoded: ObjectManifest
-  readonly places: readonly Placed[]
-  readonly versions: readonly Version[]
-}
 
 export class ObjectCare {
   readonly #deps: CareDeps
@@ -52,7 +62,7 @@ export class ObjectCare {
     const target = this.#deps.own.target(text)
     try {
       const known = await this.#known(target, signal)
-      return this.#auditView(known, await this.#audited(known, signal))
+      return auditViewOf(known, await this.#audited(known, signal))
     } catch (error) {
       throw toldOf(error, target.name, `pleach audit ${text}`)
     }
@@ -67,9 +77,10 @@ export class ObjectCare {
     const target = own.target(input.object)
     return transfers.watch(input.transfer, async (progress) => {
       try {
-        const known = await this.#known(target, signal)
         progress.begin('auditing', 0)
-        const results = await this.#audited(known, signal)
+        const asked = await this.#known(target, signal)
+        const { k, m } = asked.decoded.code
+        const [known, results] = await this.#withFormer(asked, await this.#audited(asked, signal), k + m - 1, signal)
         return await this.#repair(known, results, healthyShards(results), progress, signal)
       } catch (error) {
         throw toldOf(error, target.name, `pleach repair ${input.object}`)
@@ -109,9 +120,9 @@ export class ObjectCare {
 
   async #tendOne(target: Target, signal: AbortSignal): Promise<void> {
     const { own, audits } = this.#deps
-    const known = await this.#known(target, signal)
-    const { code } = known.decoded
-    const results = await this.#audited(known, signal)
+    const asked = await this.#known(target, signal)
+    const { code } = asked.decoded
+    const [known, results] = await this.#withFormer(asked, await this.#audited(asked, signal), repairAt(code), signal)
     const nowMs = this.#deps.clock.nowMs()
     const seen = new Map(audits.of(target.cid).map((entry) => [`${entry.shard} ${entry.keeper}`, entry.passedMs]))
     // Who does not answer has a while to come back.
@@ -214,29 +225,33 @@ export class ObjectCare {
     return results
   }
 
-  #auditView({ target, decoded, places }: Known, results: readonly AuditResult[]): AuditView {
-    const { k, m } = decoded.code
+  /**
+   * Who was given up may be back, with what it had, and no record names it any more. When no more than `atMost` shards are healthy, such
+   * keepers are asked as well, before anything is made again.
+   */
+  async #withFormer(
+    known: Known,
+    results: readonly AuditResult[],
+    atMost: number,
+    signal: AbortSignal,
+  ): Promise<[Known, readonly AuditResult[]]> {
     const healthy = healthyShards(results)
-    const passed = results.filter(({ verdict }) => verdict === 'passed')
-    return {
-      v: 1,
-      object: target.cid,
-      name: target.name,
-      k,
-      n: k + m,
-      healthy: healthy.size,
-      missing: rowsBut(healthy, k + m),
-      repairAt: repairAt({ k, m }),
-      lossesBorne: lossesBorne(passed, k),
-      results: results.map(({ shard, peer, verdict, reason, atMs }) => ({
-        shard,
-        keeper: peerView(peer),
-        verdict,
-        reason,
-        atMs,
-        keptUntilMs: places.find((place) => place.shard === shard && place.peer === peer)?.keepUntilMs ?? 0,
-      })),
-    }
+    if (healthy.size > atMost) return [known, results]
+    const isAsked = new Set(known.places.map(nameOf))
+    const former = this.#deps.audits
+      .of(known.target.cid)
+      .filter(({ shard, verdict, passedMs }) => (verdict !== 'failed' || passedMs > 0) && !healthy.has(shard))
+      .toSorted((left, right) => right.passedMs - left.passedMs)
+      .map(({ shard, keeper }) => ({ shard, peer: keeper, keepUntilMs: untilUnknown }))
+      .filter((place) => !isAsked.has(nameOf(place)))
+      .slice(0, formerMax)
+    if (former.length === 0) return [known, results]
+    const found = await this.#audited({ ...known, places: former }, signal)
+    const back = placesOfPassed({ ...known, places: former }, found)
+    return [
+      { ...known, places: mergedPlaces(known.places, back) },
+      [...results, ...found.filter(({ verdict }) => verdict === 'passed')],
+    ]
   }
 
   async #repair(
@@ -324,56 +339,6 @@ export class ObjectCare {
     const others = versions.filter(({ writer }) => writer !== self)
     await own.announce({ cid: target.cid, manifest }, now, others, signal)
   }
-}
-
-function placesOfPassed({ places }: Known, results: readonly AuditResult[]): Placed[] {
-  const passed = new Set(results.flatMap((result) => (result.verdict === 'passed' ? [nameOf(result)] : [])))
-  return places.filter((place) => passed.has(nameOf(place)))
-}
-
-/** Those that passed, and who does not answer and may come back. */
-function placesThatStay({ places }: Known, results: readonly AuditResult[], healthy: ReadonlySet<number>): Placed[] {
-  const stays = ({ shard, verdict }: AuditResult): boolean =>
-    verdict === 'passed' || (verdict === 'absent' && healthy.has(shard))
-  const staying = new Set(results.flatMap((result) => (stays(result) ? [nameOf(result)] : [])))
-  return places.filter((place) => staying.has(nameOf(place)))
-}
-
-function nameOf({ shard, peer }: Pick<Placed, 'shard' | 'peer'>): string {
-  return `${shard} ${peer}`
-}
-
-function reportOf(
-  known: Known,
-  results: readonly AuditResult[],
-  healthy: ReadonlySet<number>,
-  placed: readonly Placed[],
-  why: string,
-): RepairView {
-  const { k, m } = known.decoded.code
-  return {
-    v: 1,
-    object: known.target.cid,
-    name: known.target.name,
-    k,
-    n: k + m,
-    healthyBefore: healthy.size,
-    healthyAfter: new Set([...healthy, ...placed.map(({ shard }) => shard)]).size,
-    repaired: placed.map(({ shard, peer }) => ({ shard, keeper: peerView(peer) })),
-    missing: rowsBut(healthy, k + m).filter((row) => !placed.some(({ shard }) => shard === row)),
-    why,
-    lossesBorne: lossesBorne(mergedPlaces(placesOfPassed(known, results), placed), k),
-  }
-}
-
-/** Somebody else's object is kept as long as it was to be kept. */
-function termOf(places: readonly Placed[], nowMs: number): number {
-  const latestMs = places.reduce((latest, { keepUntilMs }) => Math.max(latest, keepUntilMs), 0)
-  return Math.min(Math.max(latestMs, nowMs + ownCopyKeptMs), nowMs + objectsKeptMs)
-}
-
-function rowsBut(healthy: ReadonlySet<number>, shards: number): number[] {
-  return Array.from({ length: shards }, (_, shard) => shard).filter((shard) => !healthy.has(shard))
 }
 
 /** To prolong a term needs no bytes, unless they are lost. */
