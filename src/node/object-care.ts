@@ -2,7 +2,7 @@
 import { decodeObjectManifest } from '../../protocols/erasure/index.ts'
 import type { PlacementService } from '../../protocols/placement/index.ts'
 import type { ShardSource } from '../../protocols/transfer/index.ts'
-import { RefusedError, refusal, type PeerName } from '../../protocols/wire/index.ts'
+import { Fault, RefusedError, refusal, type PeerName } from '../../protocols/wire/index.ts'
 import type { AuditView, ObjectView, RepairView } from '../control/api.ts'
 import type { Log } from '../environment.ts'
 import { auditHoldings, healthyShards, type AuditResult } from '../storage/audit.ts'
@@ -163,7 +163,7 @@ export class ObjectCare {
 
   /** Prolongs the terms of which less than `belowMs` is left. A keeper that lost the shard does not get it again here: that is a repair's. */
   async #renewed({ target, decoded, places }: Known, belowMs: number, signal: AbortSignal): Promise<readonly Placed[]> {
-    const { transfer, clock, objects, store } = this.#deps
+    const { transfer, clock, objects, store, onFault } = this.#deps
     const keepUntilMs = clock.nowMs() + objectsKeptMs
     const queue = places.filter((place) => place.keepUntilMs - clock.nowMs() < belowMs)
     const renewed: Placed[] = []
@@ -175,8 +175,9 @@ export class ObjectCare {
         try {
           const untilMs = await transfer.put(peer, root, source, keepUntilMs, signal)
           renewed.push({ shard, peer, keepUntilMs: untilMs, heardUntilMs: untilMs })
-        } catch {
+        } catch (error) {
           // The next audit says what is the matter with it.
+          if (error instanceof Fault) onFault(peer, error)
         } finally {
           await source.close()
         }
