@@ -6,8 +6,8 @@ import type { FetchSource } from '../storage/sources.ts'
 /** Placement of an object that is with us alone. */
 export const nowhere = '[]'
 
-/** Of an entry that was written before terms were in it. */
-const untilUnknown = 0
+/** Of a place whose term nobody has told us. */
+export const untilUnknown = 0
 
 export function placesOf(text: string): Placed[] {
   const entries = JSON.parse(text) as (Omit<Placed, 'peer' | 'keepUntilMs'> & {

@@ -35,8 +35,8 @@ export interface ObjectDeps {
   readonly mill: Mill
   readonly clock: Clock
   readonly random: Random
-  readonly objects: Objects
-  readonly audits: Audits
+  readonly objects: Pick<Objects, keyof Objects>
+  readonly audits: Pick<Audits, keyof Audits>
   readonly store: ShardStore
   readonly transfer: TransferService
   readonly rates: PeerRates

@@ -59,7 +59,7 @@ export class PartFile {
   ): Promise<PartFile> {
     const decoded = decodeObjectManifest(manifest)
     const part = `${path}.${cidOfDocument(manifest).slice(-8)}.part`
-    const file = await disk.create(part, 'as-is')
+    const file = await createFor(disk, part, decoded.bytes)
     try {
       const files = [file, await disk.create(`${part}.leaves`, 'as-is')]
       const found = new PartFile(disk, path, part, decoded, files)
@@ -157,4 +157,17 @@ export class PartFile {
     await this.#file.close()
     await this.#leaves.close()
   }
+}
+
+/** One that is longer than the object has become something else, and would make another file of it: none of it is kept. */
+async function createFor(disk: Files, path: string, bytesMax: number): Promise<OpenFile> {
+  const file = await disk.create(path, 'as-is')
+  try {
+    if ((await file.look()).bytes <= bytesMax) return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+  await file.close()
+  return disk.create(path, 'empty')
 }

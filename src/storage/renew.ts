@@ -1,7 +1,7 @@
 /** Terms of shards that keepers have, made longer. */
 import type { ObjectManifest } from '../../protocols/erasure/index.ts'
 import type { ShardSource, TransferService } from '../../protocols/transfer/index.ts'
-import { RefusedError, refusal } from '../../protocols/wire/index.ts'
+import { Fault, RefusedError, refusal, type PeerName } from '../../protocols/wire/index.ts'
 import type { Placed } from './place.ts'
 import type { ShardStore } from './shard-store.ts'
 
@@ -11,6 +11,7 @@ const renewalsMax = 4
 export interface RenewDeps {
   readonly transfer: Pick<TransferService, 'put'>
   readonly store: Pick<ShardStore, 'open'>
+  readonly onFault?: (peer: PeerName, fault: Fault) => void
 }
 
 /**
@@ -18,7 +19,7 @@ export interface RenewDeps {
  * when we have it ourselves; why the others did not, the next audit says. Rejects with the reason of `signal`.
  */
 export async function renewTerms(
-  { transfer, store }: RenewDeps,
+  { transfer, store, onFault = () => {} }: RenewDeps,
   { shards, shardBytes }: Pick<ObjectManifest, 'shards' | 'shardBytes'>,
   places: readonly Placed[],
   keepUntilMs: number,
@@ -34,8 +35,9 @@ export async function renewTerms(
       try {
         const untilMs = await transfer.put(peer, root, source, keepUntilMs, signal)
         renewed.push({ shard, peer, keepUntilMs: untilMs, heardUntilMs: untilMs })
-      } catch {
+      } catch (error) {
         // The next audit says what is the matter with it.
+        if (error instanceof Fault) onFault(peer, error)
       } finally {
         await source.close()
       }

@@ -74,14 +74,17 @@ export class ShardFiles {
     await this.#disk.syncFolder(dirname(path))
   }
 
-  /** Undefined when there is no such file. Rejects with DamagedShardError when it cannot be proved from. */
-  async open(root: string): Promise<ShardSource | undefined> {
+  /**
+   * Undefined when there is no such file. Rejects with DamagedShardError when it cannot be proved from. `isAnew`: the hashes are read
+   * from the disk, though they are in memory.
+   */
+  async open(root: string, isAnew = false): Promise<ShardSource | undefined> {
     const path = this.#pathOf(root)
     const file = await openIfThere(this.#disk, path)
     if (file === undefined) return undefined
     try {
       const { bytes } = await file.look()
-      return sourceOf(root, file, bytes, await this.#treeOf(root, bytes))
+      return sourceOf(root, file, bytes, await this.#treeOf(root, bytes, isAnew))
     } catch (error) {
       await file.close()
       throw error
@@ -112,8 +115,9 @@ export class ShardFiles {
     }
   }
 
-  async #treeOf(root: string, shardBytes: number): Promise<MerkleTree> {
-    const tree = this.#trees.get(root) ?? (await readTree(this.#disk, root, `${this.#pathOf(root)}.leaves`))
+  async #treeOf(root: string, shardBytes: number, isAnew: boolean): Promise<MerkleTree> {
+    const known = isAnew ? undefined : this.#trees.get(root)
+    const tree = known ?? (await readTree(this.#disk, root, `${this.#pathOf(root)}.leaves`))
     if (tree.leaves !== leafCount(shardBytes)) throw new DamagedShardError(root, -1)
     this.#trees.delete(root)
     this.#trees.set(root, tree)

@@ -88,16 +88,12 @@ export class ShardStore implements Shelf {
 
   /** A shard to be read. What is wrong with it is logged, and is a RefusedError for whoever reads. */
   async open(root: Uint8Array): Promise<ShardSource | undefined> {
-    const name = toString(root, 'hex')
-    if (this.#deps.index.get(name) === undefined) return undefined
-    return this.#carefully(name, async () => {
-      // Whoever audits is to know, though the leaves that it asks for may be sound.
-      const leaf = this.#damaged.get(name)
-      if (leaf !== undefined) throw new DamagedShardError(name, leaf)
-      const source = await this.#deps.files.open(name)
-      if (source === undefined) throw new DamagedShardError(name, -1)
-      return { ...source, leaf: async (leaf) => this.#carefully(name, async () => source.leaf(leaf)) }
-    })
+    return this.#open(root, false)
+  }
+
+  /** As `open`, for whoever looks whether all is well: what is remembered of the files does not count. */
+  async openAnew(root: Uint8Array): Promise<ShardSource | undefined> {
+    return this.#open(root, true)
   }
 
   /** What is kept for others. */
@@ -161,6 +157,24 @@ export class ShardStore implements Shelf {
         await this.#expire(name)
         return index.get(name)?.keepUntilMs ?? 0
       })
+    })
+  }
+
+  async #open(root: Uint8Array, isAnew: boolean): Promise<ShardSource | undefined> {
+    const name = toString(root, 'hex')
+    const entry = this.#deps.index.get(name)
+    if (entry === undefined) return undefined
+    return this.#carefully(name, async () => {
+      // Whoever audits is to know, though the leaves that it asks for may be sound.
+      const leaf = this.#damaged.get(name)
+      if (leaf !== undefined) throw new DamagedShardError(name, leaf)
+      const source = await this.#deps.files.open(name, isAnew)
+      if (source?.shardBytes !== entry.bytes) {
+        // To say another size than what was put is a fault, and the disk is to blame for it, not we.
+        await source?.close()
+        throw new DamagedShardError(name, -1)
+      }
+      return { ...source, leaf: async (leaf) => this.#carefully(name, async () => source.leaf(leaf)) }
     })
   }
 

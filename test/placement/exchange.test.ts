@@ -15,8 +15,8 @@ import {
 import { Fault, RefusedError, sha256 } from '../../protocols/wire/index.ts'
 import { realClock, silentLog } from '../../src/environment.ts'
 import { ObjectArchive } from '../../src/storage/archive.ts'
-import type { DossierEntry, DossierIndex } from '../../src/storage/dossier-index.ts'
 import { Switchboard } from '../support/channel-pair.ts'
+import { MemoryDossiers } from '../support/dossiers.ts'
 import { network, signer } from '../support/peers.ts'
 import { MemoryIndex } from '../support/shards.ts'
 
@@ -27,32 +27,6 @@ function manifestOf(seed: number) {
   const roots = Array.from({ length: 3 }, (_, shard) => sha256(Uint8Array.of(shard === 0 ? 0 : seed, shard)))
   const { cid, bytes } = encodeObjectManifest(describeObject({ k: 2, m: 1 }, 100, roots))
   return { cid, bytes: Uint8Array.from(bytes), roots }
-}
-
-class MemoryDossiers implements DossierIndex {
-  readonly entries = new Map<string, DossierEntry>()
-  readonly shards: MemoryIndex
-  constructor(shards: MemoryIndex) {
-    this.shards = shards
-  }
-  async put(entry: DossierEntry) {
-    this.entries.set(entry.object, entry)
-  }
-  get(object: string) {
-    return this.entries.get(object)
-  }
-  async delete(object: string) {
-    this.entries.delete(object)
-  }
-  countOf(root: string) {
-    return [...this.entries.values()].filter((entry) => entry.root === root).length
-  }
-  advertised(limit: number) {
-    return [...this.entries.values()].flatMap((entry) => (entry.isAdvertised ? [entry.object] : [])).slice(0, limit)
-  }
-  stray() {
-    return [...this.entries.values()].filter(({ root }) => this.shards.get(root) === undefined)
-  }
 }
 
 function recordBy(by = owner, object = manifestOf(1).cid, sequence = 1) {
