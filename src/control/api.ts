@@ -230,6 +230,8 @@ export interface PeersView {
   readonly peers: readonly (PeerView & {
     readonly address: string
     readonly direction: 'inbound' | 'outbound'
+    /** What encrypts the connection: `tls`, `noise`, or `none` in a simulator. */
+    readonly encrypter: string
     readonly openMs: number
     readonly standing: string
   })[]

@@ -140,10 +140,11 @@ export class OwnControl implements PeerControl {
     const nowMs = clock.nowMs()
     return {
       v: 1,
-      peers: host.connections().map(({ peer, address, direction, openedMs }) => ({
+      peers: host.connections().map(({ peer, address, direction, encrypter, openedMs }) => ({
         ...peerView(peer),
         address,
         direction,
+        encrypter,
         openMs: Math.max(0, nowMs - openedMs),
         standing: standingOf(peer).toFixed(2),
       })),

@@ -61,8 +61,11 @@ keeping  12 shards, 1.2 GB of 100 GB
   test('peers: petnames beside ids, and no tricks of theirs', async () => {
     const { out } = await ok('peers')
     const [heading, first, second, ...rest] = out.trimEnd().split('\n')
-    assert.match(heading ?? '', /^NAME +PEER +DIRECTION +OPEN +STANDING +ADDRESS$/)
-    assert.match(first ?? '', /^brisk-reed +12D3KooW…Reed +outbound +41 s +0\.62 +\/ip4\/203\.0\.113\.7\/tcp\/4117$/)
+    assert.match(heading ?? '', /^NAME +PEER +DIRECTION +ENCRYPTION +OPEN +STANDING +ADDRESS$/)
+    assert.match(
+      first ?? '',
+      /^brisk-reed +12D3KooW…Reed +outbound +tls +41 s +0\.62 +\/ip4\/203\.0\.113\.7\/tcp\/4117$/,
+    )
     assert.match(second ?? '', /^evil\\u\{1b\}\[2J\\u\{202e\}own\\u\{a\} +12D3KooWMallory /)
     assert.deepEqual(rest, [])
   })

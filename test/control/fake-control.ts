@@ -179,8 +179,22 @@ export class FakeControl implements PeerControl {
   peers: PeerControl['peers'] = async () => ({
     v: 1,
     peers: [
-      { ...reed, address: '/ip4/203.0.113.7/tcp/4117', direction: 'outbound', openMs: 41_000, standing: '0.62' },
-      { ...mallory, address: '/ip4/203.0.113.8/tcp/1', direction: 'inbound', openMs: 100, standing: 'unknown' },
+      {
+        ...reed,
+        address: '/ip4/203.0.113.7/tcp/4117',
+        direction: 'outbound',
+        encrypter: 'tls',
+        openMs: 41_000,
+        standing: '0.62',
+      },
+      {
+        ...mallory,
+        address: '/ip4/203.0.113.8/tcp/1',
+        direction: 'inbound',
+        encrypter: 'noise',
+        openMs: 100,
+        standing: 'unknown',
+      },
     ],
   })
 
