@@ -205,6 +205,8 @@ export interface StatusView {
     readonly unit: string
   }
   readonly keeping: { readonly shards: number; readonly bytes: number; readonly quotaBytes: number }
+  /** What was read, and is given to others who read the same. */
+  readonly cached: { readonly shards: number; readonly bytes: number; readonly quotaBytes: number }
   readonly warnings: readonly string[]
 }
 

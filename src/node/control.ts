@@ -27,6 +27,7 @@ import type { Receipts } from '../ledger/receipts.ts'
 import type { ProviderDesk } from '../market/provider-desk.ts'
 import { jobsOpenMax, type RequesterDesk } from '../market/requester-desk.ts'
 import type { JobTerms } from '../market/terms.ts'
+import type { ShardCache } from '../storage/cache.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import type { OwnErrands } from './errands.ts'
 import type { JobBook } from './job-book.ts'
@@ -48,6 +49,7 @@ export interface ControlDeps {
   readonly requester: RequesterDesk
   readonly provider: ProviderDesk
   readonly store: ShardStore
+  readonly cache: Pick<ShardCache, 'total'>
   readonly quotaBytes: number
   readonly receipts: Receipts
   readonly book: JobBook
@@ -91,6 +93,7 @@ export class OwnControl implements PeerControl {
       receipts,
       book,
       store,
+      cache,
       quotaBytes,
       clock,
       unit,
@@ -131,6 +134,7 @@ export class OwnControl implements PeerControl {
         unit,
       },
       keeping: { ...store.total(), quotaBytes },
+      cached: cache.total(),
       warnings: host.readiness().connections === 0 ? ['no other peer is connected'] : [],
     }
   }

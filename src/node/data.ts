@@ -15,6 +15,7 @@ import { Shards } from '../ledger/shards.ts'
 import type { Store } from '../ledger/store.ts'
 import { advertisedMax, ObjectArchive } from '../storage/archive.ts'
 import type { Mill } from '../storage/mill.ts'
+import { ShardCache } from '../storage/cache.ts'
 import { scrubBetween } from '../storage/scrub.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
@@ -38,6 +39,8 @@ export interface DataDeps {
   readonly dataDir: string
   /** Most that is kept for others. */
   readonly quotaBytes: number
+  /** And of what was read here. */
+  readonly cacheBytes: number
   readonly bandwidth: BandwidthOptions | undefined
   readonly clock: Clock
   readonly random: Random
@@ -51,6 +54,7 @@ export interface DataDeps {
 
 export interface DataPlane {
   readonly store: ShardStore
+  readonly cache: ShardCache
   readonly transfer: TransferService
   readonly rates: PeerRates
   readonly transfers: Transfers
@@ -87,6 +91,7 @@ export function createData(deps: DataDeps): DataPlane {
     mill,
     dataDir,
     quotaBytes,
+    cacheBytes,
     clock,
     random,
     log,
@@ -97,13 +102,14 @@ export function createData(deps: DataDeps): DataPlane {
   const { bulletin, streams } = host
   const shards = new Shards(ledger)
   const dossiers = new Dossiers(ledger)
-  const { store, transfer, rates } = createShardPlane(
-    { folder: dataDir, quotaBytes, ownerBytesMax: Math.ceil(quotaBytes * ownerShareMax), bandwidth: deps.bandwidth },
-    { self, disk, index: shards, streams, clock, random, log },
-  )
   const heralds = new Heralds(bulletin, network, clock, log)
   const advertise = (object: string): void => heralds.advertise(object)
-  const archive = new ObjectArchive({ signer, network, shards, dossiers, clock, log, advertise })
+  const cache = new ShardCache(cacheBytes, { disk, folder: dataDir, mill, clock, random, log, advertise })
+  const archive = new ObjectArchive({ signer, network, shards, dossiers, cache, clock, log, advertise })
+  const { store, transfer, rates } = createShardPlane(
+    { folder: dataDir, quotaBytes, ownerBytesMax: Math.ceil(quotaBytes * ownerShareMax), bandwidth: deps.bandwidth },
+    { self, disk, index: shards, streams, clock, random, log, cache },
+  )
   const placement = createPlacement({ streams, timekeeper: clock, archive })
   const transfers = new Transfers(clock)
   const pack = async (path: string): Promise<string> => {
@@ -120,6 +126,7 @@ export function createData(deps: DataDeps): DataPlane {
     clock,
     random,
     store,
+    cache,
     transfer,
     rates,
     transfers,
@@ -140,6 +147,7 @@ export function createData(deps: DataDeps): DataPlane {
 
   return {
     store,
+    cache,
     transfer,
     rates,
     transfers,
@@ -149,6 +157,7 @@ export function createData(deps: DataDeps): DataPlane {
     unpack,
     async serve() {
       await store.start()
+      await cache.start()
       await transfer.serve()
       await placement.serve()
     },
@@ -177,6 +186,7 @@ export function createData(deps: DataDeps): DataPlane {
           everyMs: advertiseEveryMs,
           run: async () => {
             for (const object of dossiers.advertised(advertisedMax)) advertise(object)
+            for (const object of cache.objects().slice(-advertisedMax)) advertise(object)
             for (const { object, kept } of objects.list()) if (kept) advertise(object)
             await heralds.settled()
           },
@@ -191,7 +201,8 @@ export function createData(deps: DataDeps): DataPlane {
     },
     async stop() {
       store.stop()
-      await Promise.all([chores.stop(), heralds.stop()])
+      await Promise.all([chores.stop(), cache.stop()])
+      await heralds.stop()
     },
   }
 }

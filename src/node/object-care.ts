@@ -11,7 +11,7 @@ import { lossesBorne } from '../storage/happiness.ts'
 import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
 import { claimRepair, rebuildShards, repairAt, urgentAt } from '../storage/repair.ts'
 import { toldOf } from './object-errors.ts'
-import { mergedPlaces, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
+import { mergedPlaces, placesFrom, placesOf, placesText, sourcesFrom } from './object-places.ts'
 import { objectsKeptMs, ownCopyKeptMs, type ObjectDeps, type OwnObjects, type Target } from './objects.ts'
 import { countedTransfer, pacedTransfer, unwatched, type Progress } from './transfers.ts'
 import { peerView } from './views.ts'
@@ -248,7 +248,7 @@ export class ObjectCare {
       }
     }
     if (lost.length === 0) return report([], '')
-    const sources = sourcesFromPlaces(kept)
+    const sources = sourcesFrom(kept, [])
     if (sources.length < k) {
       const failed = results.filter(({ verdict }) => verdict !== 'passed')
       throw new NotEnoughShardsError(k, sources.length, lost, failed)

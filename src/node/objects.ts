@@ -19,6 +19,7 @@ import type { ObjectEntry, Objects } from '../ledger/objects.ts'
 import { announcePlacement, type AnnounceDeps, type Announced } from '../storage/announce.ts'
 import { fetchObject, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
 import { happinessOf, lossesBorne } from '../storage/happiness.ts'
+import type { ShardCache } from '../storage/cache.ts'
 import { locateObject, type LocateDeps, type Located } from '../storage/locate.ts'
 import type { Mill } from '../storage/mill.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
@@ -26,7 +27,7 @@ import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import { badCode, badString, cannotRead, noKeepers, toldOf, unknownObject } from './object-errors.ts'
-import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
+import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFrom, type Found } from './object-places.ts'
 import { countedTransfer, type Progress, type Transfers } from './transfers.ts'
 import { objectView, peerView } from './views.ts'
 
@@ -39,6 +40,7 @@ export interface ObjectDeps {
   readonly objects: Objects
   readonly audits: Audits
   readonly store: ShardStore
+  readonly cache: Pick<ShardCache, 'take' | 'dossier'>
   readonly transfer: TransferService
   readonly rates: PeerRates
   readonly transfers: Transfers
@@ -215,15 +217,21 @@ export class OwnObjects {
     const isFolder = input.unpack ?? entry?.isFolder ?? false
     const path = isFolder ? `${input.path}.tar.partial` : input.path
     const known = entry === undefined ? [] : placesOf(entry.placement)
+    const fetch = async (found: Found): Promise<FetchReport> => {
+      const report = await this.#fetch(found, target.key, path, progress, signal)
+      await this.#deps.cache.take({ path, key: target.key, manifest: found.manifest, records: found.records })
+      return report
+    }
     let report: FetchReport
     try {
       if (entry === undefined || known.length === 0) throw new NotEnoughShardsError(1, 0, [], [])
-      report = await this.#fetch(entry.manifest, target.key, known, path, progress, signal)
+      const here = this.#deps.cache.dossier(target.cid)?.cached ?? []
+      const cached = here.map((shard) => ({ shard, peer: this.#deps.self }))
+      report = await fetch({ manifest: entry.manifest, places: known, cached, records: [] })
     } catch (error) {
       // Others may have repaired it since, and say where it is now.
       if (!(error instanceof NotEnoughShardsError)) throw error
-      const { manifest, places } = await this.#placesNow(target, error, known, signal)
-      report = await this.#fetch(manifest, target.key, places, path, progress, signal)
+      report = await fetch(await this.#placesNow(target, error, known, signal))
     }
     if (isFolder) await this.#unpack(path, input.path)
     return {
@@ -242,7 +250,7 @@ export class OwnObjects {
     error: NotEnoughShardsError,
     known: readonly Placed[],
     signal: AbortSignal,
-  ): Promise<{ readonly manifest: Uint8Array; readonly places: readonly Placed[] }> {
+  ): Promise<Found> {
     let located: Located
     try {
       located = await this.locate(target.cid, target.entry !== undefined, signal)
@@ -250,17 +258,16 @@ export class OwnObjects {
       signal.throwIfAborted()
       throw target.entry === undefined ? notFound : error
     }
-    const { manifest, decoded, versions } = located
+    const { manifest, decoded, versions, cached } = located
     const found = placesFrom(versions, decoded.shards.length, this.#deps.clock.nowMs())
     const places = mergedPlaces(found, known)
-    if (target.entry !== undefined && places.length === known.length) throw error
-    return { manifest, places }
+    if (target.entry !== undefined && places.length === known.length && cached.length === 0) throw error
+    return { manifest, places, cached, records: versions.flatMap(({ envelopes }) => envelopes) }
   }
 
   async #fetch(
-    manifest: Uint8Array,
+    { manifest, places, cached }: Found,
     key: Uint8Array,
-    places: readonly Placed[],
     path: string,
     progress: Progress,
     signal: AbortSignal,
@@ -268,7 +275,7 @@ export class OwnObjects {
     const { code, shardBytes } = decodeObjectManifest(manifest)
     progress.begin('fetching', code.k * shardBytes)
     const deps = { ...this.#deps, transfer: countedTransfer(this.#deps.transfer, progress) }
-    return fetchObject(deps, { manifest, key, sources: sourcesFromPlaces(places), path }, signal)
+    return fetchObject(deps, { manifest, key, sources: sourcesFrom(places, cached), path }, signal)
   }
 
   /** The folder appears whole or not at all. */

@@ -16,6 +16,8 @@ export interface ArchiveDeps {
   readonly network: string
   readonly shards: Pick<ShardIndex, 'get'>
   readonly dossiers: DossierIndex
+  /** What is here of objects without being kept. */
+  readonly cache: { dossier(object: string): Dossier | undefined }
   readonly clock: Clock
   readonly log: Log
   /** Lets us be found as one that knows an object. */
@@ -43,9 +45,10 @@ export class ObjectArchive implements Archive {
   }
 
   async dossier(object: string): Promise<Dossier> {
-    const entry = this.#deps.dossiers.get(object)
-    if (entry === undefined) throw new RefusedError(refusal('NOT_FOUND'))
-    return { manifest: entry.manifest, records: entry.records }
+    const cached = this.#deps.cache.dossier(object)
+    const kept = this.#deps.dossiers.get(object)
+    if (kept === undefined && cached === undefined) throw new RefusedError(refusal('NOT_FOUND'))
+    return { ...cached, ...(kept === undefined ? cached! : { manifest: kept.manifest, records: kept.records }) }
   }
 
   async keep(object: string, { manifest, records }: Dossier, advertise: boolean): Promise<void> {

@@ -173,6 +173,7 @@ export class FakeControl implements PeerControl {
     jobs: { done: 9, failed: 0, running: 1 },
     receipts: { bothSigned: 9, earned: '3.42', spent: '0', unit: 'credit' },
     keeping: { shards: 12, bytes: 1_200_000_000, quotaBytes: 100_000_000_000 },
+    cached: { shards: 3, bytes: 300_000_000, quotaBytes: 10_000_000_000 },
     warnings: ['inbound only by relay\u001b[2J (+38 ms)'],
   })
 

@@ -11,6 +11,7 @@ import {
   placementProtocol,
   sealPlacement,
   type Archive,
+  type Dossier,
 } from '../../protocols/placement/index.ts'
 import { Fault, RefusedError, sha256 } from '../../protocols/wire/index.ts'
 import { realClock, silentLog } from '../../src/environment.ts'
@@ -74,11 +75,13 @@ async function stage() {
   const shards = new MemoryIndex()
   const dossiers = new MemoryDossiers(shards)
   const advertised: string[] = []
+  const cached = new Map<string, Dossier>()
   const archive = new ObjectArchive({
     signer: keeper,
     network,
     shards,
     dossiers,
+    cache: { dossier: (object) => cached.get(object) },
     clock: realClock,
     log: silentLog,
     advertise: (object) => void advertised.push(object),
@@ -93,10 +96,24 @@ async function stage() {
   const asRepairer = await serve(repairer.peer, archive)
   const holds = async (root: Uint8Array, by = owner.peer) =>
     shards.put({ root: toString(root, 'hex'), bytes: 50, keepUntilMs: Infinity, owner: by, createdMs: 0 })
-  return { board, shards, dossiers, archive, advertised, asOwner, asRepairer, holds }
+  return { board, shards, dossiers, cached, archive, advertised, asOwner, asRepairer, holds }
 }
 
 const refusedWith = (code: string) => (error: unknown) => error instanceof RefusedError && error.code === code
+
+test('who has shards without keeping them says which, and that is all it answers', async () => {
+  const { cached, asOwner, asRepairer, holds } = await stage()
+  const { bytes, cid, roots } = manifestOf(1)
+  const records = [recordBy()]
+  cached.set(cid, { manifest: bytes, records: [], cached: [0, 2] })
+  assert.deepEqual(await asRepairer.ask(keeper.peer, cid, never), { manifest: bytes, records: [], cached: [0, 2] })
+  await assert.rejects(asRepairer.claim(keeper.peer, cid, 1_000, never), refusedWith('NOT_FOUND'))
+  await assert.rejects(asOwner.tell(keeper.peer, { manifest: bytes, records }, true, never), refusedWith('NOT_FOUND'))
+  // What it was told as a keeper is newer than what it heard as a reader.
+  await holds(roots[1]!)
+  await asOwner.tell(keeper.peer, { manifest: bytes, records, cached: [1] }, true, never)
+  assert.deepEqual(await asRepairer.ask(keeper.peer, cid, never), { manifest: bytes, records, cached: [0, 2] })
+})
 
 test('a keeper knows of the objects of which it has a shard, and of no others', async () => {
   const { asOwner, asRepairer, holds, advertised, shards, archive } = await stage()
