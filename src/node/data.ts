@@ -15,6 +15,7 @@ import { Shards } from '../ledger/shards.ts'
 import type { Store } from '../ledger/store.ts'
 import { advertisedMax, ObjectArchive } from '../storage/archive.ts'
 import type { Mill } from '../storage/mill.ts'
+import { DiskRoom } from '../storage/disk-room.ts'
 import { ShardCache } from '../storage/cache.ts'
 import { scrubBetween } from '../storage/scrub.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
@@ -104,12 +105,23 @@ export function createData(deps: DataDeps): DataPlane {
   const dossiers = new Dossiers(ledger)
   const heralds = new Heralds(bulletin, network, clock, log)
   const advertise = (object: string): void => heralds.advertise(object)
-  const cache = new ShardCache(cacheBytes, { disk, folder: dataDir, mill, clock, random, log, advertise })
-  const archive = new ObjectArchive({ signer, network, shards, dossiers, cache, clock, log, advertise })
+  const room = new DiskRoom({ disk, folder: dataDir, log, giveWay: async (bytes) => cache.giveWay(bytes) })
+  const cache: ShardCache = new ShardCache(cacheBytes, {
+    disk,
+    folder: dataDir,
+    mill,
+    clock,
+    random,
+    log,
+    advertise,
+    diskLeftBytes: async () => room.leftBytes(),
+  })
   const { store, transfer, rates } = createShardPlane(
     { folder: dataDir, quotaBytes, ownerBytesMax: Math.ceil(quotaBytes * ownerShareMax), bandwidth: deps.bandwidth },
-    { self, disk, index: shards, streams, clock, random, log, cache },
+    { self, disk, index: shards, streams, clock, random, log, cache, room },
   )
+  const roomFor = (owner: PeerName) => store.roomFor(owner)
+  const archive = new ObjectArchive({ signer, network, shards, dossiers, cache, roomFor, clock, log, advertise })
   const placement = createPlacement({ streams, timekeeper: clock, archive })
   const transfers = new Transfers(clock)
   const pack = async (path: string): Promise<string> => {

@@ -7,6 +7,7 @@ import { Bandwidth, exchangesMaxAt } from '../storage/bandwidth.ts'
 import { PeerRates } from '../storage/peer-rates.ts'
 import { ShardFiles } from '../storage/shard-files.ts'
 import type { ShardIndex } from '../storage/shard-index.ts'
+import type { DiskRoom } from '../storage/disk-room.ts'
 import type { ShardCache } from '../storage/cache.ts'
 import { ShardStore } from '../storage/shard-store.ts'
 import { keepTermMsMax } from './lending.ts'
@@ -36,14 +37,15 @@ export function createShardPlane(
     readonly random: Random
     readonly log: Log
     readonly cache: Pick<ShardCache, 'open'>
+    readonly room: DiskRoom
   },
 ): ShardPlane {
   const { folder, quotaBytes, ownerBytesMax, bandwidth = unlimited } = options
-  const { self, disk, index, streams, clock, random, log, cache } = deps
+  const { self, disk, index, streams, clock, random, log, cache, room } = deps
   const files = new ShardFiles(disk, folder)
   const store = new ShardStore(
     { quotaBytes, ownerBytesMax, termMsMax: keepTermMsMax },
-    { files, index, clock, random, log, self },
+    { files, index, clock, random, log, self, disk: room },
   )
   const pace = new Bandwidth(bandwidth, clock)
   const exchangesMax = exchangesMaxAt(bandwidth)

@@ -16,6 +16,8 @@ export interface ArchiveDeps {
   readonly network: string
   readonly shards: Pick<ShardIndex, 'get'>
   readonly dossiers: DossierIndex
+  /** Bytes that may still be kept for one owner, and of how many. */
+  roomFor(owner: string): { readonly freeBytes: number; readonly quotaBytes: number }
   /** What is here of objects without being kept. */
   readonly cache: { dossier(object: string): Dossier | undefined }
   readonly clock: Clock
@@ -76,6 +78,12 @@ export class ObjectArchive implements Archive {
       records: versions.flatMap(({ envelopes }) => envelopes),
       isAdvertised,
     }
+    const grownBytes = bytesOf(entry) - (known === undefined ? 0 : bytesOf(known))
+    const { freeBytes, quotaBytes } = this.#deps.roomFor(this.#deps.shards.get(entry.root)!.owner)
+    if (grownBytes > freeBytes)
+      throw new RefusedError(
+        refusal('NO_SPACE', { dossierBytes: grownBytes, freeBytes: Math.max(0, freeBytes), quotaBytes }),
+      )
     try {
       await dossiers.put(entry)
     } catch (error) {
@@ -116,4 +124,8 @@ export class ObjectArchive implements Archive {
       .shards.map((root) => toString(root, 'hex'))
       .filter((root) => this.#deps.shards.get(root) !== undefined)
   }
+}
+
+function bytesOf({ manifest, records }: Pick<DossierEntry, 'manifest' | 'records'>): number {
+  return records.reduce((sum, record) => sum + record.byteLength, manifest.byteLength)
 }

@@ -28,6 +28,8 @@ export interface CacheDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** What the disk itself has room for, in bytes. */
+  diskLeftBytes(): Promise<number>
   /** Lets us be found for an object. */
   advertise(object: string): void
 }
@@ -211,6 +213,8 @@ export class ShardCache {
     const rootOf = (shard: number): string => toString(manifest.shards[shard]!, 'hex')
     const here = this.#objects.get(object)?.shards.size ?? 0
     const missing = wanted.filter((shard) => !this.#shards.has(rootOf(shard))).slice(0, wanted.length - here)
+    if (missing.length * manifest.shardBytes > (await this.#deps.diskLeftBytes()))
+      throw new Error('the disk is nearly full')
     const writers = await this.#sealed(manifest, read.key, missing, source)
     this.#coming = object
     try {

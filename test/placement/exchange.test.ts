@@ -76,12 +76,14 @@ async function stage() {
   const dossiers = new MemoryDossiers(shards)
   const advertised: string[] = []
   const cached = new Map<string, Dossier>()
+  const room = { freeBytes: Infinity, quotaBytes: 2 ** 30 }
   const archive = new ObjectArchive({
     signer: keeper,
     network,
     shards,
     dossiers,
     cache: { dossier: (object) => cached.get(object) },
+    roomFor: () => room,
     clock: realClock,
     log: silentLog,
     advertise: (object) => void advertised.push(object),
@@ -96,10 +98,35 @@ async function stage() {
   const asRepairer = await serve(repairer.peer, archive)
   const holds = async (root: Uint8Array, by = owner.peer) =>
     shards.put({ root: toString(root, 'hex'), bytes: 50, keepUntilMs: Infinity, owner: by, createdMs: 0 })
-  return { board, shards, dossiers, cached, archive, advertised, asOwner, asRepairer, holds }
+  return { board, shards, dossiers, cached, room, archive, advertised, asOwner, asRepairer, holds }
 }
 
 const refusedWith = (code: string) => (error: unknown) => error instanceof RefusedError && error.code === code
+
+test('what there is no room for is refused, with how much there is, and what was kept before stays', async () => {
+  const { asOwner, asRepairer, holds, room } = await stage()
+  const { bytes, cid, roots } = manifestOf(1)
+  const record = recordBy()
+  await holds(roots[0]!)
+  room.freeBytes = bytes.byteLength - 1
+  const refused = (dossierBytes: number) => (error: unknown) =>
+    error instanceof RefusedError &&
+    error.code === 'NO_SPACE' &&
+    error.facts['dossierBytes'] === dossierBytes &&
+    error.facts['freeBytes'] === room.freeBytes
+  const bare = { manifest: bytes, records: [] }
+  await assert.rejects(asOwner.tell(keeper.peer, bare, false, never), refused(bytes.byteLength))
+  room.freeBytes++
+  await asOwner.tell(keeper.peer, bare, false, never)
+  // Only what it grows by has to fit.
+  room.freeBytes = record.byteLength - 1
+  const whole = { manifest: bytes, records: [record] }
+  await assert.rejects(asOwner.tell(keeper.peer, whole, false, never), refused(record.byteLength))
+  assert.deepEqual(await asRepairer.ask(keeper.peer, cid, never), bare)
+  room.freeBytes++
+  await asOwner.tell(keeper.peer, whole, false, never)
+  assert.deepEqual(await asRepairer.ask(keeper.peer, cid, never), whole)
+})
 
 test('who has shards without keeping them says which, and that is all it answers', async () => {
   const { cached, asOwner, asRepairer, holds } = await stage()

@@ -29,6 +29,7 @@ class Place implements AsyncDisposable {
   readonly advertised: string[] = []
   readonly logged: string[] = []
   cache: ShardCache
+  diskLeftBytes = Infinity
   #objects = 0
 
   constructor(folder: string, quotaBytes: number) {
@@ -88,6 +89,7 @@ class Place implements AsyncDisposable {
       random: realRandom,
       log,
       advertise,
+      diskLeftBytes: async () => this.diskLeftBytes,
     })
   }
 }
@@ -139,6 +141,17 @@ describe('an object that was read', () => {
     assert.deepEqual([place.cache.total().shards, place.cache.objects()], [0, []])
     assert.deepEqual(place.logged, ['an object was not cached', 'an object was not cached'])
     assert.deepEqual(await readdir(join(place.folder, 'cache', 'incoming')), [])
+  })
+
+  test('is not taken in when the disk is nearly full', async () => {
+    await using place = await Place.of(64 * 2 ** 20)
+    const object = await place.object(3 * 2 ** 20)
+    place.diskLeftBytes = 2 * object.shardBytes - 1
+    await place.take(object)
+    assert.deepEqual(place.cache.objects(), [])
+    place.diskLeftBytes++
+    await place.take(object)
+    assert.deepEqual(place.cache.objects(), [object.cid])
   })
 
   test('is taken in in part when there is room for no more, and not at all when not even for that', async () => {
