@@ -274,7 +274,13 @@ export class OwnObjects {
   ): Promise<FetchReport> {
     const { code, shardBytes } = decodeObjectManifest(manifest)
     progress.begin('fetching', code.k * shardBytes)
-    const deps = { ...this.#deps, transfer: countedTransfer(this.#deps.transfer, progress) }
+    const { self, rates } = this.#deps
+    const deps = {
+      ...this.#deps,
+      transfer: countedTransfer(this.#deps.transfer, progress),
+      // What is here costs nobody anything.
+      costOf: (peer: PeerName) => (peer === self ? -Infinity : rates.costOf(peer)),
+    }
     return fetchObject(deps, { manifest, key, sources: sourcesFrom(places, cached), path }, signal)
   }
 
