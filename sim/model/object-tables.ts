@@ -1,4 +1,6 @@
 /** What a peer's ledger knows of objects: its own, their audits, and those of which it keeps a shard. Durable as the index of shards is. */
+import { equals } from 'uint8arrays'
+
 import type { AuditEntry, Audits } from '../../src/ledger/audits.ts'
 import type { ObjectEntry, Objects } from '../../src/ledger/objects.ts'
 import type { DossierEntry, DossierIndex } from '../../src/storage/dossier-index.ts'
@@ -39,6 +41,7 @@ export function objectTables(
     objects: {
       put: async (entry) => commit(() => void objects.set(entry.cid, entry)),
       get: (cid) => objects.get(cid),
+      byKey: (key) => [...objects.values()].find((entry) => entry.key !== null && equals(entry.key, key)),
       list: () => [...objects.values()],
       delete: async (cid) => commit(() => void objects.delete(cid)),
       find: (part) => [...objects.keys()].filter((cid) => cid.startsWith(part) || cid.endsWith(part)),

@@ -11,7 +11,7 @@ import type { AuditEntry } from '../../src/ledger/audits.ts'
 import { Chores } from '../../src/node/chores.ts'
 import { Heralds } from '../../src/node/heralds.ts'
 import { ObjectCare } from '../../src/node/object-care.ts'
-import { placesFrom, placesText, sourcesFromPlaces } from '../../src/node/object-places.ts'
+import { placesFrom, placesText, sourcesFrom } from '../../src/node/object-places.ts'
 import { OwnObjects } from '../../src/node/objects.ts'
 import { Transfers } from '../../src/node/transfers.ts'
 import { ObjectArchive } from '../../src/storage/archive.ts'
@@ -88,7 +88,19 @@ export function createCaring(caring: CaringDeps, deps: LifeDeps): Caring {
   const board = bulletin.of(self, life)
   const heralds = new Heralds(board, network, life, log)
   const advertise = (object: string): void => heralds.advertise(object)
-  const archive = new ObjectArchive({ signer, network, shards: table, dossiers, clock: life, log, advertise })
+  // Nobody reads for others here.
+  const cache = { take: async () => {}, dossier: () => undefined }
+  const archive = new ObjectArchive({
+    signer,
+    network,
+    shards: table,
+    dossiers,
+    cache,
+    roomFor: (owner) => store.roomFor(owner),
+    clock: life,
+    log,
+    advertise,
+  })
   const placement = createPlacement({ streams, timekeeper: life, archive })
   const unpacked = async (): Promise<never> => {
     throw new Error('there are no folders here')
@@ -101,6 +113,7 @@ export function createCaring(caring: CaringDeps, deps: LifeDeps): Caring {
     clock: life,
     random,
     store,
+    cache,
     transfer,
     objects,
     audits,
@@ -152,7 +165,7 @@ export function createCaring(caring: CaringDeps, deps: LifeDeps): Caring {
     },
     async sourcesOf(cid, signal) {
       const { decoded, versions } = await own.locate(cid, false, signal)
-      return sourcesFromPlaces(placesFrom(versions, decoded.shards.length, life.nowMs()))
+      return sourcesFrom(placesFrom(versions, decoded.shards.length, life.nowMs()), [])
     },
     tend: async (signal) => care.tend(signal),
     scrub,

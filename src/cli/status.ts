@@ -23,7 +23,7 @@ export const command = defineCommand({
 })
 
 function statusLines(status: StatusView): string[] {
-  const { market, jobs, receipts, keeping, warnings, offering } = status
+  const { market, jobs, receipts, keeping, cached, warnings, offering } = status
   const unanswered = Object.entries(market.notAnswered).toSorted(([, left], [, right]) => right - left)
   const unansweredAll = unanswered.reduce((sum, [, number]) => sum + number, 0)
   const why = unanswered.map(([reason, number]) => `${safe(reason, 40)} ${number}`).join(', ')
@@ -43,5 +43,8 @@ function statusLines(status: StatusView): string[] {
     `jobs     ${jobs.done} done ${jobs.failed} failed ${jobs.running} running      earned ${safe(receipts.earned)}` +
       ` spent ${safe(receipts.spent)} ${safe(receipts.unit)} (${count(receipts.bothSigned, 'receipt')} signed by both)`,
     `keeping  ${count(keeping.shards, 'shard')}, ${size(keeping.bytes)} of ${size(keeping.quotaBytes)}`,
+    ...(cached.quotaBytes === 0
+      ? []
+      : [`cached   ${count(cached.shards, 'shard')}, ${size(cached.bytes)} of ${size(cached.quotaBytes)}`]),
   ]
 }

@@ -215,6 +215,8 @@ export interface StatusView {
     readonly unit: string
   }
   readonly keeping: { readonly shards: number; readonly bytes: number; readonly quotaBytes: number }
+  /** What was read, and is given to others who read the same. */
+  readonly cached: { readonly shards: number; readonly bytes: number; readonly quotaBytes: number }
   readonly warnings: readonly string[]
 }
 
@@ -240,6 +242,8 @@ export interface PeersView {
   readonly peers: readonly (PeerView & {
     readonly address: string
     readonly direction: 'inbound' | 'outbound'
+    /** What encrypts the connection: `tls`, `noise`, or `none` in a simulator. */
+    readonly encrypter: string
     readonly openMs: number
     readonly standing: string
   })[]

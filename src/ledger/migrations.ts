@@ -94,6 +94,13 @@ export const ledgerSteps: readonly string[] = [
   -- What only this peer knows, by what it is for.
   CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
   `,
+  `
+  -- What a dossier takes of the room that is lent, so that it can be summed up without reading it.
+  ALTER TABLE dossiers ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE dossiers SET bytes = length(manifest) + length(records);
+  DROP INDEX dossiers_root;
+  CREATE INDEX dossiers_root ON dossiers (root, bytes);
+  `,
 ]
 
 /** Brings a database to the newest form. One of a newer program is refused rather than misread. */

@@ -55,19 +55,28 @@ export class Shards {
       .map(entryOf)
   }
 
-  /** What is kept for anybody but `owner`. */
+  /** What is kept for anybody but `owner`, with what is known of their objects. */
   totalBut(owner: string): { readonly bytes: number; readonly shards: number } {
-    const row = this.#store.read((db) =>
-      db.prepare('SELECT coalesce(sum(bytes), 0) AS bytes, count(*) AS shards FROM shards WHERE owner <> ?').get(owner),
-    )
-    return { bytes: row!.bytes as number, shards: row!.shards as number }
+    return this.#total('<>', owner)
   }
 
   bytesOf(owner: string): number {
-    const row = this.#store.read((db) =>
-      db.prepare('SELECT coalesce(sum(bytes), 0) AS bytes FROM shards WHERE owner = ?').get(owner),
-    )
-    return row!.bytes as number
+    return this.#total('=', owner).bytes
+  }
+
+  #total(is: '=' | '<>', owner: string): { readonly bytes: number; readonly shards: number } {
+    const [shards, dossiers] = this.#store.read((db) => [
+      db
+        .prepare(`SELECT coalesce(sum(bytes), 0) AS bytes, count(*) AS shards FROM shards WHERE owner ${is} ?`)
+        .get(owner),
+      db
+        .prepare(
+          `SELECT coalesce(sum(dossiers.bytes), 0) AS bytes FROM dossiers JOIN shards ON shards.root = dossiers.root
+           WHERE shards.owner ${is} ?`,
+        )
+        .get(owner),
+    ])
+    return { bytes: (shards!.bytes as number) + (dossiers!.bytes as number), shards: shards!.shards as number }
   }
 
   /** The entry with the next higher root; the first for the empty text. */

@@ -25,6 +25,7 @@ import type { Receipts } from '../ledger/receipts.ts'
 import type { ProviderDesk } from '../market/provider-desk.ts'
 import { jobsOpenMax, type RequesterDesk } from '../market/requester-desk.ts'
 import type { JobTerms } from '../market/terms.ts'
+import type { ShardCache } from '../storage/cache.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import type { OwnErrands } from './errands.ts'
 import type { JobBook } from './job-book.ts'
@@ -48,6 +49,7 @@ export interface ControlDeps {
   readonly requester: RequesterDesk
   readonly provider: ProviderDesk
   readonly store: ShardStore
+  readonly cache: Pick<ShardCache, 'total'>
   readonly quotaBytes: number
   readonly receipts: Receipts
   readonly book: JobBook
@@ -93,6 +95,7 @@ export class OwnControl implements PeerControl {
       receipts,
       book,
       store,
+      cache,
       quotaBytes,
       clock,
       unit,
@@ -133,6 +136,7 @@ export class OwnControl implements PeerControl {
         unit,
       },
       keeping: { ...store.total(), quotaBytes },
+      cached: cache.total(),
       warnings: host.readiness().connections === 0 ? ['no other peer is connected'] : [],
     }
   }
@@ -142,10 +146,11 @@ export class OwnControl implements PeerControl {
     const nowMs = clock.nowMs()
     return {
       v: 1,
-      peers: host.connections().map(({ peer, address, direction, openedMs }) => ({
+      peers: host.connections().map(({ peer, address, direction, encrypter, openedMs }) => ({
         ...peerView(peer),
         address,
         direction,
+        encrypter,
         openMs: Math.max(0, nowMs - openedMs),
         standing: standingOf(peer).toFixed(2),
       })),

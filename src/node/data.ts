@@ -17,6 +17,8 @@ import { Shards } from '../ledger/shards.ts'
 import type { Store } from '../ledger/store.ts'
 import { advertisedMax, ObjectArchive } from '../storage/archive.ts'
 import type { Mill } from '../storage/mill.ts'
+import { DiskRoom } from '../storage/disk-room.ts'
+import { ShardCache } from '../storage/cache.ts'
 import { scrubBetween } from '../storage/scrub.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
@@ -42,6 +44,8 @@ export interface DataDeps {
   readonly dataDir: string
   /** Most that is kept for others. */
   readonly quotaBytes: number
+  /** And of what was read here. */
+  readonly cacheBytes: number
   readonly bandwidth: BandwidthOptions | undefined
   readonly clock: Clock
   readonly random: Random
@@ -55,6 +59,7 @@ export interface DataDeps {
 
 export interface DataPlane {
   readonly store: ShardStore
+  readonly cache: ShardCache
   readonly transfer: TransferService
   readonly rates: PeerRates
   readonly transfers: Transfers
@@ -93,6 +98,7 @@ export function createData(deps: DataDeps): DataPlane {
     mill,
     dataDir,
     quotaBytes,
+    cacheBytes,
     clock,
     random,
     log,
@@ -103,13 +109,25 @@ export function createData(deps: DataDeps): DataPlane {
   const { bulletin, streams } = host
   const shards = new Shards(ledger)
   const dossiers = new Dossiers(ledger)
-  const { store, transfer, rates } = createShardPlane(
-    { folder: dataDir, quotaBytes, ownerBytesMax: Math.ceil(quotaBytes * ownerShareMax), bandwidth: deps.bandwidth },
-    { self, disk, index: shards, streams, clock, random, log },
-  )
   const heralds = new Heralds(bulletin, network, clock, log)
   const advertise = (object: string): void => heralds.advertise(object)
-  const archive = new ObjectArchive({ signer, network, shards, dossiers, clock, log, advertise })
+  const room = new DiskRoom({ disk, folder: dataDir, log, giveWay: async (bytes) => cache.giveWay(bytes) })
+  const cache: ShardCache = new ShardCache(cacheBytes, {
+    disk,
+    folder: dataDir,
+    mill,
+    clock,
+    random,
+    log,
+    advertise,
+    diskLeftBytes: async () => room.leftBytes(),
+  })
+  const { store, transfer, rates } = createShardPlane(
+    { folder: dataDir, quotaBytes, ownerBytesMax: Math.ceil(quotaBytes * ownerShareMax), bandwidth: deps.bandwidth },
+    { self, disk, index: shards, streams, clock, random, log, cache, room },
+  )
+  const roomFor = (owner: PeerName) => store.roomFor(owner)
+  const archive = new ObjectArchive({ signer, network, shards, dossiers, cache, roomFor, clock, log, advertise })
   const placement = createPlacement({ streams, timekeeper: clock, archive })
   const transfers = new Transfers(clock)
   const pack = async (path: string): Promise<string> => {
@@ -126,6 +144,7 @@ export function createData(deps: DataDeps): DataPlane {
     clock,
     random,
     store,
+    cache,
     transfer,
     rates,
     transfers,
@@ -149,6 +168,7 @@ export function createData(deps: DataDeps): DataPlane {
 
   return {
     store,
+    cache,
     transfer,
     rates,
     transfers,
@@ -160,6 +180,7 @@ export function createData(deps: DataDeps): DataPlane {
     unpack,
     async serve() {
       await store.start()
+      await cache.start()
       await transfer.serve()
       await placement.serve()
     },
@@ -188,6 +209,7 @@ export function createData(deps: DataDeps): DataPlane {
           everyMs: advertiseEveryMs,
           run: async () => {
             for (const object of dossiers.advertised(advertisedMax)) advertise(object)
+            for (const object of cache.objects().slice(-advertisedMax)) advertise(object)
             for (const { object, kept } of objects.list()) if (kept) advertise(object)
             await heralds.settled()
           },
@@ -205,7 +227,8 @@ export function createData(deps: DataDeps): DataPlane {
     },
     async stop() {
       store.stop()
-      await Promise.all([chores.stop(), heralds.stop()])
+      await Promise.all([chores.stop(), cache.stop()])
+      await heralds.stop()
     },
   }
 }

@@ -20,15 +20,7 @@ import {
   termOf,
   type Known,
 } from './object-health.ts'
-import {
-  mergedPlaces,
-  nowhere,
-  placesFrom,
-  placesOf,
-  placesText,
-  sourcesFromPlaces,
-  untilUnknown,
-} from './object-places.ts'
+import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFrom, untilUnknown } from './object-places.ts'
 import { objectsKeptMs, ownCopyKeptMs, type ObjectDeps, type OwnObjects, type Target } from './objects.ts'
 import { countedTransfer, pacedTransfer, unwatched, type Progress } from './transfers.ts'
 
@@ -249,7 +241,7 @@ export class ObjectCare {
     if (lost.length === 0) return reportOf(known, results, healthy, [], '')
     if (new Set(kept.map(({ shard }) => shard)).size < k) {
       const failed = results.filter(({ verdict }) => verdict !== 'passed')
-      throw new NotEnoughShardsError(k, sourcesFromPlaces(kept).length, lost, failed)
+      throw new NotEnoughShardsError(k, sourcesFrom(kept, []).length, lost, failed)
     }
     const keepers = [...new Set(kept.map(({ peer }) => peer))]
     const release = await claimRepair(this.#deps, target.cid, decoded, keepers, signal)
@@ -292,7 +284,7 @@ export class ObjectCare {
     const deps = { ...this.#deps, transfer }
     progress.begin('fetching', code.k * shardBytes)
     const nowMs = this.#deps.clock.nowMs()
-    const sources = sourcesFromPlaces(placesOfPassed(known, results))
+    const sources = sourcesFrom(placesOfPassed(known, results), [])
     await rebuildShards(deps, decoded, lost, sources, nowMs + ownCopyKeptMs, signal)
     progress.begin('placing', lost.length * shardBytes)
     const unfit = new Set(results.filter(({ verdict }) => verdict !== 'passed').map(({ peer }) => peer))

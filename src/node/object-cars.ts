@@ -12,7 +12,7 @@ import { takeCar } from '../storage/car-read.ts'
 import { writeCar } from '../storage/car-write.ts'
 import { cannotRead, carDoesNotOpen, carOfAnother, carWithoutKey, toldOf } from './object-errors.ts'
 import { checkDestination, checkSource } from './object-files.ts'
-import { nowhere, sourcesFromPlaces } from './object-places.ts'
+import { nowhere, sourcesFrom } from './object-places.ts'
 import { unfinishedKeptMs, type ObjectPuts } from './object-puts.ts'
 import type { ObjectDeps, OwnObjects } from './objects.ts'
 import { countedReads, countedTransfer } from './transfers.ts'
@@ -56,10 +56,10 @@ export class ObjectCars {
       try {
         const { bytes, sources } = await own.fromPlaces(
           target,
-          async (manifest, places) => {
+          async ({ manifest, places, cached }) => {
             const { code, shardBytes } = decodeObjectManifest(manifest)
             progress.begin('fetching', code.k * shardBytes)
-            return writeCar(deps, { manifest, sources: sourcesFromPlaces(places), path: input.path }, signal)
+            return writeCar(deps, { manifest, sources: sourcesFrom(places, cached), path: input.path }, signal)
           },
           signal,
         )

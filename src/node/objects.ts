@@ -17,6 +17,7 @@ import type { Audits } from '../ledger/audits.ts'
 import type { ObjectEntry, Objects } from '../ledger/objects.ts'
 import { announcePlacement, type AnnounceDeps, type Announced } from '../storage/announce.ts'
 import { fetchObject, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
+import type { ShardCache } from '../storage/cache.ts'
 import { locateObject, type LocateDeps, type Located } from '../storage/locate.ts'
 import type { Mill } from '../storage/mill.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
@@ -25,7 +26,7 @@ import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import { badString, cannotRead, toldOf, unknownObject } from './object-errors.ts'
 import { checkDestination } from './object-files.ts'
-import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
+import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFrom, type Found } from './object-places.ts'
 import { countedTransfer, type Progress, type Transfers } from './transfers.ts'
 import { objectView, peerView } from './views.ts'
 
@@ -38,6 +39,7 @@ export interface ObjectDeps {
   readonly objects: Pick<Objects, keyof Objects>
   readonly audits: Pick<Audits, keyof Audits>
   readonly store: ShardStore
+  readonly cache: Pick<ShardCache, 'take' | 'dossier'>
   readonly transfer: TransferService
   readonly rates: PeerRates
   readonly transfers: Transfers
@@ -143,7 +145,11 @@ export class OwnObjects {
     const path = isFolder ? `${input.path}.tar.partial` : input.path
     const report = await this.fromPlaces(
       target,
-      async (manifest, places) => this.#fetch(manifest, target.key, places, path, progress, signal),
+      async (found) => {
+        const fetched = await this.#fetch(found, target.key, path, progress, signal)
+        await this.#deps.cache.take({ path, key: target.key, manifest: found.manifest, records: found.records })
+        return fetched
+      },
       signal,
     )
     if (isFolder) await this.#unpack(path, input.path)
@@ -160,19 +166,20 @@ export class OwnObjects {
   /** Reads an object from where we put it; where that is not enough, from where the network says that it is. */
   async fromPlaces<Result>(
     target: Target,
-    read: (manifest: Uint8Array, places: readonly Placed[]) => Promise<Result>,
+    read: (found: Found) => Promise<Result>,
     signal: AbortSignal,
   ): Promise<Result> {
     const { entry } = target
     const known = entry === undefined ? [] : placesOf(entry.placement)
     try {
       if (entry === undefined || known.length === 0) throw new NotEnoughShardsError(1, 0, [], [])
-      return await read(entry.manifest, known)
+      const here = this.#deps.cache.dossier(target.cid)?.cached ?? []
+      const cached = here.map((shard) => ({ shard, peer: this.#deps.self }))
+      return await read({ manifest: entry.manifest, places: known, cached, records: [] })
     } catch (error) {
       // Others may have repaired it since, and say where it is now.
       if (!(error instanceof NotEnoughShardsError)) throw error
-      const { manifest, places } = await this.#placesNow(target, error, known, signal)
-      return read(manifest, places)
+      return read(await this.#placesNow(target, error, known, signal))
     }
   }
 
@@ -182,7 +189,7 @@ export class OwnObjects {
     error: NotEnoughShardsError,
     known: readonly Placed[],
     signal: AbortSignal,
-  ): Promise<{ readonly manifest: Uint8Array; readonly places: readonly Placed[] }> {
+  ): Promise<Found> {
     let located: Located
     try {
       located = await this.locate(target.cid, target.entry !== undefined, signal)
@@ -190,25 +197,30 @@ export class OwnObjects {
       signal.throwIfAborted()
       throw target.entry === undefined ? notFound : error
     }
-    const { manifest, decoded, versions } = located
+    const { manifest, decoded, versions, cached } = located
     const found = placesFrom(versions, decoded.shards.length, this.#deps.clock.nowMs())
     const places = mergedPlaces(found, known)
-    if (target.entry !== undefined && places.length === known.length) throw error
-    return { manifest, places }
+    if (target.entry !== undefined && places.length === known.length && cached.length === 0) throw error
+    return { manifest, places, cached, records: versions.flatMap(({ envelopes }) => envelopes) }
   }
 
   async #fetch(
-    manifest: Uint8Array,
+    { manifest, places, cached }: Found,
     key: Uint8Array,
-    places: readonly Placed[],
     path: string,
     progress: Progress,
     signal: AbortSignal,
   ): Promise<FetchReport> {
     const { code, shardBytes } = decodeObjectManifest(manifest)
     progress.begin('fetching', code.k * shardBytes)
-    const deps = { ...this.#deps, transfer: countedTransfer(this.#deps.transfer, progress) }
-    return fetchObject(deps, { manifest, key, sources: sourcesFromPlaces(places), path }, signal)
+    const { self, rates } = this.#deps
+    const deps = {
+      ...this.#deps,
+      transfer: countedTransfer(this.#deps.transfer, progress),
+      // What is here costs nobody anything.
+      costOf: (peer: PeerName) => (peer === self ? -Infinity : rates.costOf(peer)),
+    }
+    return fetchObject(deps, { manifest, key, sources: sourcesFrom(places, cached), path }, signal)
   }
 
   /** The folder appears whole or not at all. */

@@ -117,7 +117,7 @@ async function seal(
 }
 
 /** Segments, each in room of its own, which whoever gets it has to give back. */
-async function* cutSegments(
+export async function* cutSegments(
   mill: Mill,
   source: PlainSource,
   code: Code,

@@ -7,6 +7,7 @@ import { leafCount } from '../../protocols/erasure/index.ts'
 import type { Admission, Shelf, ShardSink, ShardSource } from '../../protocols/transfer/index.ts'
 import { RefusedError, refusal, type Refusal } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
+import type { DiskRoom } from './disk-room.ts'
 import { systemCode } from './system-code.ts'
 import { Intake } from './intake.ts'
 import { DamagedShardError, type ShardFiles } from './shard-files.ts'
@@ -31,6 +32,8 @@ export interface ShardStoreDeps {
   readonly log: Log
   /** This peer's own name: what it keeps for itself is not refused. */
   readonly self: string
+  /** What the disk itself has room for; when left out that is found out by writing. */
+  readonly disk?: DiskRoom
 }
 
 type Request = Parameters<Shelf['admit']>[0]
@@ -99,6 +102,15 @@ export class ShardStore implements Shelf {
   /** What is kept for others. */
   total(): { readonly bytes: number; readonly shards: number } {
     return this.#deps.index.totalBut(this.#deps.self)
+  }
+
+  /** What may still be kept for one owner, of what is lent. */
+  roomFor(owner: string): { readonly freeBytes: number; readonly quotaBytes: number } {
+    const { quotaBytes, ownerBytesMax = quotaBytes } = this.#options
+    if (owner === this.#deps.self) return { freeBytes: Infinity, quotaBytes }
+    const freeBytes = quotaBytes - this.total().bytes - this.#intake.underWayBytes
+    const ownerFreeBytes = ownerBytesMax - this.#deps.index.bytesOf(owner) - this.#intake.underWayBytesOf(owner)
+    return { freeBytes: Math.min(freeBytes, ownerFreeBytes), quotaBytes }
   }
 
   async admit(request: Request): Promise<Admission> {
@@ -192,8 +204,12 @@ export class ShardStore implements Shelf {
     }
     if (isKnown) return undefined
     if (this.#intake.isUnderWay(name)) return refusal('BUSY')
+    const diskFreeBytes =
+      from === self ? Infinity : await this.#deps.disk?.freeBytes(shardBytes + this.#intake.underWayBytes)
     for (;;) {
       const freeBytes = quotaBytes - this.total().bytes - this.#intake.underWayBytes
+      if (diskFreeBytes !== undefined && shardBytes + this.#intake.underWayBytes > diskFreeBytes)
+        return refusal('NO_SPACE', { shardBytes, diskFreeBytes })
       const ownerBytes = this.#deps.index.bytesOf(from) + this.#intake.underWayBytesOf(from)
       if (from !== self && shardBytes <= freeBytes && ownerBytes + shardBytes > ownerBytesMax)
         return refusal('OWNER_FULL', { shardBytes, ownerBytes, ownerBytesMax })

@@ -54,6 +54,7 @@ market   214 bids seen - 61 answered - 9 won
   not answered 153: needs gpu 96, price below floor 41, over memory 16
 jobs     9 done 0 failed 1 running      earned 3.42 spent 0 credit (9 receipts signed by both)
 keeping  12 shards, 1.2 GB of 100 GB
+cached   3 shards, 300 MB of 10 GB
 `,
     )
   })
@@ -61,8 +62,11 @@ keeping  12 shards, 1.2 GB of 100 GB
   test('peers: petnames beside ids, and no tricks of theirs', async () => {
     const { out } = await ok('peers')
     const [heading, first, second, ...rest] = out.trimEnd().split('\n')
-    assert.match(heading ?? '', /^NAME +PEER +DIRECTION +OPEN +STANDING +ADDRESS$/)
-    assert.match(first ?? '', /^brisk-reed +12D3KooW…Reed +outbound +41 s +0\.62 +\/ip4\/203\.0\.113\.7\/tcp\/4117$/)
+    assert.match(heading ?? '', /^NAME +PEER +DIRECTION +ENCRYPTION +OPEN +STANDING +ADDRESS$/)
+    assert.match(
+      first ?? '',
+      /^brisk-reed +12D3KooW…Reed +outbound +tls +41 s +0\.62 +\/ip4\/203\.0\.113\.7\/tcp\/4117$/,
+    )
     assert.match(second ?? '', /^evil\\u\{1b\}\[2J\\u\{202e\}own\\u\{a\} +12D3KooWMallory /)
     assert.deepEqual(rest, [])
   })
@@ -247,7 +251,7 @@ describe('for a program: one object on stdout, nothing on stderr', () => {
     [['receipt', 'show', 'ab'], (json) => json['kind'], () => 'pleach-receipts'],
     [['join', '/ip4/1.2.3.4/tcp/1'], (json) => (json['peers'] as unknown[]).length, () => 2],
     [['stop'], (json) => json, () => ({ v: 1 })],
-    [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => 15],
+    [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => 16],
     [['help'], (json) => (json['commands'] as unknown[]).length > 10, () => true],
     [['--version'], (json) => json['version'], () => '0.1.0'],
   ]

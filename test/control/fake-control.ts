@@ -173,14 +173,29 @@ export class FakeControl implements PeerControl {
     jobs: { done: 9, failed: 0, running: 1 },
     receipts: { bothSigned: 9, earned: '3.42', spent: '0', unit: 'credit' },
     keeping: { shards: 12, bytes: 1_200_000_000, quotaBytes: 100_000_000_000 },
+    cached: { shards: 3, bytes: 300_000_000, quotaBytes: 10_000_000_000 },
     warnings: ['inbound only by relay\u001b[2J (+38 ms)'],
   })
 
   peers: PeerControl['peers'] = async () => ({
     v: 1,
     peers: [
-      { ...reed, address: '/ip4/203.0.113.7/tcp/4117', direction: 'outbound', openMs: 41_000, standing: '0.62' },
-      { ...mallory, address: '/ip4/203.0.113.8/tcp/1', direction: 'inbound', openMs: 100, standing: 'unknown' },
+      {
+        ...reed,
+        address: '/ip4/203.0.113.7/tcp/4117',
+        direction: 'outbound',
+        encrypter: 'tls',
+        openMs: 41_000,
+        standing: '0.62',
+      },
+      {
+        ...mallory,
+        address: '/ip4/203.0.113.8/tcp/1',
+        direction: 'inbound',
+        encrypter: 'noise',
+        openMs: 100,
+        standing: 'unknown',
+      },
     ],
   })
 

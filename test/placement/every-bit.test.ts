@@ -71,6 +71,8 @@ async function play<Result>(
     network,
     shards,
     dossiers,
+    cache: { dossier: () => undefined },
+    roomFor: () => ({ freeBytes: Infinity, quotaBytes: Infinity }),
     clock,
     log: silentLog,
     advertise: () => {},
@@ -80,6 +82,7 @@ async function play<Result>(
     bytes: 50,
     keepUntilMs: Infinity,
     owner: owner.peer,
+    othersUntilMs: 0,
     createdMs: 0,
   })
   if (isTold) await archive.keep(cid, dossier, false)

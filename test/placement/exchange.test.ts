@@ -11,6 +11,7 @@ import {
   placementProtocol,
   sealPlacement,
   type Archive,
+  type Dossier,
 } from '../../protocols/placement/index.ts'
 import { Fault, RefusedError, sha256 } from '../../protocols/wire/index.ts'
 import { realClock, silentLog } from '../../src/environment.ts'
@@ -48,11 +49,15 @@ async function stage() {
   const shards = new MemoryIndex()
   const dossiers = new MemoryDossiers(shards)
   const advertised: string[] = []
+  const cached = new Map<string, Dossier>()
+  const room = { freeBytes: Infinity, quotaBytes: 2 ** 30 }
   const archive = new ObjectArchive({
     signer: keeper,
     network,
     shards,
     dossiers,
+    cache: { dossier: (object) => cached.get(object) },
+    roomFor: () => room,
     clock: realClock,
     log: silentLog,
     advertise: (object) => void advertised.push(object),
@@ -74,10 +79,49 @@ async function stage() {
       othersUntilMs: 0,
       createdMs: 0,
     })
-  return { board, shards, dossiers, archive, advertised, asOwner, asRepairer, holds }
+  return { board, shards, dossiers, cached, room, archive, advertised, asOwner, asRepairer, holds }
 }
 
 const refusedWith = (code: string) => (error: unknown) => error instanceof RefusedError && error.code === code
+
+test('what there is no room for is refused, with how much there is, and what was kept before stays', async () => {
+  const { asOwner, asRepairer, holds, room } = await stage()
+  const { bytes, cid, roots } = manifestOf(1)
+  const record = recordBy()
+  await holds(roots[0]!)
+  room.freeBytes = bytes.byteLength - 1
+  const refused = (dossierBytes: number) => (error: unknown) =>
+    error instanceof RefusedError &&
+    error.code === 'NO_SPACE' &&
+    error.facts['dossierBytes'] === dossierBytes &&
+    error.facts['freeBytes'] === room.freeBytes
+  const bare = { manifest: bytes, records: [] }
+  await assert.rejects(asOwner.tell(keeper.peer, bare, false, never), refused(bytes.byteLength))
+  room.freeBytes++
+  await asOwner.tell(keeper.peer, bare, false, never)
+  // Only what it grows by has to fit.
+  room.freeBytes = record.byteLength - 1
+  const whole = { manifest: bytes, records: [record] }
+  await assert.rejects(asOwner.tell(keeper.peer, whole, false, never), refused(record.byteLength))
+  assert.deepEqual(await asRepairer.ask(keeper.peer, cid, never), bare)
+  room.freeBytes++
+  await asOwner.tell(keeper.peer, whole, false, never)
+  assert.deepEqual(await asRepairer.ask(keeper.peer, cid, never), whole)
+})
+
+test('who has shards without keeping them says which, and that is all it answers', async () => {
+  const { cached, asOwner, asRepairer, holds } = await stage()
+  const { bytes, cid, roots } = manifestOf(1)
+  const records = [recordBy()]
+  cached.set(cid, { manifest: bytes, records: [], cached: [0, 2] })
+  assert.deepEqual(await asRepairer.ask(keeper.peer, cid, never), { manifest: bytes, records: [], cached: [0, 2] })
+  await assert.rejects(asRepairer.claim(keeper.peer, cid, 1_000, never), refusedWith('NOT_FOUND'))
+  await assert.rejects(asOwner.tell(keeper.peer, { manifest: bytes, records }, true, never), refusedWith('NOT_FOUND'))
+  // What it was told as a keeper is newer than what it heard as a reader.
+  await holds(roots[1]!)
+  await asOwner.tell(keeper.peer, { manifest: bytes, records, cached: [1] }, true, never)
+  assert.deepEqual(await asRepairer.ask(keeper.peer, cid, never), { manifest: bytes, records, cached: [0, 2] })
+})
 
 test('a keeper knows of the objects of which it has a shard, and of no others', async () => {
   const { asOwner, asRepairer, holds, advertised, shards, archive } = await stage()

@@ -15,6 +15,7 @@ import { VirtualClock } from '../../sim/clock.ts'
 import { realFiles, realRandom, type LogLevel } from '../../src/environment.ts'
 import { brokenKeptMs, brokenMax } from '../../src/storage/intake.ts'
 import { DamagedShardError, ShardFiles } from '../../src/storage/shard-files.ts'
+import { DiskRoom } from '../../src/storage/disk-room.ts'
 import { ShardStore } from '../../src/storage/shard-store.ts'
 import { signer } from '../support/peers.ts'
 import { MemoryIndex } from '../support/shards.ts'
@@ -47,6 +48,10 @@ class Bench implements AsyncDisposable {
   readonly #sinks: ShardSink[] = []
   #nowMs = startMs
   store: ShardStore
+
+  /** Of the disk: nothing is short unless a test says so. */
+  space = { freeBytes: Infinity, totalBytes: 2 ** 40 }
+  giveWay: (bytes: number) => void = () => {}
 
   private constructor(folder: string, quotaBytes: number) {
     this.folder = folder
@@ -126,6 +131,12 @@ class Bench implements AsyncDisposable {
         random: realRandom,
         log: (level, message) => void this.logged.push({ level, message }),
         self,
+        disk: new DiskRoom({
+          disk: { space: async () => this.space },
+          folder: this.folder,
+          log: (level, message) => void this.logged.push({ level, message }),
+          giveWay: async (bytes) => this.giveWay(bytes),
+        }),
       },
     )
   }
@@ -175,6 +186,36 @@ test('a shard that is here is not taken again, and its term only grows', async (
   assert.deepEqual(await bench.admit(shard, untilMs - 1), { admit: 'have', keepUntilMs: untilMs })
   assert.deepEqual(await bench.admit(shard, untilMs + 1), { admit: 'have', keepUntilMs: untilMs + 1 })
   assert.equal(bench.index.get(shard.name)?.keepUntilMs, untilMs + 1)
+})
+
+test('what the disk has no room for is refused though the quota has, and what nobody was promised goes first', async () => {
+  await using bench = await Bench.open(100 * leafBytes)
+  const reserve = 2 ** 30
+  const shard = shardOf(2 * leafBytes)
+  const refusedWith = async () => bench.admit(shard)
+  bench.space.freeBytes = reserve + 2 * leafBytes - 1
+  assert.deepEqual(await refusedWith(), {
+    admit: 'no',
+    refusal: { code: 'NO_SPACE', facts: { shardBytes: 2 * leafBytes, diskFreeBytes: 2 * leafBytes - 1 } },
+  })
+  await refusedWith()
+  assert.equal(bench.logged.filter(({ message }) => message.startsWith('the disk is nearly full')).length, 1)
+  const asked: number[] = []
+  bench.giveWay = (bytes) => {
+    asked.push(bytes)
+    bench.space.freeBytes += bytes
+  }
+  await bench.put(shard)
+  assert.deepEqual(asked, [1])
+  // What is promised to one is not promised to another.
+  bench.giveWay = () => {}
+  bench.space.freeBytes = reserve + 3 * leafBytes
+  await bench.sink(shardOf(2 * leafBytes))
+  assert.equal(await bench.refusal(shardOf(2 * leafBytes)), 'NO_SPACE')
+  // Of a small disk less is left alone.
+  bench.space = { freeBytes: 5 * leafBytes, totalBytes: 20 * leafBytes }
+  assert.equal(await bench.refusal(shardOf(3 * leafBytes)), 'NO_SPACE')
+  await bench.put(shardOf(2 * leafBytes))
 })
 
 test('what is refused, and why', async () => {
