@@ -126,6 +126,7 @@ async function read(
       (_, shard) => rebuilt.get(shard) ?? concat([...strips.get(shard)!.hashes]),
     )
     await part.write(number, plain, concat(hashes))
+    window.giveBack(plain)
     commit()
     // Only now is there room for another: what is not on the disk is lost when this process dies.
     window.done(number)

@@ -12,6 +12,7 @@ import {
   stripLength,
   type Code,
 } from '../../protocols/erasure/index.ts'
+import { StripPool } from './strip-pool.ts'
 
 /** Memory of the strips that are waited for, in bytes; but one segment must fit, however wide the code. */
 const windowBytesMax = 64 * 1024 * 1024
@@ -38,6 +39,7 @@ export class SegmentWindow {
   readonly #segmentsAhead: number
   /** For each segment the strips that have begun to come, by shard. */
   readonly #segments = new Map<number, Map<number, Strip>>()
+  readonly #pool = new StripPool()
   /** The first segment that is not done with. */
   #first: number
   /** The segment that the reader is to have next. */
@@ -123,10 +125,16 @@ export class SegmentWindow {
     const strips = new Map<number, TakenStrip>()
     for (const [shard, { bytes, hashes, missing }] of this.#segments.get(segment)!) {
       if (missing === 0) strips.set(shard, { bytes, hashes: hashes as Uint8Array[] })
+      else this.#pool.giveBack(bytes)
     }
     this.#segments.delete(segment)
     this.#next = this.#missingFrom(segment + 1)
     return strips
+  }
+
+  /** Memory that has served, of strips or of what came of them: other strips may lie there. Nobody may look at it any more. */
+  giveBack(pieces: Iterable<Uint8Array>): void {
+    for (const piece of pieces) this.#pool.giveBack(piece)
   }
 
   /** The reader is done with a segment that it took: it is on the disk, and there is room for another. */
@@ -150,7 +158,7 @@ export class SegmentWindow {
   #begin(segment: number): Strip {
     const length = stripLength(this.#code, this.#bytes, segment)
     const missing = leafCount(length)
-    return { bytes: new Uint8Array(length), hashes: Array.from({ length: missing }, () => undefined), missing }
+    return { bytes: this.#pool.take(length), hashes: Array.from({ length: missing }, () => undefined), missing }
   }
 }
 
