@@ -14,6 +14,7 @@ import { sealFile, type SealedObject } from '../../src/storage/seal.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
 import { ShardStore } from '../../src/storage/shard-store.ts'
 import type { ServingOrder, ServingPeer } from './serving-peer.ts'
+import type { Usage } from './usage.ts'
 
 export const honest: ServingOrder = { mode: 'honest', bytesPerSecond: null }
 
@@ -42,6 +43,25 @@ export class Crowd implements AsyncDisposable {
       child.send(index < count ? order : honest)
       await once(child, 'message')
     }
+  }
+
+  /** Begins to watch what each takes. */
+  async watch(): Promise<void> {
+    for (const child of this.#children) {
+      child.send('watch')
+      await once(child, 'message')
+    }
+  }
+
+  /** What each took since. */
+  async usage(): Promise<readonly Usage[]> {
+    const usages: Usage[] = []
+    for (const child of this.#children) {
+      child.send('usage')
+      const [{ usage }] = (await once(child, 'message')) as [{ usage: Usage }]
+      usages.push(usage)
+    }
+    return usages
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

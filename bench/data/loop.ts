@@ -58,7 +58,7 @@ export const loop: Part = {
     )
     const program = join(import.meta.dirname, 'keeping-peer.ts')
     const children = Array.from({ length: keepers }, (_, index) =>
-      fork(program, [join(folder, `keeper${index}`), network, owner.addresses()[0]!]),
+      fork(program, [join(folder, `keeper${index}`), network, 'keeper', owner.addresses()[0]!]),
     )
     const series: Record<'idle' | 'put' | 'get', Delays[]> = { idle: [], put: [], get: [] }
     try {
