@@ -10,7 +10,7 @@ const flags = [
   // The young generation stays as small as it begins: it is looked through every millisecond or so, and its buffers are freed at once.
   '--semi-space-growth-factor=1',
   // The old one may treble, buffers counted, before it is looked through.
-  '--heap-growing-percent=200',
+  '--heap-growing-percent=100',
 ]
 
 /** For the whole process, its worker threads too; to be called before it has done much. */

@@ -178,7 +178,7 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
       valueRow(
         'event loop of the reader, p99',
         'ms',
-        runs['many']!.map(({ usage }) => usage.lateMs),
+        runs['many']!.map(({ usage }) => usage.late.p99),
         { most: 20 },
       ),
     ]

@@ -12,10 +12,10 @@ import {
   stripLength,
   type Code,
 } from '../../protocols/erasure/index.ts'
-import { StripPool } from './strip-pool.ts'
+import { StripPool, put } from './strip-pool.ts'
 
 /** Memory of the strips that are waited for, in bytes; but one segment must fit, however wide the code. */
-const windowBytesMax = 64 * 1024 * 1024
+const windowBytesMax = 32 * 1024 * 1024
 /** More would not make anything faster. */
 const segmentsMax = 4
 
@@ -99,7 +99,7 @@ export class SegmentWindow {
     strips.set(shard, strip)
     const place = leaf - segment * leavesPerStrip
     if (strip.hashes[place] !== undefined) return true
-    strip.bytes.set(bytes, place * leafBytes)
+    put(strip.bytes, bytes, place * leafBytes)
     strip.hashes[place] = hash
     strip.missing--
     if (strip.missing === 0) this.#wake()
@@ -132,9 +132,9 @@ export class SegmentWindow {
     return strips
   }
 
-  /** Memory that has served, of strips or of what came of them: other strips may lie there. Nobody may look at it any more. */
-  giveBack(pieces: Iterable<Uint8Array>): void {
-    for (const piece of pieces) this.#pool.giveBack(piece)
+  /** Strips that were taken and have served: others may lie there. Nobody may look at them any more. */
+  giveBack(strips: Iterable<TakenStrip>): void {
+    for (const { bytes } of strips) this.#pool.giveBack(bytes)
   }
 
   /** The reader is done with a segment that it took: it is on the disk, and there is room for another. */
