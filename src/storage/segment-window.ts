@@ -1,7 +1,7 @@
 /**
  * The segments that are being put together: the reader's and a bounded number after it, so memory is bounded whatever the speeds
- * of the keepers. Nothing beyond them is asked of anybody, so what is lost when this process dies is bounded as well: with four
- * segments of strips of 1 MiB it is as much of each keeper as a credit. What has come is kept when the keeper it came from fails.
+ * of the keepers. Nothing beyond them is asked of anybody, so what is lost when this process dies is bounded as well: at most four
+ * strips of 1 MiB, as much of each keeper as a credit. What has come is kept when the keeper it came from fails.
  */
 import {
   leafBytes,
