@@ -303,8 +303,8 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'protocols/transfer/receiver.ts',
-        find: '!verifyProof(state.root, leaf, leafCount(state.shardBytes), hash, proof)',
-        replace: 'verifyProof === undefined',
+        find: 'provedPath(root, leaf, leafCount(shardBytes), hashLeaf(bytes), proof, before)',
+        replace: 'provedPath === undefined ? undefined : [hashLeaf(bytes)]',
       },
     ],
     scenario: 'storage',
@@ -315,8 +315,8 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'protocols/transfer/receiver.ts',
-        find: '!verifyProof(state.root, leaf, leafCount(state.shardBytes), hash, proof)',
-        replace: 'verifyProof === undefined',
+        find: 'provedPath(root, leaf, leafCount(shardBytes), hashLeaf(bytes), proof, before)',
+        replace: 'provedPath === undefined ? undefined : [hashLeaf(bytes)]',
       },
       {
         file: 'protocols/erasure/segment.ts',
