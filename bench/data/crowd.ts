@@ -45,23 +45,15 @@ export class Crowd implements AsyncDisposable {
     }
   }
 
-  /** Begins to watch what each takes. */
-  async watch(): Promise<void> {
-    for (const child of this.#children) {
-      child.send('watch')
-      await once(child, 'message')
-    }
-  }
-
-  /** What each took since. */
-  async usage(): Promise<readonly Usage[]> {
-    const usages: Usage[] = []
-    for (const child of this.#children) {
-      child.send('usage')
-      const [{ usage }] = (await once(child, 'message')) as [{ usage: Usage }]
-      usages.push(usage)
-    }
-    return usages
+  /** What the first takes while this is done. */
+  async usageOfFirst(work: () => Promise<unknown>): Promise<Usage> {
+    const [child] = this.#children as [ChildProcess]
+    child.send('watch')
+    await once(child, 'message')
+    await work()
+    child.send('usage')
+    const [{ usage }] = (await once(child, 'message')) as [{ usage: Usage }]
+    return usage
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import process from 'node:process'
 
 import { leafBytes } from '../../protocols/erasure/index.ts'
 import { createTransfer } from '../../protocols/transfer/index.ts'
@@ -87,11 +88,13 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
     const seconds = await alternate(rounds, {
       rawOne: async () => {
         floors.push(await floorNs(folder))
-        await crowd.watch()
-        const usage = watch()
-        const took = await timed(async () => drinkRaw(raw, crowd.peers[0]!.rawAddress, objectBytes))
-        const both = [usage(), ...(await crowd.usage())]
-        streamNs.push((both.reduce((sum, { cpuMs }) => sum + cpuMs, 0) * 1e6) / objectBytes)
+        const ownBefore = process.cpuUsage()
+        let took = 0
+        const { cpuMs } = await crowd.usageOfFirst(
+          async () => (took = await timed(async () => drinkRaw(raw, crowd.peers[0]!.rawAddress, objectBytes))),
+        )
+        const { user, system } = process.cpuUsage(ownBefore)
+        streamNs.push(((user + system) * 1e3 + cpuMs * 1e6) / objectBytes)
         return took
       },
       plainOne: async () => plain.drink(1, objectBytes),

@@ -59,17 +59,16 @@ const peer = await createPeer(
 )
 if (address !== undefined) await peer.ready(AbortSignal.timeout(20_000))
 
-let usage = watch()
+let usage: (() => Usage) | undefined
 
 async function obey(order: PeerOrder): Promise<PeerAnswer> {
   const signal = AbortSignal.timeout(withinMs)
   switch (order.do) {
     case 'watch':
-      usage()
       usage = watch()
       return {}
     case 'usage':
-      return { usage: usage() }
+      return { usage: usage!() }
     case 'keepers':
       return { keepers: (await peer.control.offers(true, signal)).length }
     case 'put': {

@@ -135,14 +135,14 @@ async function slowReader(folder: string, say: (line: string) => void, signal: A
         admit: async () => ({ admit: 'no', refusal: { code: 'NOT_KEEPING', facts: {} } }),
       },
     })
-    await crowd.watch()
     const leaves = Array.from({ length: object.shardBytes / 2 ** 16 }, (_, leaf) => leaf)
-    await Promise.all(
-      object.roots.map(async (root) =>
-        transfer.get(peer, root, object.shardBytes, leaves, async () => sleep(blockEveryMs), signal),
+    const usage = await crowd.usageOfFirst(async () =>
+      Promise.all(
+        object.roots.map(async (root) =>
+          transfer.get(peer, root, object.shardBytes, leaves, async () => sleep(blockEveryMs), signal),
+        ),
       ),
     )
-    const [usage] = (await crowd.usage()) as [Usage]
     return [
       valueRow(
         'slow reader: memory of who serves it',

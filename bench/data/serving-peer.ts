@@ -16,7 +16,7 @@ import { createHost, identityFromSeed } from '../../src/host/index.ts'
 import { Bandwidth } from '../../src/storage/bandwidth.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
 import { rawNode, serveRaw } from './raw-stream.ts'
-import { watch } from './usage.ts'
+import { watch, type Usage } from './usage.ts'
 
 /** stalled: sends one block of each exchange, and nothing more. corrupt: flips a bit of every block. */
 export type ServingMode = 'honest' | 'stalled' | 'corrupt'
@@ -73,12 +73,11 @@ await createTransfer({
 const raw = await rawNode(['/ip4/127.0.0.1/tcp/0'])
 await serveRaw(raw)
 
-let usage = watch()
+let usage: (() => Usage) | undefined
 
 process.on('message', (order: ServingOrder | 'watch' | 'usage') => {
-  if (order === 'usage') return process.send!({ usage: usage() })
+  if (order === 'usage') return process.send!({ usage: usage?.() })
   if (order === 'watch') {
-    usage()
     usage = watch()
     return process.send!({})
   }
