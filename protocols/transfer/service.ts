@@ -22,6 +22,7 @@ import { Talk, type Pace, type Timekeeper } from './talk.ts'
  */
 export interface ShardSource {
   readonly shardBytes: number
+  /** The bytes are valid until two others have been asked for. */
   leaf(leaf: number): Promise<{ readonly bytes: Uint8Array; readonly proof: readonly Uint8Array[] }>
   close(): Promise<void>
 }
@@ -351,6 +352,7 @@ async function receiveAll(
     const { leaf, proof, bytes } = message
     const [taken, writes] = stepReceiver(state, { is: 'block', leaf, proof, bytes })
     for (const effect of writes) if (effect.do === 'write') await onLeaf(effect.leaf, effect.bytes, effect.hash)
+    talk.forget()
     ;[state, effects] = stepReceiver(taken, { is: 'written' })
   }
 }

@@ -19,7 +19,6 @@ import {
   decodeObjectManifest,
   leafCount,
   leavesPerStrip,
-  letGo,
   segmentBytesOf,
   segmentCount,
   segmentLength,
@@ -89,13 +88,12 @@ export class PartFile {
     return Array.from({ length: k }, (_, shard) => hashes.subarray(shard * each, (shard + 1) * each))
   }
 
-  /** `plain`: pieces, in their order; they are used up. `hashes`: of the leaves of the data strips, one after the other. */
+  /** `plain`: pieces, in their order. `hashes`: of the leaves of the data strips, one after the other. */
   async write(segment: number, plain: readonly Uint8Array[], hashes: Uint8Array): Promise<void> {
     let at = segment * segmentBytesOf(this.#manifest.code)
     for (const piece of plain) {
       await this.#file.write(piece, at)
       at += piece.byteLength
-      letGo(piece)
     }
     await this.#leaves.write(hashes, this.#leavesAt(segment))
     this.#keep(segment, hashes)

@@ -98,7 +98,7 @@ class Bench implements AsyncDisposable {
     if (source === undefined) return undefined
     try {
       const parts: Uint8Array[] = []
-      for (const leaf of shard.hashes.keys()) parts.push((await source.leaf(leaf)).bytes)
+      for (const leaf of shard.hashes.keys()) parts.push((await source.leaf(leaf)).bytes.slice())
       return concat(parts)
     } finally {
       await source.close()
@@ -423,6 +423,27 @@ test('a file that is not ours is left alone, what a crash left is not', async ()
   assert.deepEqual(await bench.read(kept), kept.bytes)
   await assert.rejects(stat(`${bench.path(orphan)}.leaves`), /ENOENT/)
   assert.deepEqual(await readdir(join(bench.folder, 'incoming')), [])
+})
+
+test('leaves are what was stored in whatever order they are read, and one stays while the next is asked for', async () => {
+  await using bench = await Bench.open(20 * leafBytes)
+  const shard = shardOf(14 * leafBytes + 100)
+  await bench.put(shard)
+  const source = (await bench.store.open(shard.root))!
+  const bytesOf = (leaf: number): Uint8Array => shard.bytes.subarray(leaf * leafBytes, (leaf + 1) * leafBytes)
+  // In a row, with a jump back, to the short last one, and on from the middle of what was read ahead.
+  const order = [0, 1, 2, 3, 4, 5, 2, 3, 14, 13, 14, 6, 7, 8, 9, 10, 11, 12, 13, 14]
+  let reading = source.leaf(order[0]!)
+  for (const [index, leaf] of order.entries()) {
+    const { bytes } = await reading
+    const next = order[index + 1]
+    if (next !== undefined) {
+      reading = source.leaf(next)
+      await reading
+    }
+    assert.equal(Buffer.compare(bytes, bytesOf(leaf)), 0, `leaf ${leaf}`)
+  }
+  await source.close()
 })
 
 test('a leaf that has rotted is reported and not given out; the others are; and the shard can be put again', async () => {
