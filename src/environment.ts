@@ -3,7 +3,7 @@
  * reads the real clock or dice; everything else is handed these, so that a simulator can hand it others.
  */
 import { randomBytes } from 'node:crypto'
-import { constants, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { constants, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises'
 
 export interface Clock {
   /** Milliseconds since the epoch; may step when the machine's clock is set. For statements and expiry. */
@@ -50,6 +50,8 @@ export interface Files {
   list(path: string): Promise<string[]>
   /** Makes the names in a folder durable. */
   syncFolder(path: string): Promise<void>
+  /** Of the file system of a folder: what is left for us, and how large it is, in bytes. */
+  space(path: string): Promise<{ readonly freeBytes: number; readonly totalBytes: number }>
 }
 
 export interface OpenFile {
@@ -165,6 +167,10 @@ export const realFiles: Files = {
     } finally {
       await folder.close()
     }
+  },
+  async space(path) {
+    const { bavail, blocks, bsize } = await statfs(path)
+    return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
   },
 }
 

@@ -4,11 +4,14 @@ import './require-node.ts'
 import { enableCompileCache } from 'node:module'
 import { isAbsolute, join } from 'node:path'
 
+import { collectForBulk } from './collector.ts'
+
 // Types are stripped once, not at every start: half of the time that a short command takes. The cache is in a folder of
 // this user's own; Node would take one in /tmp, which anyone may have filled.
 const { HOME: home = '', XDG_CACHE_HOME: caches = '' } = process.env
 const folder = isAbsolute(caches) ? caches : isAbsolute(home) ? join(home, '.cache') : undefined
 if (folder !== undefined) enableCompileCache(join(folder, 'pleach', 'code'))
 
+collectForBulk()
 const { main } = await import('./cli/main.ts')
 await main(process.argv.slice(2))

@@ -14,6 +14,7 @@ import { sealFile, type SealedObject } from '../../src/storage/seal.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
 import { ShardStore } from '../../src/storage/shard-store.ts'
 import type { ServingOrder, ServingPeer } from './serving-peer.ts'
+import type { Usage } from './usage.ts'
 
 export const honest: ServingOrder = { mode: 'honest', bytesPerSecond: null }
 
@@ -42,6 +43,17 @@ export class Crowd implements AsyncDisposable {
       child.send(index < count ? order : honest)
       await once(child, 'message')
     }
+  }
+
+  /** What the first takes while this is done. */
+  async usageOfFirst(work: () => Promise<unknown>): Promise<Usage> {
+    const [child] = this.#children as [ChildProcess]
+    child.send('watch')
+    await once(child, 'message')
+    await work()
+    child.send('usage')
+    const [{ usage }] = (await once(child, 'message')) as [{ usage: Usage }]
+    return usage
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

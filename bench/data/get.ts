@@ -2,9 +2,9 @@
  * Reading an object from keepers over TCP, each in a process of its own: verified, decrypted and on the disk, beside a bare libp2p
  * stream with the same encrypter; and with some of the keepers stalled, slow or lying, beside the same with none.
  */
-import { open, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import process from 'node:process'
 
 import { leafBytes } from '../../protocols/erasure/index.ts'
 import { createTransfer } from '../../protocols/transfer/index.ts'
@@ -18,9 +18,14 @@ import { WorkerMill } from '../../src/storage/workers/worker-mill.ts'
 import type { Circumstances, Part } from '../bench.ts'
 import { alternate, median, pair } from '../paired.ts'
 import { pairedRow, valueRow, type Row } from '../report.ts'
+import { collectForBulk } from '../../src/collector.ts'
 import { Crowd, honest, sealedObject, type BenchObject } from './crowd.ts'
+import { floorNs } from './floor.ts'
 import { drinkRaw, rawNode } from './raw-stream.ts'
+import { RawCrowd } from './raw-crowd.ts'
+import { areSame } from './same-files.ts'
 import type { ServingOrder } from './serving-peer.ts'
+import { watch, type Usage } from './usage.ts'
 
 const code = { k: 10, m: 4 }
 /** 32 segments. */
@@ -28,7 +33,6 @@ const objectBytes = 32 * code.k * 2 ** 20
 const troublesome = 4
 /** Length prefix of a frame as long as a block. */
 const prefixBytes = 3
-const compareBytes = 2 ** 20
 
 interface Run {
   readonly seconds: number
@@ -36,16 +40,17 @@ interface Run {
   readonly blamed: ReadonlySet<PeerName>
   /** Of all frames that came. */
   readonly frameBytes: number
-  readonly extraBytes: number
-  readonly loopMs: number
+  readonly usage: Usage
 }
 
 async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
   const { folder, rounds } = circumstances
+  collectForBulk()
   const say = (line: string): void => circumstances.say(line)
   say('sealing')
   const object = await sealedObject(folder, objectBytes, code)
   await using crowd = await Crowd.of(code.k + code.m, folder)
+  await using plain = await RawCrowd.of(code.k)
   const host = await createHost(
     { network: 'bench', reach: 'loopback', listen: [] },
     { identity: identityFromSeed(realRandom.bytes(32)), clock: realClock, random: realRandom, log: silentLog },
@@ -78,8 +83,21 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
     await crowd.order(0, honest)
     const usual = median([await noted('unmeasured', 0, honest, each), await noted('unmeasured', 0, honest, each)])
     const tenth = objectBytes / code.k / usual / 10
+    const streamNs: number[] = []
+    const floors: number[] = []
     const seconds = await alternate(rounds, {
-      rawOne: async () => timed(async () => drinkRaw(raw, crowd.peers[0]!.rawAddress, objectBytes)),
+      rawOne: async () => {
+        floors.push(await floorNs(folder))
+        const ownBefore = process.cpuUsage()
+        let took = 0
+        const { cpuMs } = await crowd.usageOfFirst(
+          async () => (took = await timed(async () => drinkRaw(raw, crowd.peers[0]!.rawAddress, objectBytes))),
+        )
+        const { user, system } = process.cpuUsage(ownBefore)
+        streamNs.push(((user + system) * 1e3 + cpuMs * 1e6) / objectBytes)
+        return took
+      },
+      plainOne: async () => plain.drink(1, objectBytes),
       one: async () => noted('one', 0, honest, () => 0),
       rawMany: async () =>
         timed(async () =>
@@ -87,6 +105,7 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
             crowd.peers.slice(0, code.k).map(async ({ rawAddress }) => drinkRaw(raw, rawAddress, objectBytes / code.k)),
           ),
         ),
+      plainMany: async () => plain.drink(code.k, objectBytes),
       many: async () => noted('many', 0, honest, each),
       stalled: async () => noted('stalled', troublesome, { mode: 'stalled', bytesPerSecond: null }, each),
       slow: async () => noted('slow', troublesome, { mode: 'honest', bytesPerSecond: tenth }, each),
@@ -99,13 +118,40 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
     const wrongly = all.flatMap(({ blamed }) => [...blamed]).filter((peer) => !liars.has(peer)).length
     const overhead = runs['many']!.map(({ frameBytes, report }) => (frameBytes / received(report) - 1) * 100)
     const beside = 'get from 14, none at fault'
+    const bounds = streamNs.map((stream, round) => stream / (stream + floors[round]!))
+    const inBulk = 'with the collector set for bulk, as a peer has it'
+    const asItComes = 'in a Node as it comes'
+    const one = (baseline: readonly number[], note: string): Row =>
+      pairedRow(
+        'get from one peer',
+        'MB/s',
+        'bare stream of one',
+        pair(rates(seconds.one), rates(baseline)),
+        { least: 0.85 },
+        note,
+      )
+    const many = (baseline: readonly number[], note: string): Row =>
+      pairedRow(
+        'get from 14',
+        'MB/s',
+        'bare streams of ten',
+        pair(rates(seconds.many), rates(baseline)),
+        { least: 0.8 },
+        note,
+      )
     return [
-      pairedRow('get from one peer', 'MB/s', 'bare stream of one', pair(rates(seconds.one), rates(seconds.rawOne)), {
-        least: 0.85,
-      }),
-      pairedRow('get from 14', 'MB/s', 'bare streams of ten', pair(rates(seconds.many), rates(seconds.rawMany)), {
-        least: 0.8,
-      }),
+      one(seconds.plainOne, asItComes),
+      one(seconds.rawOne, inBulk),
+      valueRow(
+        'bound of a get beside a bare stream',
+        '×',
+        bounds,
+        undefined,
+        'processor time of a stream ÷ that and what hashing twice, decrypting, reading and writing take alone',
+      ),
+      valueRow('bare stream: processor, both sides', 'ns/B', streamNs),
+      many(seconds.plainMany, asItComes),
+      many(seconds.rawMany, inBulk),
       pairedRow('4 of 14 stalled', 's', beside, pair(seconds.stalled, seconds.many), { most: 1.25 }),
       pairedRow('4 at a tenth of the speed', 's', beside, pair(seconds.slow, seconds.many), { most: 1.3 }),
       pairedRow('4 corrupt every block', 's', beside, pair(seconds.corrupt, seconds.many), { most: 1.4 }),
@@ -128,14 +174,14 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
       valueRow(
         'memory of the reader',
         'MiB',
-        runs['many']!.map(({ extraBytes }) => extraBytes / 2 ** 20),
+        runs['many']!.map(({ usage }) => usage.extraBytes / 2 ** 20),
         { most: 96 },
         'over what it had before',
       ),
       valueRow(
         'event loop of the reader, p99',
         'ms',
-        runs['many']!.map(({ loopMs }) => loopMs),
+        runs['many']!.map(({ usage }) => usage.late.p99),
         { most: 20 },
       ),
     ]
@@ -170,11 +216,7 @@ async function fetched(
     },
   })
   const sources = object.roots.map((_, shard) => ({ shard, peers: [peerOf(shard)] }))
-  const before = process.memoryUsage().rss
-  let most = before
-  const sampling = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 50)
-  const loop = monitorEventLoopDelay({ resolution: 1 })
-  loop.enable()
+  const usage = watch()
   const beganMs = performance.now()
   const report = await fetchObject(
     {
@@ -189,23 +231,10 @@ async function fetched(
     new AbortController().signal,
   )
   const seconds = (performance.now() - beganMs) / 1_000
-  loop.disable()
-  clearInterval(sampling)
+  const used = usage()
   if (!(await areSame(object.path, path))) throw new Error('what was read is not the object')
   await rm(path)
-  return { seconds, report, blamed, frameBytes, extraBytes: most - before, loopMs: loop.percentile(99) / 1e6 }
-}
-
-async function areSame(left: string, right: string): Promise<boolean> {
-  await using files = new AsyncDisposableStack()
-  const [one, other] = [files.use(await open(left)), files.use(await open(right))]
-  const [mine, yours] = [Buffer.alloc(compareBytes), Buffer.alloc(compareBytes)]
-  for (let at = 0; ; at += compareBytes) {
-    const { bytesRead } = await one.read(mine, 0, compareBytes, at)
-    if ((await other.read(yours, 0, compareBytes, at)).bytesRead !== bytesRead) return false
-    if (bytesRead === 0) return true
-    if (!mine.subarray(0, bytesRead).equals(yours.subarray(0, bytesRead))) return false
-  }
+  return { seconds, report, blamed, frameBytes, usage: used }
 }
 
 export const get: Part = {

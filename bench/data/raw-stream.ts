@@ -1,23 +1,32 @@
 /** A bare libp2p stream, as the measure of what a transfer could reach at best: the encrypter and the muxer of a peer, and nothing else. */
-import type { Libp2p, Stream, StreamMessageEvent } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
+import type { Connection, Libp2p, Stream, StreamMessageEvent } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 
-import { limitsFor } from '../../src/host/index.ts'
+import { encryptersInOrder, encryptersOf, limitsFor, type EncrypterName } from '../../src/host/index.ts'
+import { silentLogger } from '../../src/host/silent-logger.ts'
 
 const protocol = '/pleach/bench/raw/1'
 /** What `send` takes at once: 64 to 256 KiB are best. */
 const pieceBytes = 128 * 1024
 
-export async function rawNode(listen: readonly string[]): Promise<Libp2p> {
+/** Encrypted as a peer's connections are, when nothing else is said. */
+export async function rawNode(
+  listen: readonly string[],
+  encrypters: readonly EncrypterName[] = encryptersInOrder,
+): Promise<Libp2p> {
   const limits = limitsFor('loopback')
   const node = await createLibp2p({
+    logger: silentLogger,
+    connectionManager: {
+      inboundConnectionThreshold: limits.inboundPerIpPerSecondMax,
+      maxIncomingPendingConnections: limits.inboundPendingMax,
+    },
     addresses: { listen: [...listen] },
     transports: [tcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: encryptersOf(encrypters),
     streamMuxers: [
       yamux({
         streamOptions: {
@@ -31,6 +40,11 @@ export async function rawNode(listen: readonly string[]): Promise<Libp2p> {
   })
   await node.start()
   return node
+}
+
+/** One connection more, whatever there is already. */
+export async function connectRaw(node: Libp2p, address: string): Promise<Connection> {
+  return node.dial(multiaddr(address), { force: true })
 }
 
 /** Answers each stream with as many bytes as its first eight say. */
@@ -47,10 +61,13 @@ export async function serveRaw(node: Libp2p): Promise<void> {
 async function pour(stream: Stream, bytes: number): Promise<void> {
   const piece = new Uint8Array(pieceBytes).fill(7)
   for (let left = bytes; left > 0; left -= pieceBytes) {
-    if (stream.send(piece.subarray(0, Math.min(left, pieceBytes)))) continue
-    await new Promise<void>((resolve) => {
-      stream.addEventListener('drain', () => resolve(), { once: true })
-    })
+    stream.send(piece.subarray(0, Math.min(left, pieceBytes)))
+    // It is also told of room on the connection that its own window does not let it use.
+    while (stream.writableNeedsDrain) {
+      await new Promise<void>((resolve) => {
+        stream.addEventListener('drain', () => resolve(), { once: true })
+      })
+    }
   }
   await stream.close()
 }

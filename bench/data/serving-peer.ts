@@ -4,15 +4,19 @@
  *
  *     fork('serving-peer.ts', [folder])   →  { ready: { peer, address, rawAddress } }
  *     send({ mode, bytesPerSecond })      →  { set: true }
+ *     send('watch')                       →  {}
+ *     send('usage')                       →  { usage }    since it was last asked to watch
  */
 import process from 'node:process'
 
 import { createTransfer, type Shelf, type ShardSource } from '../../protocols/transfer/index.ts'
+import { collectForBulk } from '../../src/collector.ts'
 import { realClock, realFiles, realRandom, silentLog } from '../../src/environment.ts'
 import { createHost, identityFromSeed } from '../../src/host/index.ts'
 import { Bandwidth } from '../../src/storage/bandwidth.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
 import { rawNode, serveRaw } from './raw-stream.ts'
+import { watch, type Usage } from './usage.ts'
 
 /** stalled: sends one block of each exchange, and nothing more. corrupt: flips a bit of every block. */
 export type ServingMode = 'honest' | 'stalled' | 'corrupt'
@@ -29,6 +33,7 @@ export interface ServingPeer {
   readonly rawAddress: string
 }
 
+collectForBulk()
 const files = new ShardFiles(realFiles, process.argv[2]!)
 let mode: ServingMode = 'honest'
 let pace = new Bandwidth({ upBytesPerSecond: null, downBytesPerSecond: null }, realClock)
@@ -68,10 +73,17 @@ await createTransfer({
 const raw = await rawNode(['/ip4/127.0.0.1/tcp/0'])
 await serveRaw(raw)
 
-process.on('message', (order: ServingOrder) => {
+let usage: (() => Usage) | undefined
+
+process.on('message', (order: ServingOrder | 'watch' | 'usage') => {
+  if (order === 'usage') return process.send!({ usage: usage?.() })
+  if (order === 'watch') {
+    usage = watch()
+    return process.send!({})
+  }
   mode = order.mode
   pace = new Bandwidth({ upBytesPerSecond: order.bytesPerSecond, downBytesPerSecond: null }, realClock)
-  process.send!({ set: true })
+  return process.send!({ set: true })
 })
 process.on('disconnect', () => process.exit(0))
 const ready: ServingPeer = {

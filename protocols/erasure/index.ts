@@ -1,4 +1,5 @@
 export * from './capability.ts'
+export * from './car.ts'
 export * from './code-rows.ts'
 export * from './code.ts'
 export * from './coder.ts'

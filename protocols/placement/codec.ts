@@ -156,11 +156,11 @@ export function decodePlacementMessage(frame: Uint8Array): PlacementMessage {
   }
 }
 
-function wireDossier({ manifest, records }: Dossier) {
-  return create(DossierSchema, { manifest, records: [...records] })
+function wireDossier({ manifest, records, cached = [] }: Dossier) {
+  return create(DossierSchema, { manifest, records: [...records], cached: [...cached] })
 }
 
-function dossierOf({ manifest, records }: WireDossier): Dossier {
+function dossierOf({ manifest, records, cached }: WireDossier): Dossier {
   if (manifest.byteLength > objectManifestBytesMax)
     throw new Fault('FRAME_TOO_LARGE', 'the manifest is over its cap', { bytes: manifest.byteLength })
   if (records.length > writersMax * pagesMax)
@@ -168,5 +168,7 @@ function dossierOf({ manifest, records }: WireDossier): Dossier {
   const over = records.find(({ byteLength }) => byteLength > placementBytesMax)
   if (over !== undefined)
     throw new Fault('FRAME_TOO_LARGE', 'a record is over its cap', { bytes: over.byteLength, placementBytesMax })
-  return { manifest, records }
+  if (new Set(cached).size !== cached.length || cached.some((shard) => shard >= shardsMax))
+    throw new Fault('FIELD_INVALID', 'cached shards that there cannot be', { cached: cached.length, shardsMax })
+  return { manifest, records, ...(cached.length === 0 ? {} : { cached }) }
 }

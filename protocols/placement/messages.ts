@@ -47,6 +47,8 @@ export interface Dossier {
   readonly manifest: Uint8Array
   /** Envelopes of records, by any writer. */
   readonly records: readonly Uint8Array[]
+  /** Shards that who answers would give out too, without a promise; left out when there are none. */
+  readonly cached?: readonly number[]
 }
 
 export type PlacementMessage =

@@ -113,10 +113,10 @@ export function createPlacement(deps: {
     async ask(peer, object, signal) {
       const answered = await exchange(peer, { say: 'ask', object }, signal)
       if (answered.say !== 'dossier') throw outOfTurn('DOSSIER', answered)
-      const { manifest, records } = answered
+      const { manifest, records, cached } = answered
       if (cidOfDocument(manifest) !== object)
         throw new Fault('PROOF_INVALID', 'the manifest is not the one that was asked for', { object })
-      return { manifest, records }
+      return { manifest, records, ...(cached === undefined ? {} : { cached }) }
     },
     async tell(peer, { manifest, records }, advertise, signal) {
       const answered = await exchange(peer, { say: 'tell', manifest, records, advertise }, signal)

@@ -42,6 +42,10 @@ function bodyOf(message: Exclude<Transfer, { say: 'block' }>) {
       return { case: 'want' as const, value: { firstLeaf: message.firstLeaf, count: message.count } }
     case 'stored':
       return { case: 'stored' as const, value: { keepUntilMs: BigInt(message.keepUntilMs) } }
+    case 'release':
+      return { case: 'release' as const, value: { root: message.root } }
+    case 'released':
+      return { case: 'released' as const, value: { keepUntilMs: BigInt(message.keepUntilMs) } }
     case 'refused':
       return { case: 'refused' as const, value: encodeRefusal(message.refusal) }
     default:
@@ -71,6 +75,10 @@ export function decodeTransfer(frame: Uint8Array): Transfer {
       return { say: 'want', firstLeaf: body.value.firstLeaf, count: body.value.count }
     case 'stored':
       return { say: 'stored', keepUntilMs: checkedInteger(body.value.keepUntilMs, 'keep_until_ms') }
+    case 'release':
+      return { say: 'release', root: checkedHash(body.value.root, 'root') }
+    case 'released':
+      return { say: 'released', keepUntilMs: checkedInteger(body.value.keepUntilMs, 'keep_until_ms') }
     case 'refused':
       return { say: 'refused', refusal: decodeRefusal(body.value) }
     default:

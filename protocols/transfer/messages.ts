@@ -65,5 +65,7 @@ export type Transfer =
   | { readonly say: 'put'; readonly root: Uint8Array; readonly shardBytes: number; readonly keepUntilMs: number }
   | { readonly say: 'want'; readonly firstLeaf: number; readonly count: number }
   | { readonly say: 'stored'; readonly keepUntilMs: number }
+  | { readonly say: 'release'; readonly root: Uint8Array }
+  | { readonly say: 'released'; readonly keepUntilMs: number }
   | { readonly say: 'refused'; readonly refusal: Refusal }
   | ({ readonly say: 'block' } & Block)

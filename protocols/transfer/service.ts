@@ -22,6 +22,7 @@ import { Talk, type Pace, type Timekeeper } from './talk.ts'
  */
 export interface ShardSource {
   readonly shardBytes: number
+  /** The bytes are valid until two others have been asked for. */
   leaf(leaf: number): Promise<{ readonly bytes: Uint8Array; readonly proof: readonly Uint8Array[] }>
   close(): Promise<void>
 }
@@ -52,12 +53,22 @@ export interface Shelf {
     readonly keepUntilMs: number
     readonly from: PeerName
   }): Promise<Admission>
+  /**
+   * Who asked for it needs it no more. Resolves, durable, with until when it is kept for others (0: it is gone). A RefusedError when it
+   * was another who asked, or it is not here. Left out: nothing is kept for anybody.
+   */
+  release?(root: Uint8Array, from: PeerName): Promise<number>
 }
 
 export interface TransferService {
   serve(): Promise<void>
   /** Resolves, once the keeper has said STORED, with until when. Rejects with RefusedError, a Fault, or the reason of `signal`. */
   put(peer: PeerName, root: Uint8Array, source: ShardSource, keepUntilMs: number, signal: AbortSignal): Promise<number>
+  /**
+   * Tells the keeper that we need a shard no more. Resolves with until when it keeps it for others; 0: it is gone. Rejects with
+   * RefusedError, a Fault, or the reason of `signal`.
+   */
+  release(peer: PeerName, root: Uint8Array, signal: AbortSignal): Promise<number>
   /**
    * Fetches these leaves in order. `onLeaf` is awaited before more is asked for: its pace is the transfer's. The bytes are a view
    * that is valid until `onLeaf` resolves. A Fault is the keeper's: it sent what is not of the shard; a BadBlockFault has what it
@@ -120,6 +131,14 @@ export function createTransfer(
           return sendUntilStored(talk, source, keepUntilMs)
         }),
       ),
+    release: async (peer, root, signal) =>
+      exchange(deps, peer, signal, async (talk) => {
+        await talk.say({ say: 'release', root })
+        const answer = await talk.hear()
+        if (answer?.say === 'refused') return answer
+        if (answer?.say !== 'released') throw outOfTurn('RELEASED', answer)
+        return { say: 'done', result: answer.keepUntilMs }
+      }),
     get: async (peer, root, shardBytes, leaves, onLeaf, signal) =>
       exchange(deps, peer, signal, async (opened) =>
         opened.within(exchangeMsMax('length' in leaves ? leaves.length * leafBytes : shardBytes), async (talk) => {
@@ -193,10 +212,13 @@ async function openChannel(
 async function answer(talk: Talk, shelf: Shelf, places: Places): Promise<void> {
   const request = await talk.hear()
   if (request === undefined) return
-  if (request.say !== 'get' && request.say !== 'put') throw outOfTurn('GET or PUT', request)
+  if (request.say !== 'get' && request.say !== 'put' && request.say !== 'release')
+    throw outOfTurn('GET, PUT or RELEASE', request)
   try {
     using _place = places.take(talk.remote)
-    await (request.say === 'get' ? serveGet(talk, shelf, request.root) : servePut(talk, shelf, request))
+    if (request.say === 'get') await serveGet(talk, shelf, request.root)
+    else if (request.say === 'put') await servePut(talk, shelf, request)
+    else await serveRelease(talk, shelf, request.root)
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error
     // Blocks of a PUT, or WANTs of a GET: no more can be on its way than there is credit for.
@@ -244,6 +266,12 @@ async function servePut(opened: Talk, shelf: Shelf, request: Extract<Transfer, {
   }
   await opened.say({ say: 'stored', keepUntilMs: admission.keepUntilMs })
   await opened.close()
+}
+
+async function serveRelease(talk: Talk, shelf: Shelf, root: Uint8Array): Promise<void> {
+  if (shelf.release === undefined) throw new RefusedError(refusal('NOT_FOUND'))
+  await talk.say({ say: 'released', keepUntilMs: await shelf.release(root, talk.remote) })
+  await talk.close()
 }
 
 async function sendUntilStored(talk: Talk, source: ShardSource, keepUntilMs: number): Promise<Ended<number>> {
@@ -324,6 +352,7 @@ async function receiveAll(
     const { leaf, proof, bytes } = message
     const [taken, writes] = stepReceiver(state, { is: 'block', leaf, proof, bytes })
     for (const effect of writes) if (effect.do === 'write') await onLeaf(effect.leaf, effect.bytes, effect.hash)
+    talk.forget()
     ;[state, effects] = stepReceiver(taken, { is: 'written' })
   }
 }

@@ -1,4 +1,5 @@
 /** Messages instead of frames, each wait with its deadline. */
+import { letGo } from '../erasure/index.ts'
 import type { Channel, PeerName, Refusal } from '../wire/index.ts'
 import { decodeTransfer, encodeTransfer } from './codec.ts'
 import { idleMsMax, type Transfer } from './messages.ts'
@@ -20,6 +21,7 @@ export class Talk {
   readonly #timekeeper: Timekeeper
   readonly #pace: Pace | undefined
   readonly #signal: AbortSignal
+  #heard: Uint8Array | undefined
 
   /** Every wait ends when `signal` fires. */
   constructor(channel: Channel, timekeeper: Timekeeper, pace: Pace | undefined, signal: AbortSignal) {
@@ -57,7 +59,14 @@ export class Talk {
     if (frame === undefined) return undefined
     // It has come, but is taken up only in its turn: what is not taken up gives no new credit, and so the other side slows down.
     await this.#pace?.down(frame.byteLength, this.#signal)
+    this.#heard = frame
     return decodeTransfer(frame)
+  }
+
+  /** What was heard last has served: views of it, such as a block's bytes, are empty from now on. */
+  forget(): void {
+    if (this.#heard !== undefined) letGo(this.#heard)
+    this.#heard = undefined
   }
 
   /**

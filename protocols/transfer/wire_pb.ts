@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file transfer/wire.proto.
  */
 export const file_transfer_wire: GenFile = /*@__PURE__*/
-  fileDesc("ChN0cmFuc2Zlci93aXJlLnByb3RvEhJwbGVhY2gudHJhbnNmZXIudjEikAIKCFRyYW5zZmVyEiYKA2dldBgBIAEoCzIXLnBsZWFjaC50cmFuc2Zlci52MS5HZXRIABIoCgRoYXZlGAIgASgLMhgucGxlYWNoLnRyYW5zZmVyLnYxLkhhdmVIABImCgNwdXQYAyABKAsyFy5wbGVhY2gudHJhbnNmZXIudjEuUHV0SAASKAoEd2FudBgEIAEoCzIYLnBsZWFjaC50cmFuc2Zlci52MS5XYW50SAASLAoGc3RvcmVkGAUgASgLMhoucGxlYWNoLnRyYW5zZmVyLnYxLlN0b3JlZEgAEioKB3JlZnVzZWQYBiABKAsyFy5wbGVhY2gud2lyZS52MS5SZWZ1c2FsSABCBgoEYm9keSITCgNHZXQSDAoEcm9vdBgBIAEoDCIbCgRIYXZlEhMKC3NoYXJkX2J5dGVzGAEgASgEIj8KA1B1dBIMCgRyb290GAEgASgMEhMKC3NoYXJkX2J5dGVzGAIgASgEEhUKDWtlZXBfdW50aWxfbXMYAyABKAQiKQoEV2FudBISCgpmaXJzdF9sZWFmGAEgASgNEg0KBWNvdW50GAIgASgNIh8KBlN0b3JlZBIVCg1rZWVwX3VudGlsX21zGAEgASgEYgZwcm90bzM", [file_wire_wire]);
+  fileDesc("ChN0cmFuc2Zlci93aXJlLnByb3RvEhJwbGVhY2gudHJhbnNmZXIudjEi8gIKCFRyYW5zZmVyEiYKA2dldBgBIAEoCzIXLnBsZWFjaC50cmFuc2Zlci52MS5HZXRIABIoCgRoYXZlGAIgASgLMhgucGxlYWNoLnRyYW5zZmVyLnYxLkhhdmVIABImCgNwdXQYAyABKAsyFy5wbGVhY2gudHJhbnNmZXIudjEuUHV0SAASKAoEd2FudBgEIAEoCzIYLnBsZWFjaC50cmFuc2Zlci52MS5XYW50SAASLAoGc3RvcmVkGAUgASgLMhoucGxlYWNoLnRyYW5zZmVyLnYxLlN0b3JlZEgAEioKB3JlZnVzZWQYBiABKAsyFy5wbGVhY2gud2lyZS52MS5SZWZ1c2FsSAASLgoHcmVsZWFzZRgHIAEoCzIbLnBsZWFjaC50cmFuc2Zlci52MS5SZWxlYXNlSAASMAoIcmVsZWFzZWQYCCABKAsyHC5wbGVhY2gudHJhbnNmZXIudjEuUmVsZWFzZWRIAEIGCgRib2R5IhMKA0dldBIMCgRyb290GAEgASgMIhsKBEhhdmUSEwoLc2hhcmRfYnl0ZXMYASABKAQiPwoDUHV0EgwKBHJvb3QYASABKAwSEwoLc2hhcmRfYnl0ZXMYAiABKAQSFQoNa2VlcF91bnRpbF9tcxgDIAEoBCIpCgRXYW50EhIKCmZpcnN0X2xlYWYYASABKA0SDQoFY291bnQYAiABKA0iHwoGU3RvcmVkEhUKDWtlZXBfdW50aWxfbXMYASABKAQiFwoHUmVsZWFzZRIMCgRyb290GAEgASgMIiEKCFJlbGVhc2VkEhUKDWtlZXBfdW50aWxfbXMYASABKARiBnByb3RvMw", [file_wire_wire]);
 
 /**
  * A control frame of /pleach/transfer/1, after a byte 0.
@@ -59,6 +59,18 @@ export type Transfer = Message<"pleach.transfer.v1.Transfer"> & {
      */
     value: Refusal;
     case: "refused";
+  } | {
+    /**
+     * @generated from field: pleach.transfer.v1.Release release = 7;
+     */
+    value: Release;
+    case: "release";
+  } | {
+    /**
+     * @generated from field: pleach.transfer.v1.Released released = 8;
+     */
+    value: Released;
+    case: "released";
   } | { case: undefined; value?: undefined };
 };
 
@@ -168,4 +180,40 @@ export type Stored = Message<"pleach.transfer.v1.Stored"> & {
  */
 export const StoredSchema: GenMessage<Stored> = /*@__PURE__*/
   messageDesc(file_transfer_wire, 5);
+
+/**
+ * @generated from message pleach.transfer.v1.Release
+ */
+export type Release = Message<"pleach.transfer.v1.Release"> & {
+  /**
+   * @generated from field: bytes root = 1;
+   */
+  root: Uint8Array;
+};
+
+/**
+ * Describes the message pleach.transfer.v1.Release.
+ * Use `create(ReleaseSchema)` to create a new message.
+ */
+export const ReleaseSchema: GenMessage<Release> = /*@__PURE__*/
+  messageDesc(file_transfer_wire, 6);
+
+/**
+ * @generated from message pleach.transfer.v1.Released
+ */
+export type Released = Message<"pleach.transfer.v1.Released"> & {
+  /**
+   * 0: it is gone.
+   *
+   * @generated from field: uint64 keep_until_ms = 1;
+   */
+  keepUntilMs: bigint;
+};
+
+/**
+ * Describes the message pleach.transfer.v1.Released.
+ * Use `create(ReleasedSchema)` to create a new message.
+ */
+export const ReleasedSchema: GenMessage<Released> = /*@__PURE__*/
+  messageDesc(file_transfer_wire, 7);
 

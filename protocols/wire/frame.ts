@@ -12,11 +12,16 @@ import { Fault } from './fault.ts'
 export const framePrefixBytesMax = 4
 
 export function encodeFrame(body: Uint8Array): Uint8Array {
-  const prefixBytes = varint.encodingLength(body.byteLength)
-  const frame = new Uint8Array(prefixBytes + body.byteLength)
-  varint.encodeTo(body.byteLength, frame, 0)
-  frame.set(body, prefixBytes)
+  const prefix = encodeFramePrefix(body.byteLength)
+  const frame = new Uint8Array(prefix.byteLength + body.byteLength)
+  frame.set(prefix)
+  frame.set(body, prefix.byteLength)
   return frame
+}
+
+/** What comes before a body of so many bytes. */
+export function encodeFramePrefix(bodyBytes: number): Uint8Array {
+  return varint.encodeTo(bodyBytes, new Uint8Array(varint.encodingLength(bodyBytes)), 0)
 }
 
 /** Cuts a stream of chunks into frames. Holds at most one incomplete frame of `frameBytesMax`. */

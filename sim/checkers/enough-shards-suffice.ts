@@ -3,6 +3,7 @@
  * and what is missing. Either within a bounded time, and nothing else ever comes of a read but what the reader's own disk says.
  */
 import { NotEnoughShardsError } from '../../src/storage/fetch.ts'
+import { ObjectNotFoundError } from '../../src/storage/locate.ts'
 import type { Read, StorageWorld } from '../model/storage-world.ts'
 
 /** Of a final read, when nothing goes wrong any more but some keepers: all k lanes may have to wait for a bad one in turn. */
@@ -25,6 +26,8 @@ function problemsOf({ object, isFinal, available, beganMs, endedMs, outcome }: R
     if (error.missing.length === 0) return ['it does not say what is missing']
     return isFinal && available >= object.code.k ? [`${available} shards were there, and ${error.message}`] : []
   }
+  if (error instanceof ObjectNotFoundError)
+    return isFinal && available >= object.code.k ? [`${available} shards were there, and ${error.message}`] : []
   const isOwnDisk = error instanceof Error && 'code' in error && error.code === 'ENOSPC'
   return isOwnDisk && !isFinal ? [] : [`it failed: ${String(error)}`]
 }

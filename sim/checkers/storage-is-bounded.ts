@@ -30,6 +30,7 @@ export function storageIsBounded(world: StorageWorld): string[] {
 function problemsOf(peer: StoragePeer, { quotaBytes, ownerBytesMax }: StorageWorld['scenario']): string[] {
   const wrong: string[] = []
   const { rows } = peer.storage
+  if (peer.isGone) return []
   if (peer.keptBytesMax > quotaBytes) wrong.push(`kept ${peer.keptBytesMax} bytes of ${quotaBytes}`)
   const owners = Map.groupBy(rows.values(), ({ owner }) => owner)
   for (const [owner, entries] of owners) {

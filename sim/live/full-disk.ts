@@ -45,6 +45,8 @@ export class FullDisk implements Files {
     await this.#disk.makeFolder(path)
   }
   readonly list: Files['list'] = async (path) => this.#disk.list(path)
+  /** It fills up without a warning. */
+  readonly space: Files['space'] = async (path) => this.#disk.space(path)
   readonly syncFolder: Files['syncFolder'] = async (path) => this.#disk.syncFolder(path)
 
   #watched(file: OpenFile): OpenFile {

@@ -1,5 +1,5 @@
 /**
- * TCP of this machine, with production's noise and yamux: nothing of a host is exchanged, but that it can be pulled out. All of 127.0.0.0/8 is the machine
+ * TCP of this machine, with production's encryption and yamux: nothing of a host is exchanged, but that it can be pulled out. All of 127.0.0.0/8 is the machine
  * itself on Linux, so every peer listens at an address of its own; those that dial come from 127.0.0.1, as in a devnet.
  */
 import { once } from 'node:events'

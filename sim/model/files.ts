@@ -34,7 +34,7 @@ export class DiskError extends Error {
 }
 
 export class ModelDisk {
-  readonly names = new StoredNames()
+  names = new StoredNames()
   readonly random: SeededRandom
   pace: DiskPace
   isFull = false
@@ -54,6 +54,11 @@ export class ModelDisk {
   /** The power goes: what was not synced is there, or not, or in part. To be called when the life is over. */
   losePower(): void {
     this.names.losePower(this.random)
+  }
+
+  /** Another disk, on which there is nothing. To be called when the life is over. */
+  wipe(): void {
+    this.names = new StoredNames()
   }
 
   /** Flips a bit of a file whose path fits; returns the path. */
@@ -168,6 +173,11 @@ export class LifeFiles implements Files {
       this.#disk.names.sync(this.#folder(path))
       this.#disk.onEffect()
     })
+  }
+
+  /** It fills up without a warning: what was looked at may be gone when it is needed, on a real one too. */
+  async space(): Promise<{ readonly freeBytes: number; readonly totalBytes: number }> {
+    return { freeBytes: Infinity, totalBytes: Infinity }
   }
 
   #handle(file: StoredFile, path: string): OpenFile {

@@ -16,8 +16,9 @@ export class LifeClock implements Clock {
     this.skewMs = skewMs
   }
 
+  /** Whole, as a real clock's, though what was waited for was not. */
   nowMs(): number {
-    return this.#world.nowMs() + this.skewMs
+    return Math.floor(this.#world.nowMs()) + this.skewMs
   }
 
   monotonicMs(): number {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 
 import { leafBytes, rootOf } from '../../protocols/erasure/index.ts'
 import type { FetchSource } from '../../src/storage/fetch.ts'
+import type { KeeperVice } from './keeper-vices.ts'
 import type { StoragePeer } from './storage-peer.ts'
 import type { StorageWorld } from './storage-world.ts'
 import { dataFolder, type ReadableObject } from './storage.ts'
@@ -32,15 +33,21 @@ export function isWhole(peer: StoragePeer, root: string): boolean {
   return Buffer.concat(hashes).equals(beside) && Buffer.from(rootOf(hashes)).toString('hex') === root
 }
 
-/** Distinct shards of an object that honest peers among these sources have and keep for long enough. */
-export function availableShards(world: StorageWorld, object: ReadableObject, sources: readonly FetchSource[]): number {
+/** Distinct shards of an object that honest peers among these sources have and keep for long enough; and peers of these vices. */
+export function availableShards(
+  world: StorageWorld,
+  object: ReadableObject,
+  sources: readonly FetchSource[],
+  vices: readonly KeeperVice[] = [],
+): number {
   return sources.filter(({ shard, peers }) => {
     const root = object.roots[shard]!
     return peers.some((name) => {
       const peer = world.peerOf(name)!
       const entry = peer.storage.rows.get(root)
       const keptMs = (entry?.keepUntilMs ?? 0) - peer.life.nowMs()
-      return peer.vice === null && peer.isUp && keptMs > marginMs && isWhole(peer, root)
+      const gives = peer.vice === null || vices.includes(peer.vice)
+      return gives && peer.isUp && keptMs > marginMs && isWhole(peer, root)
     })
   }).length
 }

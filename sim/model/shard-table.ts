@@ -3,7 +3,8 @@
  * resolves, and not before. A life that ends earlier takes it with it.
  */
 import type { ShardEntry, ShardIndex } from '../../src/storage/shard-index.ts'
-import { DiskError, type DiskLife, type ModelDisk } from './files.ts'
+import { committed } from './committed.ts'
+import type { DiskLife, ModelDisk } from './files.ts'
 
 /** The rows, which outlive every life. */
 export type ShardRows = Map<string, ShardEntry>
@@ -12,9 +13,9 @@ export class ShardTable implements ShardIndex {
   readonly #rows: ShardRows
   readonly #disk: ModelDisk
   readonly #life: DiskLife
-  readonly #onChange: () => void
+  readonly #onChange: (added?: ShardEntry) => void
 
-  constructor(rows: ShardRows, disk: ModelDisk, life: DiskLife, onChange: () => void = () => {}) {
+  constructor(rows: ShardRows, disk: ModelDisk, life: DiskLife, onChange: (added?: ShardEntry) => void = () => {}) {
     this.#rows = rows
     this.#disk = disk
     this.#life = life
@@ -25,7 +26,9 @@ export class ShardTable implements ShardIndex {
     await this.#commit(() => {
       const known = this.#rows.get(entry.root)
       const keepUntilMs = Math.max(entry.keepUntilMs, known?.keepUntilMs ?? 0)
-      this.#rows.set(entry.root, known === undefined ? entry : { ...known, keepUntilMs })
+      const othersUntilMs = Math.max(entry.othersUntilMs, known?.othersUntilMs ?? 0)
+      this.#rows.set(entry.root, known === undefined ? entry : { ...known, keepUntilMs, othersUntilMs })
+      this.#onChange(known === undefined ? entry : undefined)
     })
   }
 
@@ -34,7 +37,20 @@ export class ShardTable implements ShardIndex {
   }
 
   async delete(root: string): Promise<void> {
-    await this.#commit(() => void this.#rows.delete(root))
+    await this.#commit(() => {
+      this.#rows.delete(root)
+      this.#onChange()
+    })
+  }
+
+  async shorten(root: string, untilMs: number): Promise<void> {
+    await this.#commit(() => {
+      const known = this.#rows.get(root)
+      if (known === undefined) return
+      const keepUntilMs = Math.min(known.keepUntilMs, Math.max(untilMs, known.othersUntilMs))
+      this.#rows.set(root, { ...known, keepUntilMs })
+      this.#onChange()
+    })
   }
 
   expired(nowMs: number): ShardEntry[] {
@@ -64,16 +80,6 @@ export class ShardTable implements ShardIndex {
   }
 
   async #commit(change: () => void): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const disk = this.#disk
-    this.#life.after(disk.delayMs(true), () => {
-      if (disk.isFull) return reject(new DiskError('ENOSPC', 'the ledger'))
-      change()
-      this.#onChange()
-      disk.onEffect()
-      // Whoever dies right after the write has nobody to tell.
-      if (!this.#life.isOver) resolve()
-    })
-    return promise
+    return committed(this.#disk, this.#life, change)
   }
 }

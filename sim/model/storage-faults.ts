@@ -12,6 +12,8 @@ const shardPath = /\/shards\/..\/([0-9a-f]{64})/
 export function planStorageFaults(world: StorageWorld, random: SeededRandom): void {
   const { faults, faultsUntilMs } = world.scenario
   const at = (run: () => void): void => void world.clock.after(random.between(0, faultsUntilMs), run)
+  /** Its ledger is the only place where it is written what it still has to put. */
+  const isNeeded = (peer: StoragePeer): boolean => world.objects.some(({ owner }) => owner === peer)
   const lastsMs = (): number => random.between(200, faults.lastsMsMax)
   const each = (max: number, plan: (peer: StoragePeer) => void): void => {
     for (let count = random.between(0, max); count > 0; count--) plan(random.pick(world.peers))
@@ -67,6 +69,7 @@ export function planStorageFaults(world: StorageWorld, random: SeededRandom): vo
       const path = peer.disk.rot((candidate) => shardPath.test(candidate))
       if (path === undefined) return
       peer.rotted.add(shardPath.exec(path)![1]!)
+      peer.struckMs = world.elapsedMs
       world.note(peer.number, `rot ${path}`)
     })
   })
@@ -80,4 +83,11 @@ export function planStorageFaults(world: StorageWorld, random: SeededRandom): vo
       world.clock.after(forMs, () => world.cuts.delete(cut))
     })
   }
+  each(faults.wipesMax, (peer) => at(() => (isNeeded(peer) ? undefined : peer.wipe())))
+  each(faults.goneMax, (peer) =>
+    at(() => {
+      peer.isGone = true
+      peer.crash('power')
+    }),
+  )
 }

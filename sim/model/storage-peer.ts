@@ -27,6 +27,12 @@ export class StoragePeer {
   readonly promised = new Map<string, number>()
   /** Shards of which a bit was flipped: nobody can be held to a promise about them. */
   readonly rotted = new Set<string>()
+  /** Who has not got what it told this peer that it keeps. */
+  readonly broken: PeerName[] = []
+  /** It never comes back. */
+  isGone = false
+  /** When something last happened to its disk that it is not to blame for. */
+  struckMs = -Infinity
   /** Most that it kept for others. */
   keptBytesMax = 0
   life: LifeClock
@@ -46,9 +52,17 @@ export class StoragePeer {
       options: {
         quotaBytes: world.scenario.quotaBytes,
         ownerBytesMax: world.scenario.ownerBytesMax,
-        termMsMax: 24 * 60 * 60_000,
+        termMsMax: world.scenario.termMsMax,
       },
       vice,
+      log: (level, message, facts) => {
+        if (level === 'debug' || world.scenario.care === null) return
+        const { error } = facts ?? {}
+        world.note(
+          number,
+          error instanceof Error ? `${message}: ${error.message}` : `${message} ${JSON.stringify(facts)}`,
+        )
+      },
       onFault: (peer, fault) => {
         this.blamed.push({ peer, fault })
         world.note(number, `blames ${world.numberOf(peer)} ${fault.code}`)
@@ -57,7 +71,22 @@ export class StoragePeer {
         this.promised.set(root, Math.max(keepUntilMs, this.promised.get(root) ?? 0))
         world.note(number, `stored ${root.slice(0, 8)}`)
       },
-      onTotal: (bytes) => (this.keptBytesMax = Math.max(this.keptBytesMax, bytes)),
+      onKept: (bytes, added) => {
+        this.keptBytesMax = Math.max(this.keptBytesMax, bytes)
+        if (added?.owner === this.name) world.watch.onMade(this, added.root)
+      },
+      ...(world.bulletin === undefined || world.scenario.care === null
+        ? {}
+        : {
+            caring: {
+              signer: modelSigner(number),
+              bulletin: world.bulletin,
+              pace: world.scenario.care.pace,
+              keepers: () => world.peers.flatMap(({ name }) => (name === this.name ? [] : [name])),
+              onAudits: (entries) => world.watch.onAudits(this, entries),
+              onBroken: (peer) => void this.broken.push(peer),
+            },
+          }),
     })
     this.life = new LifeClock(world.clock, skewMs)
     this.#boot()
@@ -75,10 +104,23 @@ export class StoragePeer {
   }
 
   restart(): void {
-    if (this.isUp) return
+    if (this.isUp || this.isGone) return
     this.life = new LifeClock(this.#world.clock, this.life.skewMs)
     this.#world.note(this.number, 'restart')
     this.#boot()
+  }
+
+  /** Its disk is another, on which there is nothing; nobody can be held to what was on the old one. */
+  wipe(): void {
+    this.crash('power')
+    this.disk.wipe()
+    this.storage.rows.clear()
+    this.storage.objectRows.clear()
+    this.promised.clear()
+    this.rotted.clear()
+    this.struckMs = this.#world.elapsedMs
+    this.#world.note(this.number, 'another disk')
+    this.restart()
   }
 
   /** A full disk at the start is a start that fails: as a supervisor would, it is tried again. */

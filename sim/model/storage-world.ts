@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 
-import type { Code } from '../../protocols/erasure/index.ts'
+import { formatObjectCapability, type Code } from '../../protocols/erasure/index.ts'
+import { placementRules } from '../../protocols/placement/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../clock.ts'
 import { SeededRandom } from '../random.ts'
@@ -12,11 +13,15 @@ import type { StorageScenario } from '../scenarios/storage.ts'
 import { LightSignal } from './light-signal.ts'
 import { availableShards } from './shard-census.ts'
 import { settled } from './settled.ts'
+import { modelSigner } from './signer.ts'
+import { StorageBulletin } from './storage-bulletin.ts'
+import { storageNetwork } from './storage-caring.ts'
 import { planStorageFaults } from './storage-faults.ts'
 import { StoragePeer } from './storage-peer.ts'
 import type { SealedObject } from '../../src/storage/seal.ts'
 import { OwnShardError } from '../../src/storage/place.ts'
 import type { ReadableObject } from './storage.ts'
+import { StorageWatch } from './storage-watch.ts'
 import { calmStreams, ModelStreams } from './streams.ts'
 
 const startMs = 1_800_000_000_000
@@ -73,6 +78,9 @@ export class StorageWorld {
   readonly reads: Read[] = []
   readonly cuts = new Set<{ readonly side: ReadonlySet<PeerName>; readonly oneWay: boolean }>()
   readonly trace: string[] = []
+  readonly watch = new StorageWatch(this)
+  /** The DHT; undefined where nobody looks after objects. */
+  readonly bulletin: StorageBulletin | undefined
   isHealed = false
   /** Open streams and files when all was over, before the last start. */
   readonly leftOpen: { peer: number; streams: number; files: number }[] = []
@@ -91,6 +99,11 @@ export class StorageWorld {
       isCut: (from, to) => this.#isCut(from, to),
       note: (from, to, what) => this.note(this.numberOf(from), `→ ${this.numberOf(to)} ${what}`),
     })
+    if (scenario.care !== null) {
+      const rules = placementRules(modelSigner(0), storageNetwork)
+      this.bulletin = new StorageBulletin(rules, SeededRandom.of(seed, 'board'))
+      this.bulletin.failProbability = scenario.care.boardFails
+    }
     const random = SeededRandom.of(seed, 'peers')
     for (let number = 0; number < scenario.peers; number++) {
       const vice = random.chance(scenario.dishonestShare) ? random.pick(scenario.vices) : null
@@ -124,23 +137,28 @@ export class StorageWorld {
 
   async run(): Promise<void> {
     const { faultsUntilMs } = this.scenario
-    await this.#runUntil(faultsUntilMs)
+    await this.runUntil(faultsUntilMs)
     this.#heal()
-    await this.#runUntil(faultsUntilMs + calmDownMs)
+    const inCalm = new Map(await this.#loseOne())
+    const calmMs = this.scenario.care?.calmMs ?? calmDownMs
+    await this.runUntil(faultsUntilMs + calmMs)
+    if (this.scenario.care !== null) for (const object of this.objects) this.watch.judge(object, inCalm.get(object)!)
     for (const object of this.objects) this.#read(object, true)
-    const lastMs = faultsUntilMs + calmDownMs + finalReadsMs
+    const lastMs = faultsUntilMs + calmMs + finalReadsMs
     while (this.elapsedMs < lastMs && this.reads.some(({ outcome, isFinal }) => isFinal && outcome === null)) {
-      await this.#runUntil(Math.min(lastMs, this.elapsedMs + finalStepMs))
+      await this.runUntil(Math.min(lastMs, this.elapsedMs + finalStepMs))
     }
-    await this.#runUntil(this.elapsedMs + sweptMs)
-    for (const { number, name, storage } of this.peers) {
+    await this.runUntil(this.elapsedMs + sweptMs)
+    if (this.scenario.care !== null) await this.watch.lookForRot()
+    for (const { number, name, storage, isGone } of this.peers) {
+      if (isGone) continue
       this.leftOpen.push({ peer: number, streams: this.streams.openAt(name), files: storage.opened })
     }
     for (const peer of this.peers) {
       peer.crash('process')
       peer.restart()
     }
-    await this.#runUntil(this.elapsedMs + lastStartMs)
+    await this.runUntil(this.elapsedMs + lastStartMs)
   }
 
   /** A life has begun: what its owner wanted put is put again. */
@@ -149,7 +167,8 @@ export class StorageWorld {
       if (object.owner === peer && object.tries > 0 && object.placed === null) this.#put(object)
   }
 
-  async #runUntil(untilMs: number): Promise<void> {
+  /** Lets time pass, from the beginning of the world. */
+  async runUntil(untilMs: number): Promise<void> {
     // What was asked for before the first event is under way by then.
     await settled()
     for (;;) {
@@ -168,6 +187,7 @@ export class StorageWorld {
     this.isHealed = true
     this.note(-1, 'heal')
     this.cuts.clear()
+    if (this.bulletin !== undefined) this.bulletin.failProbability = 0
     this.streams.faults = { ...calmStreams, bytesPerMs: this.scenario.streams.bytesPerMs }
     for (const peer of this.peers) {
       peer.disk.isFull = false
@@ -178,7 +198,7 @@ export class StorageWorld {
   }
 
   #planWork(): void {
-    const { objects, putsWithinMs, faultsUntilMs, readsMax } = this.scenario
+    const { objects, putsWithinMs, faultsUntilMs, readsMax, care } = this.scenario
     for (let number = 0; number < objects; number++) {
       const object = this.#describe(number)
       this.objects.push(object)
@@ -190,6 +210,10 @@ export class StorageWorld {
       }
       for (let reads = this.#random.between(0, readsMax); reads > 0; reads--) {
         this.clock.after(this.#random.between(putMs, faultsUntilMs), () => this.#read(object, false))
+      }
+      if (care !== null && this.#random.chance(care.pinShare)) {
+        const pinner = this.#random.pick(this.peers)
+        this.clock.after(this.#random.between(putMs, faultsUntilMs), () => this.#pin(object, pinner))
       }
     }
   }
@@ -241,6 +265,10 @@ export class StorageWorld {
     if (object.sealed === null) {
       const sealed = await owner.storage.seal(plain, code, never)
       object.sealed ??= sealed
+      this.watch.rootsOf.set(
+        sealed.cid,
+        sealed.roots.map((root) => Buffer.from(root).toString('hex')),
+      )
     }
     return owner.storage.place(object.sealed, keepers, keptMs, never)
   }
@@ -251,10 +279,15 @@ export class StorageWorld {
     const isWithOwner = random.chance(0.3)
     const { placed, owner, number } = object
     if (placed === null || !reader.isUp || reader.storage.store === undefined) return
-    const sources = placed.sources.map(({ shard, peers }) => ({
-      shard,
-      peers: isWithOwner ? peers : peers.filter((peer) => peer !== owner.name),
-    }))
+    const { caring } = reader.storage
+    const sources =
+      caring === undefined
+        ? placed.sources.map(({ shard, peers }) => ({
+            shard,
+            peers: isWithOwner ? peers : peers.filter((peer) => peer !== owner.name),
+          }))
+        : // Whoever looks finds them, wherever they are by now.
+          placed.sources.map(({ shard }) => ({ shard, peers: this.peers.map(({ name }) => name) }))
     const available = isFinal ? availableShards(this, placed, sources) : 0
     const read: Read = { object, reader, isFinal, available, beganMs: this.elapsedMs, endedMs: null, outcome: null }
     this.reads.push(read)
@@ -264,9 +297,34 @@ export class StorageWorld {
       read.endedMs = this.elapsedMs
       this.note(reader.number, `got ${number} ${'error' in outcome ? String(outcome.error) : 'all'}`)
     }
-    reader.storage.get({ ...placed, sources }, never).then(
+    const found = caring === undefined ? Promise.resolve(sources) : caring.sourcesOf(placed.cid, never)
+    const got = found.then(async (where) => reader.storage.get({ ...placed, sources: where }, never))
+    got.then(
       ({ plain }) => ended({ plain }),
       (error: unknown) => ended({ error }),
+    )
+  }
+
+  /** A loss in the calm, which two may see at the same moment. Resolves with how many shards there are after it. */
+  async #loseOne(): Promise<[WorldObject, number][]> {
+    const { care, faultsUntilMs } = this.scenario
+    if (care === null) return []
+    await this.runUntil(faultsUntilMs + care.lossMs)
+    const isNeeded = (peer: StoragePeer): boolean => this.objects.some(({ owner }) => owner === peer)
+    const others = this.peers.filter((peer) => peer.vice === null && !peer.isGone && !isNeeded(peer))
+    if (others.length > 0) this.#random.pick(others).wipe()
+    await this.runUntil(faultsUntilMs + care.lossMs + lastStartMs)
+    for (const { storage } of this.peers) void storage.caring?.tend(never).catch(() => {})
+    return this.objects.map((object) => [object, this.watch.available(object)])
+  }
+
+  #pin({ number, placed }: WorldObject, pinner: StoragePeer): void {
+    const { caring } = pinner.storage
+    if (placed === null || caring === undefined || !pinner.isUp) return
+    this.note(pinner.number, `pin ${number}`)
+    caring.pin(formatObjectCapability({ can: 'read', object: placed.cid, key: placed.key }), never).then(
+      () => this.note(pinner.number, `pinned ${number}`),
+      (error: unknown) => this.note(pinner.number, `pin ${number} failed ${(error as Error).message}`),
     )
   }
 

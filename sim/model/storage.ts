@@ -19,13 +19,16 @@ import { fetchObject, type FetchReport, type FetchSource } from '../../src/stora
 import { LocalMill } from '../../src/storage/local-mill.ts'
 import { placeObject } from '../../src/storage/place.ts'
 import { sealFile, type SealedObject } from '../../src/storage/seal.ts'
+import type { ShardEntry } from '../../src/storage/shard-index.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
 import { ShardStore, type ShardStoreOptions } from '../../src/storage/shard-store.ts'
 import type { SeededRandom } from '../random.ts'
 import type { LifeFiles, ModelDisk } from './files.ts'
 import { bentShelf, bentStreams, type KeeperVice } from './keeper-vices.ts'
 import type { LifeClock } from './life.ts'
+import { ObjectRows } from './object-tables.ts'
 import { ShardTable, type ShardRows } from './shard-table.ts'
+import { createCaring, type Caring, type CaringDeps } from './storage-caring.ts'
 import type { ModelStreams } from './streams.ts'
 
 export interface ModelStorageDeps {
@@ -39,8 +42,10 @@ export interface ModelStorageDeps {
   readonly onFault: (peer: PeerName, fault: Fault) => void
   /** A promise was made: this shard is durable here until then. */
   readonly onStored?: (root: string, keepUntilMs: number) => void
-  /** What is kept for others has changed. */
-  readonly onTotal?: (bytes: number) => void
+  /** What is kept has changed: for others so much is; or there is a shard that was not. */
+  readonly onKept?: (bytes: number, added: ShardEntry | undefined) => void
+  /** With it objects are looked after; without it they are only put and read. */
+  readonly caring?: CaringDeps
 }
 
 /** All that somebody needs to read an object. */
@@ -59,6 +64,7 @@ interface Running {
   readonly files: LifeFiles
   readonly store: ShardStore
   readonly transfer: TransferService
+  readonly caring: Caring | undefined
 }
 
 /** Where production has its data directory, and where a person's files are. */
@@ -72,6 +78,7 @@ const mill = new LocalMill()
 
 export class ModelStorage {
   readonly rows: ShardRows = new Map()
+  readonly objectRows = new ObjectRows()
   readonly #deps: ModelStorageDeps
   #running: Running | undefined
   #names = 0
@@ -93,6 +100,11 @@ export class ModelStorage {
     return this.#running?.transfer
   }
 
+  /** What looks after objects in the life that runs, if anything does. */
+  get caring(): Caring | undefined {
+    return this.#running?.caring
+  }
+
   /** Files that are open now. */
   get opened(): number {
     return this.#running?.files.opened ?? 0
@@ -100,9 +112,9 @@ export class ModelStorage {
 
   /** Begins a life. Resolves when it serves; never when the life ends before. */
   async boot(life: LifeClock): Promise<void> {
-    const { self, disk, streams, random, options, vice = null, log = silentLog, onFault, onTotal } = this.#deps
+    const { self, disk, streams, random, options, vice = null, log = silentLog, onFault, onKept } = this.#deps
     const files = disk.files(life)
-    const table = new ShardTable(this.rows, disk, life, () => onTotal?.(table.totalBut(self).bytes))
+    const table = new ShardTable(this.rows, disk, life, (added) => onKept?.(table.totalBut(self).bytes, added))
     const store = new ShardStore(options, {
       files: new ShardFiles(files, dataFolder),
       index: table,
@@ -118,13 +130,36 @@ export class ModelStorage {
       timekeeper: life,
       shelf: vice === null ? honest : bentShelf(honest, vice, life),
     })
-    this.#running = { life, files, store, transfer: withOwnShelf(transfer, self, store) }
+    const own = withOwnShelf(transfer, self, store)
+    const { caring: caringDeps } = this.#deps
+    const caring =
+      caringDeps === undefined
+        ? undefined
+        : createCaring(caringDeps, {
+            self,
+            disk,
+            files,
+            life,
+            random,
+            log,
+            mill,
+            store,
+            table,
+            rows: this.rows,
+            objectRows: this.objectRows,
+            transfer: own,
+            // Who hangs up, or says things twice, does so in transfers.
+            streams: port,
+            onFault,
+          })
+    this.#running = { life, files, store, transfer: own, caring }
     await files.remove(homeFolder)
     await files.makeFolder(dataFolder)
     await files.makeFolder(homeFolder)
     await files.syncFolder('/')
     await store.start()
     await transfer.serve()
+    await caring?.begin()
   }
 
   /** To be called when a life is over: the process died, or the machine lost its power. */
@@ -180,6 +215,7 @@ export class ModelStorage {
     const keepUntilMs = life.nowMs() + keptMs
     const placed = await placeObject(transfer, store, object, keepers, keepUntilMs, signal, onFault)
     const { cid, manifest, key } = object
+    await this.#running?.caring?.remember(object, placed)
     return {
       cid,
       manifest,

@@ -2,5 +2,6 @@ import { ledgerMutants } from './ledger.ts'
 import { marketMutants } from './market.ts'
 import type { Mutant } from './mutant.ts'
 import { protocolMutants } from './protocols.ts'
+import { storageMutants } from './storage.ts'
 
-export const allMutants: readonly Mutant[] = [...protocolMutants, ...marketMutants, ...ledgerMutants]
+export const allMutants: readonly Mutant[] = [...protocolMutants, ...marketMutants, ...ledgerMutants, ...storageMutants]

@@ -1,5 +1,5 @@
 /** Bugs in what peers have agreed on. */
-import type { Mutant } from './mutant.ts'
+import type { Edit, Mutant } from './mutant.ts'
 
 const provider = 'protocols/negotiate/provider.ts'
 const requester = 'protocols/negotiate/requester.ts'
@@ -7,6 +7,19 @@ const task = 'protocols/execute/provider.ts'
 const watch = 'protocols/execute/requester.ts'
 const bill = 'protocols/receipt/provider.ts'
 const pay = 'protocols/receipt/requester.ts'
+
+const proofsUnchecked: readonly Edit[] = [
+  {
+    file: 'protocols/erasure/merkle.ts',
+    find: 'return used === proof.length && equals(climbed, root) ? path : undefined',
+    replace: 'return path',
+  },
+  {
+    file: 'protocols/erasure/merkle.ts',
+    find: 'return equals(hashNode(before[level]!, climbed), above[0]!) ? [...path, ...above] : undefined',
+    replace: 'return [...path, ...above]',
+  },
+]
 
 export const protocolMutants: readonly Mutant[] = [
   {
@@ -300,24 +313,14 @@ export const protocolMutants: readonly Mutant[] = [
   {
     name: 'block-unproved',
     about: 'a block is taken whatever its proof says',
-    edits: [
-      {
-        file: 'protocols/transfer/receiver.ts',
-        find: 'provedPath(root, leaf, leafCount(shardBytes), hashLeaf(bytes), proof, before)',
-        replace: 'provedPath === undefined ? undefined : [hashLeaf(bytes)]',
-      },
-    ],
+    edits: proofsUnchecked,
     scenario: 'storage',
   },
   {
     name: 'segment-unopened',
     about: 'a segment whose seal does not fit is given out all the same',
     edits: [
-      {
-        file: 'protocols/transfer/receiver.ts',
-        find: 'provedPath(root, leaf, leafCount(shardBytes), hashLeaf(bytes), proof, before)',
-        replace: 'provedPath === undefined ? undefined : [hashLeaf(bytes)]',
-      },
+      ...proofsUnchecked,
       {
         file: 'protocols/erasure/segment.ts',
         find: '  try {\n    open.final()\n  } catch {\n    return undefined\n  }\n',

@@ -1,6 +1,7 @@
 /** Scenarios of the storage model (model/storage-world.ts). */
 import type { Code } from '../../protocols/erasure/index.ts'
 import { keeperVices, type KeeperVice } from '../model/keeper-vices.ts'
+import type { CarePace } from '../model/storage-caring.ts'
 import { calmStreams, type StreamFaults } from '../model/streams.ts'
 
 export interface StorageScenario {
@@ -37,6 +38,9 @@ export interface StorageScenario {
     readonly slowDisksMax: number
     readonly rotsMax: number
     readonly cutsMax: number
+    /** Disks that are lost with all that was on them, and peers that are. */
+    readonly wipesMax: number
+    readonly goneMax: number
     readonly lastsMsMax: number
   }
   /** After this nothing goes wrong any more, and all is read again. */
@@ -44,6 +48,20 @@ export interface StorageScenario {
   readonly skewMsMax: number
   readonly dishonestShare: number
   readonly vices: readonly KeeperVice[]
+  /** Longest term that keepers take. */
+  readonly termMsMax: number
+  /** Null: objects are put and read, and nobody looks after them. */
+  readonly care: {
+    readonly pace: CarePace
+    /** Of all objects: those that somebody else looks after too. */
+    readonly pinShare: number
+    /** How often a look at the DHT comes to nothing, while things go wrong. */
+    readonly boardFails: number
+    /** So long after the last fault a keeper loses its disk all the same, and all who look after objects look at once. */
+    readonly lossMs: number
+    /** How long they are looked after when nothing goes wrong any more, before all is read again. */
+    readonly calmMs: number
+  } | null
 }
 
 const calm: StorageScenario = {
@@ -79,12 +97,16 @@ const calm: StorageScenario = {
     slowDisksMax: 0,
     rotsMax: 0,
     cutsMax: 0,
+    wipesMax: 0,
+    goneMax: 0,
     lastsMsMax: 0,
   },
   faultsUntilMs: 90_000,
   skewMsMax: 0,
   dishonestShare: 0,
   vices: [],
+  termMsMax: 24 * 60 * 60_000,
+  care: null,
 }
 
 const storm: StorageScenario = {
@@ -107,6 +129,8 @@ const storm: StorageScenario = {
     slowDisksMax: 2,
     rotsMax: 4,
     cutsMax: 2,
+    wipesMax: 0,
+    goneMax: 0,
     lastsMsMax: 25_000,
   },
   skewMsMax: 1_000,
@@ -138,10 +162,37 @@ const broken: StorageScenario = {
   streams: { ...storm.streams, resetProbability: 0.03 },
 }
 
+const minute = 60_000
+
+const care: StorageScenario = {
+  ...storm,
+  name: 'storage-care',
+  about:
+    'objects that are audited, repaired and renewed by two peers each, among keepers that also go for good, or lose their disks',
+  objects: 4,
+  longProbability: 0,
+  putsWithinMs: 5 * minute,
+  shortKeptMs: 35 * minute,
+  shortProbability: 0.3,
+  quotaBytes: 2_500_000,
+  ownerBytesMax: 1_200_000,
+  faults: { ...storm.faults, crashesMax: 8, wipesMax: 2, goneMax: 2, lastsMsMax: 10 * minute },
+  faultsUntilMs: 60 * minute,
+  termMsMax: 31 * 24 * 60 * minute,
+  care: {
+    pace: { tendEveryMs: 8 * minute, scrubEveryMs: 12 * minute, sweepEveryMs: 10 * minute },
+    pinShare: 0.7,
+    boardFails: 0.2,
+    lossMs: 35 * minute,
+    calmMs: 90 * minute,
+  },
+}
+
 export const storageScenarios: Readonly<Record<string, StorageScenario>> = {
   [storm.name]: storm,
   [calm.name]: calm,
   [power.name]: power,
   [broken.name]: broken,
+  [care.name]: care,
 }
 export const storageScenarioDefault = storm.name

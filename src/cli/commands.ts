@@ -75,6 +75,16 @@ export const commands: Readonly<Record<string, Entry>> = {
     about: 'export or import what opens an object',
     load: async () => (await import('./key.ts')).command,
   },
+  export: {
+    group: 'data',
+    about: 'write an object to a file (CAR)',
+    load: async () => (await import('./export.ts')).command,
+  },
+  import: {
+    group: 'data',
+    about: 'take an object up from such a file',
+    load: async () => (await import('./import.ts')).command,
+  },
   receipts: {
     group: 'receipts',
     about: 'what was promised and paid',

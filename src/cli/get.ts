@@ -1,18 +1,15 @@
 /** `pleach get OBJECT -o PATH`: fetch what was put, here or elsewhere. */
-import { createReadStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 
 import { exits } from '../config/error.ts'
 import type { GetView } from '../control/api.ts'
 import { defineCommand } from './command.ts'
 import { connect } from './connect.ts'
 import { safe } from './escape.ts'
-import { count, named, size } from './format.ts'
+import { count, size, sourcesText } from './format.ts'
 import { usage } from './problem.ts'
-import { withProgress } from './progress.ts'
-import type { Terminal } from './terminal.ts'
+import { goingOn, withProgress } from './progress.ts'
+import { toStdout } from './stdout-file.ts'
 
 export const command = defineCommand({
   usage: 'get [flags] OBJECT -o PATH|-',
@@ -34,10 +31,15 @@ export const command = defineCommand({
     const client = await connect(invocation)
     const object = positionals[0]!
     const get = async (path: string, folder: { readonly unpack?: boolean }): Promise<GetView> =>
-      withProgress(client, terminal, safe(object.slice(-8)), async (watched) =>
-        client.get({ object, path, ...folder, ...watched }, signal),
+      goingOn(async () =>
+        withProgress(client, terminal, safe(object.slice(-8)), async (watched) =>
+          client.get({ object, path, ...folder, ...watched }, signal),
+        ),
       )
-    if (output === '-') return toStdout(terminal, async (path) => get(path, { unpack: false }))
+    if (output === '-') {
+      await toStdout(terminal, async (path) => terminal.note(gotLine(await get(path, { unpack: false }))))
+      return exits.ok
+    }
     const got = await get(resolve(output), unpack ? { unpack } : {})
     if (terminal.json) await terminal.printJson(got)
     else {
@@ -48,22 +50,7 @@ export const command = defineCommand({
   },
 })
 
-/** Nothing is shown that is not verified, so it goes by a file. */
-async function toStdout(terminal: Terminal, get: (path: string) => Promise<GetView>): Promise<number> {
-  const folder = await mkdtemp(join(tmpdir(), 'pleach-get-'))
-  try {
-    const path = join(folder, 'object')
-    const got = await get(path)
-    terminal.note(gotLine(got))
-    for await (const chunk of createReadStream(path)) await terminal.data(chunk as Buffer)
-    return exits.ok
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-}
-
 function gotLine({ bytes, sources, decodedSegments }: GetView): string {
-  const from = sources.map((source) => `${named(source.peer)} ${size(source.bytes)}`).join(', ')
   const decoded = decodedSegments === 0 ? '' : `; ${count(decodedSegments, 'segment')} made whole from other shards`
-  return `${size(bytes)}  verified  from ${from === '' ? 'this peer alone' : from}${decoded}`
+  return `${size(bytes)}  verified  from ${sourcesText(sources)}${decoded}`
 }

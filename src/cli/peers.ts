@@ -26,11 +26,12 @@ export const command = defineCommand({
 
 export function peerLines({ peers }: PeersView): string[] {
   return table(
-    ['NAME', 'PEER', 'DIRECTION', '>OPEN', 'STANDING', 'ADDRESS'],
-    peers.map(({ petname, peer, direction, openMs, standing, address }) => [
+    ['NAME', 'PEER', 'DIRECTION', 'ENCRYPTION', '>OPEN', 'STANDING', 'ADDRESS'],
+    peers.map(({ petname, peer, direction, encrypter, openMs, standing, address }) => [
       safe(petname, 40),
       shortPeer(peer),
       direction,
+      safe(encrypter, 12),
       span(openMs),
       safe(standing),
       safe(address, 200),

@@ -1,13 +1,17 @@
 /** How far a put, get or repair has come, as a line on stderr that rewrites itself; nothing where stderr is no terminal. */
 import { randomBytes } from 'node:crypto'
+import { basename } from 'node:path'
 
-import type { TransferView } from '../control/api.ts'
+import { ControlError, type TransferView } from '../control/api.ts'
 import type { ControlClient } from '../control/client.ts'
+import { safe } from './escape.ts'
 import { size, stopwatch } from './format.ts'
 import type { Terminal } from './terminal.ts'
 
 const lookEveryMs = 250
 const barChars = 20
+/** With bar, rate and time that leaves a line of 80. */
+const nameCharsMax = 14
 
 /** Runs a call that is named, and shows how far it is until it ends. */
 export async function withProgress<Result>(
@@ -33,6 +37,23 @@ export async function withProgress<Result>(
     return await run({ transfer })
   } finally {
     clearInterval(timer)
+  }
+}
+
+/** What a person called it, as short as a line of progress needs it: the last of a path. */
+export function progressName(path: string): string {
+  return safe(path === '-' ? 'stdin' : basename(path), nameCharsMax)
+}
+
+/** Runs a call that goes on where it was when it is made again; should the peer be gone meanwhile, that is said. */
+export async function goingOn<Result>(run: () => Promise<Result>): Promise<Result> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof ControlError) || error.code !== 'PEER_GONE') throw error
+    const { code, message, why, exit } = error
+    const cure = 'pleach up   and then the same again: it goes on where it was'
+    throw new ControlError({ code, what: message, why, cure, exit })
   }
 }
 

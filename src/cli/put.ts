@@ -2,12 +2,10 @@
 import { resolve } from 'node:path'
 
 import { exits } from '../config/error.ts'
-import type { PutView } from '../control/api.ts'
 import { defineCommand } from './command.ts'
 import { connect } from './connect.ts'
-import { safe } from './escape.ts'
-import { count, named, size, span } from './format.ts'
-import { withProgress } from './progress.ts'
+import { showKept } from './kept.ts'
+import { goingOn, progressName, withProgress } from './progress.ts'
 import { spoolStdin } from './stdin-file.ts'
 
 export const command = defineCommand({
@@ -16,52 +14,38 @@ export const command = defineCommand({
     'Encrypts a file, a folder (as a tar) or - (stdin), cuts it into K + M shards of which any K are enough, and places them with',
     'other peers. Returns when the shards are acknowledged, and prints the id under which pleach get finds it here. Others get it',
     'with the pleach:read:… string, and repair it with pleach:verify:…, which cannot read. While this peer is up it looks after it:',
-    'shards that are lost are made again, and terms renewed.',
+    'shards that are lost are made again, and terms renewed. A put that broke off goes on when the same is put again within a day.',
   ],
   flags: {
     code: { type: 'text', placeholder: 'K+M', about: 'such as 4+8, or small, ship, keep, deep (default keep)' },
     name: { type: 'text', placeholder: 'TEXT', about: 'what to call it (default: the name of the file)' },
+    convergent: {
+      type: 'switch',
+      about: 'put again by this peer it is the same object; keepers see that it is',
+    },
   },
   takes: ['PATH'],
   async run(invocation) {
     const { terminal, positionals, flags, signal } = invocation
     const client = await connect(invocation)
-    const { code, name } = flags
+    const { code, name, convergent } = flags
     const spooled = positionals[0] === '-' ? await spoolStdin(signal) : undefined
     const input = {
       path: spooled?.path ?? resolve(positionals[0]!),
       ...(code === undefined ? {} : { code }),
       ...(name === undefined ? {} : { name }),
+      ...(convergent ? { convergent } : {}),
     }
     try {
-      const kept = await withProgress(client, terminal, safe(name ?? positionals[0]!, 40), async (watched) =>
-        client.put({ ...input, ...watched }, signal),
+      const kept = await goingOn(async () =>
+        withProgress(client, terminal, progressName(name ?? positionals[0]!), async (watched) =>
+          client.put({ ...input, ...watched }, signal),
+        ),
       )
-      if (terminal.json) await terminal.printJson(kept)
-      else {
-        terminal.note(...keptLines(kept))
-        await terminal.print(safe(kept.object))
-      }
+      await showKept(terminal, kept)
       return exits.ok
     } finally {
       await spooled?.remove()
     }
   },
 })
-
-function keptLines(kept: PutView): string[] {
-  const { k, n, bytes, keepers, name, object, lossesBorne, keptUntilMs, keepersTold, recordsStored } = kept
-  const findable =
-    keepersTold + recordsStored === 0
-      ? ['! nobody was told where it is: others cannot find it yet; this peer tries again within hours']
-      : []
-  return [
-    `${safe(name)}  ${size(bytes)}`,
-    `${count(n, 'shard')}, any ${k} enough -> ${count(keepers.length, 'peer')}: ${keepers.map(named).join(', ')}`,
-    `any ${lossesBorne} of ${count(keepers.length, 'keeper')} may be lost; kept for ${span(keptUntilMs - Date.now())}, renewed while this peer is up`,
-    ...findable,
-    `read    ${safe(kept.read, 256)}   (whoever has it reads)`,
-    `verify  ${safe(kept.verify, 256)}   (finds and repairs, cannot read)`,
-    `the key is kept here   pleach get ${safe(object.slice(-8))} -o ${safe(name)}   pleach key export ${safe(object.slice(-8))}`,
-  ]
-}

@@ -23,7 +23,7 @@ export const command = defineCommand({
 })
 
 function statusLines(status: StatusView): string[] {
-  const { market, jobs, receipts, keeping, warnings, offering } = status
+  const { market, jobs, receipts, keeping, cached, warnings, offering } = status
   const warned = warnings.length === 0 ? '' : `            ${count(warnings.length, 'warning')}`
   return [
     `${safe(status.petname, 40)}  up ${span(status.upMs)}  ${shortPeer(status.peer)}  network ${safe(status.network)}` +
@@ -46,6 +46,9 @@ function statusLines(status: StatusView): string[] {
           `hint     at ${price(safe(market.hint.price, 20))} you would have won about ${market.hint.wouldHaveWon} more (from the bids of the last 24 h)`,
         ]),
     `keeping  ${count(keeping.shards, 'shard')}, ${size(keeping.bytes)} of ${size(keeping.quotaBytes)}`,
+    ...(cached.quotaBytes === 0
+      ? []
+      : [`cached   ${count(cached.shards, 'shard')}, ${size(cached.bytes)} of ${size(cached.quotaBytes)}`]),
   ]
 }
 

@@ -17,6 +17,7 @@ const gib = 2 ** 30
 const gb = 10 ** 9
 /** Enough that others can keep something here, and little enough that nobody notices. */
 const storageDefaultMax = 100 * gb
+const cacheDefaultMax = 10 * gb
 
 export async function measureMachine(dataDir: string, nowMs: number): Promise<Machine> {
   const limit = constrainedMemory()
@@ -36,6 +37,11 @@ export function lendingByDefault(machine: Machine): { cpuMilli: number; memoryBy
     memoryBytes: half >= gib ? Math.floor(half / gib) * gib : Math.floor(half),
     keepBytes: Math.min(storageDefaultMax, Math.floor(machine.diskFreeBytes / 4 / gb) * gb),
   }
+}
+
+/** A tenth of what is lent, and no more than a disk has without anybody noticing: whoever lends nothing gives out nothing unasked. */
+export function cacheByDefault(keepBytes: number): number {
+  return Math.min(cacheDefaultMax, Math.floor(keepBytes / 10))
 }
 
 /** The network has one thread to itself, and more than this outrun the disk. */

@@ -94,6 +94,8 @@ export interface PeerOptions {
   readonly offer: OfferOptions | null
   /** Left out: no limit. */
   readonly bandwidth?: BandwidthOptions
+  /** Disk space for what was read, to be given to others who read the same. Left out: nothing of it is kept. */
+  readonly cacheBytes?: number
   /** Threads that encrypt, code and hash the owner's data. */
   readonly workers: number
   readonly profile: string

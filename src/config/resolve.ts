@@ -5,7 +5,7 @@
 import type { ConfigFile } from './config-file.ts'
 import type { Directories } from './directories.ts'
 import { ConfigError, exits, type Env } from './error.ts'
-import { lendingByDefault, workersByDefault, type Machine } from './capacity.ts'
+import { cacheByDefault, lendingByDefault, workersByDefault, type Machine } from './capacity.ts'
 import { inUtc } from './hours.ts'
 import { nearestName } from './nearest.ts'
 import { plainPolicy, type OfferOptions, type OfferPolicy, type PeerOptions, type Reach } from './options.ts'
@@ -70,17 +70,19 @@ export function gatherSettings({ flags, env, file }: ConfigSources): SaidSetting
 /** What a peer is started with. Throws a ConfigError that names the setting and its origin. */
 export function resolveOptions(said: SaidSettings, machine: Machine, directories: Directories): PeerOptions {
   const network = valueOf(said, 'network') ?? networkDefault
+  const offer = offerOf(said, machine)
   return {
     network,
     reach: valueOf(said, 'reach') ?? reachOf(listenOf(said)),
     dataDir: directories.data,
     listen: listenOf(said),
     bootstrap: valueOf(said, 'bootstrap') ?? [],
-    offer: offerOf(said, machine),
+    offer,
     bandwidth: {
       upBytesPerSecond: valueOf(said, 'bandwidthUp') ?? null,
       downBytesPerSecond: valueOf(said, 'bandwidthDown') ?? null,
     },
+    cacheBytes: valueOf(said, 'cache') ?? cacheByDefault(offer?.keepBytes ?? 0),
     workers: valueOf(said, 'workers') ?? workersByDefault(machine),
     profile: directories.profile,
   }
@@ -116,6 +118,7 @@ export function describeSettings(
     price: formatMicro(cpuHourMicroDefault),
     unit: unitDefault,
     workers: String(options.workers),
+    cache: quantityOf(options.cacheBytes ?? 0),
     maxTime: `${wallMsMaxDefault / 3_600_000}h`,
     bandwidthUp: 'no limit',
     bandwidthDown: 'no limit',

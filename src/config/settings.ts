@@ -25,6 +25,7 @@ export interface SettingValues {
   bandwidthUp: number
   bandwidthDown: number
   workers: number
+  cache: number
   region: string
   operator: string
   hours: readonly WeekHours[]
@@ -110,6 +111,7 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
     'threads that encrypt and code data, 1 to 64 (default: one less than processors, at most 4)',
     readWorkers,
   ),
+  cache: single('SIZE', 'disk space to give on what was read here (default: a tenth of what is lent)', parseBytes),
   maxTime: single('TIME', 'longest job to take, such as 2h (default 24h)', positive(parseDurationMs)),
   bandwidthUp: single('RATE', 'most that is sent of data, such as 10MB/s or 80Mbit/s (default: no limit)', readRate),
   bandwidthDown: single('RATE', 'most that is fetched of data, such as 10MB/s (default: no limit)', readRate),

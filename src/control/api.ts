@@ -5,7 +5,17 @@
  * Amounts are decimal text in the unit of account; times are milliseconds since the epoch; `v` is 1 and changes are additive.
  */
 
-import type { AuditView, GetView, KeyView, ObjectView, PutView, RepairView, TransferView } from './object-views.ts'
+import type {
+  AuditView,
+  CarView,
+  GetView,
+  KeyView,
+  ObjectView,
+  PutView,
+  RemovedView,
+  RepairView,
+  TransferView,
+} from './object-views.ts'
 
 export type * from './object-views.ts'
 
@@ -262,6 +272,8 @@ export interface StatusView {
     readonly unit: string
   }
   readonly keeping: { readonly shards: number; readonly bytes: number; readonly quotaBytes: number }
+  /** What was read, and is given to others who read the same. */
+  readonly cached: { readonly shards: number; readonly bytes: number; readonly quotaBytes: number }
   readonly warnings: readonly string[]
 }
 
@@ -287,6 +299,8 @@ export interface PeersView {
   readonly peers: readonly (PeerView & {
     readonly address: string
     readonly direction: 'inbound' | 'outbound'
+    /** What encrypts the connection: `tls`, `noise`, or `none` in a simulator. */
+    readonly encrypter: string
     readonly openMs: number
     readonly standing: string
   })[]
@@ -324,11 +338,12 @@ export interface ErrorView {
  * GET  /status → StatusView            GET /peers → PeersView             GET /offers?find=1 → { v, offers: OfferView[] }
  * POST /jobs JobSpec → JobView         GET /jobs → { v, jobs: JobView[] }  GET /jobs/:id → JobView
  * GET  /jobs/:id/events?logs=1&follow=1 → NDJSON of JobStreamEvent         POST /jobs/:id/cancel → JobView
- * POST /put {path, code?, name?, transfer?} → PutView                      POST /get {object, path, unpack?, transfer?} → GetView
+ * POST /put {path, code?, name?, convergent?, transfer?} → PutView         POST /get {object, path, unpack?, transfer?} → GetView
  * GET  /objects → { v, objects: ObjectView[] }                             GET /transfers/:id → TransferView
- * POST /objects/remove {object} → ObjectView                               POST /objects/audit {object} → AuditView
+ * POST /objects/remove {object} → RemovedView                              POST /objects/audit {object} → AuditView
  * POST /objects/repair {object, transfer?} → RepairView                    POST /objects/export {object} → KeyView
  * POST /objects/import {read, name?} → ObjectView                          POST /objects/pin {object} → ObjectView
+ * POST /export {object, path, transfer?} → CarView                         POST /import {path, read?, name?, transfer?} → PutView
  * GET  /receipts → { v, receipts: ReceiptView[] }                          GET /receipts/:lease → the receipt file (JSON)
  * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
  *
@@ -350,9 +365,18 @@ export interface PeerControl {
     signal: AbortSignal,
   ): AsyncIterable<JobStreamEvent>
   cancel(idPrefix: string): Promise<JobView>
-  /** A folder is put as a tar. `transfer` is a name under which `transfer` can be asked meanwhile. */
+  /**
+   * A folder is put as a tar. `convergent`: the same bytes, put again by this peer, are the same object. `transfer` is a name under
+   * which `transfer` can be asked meanwhile. What broke off goes on when the same bytes are put again.
+   */
   put(
-    input: { readonly path: string; readonly code?: string; readonly name?: string; readonly transfer?: string },
+    input: {
+      readonly path: string
+      readonly code?: string
+      readonly name?: string
+      readonly convergent?: boolean
+      readonly transfer?: string
+    },
     signal: AbortSignal,
   ): Promise<PutView>
   /** `object`: an id of `objects`, or a read string. `unpack` makes a folder of a tar; left out, of what was put as a folder. */
@@ -366,8 +390,8 @@ export interface PeerControl {
     signal: AbortSignal,
   ): Promise<GetView>
   objects(): Promise<readonly ObjectView[]>
-  /** Forgets the key. Keepers let the shards go when their terms are over. */
-  removeObject(object: string, signal: AbortSignal): Promise<ObjectView>
+  /** Forgets the key. Keepers that can be told let the shards go at once, the others when their terms are over. */
+  removeObject(object: string, signal: AbortSignal): Promise<RemovedView>
   /** Of an object of ours, or of a read or verify string. */
   audit(object: string, signal: AbortSignal): Promise<AuditView>
   repair(input: { readonly object: string; readonly transfer?: string }, signal: AbortSignal): Promise<RepairView>
@@ -375,6 +399,16 @@ export interface PeerControl {
   importKey(input: { readonly read: string; readonly name?: string }, signal: AbortSignal): Promise<ObjectView>
   /** Looks after an object of ours, or of a read string, from now on. */
   pin(object: string, signal: AbortSignal): Promise<ObjectView>
+  /** Writes an object to a file as a CAR, encrypted as it is. A verify string is enough. */
+  exportCar(
+    input: { readonly object: string; readonly path: string; readonly transfer?: string },
+    signal: AbortSignal,
+  ): Promise<CarView>
+  /** Takes such a file up, and places the object with keepers. `read`: its string, where its key is not known. */
+  importCar(
+    input: { readonly path: string; readonly read?: string; readonly name?: string; readonly transfer?: string },
+    signal: AbortSignal,
+  ): Promise<PutView>
   transfer(name: string): Promise<TransferView>
   receipts(): Promise<readonly ReceiptView[]>
   /** The file that `receipt verify` reads. */

@@ -4,6 +4,7 @@
  */
 import type {
   AuditView,
+  CarView,
   EstimateView,
   GetView,
   JobStreamEvent,
@@ -15,6 +16,7 @@ import type {
   PeersView,
   PutView,
   ReceiptView,
+  RemovedView,
   RepairView,
   StatusView,
   TransferView,
@@ -55,12 +57,14 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
     async objects() {
       return (await get<{ objects: ObjectView[] }>('/v1/objects')).objects
     },
-    removeObject: async (object, own) => post<ObjectView>('/v1/objects/remove', { object }, own),
+    removeObject: async (object, own) => post<RemovedView>('/v1/objects/remove', { object }, own),
     audit: async (object, own) => post<AuditView>('/v1/objects/audit', { object }, own),
     repair: async (input, own) => post<RepairView>('/v1/objects/repair', input, own),
     exportKey: async (object) => post<KeyView>('/v1/objects/export', { object }),
     importKey: async (input, own) => post<ObjectView>('/v1/objects/import', input, own),
     pin: async (object, own) => post<ObjectView>('/v1/objects/pin', { object }, own),
+    exportCar: async (input, own) => post<CarView>('/v1/export', input, own),
+    importCar: async (input, own) => post<PutView>('/v1/import', input, own),
     transfer: async (name) => get<TransferView>(`/v1/transfers/${encodeURIComponent(name)}`),
     async receipts() {
       return (await get<{ receipts: ReceiptView[] }>('/v1/receipts')).receipts

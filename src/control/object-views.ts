@@ -21,6 +21,8 @@ export interface PutView {
   /** Keepers that can tell others where it is, and peers of the DHT that have the record. */
   readonly keepersTold: number
   readonly recordsStored: number
+  /** Shards that were with keepers already: of this put before it broke off, or because the same bytes were put before. */
+  readonly shardsThere: number
   readonly folder: boolean
 }
 
@@ -44,6 +46,13 @@ export interface ObjectView {
   /** Shards that passed the last audit, and when that was; null: none yet. */
   readonly healthy: number | null
   readonly auditedMs: number | null
+}
+
+/** An object that was removed, as it was. */
+export interface RemovedView extends ObjectView {
+  /** Shards that were with keepers, and how many of them are gone for certain; the others go when their terms are over. */
+  readonly shardsPlaced: number
+  readonly shardsReleased: number
 }
 
 export interface KeyView {
@@ -94,7 +103,16 @@ export interface RepairView {
 /** How far a put, get or repair has come that was given a name with `transfer`. */
 export interface TransferView {
   readonly v: 1
-  readonly phase: 'looking' | 'sealing' | 'placing' | 'telling' | 'auditing' | 'fetching'
+  readonly phase:
+    | 'looking'
+    | 'packing'
+    | 'reading'
+    | 'comparing'
+    | 'sealing'
+    | 'placing'
+    | 'telling'
+    | 'auditing'
+    | 'fetching'
   /** Of this phase; 0 when nobody knows. */
   readonly doneBytes: number
   readonly totalBytes: number
@@ -108,4 +126,18 @@ export interface GetView {
   readonly path: string
   readonly sources: readonly { readonly peer: PeerView; readonly bytes: number }[]
   readonly decodedSegments: number
+}
+
+/** An object that is in a file now, as a CAR. */
+export interface CarView {
+  readonly v: 1
+  readonly object: string
+  readonly name: string
+  readonly path: string
+  /** Of the file. */
+  readonly bytes: number
+  /** The string that reads what is in it; null where the key is not known. It is not in the file. */
+  readonly read: string | null
+  readonly verify: string
+  readonly sources: readonly { readonly peer: PeerView; readonly bytes: number }[]
 }

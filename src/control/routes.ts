@@ -36,6 +36,7 @@ const putSchema = z.strictObject({
   path: z.string().min(1),
   code: z.string().exactOptional(),
   name: z.string().exactOptional(),
+  convergent: z.boolean().exactOptional(),
   transfer: z.string().min(1).max(64).exactOptional(),
 })
 const objectSchema = z.strictObject({ object: z.string().min(1).max(512) })
@@ -50,6 +51,17 @@ const getSchema = z
     transfer: z.string().min(1).max(64).exactOptional(),
   })
   .refine(({ object, read }) => (object === undefined) !== (read === undefined), 'needs object or read, and not both')
+const exportCarSchema = z.strictObject({
+  object: z.string().min(1).max(512),
+  path: z.string().min(1),
+  transfer: z.string().min(1).max(64).exactOptional(),
+})
+const importCarSchema = z.strictObject({
+  path: z.string().min(1),
+  read: z.string().min(1).max(512).exactOptional(),
+  name: z.string().exactOptional(),
+  transfer: z.string().min(1).max(64).exactOptional(),
+})
 const joinSchema = z.strictObject({ address: z.string().min(1).max(1024) })
 
 const health: Route['answer'] = async () => ({ json: { v: 1, ok: true } })
@@ -168,6 +180,20 @@ export const routes: readonly Route[] = [
     path: '/v1/objects/pin',
     answer: async ({ control }, { body, signal }) => ({
       json: await control.pin(checked(objectSchema, await body()).object, signal),
+    }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/export',
+    answer: async ({ control }, { body, signal }) => ({
+      json: await control.exportCar(checked(exportCarSchema, await body()), signal),
+    }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/import',
+    answer: async ({ control }, { body, signal }) => ({
+      json: await control.importCar(checked(importCarSchema, await body()), signal),
     }),
   },
   {

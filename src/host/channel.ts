@@ -12,8 +12,10 @@
  */
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 
+import { Uint8ArrayList } from 'uint8arraylist'
+
 import type { Channel } from '../../protocols/wire/channel.ts'
-import { FrameDecoder, encodeFrame } from '../../protocols/wire/frame.ts'
+import { FrameDecoder, encodeFramePrefix } from '../../protocols/wire/frame.ts'
 import type { PeerName } from '../../protocols/wire/peer.ts'
 import { asError } from './errors.ts'
 
@@ -125,7 +127,7 @@ class LibP2PChannel implements StreamChannel {
     }
     if (this.#failed !== undefined) throw this.#failed
     try {
-      if (this.#stream.send(encodeFrame(frame))) return
+      if (this.#stream.send(new Uint8ArrayList(encodeFramePrefix(frame.byteLength), frame))) return
     } catch (error) {
       throw this.#ended ?? new ChannelClosedError('closed', error)
     }

@@ -1,5 +1,4 @@
 /** Everything that libp2p is told, in one place. Why each setting is what it is: limits.ts and README.md. */
-import { noise } from '@libp2p/noise'
 import { identify, identifyPush, type Identify, type IdentifyPush } from '@libp2p/identify'
 import {
   kadDHT,
@@ -16,6 +15,7 @@ import type { Libp2pOptions } from 'libp2p'
 
 import { isWithin, withoutPeer } from './address.ts'
 import type { Answerer } from './dht-answers.ts'
+import { encryptersInOrder, encryptersOf } from './encrypters.ts'
 import type { Gater } from './gater.ts'
 import { gossipService, type GossipSub } from './gossip.ts'
 import type { Identity } from './identity.ts'
@@ -67,6 +67,7 @@ export interface NodeSettings {
   readonly gater: Gater
   readonly limits: HostLimits
   readonly dht: DhtOptions
+  readonly tls: boolean
   /** TCP when left out. */
   readonly transport: TransportFactory | undefined
   readonly watch: HostWatch | undefined
@@ -82,7 +83,8 @@ const onlyPublicAddresses: PeerInfoMapper = (peer) => ({
 })
 
 export function configurationOf(settings: NodeSettings): Libp2pOptions<Services> {
-  const { network, reach, listen, announce, identity, datastore, judge, gater, limits, transport, watch } = settings
+  const { network, reach, listen, announce, identity, datastore, judge, gater, limits, tls, transport, watch } =
+    settings
   const { bucketPeersMax, table } = settings.dht
   const announced = new Set(announce.map(withoutPeer))
   return {
@@ -100,7 +102,7 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
         addresses.filter((address) => announced.has(withoutPeer(address)) || isWithin(reach, address)),
     },
     transports: [transport ?? tcpTransport(limits)],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: encryptersOf(tls ? encryptersInOrder : ['noise']),
     streamMuxers: [
       yamux({
         maxInboundStreams: limits.streamsPerConnectionMax,

@@ -19,6 +19,7 @@ import { configurationOf, type DhtOptions, type TransportFactory } from './confi
 import { memoryKeyValue, type KeyValue } from './datastore.ts'
 import { answerOtherwise } from './dht-answers.ts'
 import { createDialler } from './dialler.ts'
+import { encrypterNamed, type EncrypterName } from './encrypters.ts'
 import { HostError, asError } from './errors.ts'
 import { createExplore } from './explore.ts'
 import { createGater } from './gater.ts'
@@ -50,6 +51,8 @@ export interface HostOptions {
   readonly records?: readonly RecordRules[]
   readonly limits?: Partial<HostLimits>
   readonly dht?: DhtOptions
+  /** False: connections are encrypted with Noise alone. */
+  readonly tls?: boolean
 }
 
 export interface HostEnvironment {
@@ -73,6 +76,7 @@ export interface ConnectionView {
   readonly peer: PeerName
   readonly address: string
   readonly direction: 'inbound' | 'outbound'
+  readonly encrypter: EncrypterName | 'none'
   /** Milliseconds since the epoch. */
   readonly openedMs: number
   readonly roundTripMs: number | undefined
@@ -140,10 +144,10 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const floors = environment.floors ?? memorySequenceFloors()
   const store = environment.store ?? memoryKeyValue()
   const datastore = new QuotaDatastore({ store, self: identity.peer, judge, floors, limits, clock })
-  const { dht = {} } = options
+  const { dht = {}, tls = true } = options
   const { transport, watch } = environment
   const parts = { datastore, judge, gater, transport, watch }
-  const settings = { network, reach, listen, announce, identity, limits, dht, ...parts }
+  const settings = { network, reach, listen, announce, identity, limits, dht, tls, ...parts }
   const node = await createLibp2p(configurationOf(settings))
   if (dht.answerer !== undefined) answerOtherwise(node.services.dht, dht.answerer, clock)
   if (dht.table !== undefined) layRoutingTable(node.services.dht, identity.peer, dht.table, clock.nowMs())
@@ -216,11 +220,12 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   }
 }
 
-function viewOf({ remotePeer, remoteAddr, direction, timeline, rtt }: Connection): ConnectionView {
+function viewOf({ remotePeer, remoteAddr, direction, encryption, timeline, rtt }: Connection): ConnectionView {
   return {
     peer: remotePeer.toString(),
     address: remoteAddr.toString(),
     direction,
+    encrypter: encrypterNamed(encryption),
     openedMs: timeline.open,
     roundTripMs: rtt,
   }

@@ -8,7 +8,7 @@ export type Reach = 'public' | 'lan' | 'loopback'
 export interface HostLimits {
   /** Below this many connections the host keeps dialling addresses it knows. A gossip mesh wants 6, and some will leave. */
   readonly connectionsMin: number
-  /** Above this, inbound connections are refused and the least useful ones closed. About 0.3 MiB each. */
+  /** Above this, inbound connections are refused and the least useful ones closed. About 0.4 MiB each. */
   readonly connectionsMax: number
 
   /**

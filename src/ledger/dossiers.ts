@@ -22,13 +22,16 @@ export class Dossiers {
   }
 
   async put({ object, root, manifest, records, isAdvertised }: DossierEntry): Promise<void> {
+    const encoded = dagCbor.encode([...records])
+    const bytes = records.reduce((sum, record) => sum + record.byteLength, manifest.byteLength)
     await this.#store.write((db) =>
       db
         .prepare(
-          `INSERT INTO dossiers (object, root, manifest, records, advertised) VALUES (?, ?, ?, ?, ?)
-           ON CONFLICT (object) DO UPDATE SET root = excluded.root, records = excluded.records, advertised = excluded.advertised`,
+          `INSERT INTO dossiers (object, root, manifest, records, advertised, bytes) VALUES (?, ?, ?, ?, ?, ?)
+           ON CONFLICT (object) DO UPDATE SET root = excluded.root, records = excluded.records, advertised = excluded.advertised,
+             bytes = excluded.bytes`,
         )
-        .run(object, root, manifest, dagCbor.encode([...records]), Number(isAdvertised)),
+        .run(object, root, manifest, encoded, Number(isAdvertised), bytes),
     )
   }
 

@@ -77,6 +77,30 @@ export const ledgerSteps: readonly string[] = [
   ALTER TABLE objects ADD COLUMN kept INTEGER NOT NULL DEFAULT 1;
   ALTER TABLE objects ADD COLUMN folder INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- Objects whose put has not ended: sealed here, and on their way to keepers. own_until_ms: until when our own shards stay for it.
+  CREATE TABLE puts (object TEXT PRIMARY KEY, begun_ms INTEGER NOT NULL, own_until_ms INTEGER NOT NULL) STRICT;
+  -- To whom each shard was offered last; keep_until_ms: until when it said that it keeps it (0: it has not said so).
+  CREATE TABLE put_shards (
+    object TEXT NOT NULL, shard INTEGER NOT NULL, keeper TEXT NOT NULL, keep_until_ms INTEGER NOT NULL,
+    PRIMARY KEY (object, shard)
+  ) STRICT;
+  CREATE INDEX objects_key ON objects (key);
+
+  -- Until when others than the owner were promised a shard. Of those that are here nobody knows: they are kept for their terms.
+  ALTER TABLE shards ADD COLUMN others_until_ms INTEGER NOT NULL DEFAULT 0;
+  UPDATE shards SET others_until_ms = keep_until_ms;
+
+  -- What only this peer knows, by what it is for.
+  CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
+  `,
+  `
+  -- What a dossier takes of the room that is lent, so that it can be summed up without reading it.
+  ALTER TABLE dossiers ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE dossiers SET bytes = length(manifest) + length(records);
+  DROP INDEX dossiers_root;
+  CREATE INDEX dossiers_root ON dossiers (root, bytes);
+  `,
 ]
 
 /** Brings a database to the newest form. One of a newer program is refused rather than misread. */

@@ -1,4 +1,6 @@
 /** Objects of this peer's owner: what they are, their keys, and where their shards were put. */
+import type { DatabaseSync } from 'node:sqlite'
+
 import type { Store } from './store.ts'
 
 export interface ObjectEntry {
@@ -26,22 +28,20 @@ export class Objects {
     this.#store = store
   }
 
-  async put({ cid, key, manifest, placement, bytes, name, createdMs, isKept, isFolder }: ObjectEntry): Promise<void> {
-    await this.#store.write((db) =>
-      db
-        .prepare(
-          `INSERT INTO objects (cid, key, manifest, placement, bytes, name, created_ms, kept, folder)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-           ON CONFLICT (cid) DO UPDATE SET placement = excluded.placement, kept = excluded.kept, folder = excluded.folder`,
-        )
-        .run(cid, key, manifest, placement, bytes, name, createdMs, Number(isKept), Number(isFolder)),
-    )
+  async put(entry: ObjectEntry): Promise<void> {
+    await this.#store.write((db) => writeObject(db, entry))
   }
 
   get(cid: string): ObjectEntry | undefined {
     const row = this.#store.read((db) => db.prepare('SELECT * FROM objects WHERE cid = ?').get(cid))
     if (row === undefined) return undefined
     return entryOf(row)
+  }
+
+  /** The object that was sealed under a key. */
+  byKey(key: Uint8Array): ObjectEntry | undefined {
+    const row = this.#store.read((db) => db.prepare('SELECT * FROM objects WHERE key = ?').get(key))
+    return row === undefined ? undefined : entryOf(row)
   }
 
   list(): ObjectEntry[] {
@@ -66,7 +66,20 @@ export class Objects {
   }
 }
 
-function entryOf(row: Record<string, unknown>): ObjectEntry {
+/** Within a change of the ledger. Of an object that is known, only what may change of it. */
+export function writeObject(
+  db: DatabaseSync,
+  { cid, key, manifest, placement, bytes, name, createdMs, isKept, isFolder }: ObjectEntry,
+): void {
+  db.prepare(
+    `INSERT INTO objects (cid, key, manifest, placement, bytes, name, created_ms, kept, folder)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (cid) DO UPDATE SET placement = excluded.placement, name = excluded.name, kept = excluded.kept,
+       folder = excluded.folder`,
+  ).run(cid, key, manifest, placement, bytes, name, createdMs, Number(isKept), Number(isFolder))
+}
+
+export function entryOf(row: Record<string, unknown>): ObjectEntry {
   return {
     cid: row.cid as string,
     key: row.key as Uint8Array,

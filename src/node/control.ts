@@ -22,10 +22,13 @@ import { HostError, petnameOf } from '../host/index.ts'
 import type { Receipts } from '../ledger/receipts.ts'
 import type { ProviderDesk } from '../market/provider-desk.ts'
 import type { RequesterDesk } from '../market/requester-desk.ts'
+import type { ShardCache } from '../storage/cache.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import type { JobBook } from './job-book.ts'
 import type { ObjectCare } from './object-care.ts'
-import type { GetInput, OwnObjects, PutInput } from './objects.ts'
+import type { ExportInput, ImportInput, ObjectCars } from './object-cars.ts'
+import type { ObjectPuts, PutInput } from './object-puts.ts'
+import type { GetInput, OwnObjects } from './objects.ts'
 import type { Submissions } from './submissions.ts'
 import type { Transfers } from './transfers.ts'
 import { isOver, marketView, offerView, peerView, receiptView } from './views.ts'
@@ -42,10 +45,13 @@ export interface ControlDeps {
   readonly requester: RequesterDesk
   readonly provider: ProviderDesk
   readonly store: ShardStore
+  readonly cache: Pick<ShardCache, 'total'>
   readonly quotaBytes: number
   readonly receipts: Receipts
   readonly book: JobBook
   readonly objects: OwnObjects
+  readonly puts: ObjectPuts
+  readonly cars: ObjectCars
   readonly care: ObjectCare
   readonly transfers: Transfers
   readonly submissions: Submissions
@@ -79,6 +85,7 @@ export class OwnControl implements PeerControl {
       receipts,
       book,
       store,
+      cache,
       quotaBytes,
       clock,
       unit,
@@ -118,6 +125,7 @@ export class OwnControl implements PeerControl {
         unit,
       },
       keeping: { ...store.total(), quotaBytes },
+      cached: cache.total(),
       warnings: host.readiness().connections === 0 ? ['no other peer is connected'] : [],
     }
   }
@@ -127,10 +135,11 @@ export class OwnControl implements PeerControl {
     const nowMs = clock.nowMs()
     return {
       v: 1,
-      peers: host.connections().map(({ peer, address, direction, openedMs }) => ({
+      peers: host.connections().map(({ peer, address, direction, encrypter, openedMs }) => ({
         ...peerView(peer),
         address,
         direction,
+        encrypter,
         openMs: Math.max(0, nowMs - openedMs),
         standing: standingOf(peer).toFixed(2),
       })),
@@ -178,7 +187,7 @@ export class OwnControl implements PeerControl {
   }
 
   async put(input: PutInput, signal: AbortSignal) {
-    return this.#deps.objects.put(input, signal)
+    return this.#deps.puts.put(input, signal)
   }
 
   async get(input: GetInput, signal: AbortSignal) {
@@ -211,6 +220,14 @@ export class OwnControl implements PeerControl {
 
   async pin(object: string, signal: AbortSignal) {
     return this.#deps.care.pin(object, signal)
+  }
+
+  async exportCar(input: ExportInput, signal: AbortSignal) {
+    return this.#deps.cars.write(input, signal)
+  }
+
+  async importCar(input: ImportInput, signal: AbortSignal) {
+    return this.#deps.cars.take(input, signal)
   }
 
   async transfer(name: string) {

@@ -10,11 +10,15 @@ import type { Host } from '../host/index.ts'
 import { Audits } from '../ledger/audits.ts'
 import { Dossiers } from '../ledger/dossiers.ts'
 import { Objects } from '../ledger/objects.ts'
+import { Puts } from '../ledger/puts.ts'
+import { Secrets } from '../ledger/secrets.ts'
 import type { SequenceFloors } from '../ledger/sequence-floors.ts'
 import { Shards } from '../ledger/shards.ts'
 import type { Store } from '../ledger/store.ts'
 import { advertisedMax, ObjectArchive } from '../storage/archive.ts'
 import type { Mill } from '../storage/mill.ts'
+import { DiskRoom } from '../storage/disk-room.ts'
+import { ShardCache } from '../storage/cache.ts'
 import { scrubBetween } from '../storage/scrub.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
@@ -22,6 +26,8 @@ import { Chores } from './chores.ts'
 import { Heralds } from './heralds.ts'
 import { createShardPlane } from './shard-plane.ts'
 import { ObjectCare } from './object-care.ts'
+import { ObjectCars } from './object-cars.ts'
+import { ObjectPuts } from './object-puts.ts'
 import { OwnObjects } from './objects.ts'
 import { Transfers } from './transfers.ts'
 
@@ -38,6 +44,8 @@ export interface DataDeps {
   readonly dataDir: string
   /** Most that is kept for others. */
   readonly quotaBytes: number
+  /** And of what was read here. */
+  readonly cacheBytes: number
   readonly bandwidth: BandwidthOptions | undefined
   readonly clock: Clock
   readonly random: Random
@@ -51,10 +59,13 @@ export interface DataDeps {
 
 export interface DataPlane {
   readonly store: ShardStore
+  readonly cache: ShardCache
   readonly transfer: TransferService
   readonly rates: PeerRates
   readonly transfers: Transfers
   readonly objects: OwnObjects
+  readonly puts: ObjectPuts
+  readonly cars: ObjectCars
   readonly care: ObjectCare
   readonly packFolder: (path: string) => Promise<string>
   readonly unpack: (tar: string, folder: string) => ReturnType<typeof unpackTar>
@@ -87,6 +98,7 @@ export function createData(deps: DataDeps): DataPlane {
     mill,
     dataDir,
     quotaBytes,
+    cacheBytes,
     clock,
     random,
     log,
@@ -97,13 +109,25 @@ export function createData(deps: DataDeps): DataPlane {
   const { bulletin, streams } = host
   const shards = new Shards(ledger)
   const dossiers = new Dossiers(ledger)
-  const { store, transfer, rates } = createShardPlane(
-    { folder: dataDir, quotaBytes, ownerBytesMax: Math.ceil(quotaBytes * ownerShareMax), bandwidth: deps.bandwidth },
-    { self, disk, index: shards, streams, clock, random, log },
-  )
   const heralds = new Heralds(bulletin, network, clock, log)
   const advertise = (object: string): void => heralds.advertise(object)
-  const archive = new ObjectArchive({ signer, network, shards, dossiers, clock, log, advertise })
+  const room = new DiskRoom({ disk, folder: dataDir, log, giveWay: async (bytes) => cache.giveWay(bytes) })
+  const cache: ShardCache = new ShardCache(cacheBytes, {
+    disk,
+    folder: dataDir,
+    mill,
+    clock,
+    random,
+    log,
+    advertise,
+    diskLeftBytes: async () => room.leftBytes(),
+  })
+  const { store, transfer, rates } = createShardPlane(
+    { folder: dataDir, quotaBytes, ownerBytesMax: Math.ceil(quotaBytes * ownerShareMax), bandwidth: deps.bandwidth },
+    { self, disk, index: shards, streams, clock, random, log, cache, room },
+  )
+  const roomFor = (owner: PeerName) => store.roomFor(owner)
+  const archive = new ObjectArchive({ signer, network, shards, dossiers, cache, roomFor, clock, log, advertise })
   const placement = createPlacement({ streams, timekeeper: clock, archive })
   const transfers = new Transfers(clock)
   const pack = async (path: string): Promise<string> => {
@@ -120,6 +144,7 @@ export function createData(deps: DataDeps): DataPlane {
     clock,
     random,
     store,
+    cache,
     transfer,
     rates,
     transfers,
@@ -135,20 +160,27 @@ export function createData(deps: DataDeps): DataPlane {
     announcing: { ...saying, nextSequence: async () => floors.next('placement', clock.nowMs()) },
   }
   const objects = new OwnObjects(caring)
+  const openPuts = new Puts(ledger)
+  const puts = new ObjectPuts({ ...caring, own: objects, puts: openPuts, secrets: new Secrets(ledger, random) })
+  const cars = new ObjectCars({ ...caring, own: objects, placing: puts, puts: openPuts })
   const care = new ObjectCare({ ...caring, own: objects, placement, log, onBroken: deps.onBroken })
   const chores = new Chores({ clock, random, log })
 
   return {
     store,
+    cache,
     transfer,
     rates,
     transfers,
     objects,
+    puts,
+    cars,
     care,
     packFolder: pack,
     unpack,
     async serve() {
       await store.start()
+      await cache.start()
       await transfer.serve()
       await placement.serve()
     },
@@ -177,6 +209,7 @@ export function createData(deps: DataDeps): DataPlane {
           everyMs: advertiseEveryMs,
           run: async () => {
             for (const object of dossiers.advertised(advertisedMax)) advertise(object)
+            for (const object of cache.objects().slice(-advertisedMax)) advertise(object)
             for (const { object, kept } of objects.list()) if (kept) advertise(object)
             await heralds.settled()
           },
@@ -185,13 +218,17 @@ export function createData(deps: DataDeps): DataPlane {
           name: 'sweeping what is known of objects',
           firstMs: sweepEveryMs,
           everyMs: sweepEveryMs,
-          run: async () => archive.sweep(),
+          run: async () => {
+            await archive.sweep()
+            await puts.tidy()
+          },
         },
       ])
     },
     async stop() {
       store.stop()
-      await Promise.all([chores.stop(), heralds.stop()])
+      await Promise.all([chores.stop(), cache.stop()])
+      await heralds.stop()
     },
   }
 }

@@ -5,7 +5,7 @@ import { RefusedError, refusal, type PeerName } from '../../protocols/wire/index
 
 export function withOwnShelf(transfer: TransferService, self: PeerName, shelf: Shelf): TransferService {
   return {
-    serve: async () => transfer.serve(),
+    ...transfer,
     put: async (peer, root, source, keepUntilMs, signal) => {
       if (peer === self) throw new Error('a shard is not put to oneself')
       return transfer.put(peer, root, source, keepUntilMs, signal)

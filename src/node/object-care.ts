@@ -1,20 +1,28 @@
 /** Objects looked after: audited, repaired when half of what may be lost is lost, their terms renewed, and said where they are. */
-import { decodeObjectManifest, type ObjectManifest } from '../../protocols/erasure/index.ts'
-import type { PlacementService, Version } from '../../protocols/placement/index.ts'
-import type { ShardSource } from '../../protocols/transfer/index.ts'
-import { RefusedError, refusal, type PeerName } from '../../protocols/wire/index.ts'
+import { decodeObjectManifest } from '../../protocols/erasure/index.ts'
+import type { PlacementService } from '../../protocols/placement/index.ts'
+import type { PeerName } from '../../protocols/wire/index.ts'
 import type { AuditView, ObjectView, RepairView } from '../control/api.ts'
 import type { Log } from '../environment.ts'
 import { auditHoldings, healthyShards, type AuditResult } from '../storage/audit.ts'
 import { NotEnoughShardsError } from '../storage/fetch.ts'
-import { lossesBorne } from '../storage/happiness.ts'
 import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
+import { renewTerms } from '../storage/renew.ts'
 import { claimRepair, rebuildShards, repairAt, urgentAt } from '../storage/repair.ts'
 import { toldOf } from './object-errors.ts'
-import { mergedPlaces, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
+import {
+  auditViewOf,
+  nameOf,
+  placesOfPassed,
+  placesThatStay,
+  reportOf,
+  rowsBut,
+  termOf,
+  type Known,
+} from './object-health.ts'
+import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFrom, untilUnknown } from './object-places.ts'
 import { objectsKeptMs, ownCopyKeptMs, type ObjectDeps, type OwnObjects, type Target } from './objects.ts'
 import { countedTransfer, pacedTransfer, unwatched, type Progress } from './transfers.ts'
-import { peerView } from './views.ts'
 
 export interface CareDeps extends ObjectDeps {
   readonly own: OwnObjects
@@ -30,16 +38,8 @@ const absentMs = 30 * 60_000
 const renewBelowMs = objectsKeptMs / 3
 /** What a repair that is not urgent takes of the line. */
 const lazyBytesPerSecond = 8 * 1024 * 1024
-/** Renewals at once. */
-const renewalsMax = 4
-
-interface Known {
-  readonly target: Target
-  readonly manifest: Uint8Array
-  readonly decoded: ObjectManifest
-  readonly places: readonly Placed[]
-  readonly versions: readonly Version[]
-}
+/** Keepers that were given up and are asked again in one round, those that passed last. */
+const formerMax = 32
 
 export class ObjectCare {
   readonly #deps: CareDeps
@@ -52,7 +52,7 @@ export class ObjectCare {
     const target = this.#deps.own.target(text)
     try {
       const known = await this.#known(target, signal)
-      return this.#auditView(known, await this.#audited(known, signal))
+      return auditViewOf(known, await this.#audited(known, signal))
     } catch (error) {
       throw toldOf(error, target.name, `pleach audit ${text}`)
     }
@@ -67,9 +67,10 @@ export class ObjectCare {
     const target = own.target(input.object)
     return transfers.watch(input.transfer, async (progress) => {
       try {
-        const known = await this.#known(target, signal)
         progress.begin('auditing', 0)
-        const results = await this.#audited(known, signal)
+        const asked = await this.#known(target, signal)
+        const { k, m } = asked.decoded.code
+        const [known, results] = await this.#withFormer(asked, await this.#audited(asked, signal), k + m - 1, signal)
         return await this.#repair(known, results, healthyShards(results), progress, signal)
       } catch (error) {
         throw toldOf(error, target.name, `pleach repair ${input.object}`)
@@ -108,10 +109,10 @@ export class ObjectCare {
   }
 
   async #tendOne(target: Target, signal: AbortSignal): Promise<void> {
-    const { own, audits, log } = this.#deps
-    const known = await this.#known(target, signal)
-    const { code } = known.decoded
-    const results = await this.#audited(known, signal)
+    const { own, audits } = this.#deps
+    const asked = await this.#known(target, signal)
+    const { code } = asked.decoded
+    const [known, results] = await this.#withFormer(asked, await this.#audited(asked, signal), repairAt(code), signal)
     const nowMs = this.#deps.clock.nowMs()
     const seen = new Map(audits.of(target.cid).map((entry) => [`${entry.shard} ${entry.keeper}`, entry.passedMs]))
     // Who does not answer has a while to come back.
@@ -120,38 +121,42 @@ export class ObjectCare {
       const passedMs = Math.max(seen.get(`${shard} ${peer}`) ?? 0, target.entry?.createdMs ?? 0)
       if (verdict === 'absent' && nowMs - passedMs < absentMs) healthy.add(shard)
     }
-    if (healthy.size <= repairAt(code)) {
-      const report = await this.#repair(known, results, healthy, unwatched, signal)
-      log('info', 'an object was repaired', { ...report })
-      return
+    let left = known
+    if (healthy.size <= repairAt(code) && (await this.#repairIfItCan(known, results, healthy, signal))) {
+      const repaired = own.target(target.cid)
+      left = { ...known, target: repaired, places: placesOf(repaired.entry?.placement ?? nowhere) }
     }
-    const places = await this.#renewed(known, renewBelowMs, signal)
+    // Though there was nobody to repair with: what is left is to last until there is.
+    const places = await this.#renewed(left, renewBelowMs, signal)
     await own.announce({ cid: target.cid, manifest: known.manifest }, places, known.versions, signal)
+  }
+
+  /** Whether any shard found a keeper. What stands in the way is logged: another round comes. */
+  async #repairIfItCan(
+    known: Known,
+    results: readonly AuditResult[],
+    healthy: ReadonlySet<number>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { log } = this.#deps
+    try {
+      const report = await this.#repair(known, results, healthy, unwatched, signal)
+      const isRepaired = report.repaired.length > 0
+      log('info', isRepaired ? 'an object was repaired' : 'an object was not repaired', { ...report })
+      return isRepaired
+    } catch (error) {
+      signal.throwIfAborted()
+      log('warn', 'an object could not be repaired', { object: known.target.cid, error })
+      return false
+    }
   }
 
   /** Prolongs the terms of which less than `belowMs` is left. A keeper that lost the shard does not get it again here: that is a repair's. */
   async #renewed({ target, decoded, places }: Known, belowMs: number, signal: AbortSignal): Promise<readonly Placed[]> {
-    const { transfer, clock, objects, store } = this.#deps
+    const { transfer, clock, objects, store, onFault } = this.#deps
     const keepUntilMs = clock.nowMs() + objectsKeptMs
-    const queue = places.filter((place) => place.keepUntilMs - clock.nowMs() < belowMs)
-    const renewed: Placed[] = []
-    const worker = async (): Promise<void> => {
-      for (let place = queue.shift(); place !== undefined; place = queue.shift()) {
-        const { shard, peer } = place
-        const root = decoded.shards[shard]!
-        const source = (await store.open(root).catch(() => undefined)) ?? gone(decoded.shardBytes)
-        try {
-          const untilMs = await transfer.put(peer, root, source, keepUntilMs, signal)
-          renewed.push({ shard, peer, keepUntilMs: untilMs, heardUntilMs: untilMs })
-        } catch {
-          // The next audit says what is the matter with it.
-        } finally {
-          await source.close()
-        }
-      }
-    }
-    await Promise.all(Array.from({ length: renewalsMax }, worker))
-    signal.throwIfAborted()
+    const due = places.filter((place) => place.keepUntilMs - clock.nowMs() < belowMs)
+    const renewed = await renewTerms({ transfer, store, onFault }, decoded, due, keepUntilMs, signal)
     const now = mergedPlaces(places, renewed)
     const text = placesText(now)
     if (target.entry !== undefined && text !== target.entry.placement)
@@ -193,29 +198,33 @@ export class ObjectCare {
     return results
   }
 
-  #auditView({ target, decoded, places }: Known, results: readonly AuditResult[]): AuditView {
-    const { k, m } = decoded.code
+  /**
+   * Who was given up may be back, with what it had, and no record names it any more. When no more than `atMost` shards are healthy, such
+   * keepers are asked as well, before anything is made again.
+   */
+  async #withFormer(
+    known: Known,
+    results: readonly AuditResult[],
+    atMost: number,
+    signal: AbortSignal,
+  ): Promise<[Known, readonly AuditResult[]]> {
     const healthy = healthyShards(results)
-    const passed = results.filter(({ verdict }) => verdict === 'passed')
-    return {
-      v: 1,
-      object: target.cid,
-      name: target.name,
-      k,
-      n: k + m,
-      healthy: healthy.size,
-      missing: rowsBut(healthy, k + m),
-      repairAt: repairAt({ k, m }),
-      lossesBorne: lossesBorne(passed, k),
-      results: results.map(({ shard, peer, verdict, reason, atMs }) => ({
-        shard,
-        keeper: peerView(peer),
-        verdict,
-        reason,
-        atMs,
-        keptUntilMs: places.find((place) => place.shard === shard && place.peer === peer)?.keepUntilMs ?? 0,
-      })),
-    }
+    if (healthy.size > atMost) return [known, results]
+    const isAsked = new Set(known.places.map(nameOf))
+    const former = this.#deps.audits
+      .of(known.target.cid)
+      .filter(({ shard, verdict, passedMs }) => (verdict !== 'failed' || passedMs > 0) && !healthy.has(shard))
+      .toSorted((left, right) => right.passedMs - left.passedMs)
+      .map(({ shard, keeper }) => ({ shard, peer: keeper, keepUntilMs: untilUnknown }))
+      .filter((place) => !isAsked.has(nameOf(place)))
+      .slice(0, formerMax)
+    if (former.length === 0) return [known, results]
+    const found = await this.#audited({ ...known, places: former }, signal)
+    const back = placesOfPassed({ ...known, places: former }, found)
+    return [
+      { ...known, places: mergedPlaces(known.places, back) },
+      [...results, ...found.filter(({ verdict }) => verdict === 'passed')],
+    ]
   }
 
   async #repair(
@@ -225,94 +234,82 @@ export class ObjectCare {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<RepairView> {
-    const { target, manifest, decoded, places, versions } = known
-    const { code, shards } = decoded
-    const { k, m } = code
+    const { target, decoded } = known
+    const { k, m } = decoded.code
     const lost = rowsBut(healthy, k + m)
-    const passed = results.filter(({ verdict }) => verdict === 'passed')
-    const kept = places.filter(({ shard, peer }) => passed.some((one) => one.shard === shard && one.peer === peer))
-    const report = (placed: readonly Placed[], why: string): RepairView => {
-      const now = mergedPlaces(kept, placed)
-      return {
-        v: 1,
-        object: target.cid,
-        name: target.name,
-        k,
-        n: k + m,
-        healthyBefore: healthy.size,
-        healthyAfter: new Set([...healthy, ...placed.map(({ shard }) => shard)]).size,
-        repaired: placed.map(({ shard, peer }) => ({ shard, keeper: peerView(peer) })),
-        missing: lost.filter((row) => !placed.some(({ shard }) => shard === row)),
-        why,
-        lossesBorne: lossesBorne(now, k),
-      }
-    }
-    if (lost.length === 0) return report([], '')
-    const sources = sourcesFromPlaces(kept)
-    if (sources.length < k) {
+    const kept = placesOfPassed(known, results)
+    if (lost.length === 0) return reportOf(known, results, healthy, [], '')
+    if (new Set(kept.map(({ shard }) => shard)).size < k) {
       const failed = results.filter(({ verdict }) => verdict !== 'passed')
-      throw new NotEnoughShardsError(k, sources.length, lost, failed)
+      throw new NotEnoughShardsError(k, sourcesFrom(kept, []).length, lost, failed)
     }
     const keepers = [...new Set(kept.map(({ peer }) => peer))]
     const release = await claimRepair(this.#deps, target.cid, decoded, keepers, signal)
     try {
-      const isUrgent = healthy.size <= urgentAt(code)
-      const counted = countedTransfer(this.#deps.transfer, progress)
-      const transfer = isUrgent ? counted : pacedTransfer(counted, this.#deps.clock, lazyBytesPerSecond)
-      const deps = { ...this.#deps, transfer }
-      progress.begin('fetching', k * decoded.shardBytes)
-      const nowMs = this.#deps.clock.nowMs()
-      await rebuildShards(deps, decoded, lost, sources, nowMs + ownCopyKeptMs, signal)
-      progress.begin('placing', lost.length * decoded.shardBytes)
-      const unfit = new Set(results.filter(({ verdict }) => verdict !== 'passed').map(({ peer }) => peer))
-      const candidates = (await this.#deps.keepers(signal)).filter((peer) => !unfit.has(peer))
-      let [placed, why]: [readonly Placed[], string] = [[], '']
-      try {
-        const keepUntilMs = target.entry?.isKept === true ? nowMs + objectsKeptMs : termOf(places, nowMs)
-        const object = { roots: shards, code }
-        placed = await placeShards(deps, { object, shards: lost, held: kept, candidates, keepUntilMs }, signal)
-      } catch (error) {
-        if (!(error instanceof PlacementError)) throw error
-        ;[placed, why] = [error.placed, error.message]
-      }
-      if (placed.length > 0) await this.#moved(known, mergedPlaces(kept, placed), versions, manifest, signal)
-      return report(placed, why)
+      const [now, news] = await this.#lookedAgain(known, signal)
+      const all = [...results, ...news]
+      const healthyNow = new Set([...healthy, ...healthyShards(news)])
+      if (healthyNow.size === k + m) return reportOf(now, all, healthyNow, [], '')
+      return await this.#rebuild(now, all, healthyNow, progress, signal)
     } finally {
       await release()
     }
   }
 
-  async #moved(
-    { target }: Known,
-    now: readonly Placed[],
-    versions: readonly Version[],
-    manifest: Uint8Array,
+  /**
+   * Who gets the claim may have audited while another repaired, who gave it back just now: what is said only since then is audited
+   * too, or the same shards would be placed twice.
+   */
+  async #lookedAgain(known: Known, signal: AbortSignal): Promise<[Known, AuditResult[]]> {
+    const now = await this.#known(known.target, signal)
+    const isKnown = ({ shard, peer }: Placed): boolean =>
+      known.places.some((place) => place.shard === shard && place.peer === peer)
+    const places = now.places.filter((place) => !isKnown(place))
+    return [now, places.length === 0 ? [] : await this.#audited({ ...now, places }, signal)]
+  }
+
+  async #rebuild(
+    known: Known,
+    results: readonly AuditResult[],
+    healthy: ReadonlySet<number>,
+    progress: Progress,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<RepairView> {
+    const { target, decoded, places } = known
+    const { code, shards, shardBytes } = decoded
+    const lost = rowsBut(healthy, code.k + code.m)
+    const isUrgent = healthy.size <= urgentAt(code)
+    const counted = countedTransfer(this.#deps.transfer, progress)
+    const transfer = isUrgent ? counted : pacedTransfer(counted, this.#deps.clock, lazyBytesPerSecond)
+    const deps = { ...this.#deps, transfer }
+    progress.begin('fetching', code.k * shardBytes)
+    const nowMs = this.#deps.clock.nowMs()
+    const sources = sourcesFrom(placesOfPassed(known, results), [])
+    await rebuildShards(deps, decoded, lost, sources, nowMs + ownCopyKeptMs, signal)
+    progress.begin('placing', lost.length * shardBytes)
+    const unfit = new Set(results.filter(({ verdict }) => verdict !== 'passed').map(({ peer }) => peer))
+    const candidates = (await this.#deps.keepers(signal)).filter((peer) => !unfit.has(peer))
+    const held = placesThatStay(known, results, healthy)
+    let [placed, why]: [readonly Placed[], string] = [[], '']
+    try {
+      const keepUntilMs = target.entry?.isKept === true ? nowMs + objectsKeptMs : termOf(places, nowMs)
+      placed = await placeShards(
+        deps,
+        { object: { roots: shards, code }, shards: lost, held, candidates, keepUntilMs },
+        signal,
+      )
+    } catch (error) {
+      if (!(error instanceof PlacementError)) throw error
+      ;[placed, why] = [error.placed, error.message]
+    }
+    if (placed.length > 0) await this.#moved(known, mergedPlaces(held, placed), signal)
+    return reportOf(known, results, healthy, placed, why)
+  }
+
+  async #moved({ target, manifest, versions }: Known, now: readonly Placed[], signal: AbortSignal): Promise<void> {
     const { own, objects, self } = this.#deps
     if (target.entry !== undefined) await objects.put({ ...target.entry, placement: placesText(now) })
     const others = versions.filter(({ writer }) => writer !== self)
     await own.announce({ cid: target.cid, manifest }, now, others, signal)
-  }
-}
-
-/** Somebody else's object is kept as long as it was to be kept. */
-function termOf(places: readonly Placed[], nowMs: number): number {
-  const latestMs = places.reduce((latest, { keepUntilMs }) => Math.max(latest, keepUntilMs), 0)
-  return Math.min(Math.max(latestMs, nowMs + ownCopyKeptMs), nowMs + objectsKeptMs)
-}
-
-function rowsBut(healthy: ReadonlySet<number>, shards: number): number[] {
-  return Array.from({ length: shards }, (_, shard) => shard).filter((shard) => !healthy.has(shard))
-}
-
-/** To prolong a term needs no bytes, unless they are lost. */
-function gone(shardBytes: number): ShardSource {
-  return {
-    shardBytes,
-    leaf: async () => {
-      throw new RefusedError(refusal('NOT_FOUND'))
-    },
-    close: async () => {},
   }
 }

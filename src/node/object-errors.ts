@@ -1,4 +1,5 @@
 /** What goes wrong with objects, as a person is told it: what is missing, and one cure. */
+import { BadCarError } from '../../protocols/erasure/index.ts'
 import { ControlError } from '../control/api.ts'
 import { InconsistentObjectError, NotEnoughShardsError } from '../storage/fetch.ts'
 import { ObjectNotFoundError } from '../storage/locate.ts'
@@ -38,7 +39,45 @@ export function toldOf(error: unknown, name: string, command: string): unknown {
       cure: 'pleach audit   shows when it is done',
       exit: 5,
     })
+  if (error instanceof BadCarError)
+    return new ControlError({
+      code: `CAR_${error.flaw.toUpperCase()}`,
+      what: `this file is not the whole CAR of an object; nothing of it was taken up`,
+      why: error.message,
+      cure: 'take another copy of the file: pleach export OBJECT -o FILE.car   makes one',
+      exit: 3,
+    })
   return error
+}
+
+export function carOfAnother(cid: string): ControlError {
+  return new ControlError({
+    code: 'CAR_OF_ANOTHER',
+    what: 'the file and the string are of different objects',
+    why: `the file has the object ${cid}`,
+    cure: 'pleach import FILE.car pleach:read:…   with the string that pleach export printed with it',
+    exit: 2,
+  })
+}
+
+export function carDoesNotOpen(why: string): ControlError {
+  return new ControlError({
+    code: 'CAR_KEY',
+    what: 'the key does not open what is in the file; nothing of it was taken up',
+    why,
+    cure: 'pleach import FILE.car pleach:read:…   with the string that pleach export printed with it',
+    exit: 3,
+  })
+}
+
+export function carWithoutKey(cid: string): ControlError {
+  return new ControlError({
+    code: 'CANNOT_READ',
+    what: 'the key of this object is not known here',
+    why: `the file has the object ${cid}, encrypted; its key is not in it`,
+    cure: 'pleach import FILE.car pleach:read:…   with the string that pleach export printed with it',
+    exit: 2,
+  })
 }
 
 export function badCode(code: string): ControlError {
@@ -51,12 +90,22 @@ export function badCode(code: string): ControlError {
   })
 }
 
+export function ownCopyDamaged(name: string, why: string): ControlError {
+  return new ControlError({
+    code: 'OWN_COPY_DAMAGED',
+    what: `what was sealed here of ${name} cannot be read any more`,
+    why,
+    cure: 'put it again: it is sealed anew',
+    exit: 6,
+  })
+}
+
 export function noKeepers(missing: number, shards: number, why: string): ControlError {
   return new ControlError({
     code: 'NO_KEEPERS',
     what: `${missing} of ${shards} shards found no keeper`,
     why,
-    cure: 'pleach offers   shows who keeps data; or take fewer shards: --code 2+1',
+    cure: 'pleach offers   shows who keeps data; put it again when there are more, and it goes on; or take fewer shards: --code 2+1',
     exit: 4,
   })
 }

@@ -1,13 +1,14 @@
 /** Where the shards of an object are: from the ledger, from the network, and as text in the ledger. */
 import type { Version } from '../../protocols/placement/index.ts'
+import type { CachedAt } from '../storage/locate.ts'
 import type { Placed } from '../storage/place.ts'
 import type { FetchSource } from '../storage/sources.ts'
 
 /** Placement of an object that is with us alone. */
 export const nowhere = '[]'
 
-/** Of an entry that was written before terms were in it. */
-const untilUnknown = 0
+/** Of a place whose term nobody has told us. */
+export const untilUnknown = 0
 
 export function placesOf(text: string): Placed[] {
   const entries = JSON.parse(text) as (Omit<Placed, 'peer' | 'keepUntilMs'> & {
@@ -51,9 +52,19 @@ export function placesFrom(versions: readonly Version[], shards: number, nowMs: 
   )
 }
 
-export function sourcesFromPlaces(places: readonly Placed[]): FetchSource[] {
-  return [...Map.groupBy(places, ({ shard }) => shard)].map(([shard, own]) => ({
+/** What is known of an object that is to be read. */
+export interface Found {
+  readonly manifest: Uint8Array
+  readonly places: readonly Placed[]
+  readonly cached: readonly CachedAt[]
+  /** Envelopes that say so. */
+  readonly records: readonly Uint8Array[]
+}
+
+/** Keepers first: who only has a shard may have let it go by now. */
+export function sourcesFrom(places: readonly Placed[], cached: readonly CachedAt[]): FetchSource[] {
+  return [...Map.groupBy<number, CachedAt>([...places, ...cached], ({ shard }) => shard)].map(([shard, own]) => ({
     shard,
-    peers: own.map(({ peer }) => peer),
+    peers: [...new Set(own.map(({ peer }) => peer))],
   }))
 }

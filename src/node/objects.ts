@@ -1,32 +1,32 @@
-/** The objects of this peer's owner: sealed, placed, fetched, and their keys kept. */
-import { rename, rm, stat } from 'node:fs/promises'
+/** The objects of this peer's owner: their keys, where they are, and how they come back. */
+import { rename, rm } from 'node:fs/promises'
 
 import {
   decodeObjectManifest,
   formatObjectCapability,
   keyBytes,
-  parseCode,
   parseObjectCapability,
   type Code,
 } from '../../protocols/erasure/index.ts'
 import type { Version } from '../../protocols/placement/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Fault, PeerName } from '../../protocols/wire/index.ts'
-import type { GetView, KeyView, ObjectView, PutView } from '../control/api.ts'
+import type { GetView, KeyView, ObjectView, RemovedView } from '../control/api.ts'
 import type { Clock, Files, Random } from '../environment.ts'
 import type { Audits } from '../ledger/audits.ts'
 import type { ObjectEntry, Objects } from '../ledger/objects.ts'
 import { announcePlacement, type AnnounceDeps, type Announced } from '../storage/announce.ts'
 import { fetchObject, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
-import { happinessOf, lossesBorne } from '../storage/happiness.ts'
+import type { ShardCache } from '../storage/cache.ts'
 import { locateObject, type LocateDeps, type Located } from '../storage/locate.ts'
 import type { Mill } from '../storage/mill.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
-import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
+import type { Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
-import { badCode, badString, cannotRead, noKeepers, toldOf, unknownObject } from './object-errors.ts'
-import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFromPlaces } from './object-places.ts'
+import { badString, cannotRead, toldOf, unknownObject } from './object-errors.ts'
+import { checkDestination } from './object-files.ts'
+import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFrom, type Found } from './object-places.ts'
 import { countedTransfer, type Progress, type Transfers } from './transfers.ts'
 import { objectView, peerView } from './views.ts'
 
@@ -36,9 +36,10 @@ export interface ObjectDeps {
   readonly mill: Mill
   readonly clock: Clock
   readonly random: Random
-  readonly objects: Objects
-  readonly audits: Audits
+  readonly objects: Pick<Objects, keyof Objects>
+  readonly audits: Pick<Audits, keyof Audits>
   readonly store: ShardStore
+  readonly cache: Pick<ShardCache, 'take' | 'dossier'>
   readonly transfer: TransferService
   readonly rates: PeerRates
   readonly transfers: Transfers
@@ -68,12 +69,9 @@ export const objectsKeptMs = 30 * 24 * 60 * 60_000 - 60 * 60_000
 /** Once placed, an object is with its keepers; here its shards stay only until that is done. */
 export const ownCopyKeptMs = 60 * 60_000
 
-export interface PutInput {
-  readonly path: string
-  readonly code?: string
-  readonly name?: string
-  readonly transfer?: string
-}
+/** How long keepers are told that an object is removed, and how many at once: who is away lets go when its term is over. */
+const releaseWithinMs = 5_000
+const releasesMax = 16
 
 export interface GetInput {
   readonly object: string
@@ -123,75 +121,6 @@ export class OwnObjects {
     }
   }
 
-  async put(input: PutInput, signal: AbortSignal): Promise<PutView> {
-    const code = parseCode(input.code ?? 'keep')
-    if (code === undefined) throw badCode(input.code ?? '')
-    return this.#deps.transfers.watch(input.transfer, async (progress) => this.#put(input, code, progress, signal))
-  }
-
-  async #put(input: PutInput, code: Code, progress: Progress, signal: AbortSignal): Promise<PutView> {
-    const { clock, objects, packFolder } = this.#deps
-    const name = input.name ?? input.path.split('/').at(-1)!
-    progress.begin('sealing', 0)
-    // What is no folder, or not there, is for the sealing to say.
-    const isFolder = await stat(input.path).then(
-      (found) => found.isDirectory(),
-      () => false,
-    )
-    const path = isFolder ? await packFolder(input.path) : input.path
-    let object: SealedObject
-    try {
-      object = await this.seal(path, code, ownCopyKeptMs, name, signal)
-    } finally {
-      if (isFolder) await rm(path, { force: true })
-    }
-    progress.begin('placing', object.shardBytes * object.roots.length)
-    let placed: Placed[]
-    try {
-      placed = await placeShards(
-        { ...this.#deps, transfer: countedTransfer(this.#deps.transfer, progress) },
-        { object, candidates: await this.#deps.keepers(signal), keepUntilMs: clock.nowMs() + objectsKeptMs },
-        signal,
-      )
-    } catch (error) {
-      if (!(error instanceof PlacementError)) throw error
-      throw noKeepers(error.missing.length, code.k + code.m, error.message)
-    }
-    const createdMs = clock.nowMs()
-    const { cid, key, manifest, bytes } = object
-    await objects.put({
-      cid,
-      key,
-      manifest,
-      bytes,
-      name,
-      createdMs,
-      isKept: true,
-      isFolder,
-      placement: placesText(placed),
-    })
-    progress.begin('telling', 0)
-    const { acknowledged, told } = await this.announce(object, placed, [], signal)
-    const keepers = [...new Set(placed.map(({ peer }) => peer))].map(peerView)
-    return {
-      v: 1,
-      object: cid,
-      bytes,
-      k: code.k,
-      n: code.k + code.m,
-      keepers,
-      name,
-      read: formatObjectCapability({ can: 'read', object: cid, key }),
-      verify: formatObjectCapability({ can: 'verify', object: cid }),
-      keptUntilMs: Math.min(...placed.map(({ keepUntilMs }) => keepUntilMs)),
-      happiness: happinessOf(placed),
-      lossesBorne: lossesBorne(placed, code.k),
-      keepersTold: told.length,
-      recordsStored: acknowledged,
-      folder: isFolder,
-    }
-  }
-
   async get(input: GetInput, signal: AbortSignal): Promise<GetView> {
     const target = this.target(input.object)
     if (target.key === null) throw cannotRead()
@@ -211,20 +140,18 @@ export class OwnObjects {
     progress: Progress,
     signal: AbortSignal,
   ): Promise<GetView> {
-    const { entry } = target
-    const isFolder = input.unpack ?? entry?.isFolder ?? false
+    const isFolder = input.unpack ?? target.entry?.isFolder ?? false
+    await checkDestination(input.path, isFolder)
     const path = isFolder ? `${input.path}.tar.partial` : input.path
-    const known = entry === undefined ? [] : placesOf(entry.placement)
-    let report: FetchReport
-    try {
-      if (entry === undefined || known.length === 0) throw new NotEnoughShardsError(1, 0, [], [])
-      report = await this.#fetch(entry.manifest, target.key, known, path, progress, signal)
-    } catch (error) {
-      // Others may have repaired it since, and say where it is now.
-      if (!(error instanceof NotEnoughShardsError)) throw error
-      const { manifest, places } = await this.#placesNow(target, error, known, signal)
-      report = await this.#fetch(manifest, target.key, places, path, progress, signal)
-    }
+    const report = await this.fromPlaces(
+      target,
+      async (found) => {
+        const fetched = await this.#fetch(found, target.key, path, progress, signal)
+        await this.#deps.cache.take({ path, key: target.key, manifest: found.manifest, records: found.records })
+        return fetched
+      },
+      signal,
+    )
     if (isFolder) await this.#unpack(path, input.path)
     return {
       v: 1,
@@ -236,13 +163,33 @@ export class OwnObjects {
     }
   }
 
+  /** Reads an object from where we put it; where that is not enough, from where the network says that it is. */
+  async fromPlaces<Result>(
+    target: Target,
+    read: (found: Found) => Promise<Result>,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    const { entry } = target
+    const known = entry === undefined ? [] : placesOf(entry.placement)
+    try {
+      if (entry === undefined || known.length === 0) throw new NotEnoughShardsError(1, 0, [], [])
+      const here = this.#deps.cache.dossier(target.cid)?.cached ?? []
+      const cached = here.map((shard) => ({ shard, peer: this.#deps.self }))
+      return await read({ manifest: entry.manifest, places: known, cached, records: [] })
+    } catch (error) {
+      // Others may have repaired it since, and say where it is now.
+      if (!(error instanceof NotEnoughShardsError)) throw error
+      return read(await this.#placesNow(target, error, known, signal))
+    }
+  }
+
   /** What the network says. Rejects with `error` when our own object is not found: then that is what is wrong. */
   async #placesNow(
     target: Target,
     error: NotEnoughShardsError,
     known: readonly Placed[],
     signal: AbortSignal,
-  ): Promise<{ readonly manifest: Uint8Array; readonly places: readonly Placed[] }> {
+  ): Promise<Found> {
     let located: Located
     try {
       located = await this.locate(target.cid, target.entry !== undefined, signal)
@@ -250,25 +197,30 @@ export class OwnObjects {
       signal.throwIfAborted()
       throw target.entry === undefined ? notFound : error
     }
-    const { manifest, decoded, versions } = located
+    const { manifest, decoded, versions, cached } = located
     const found = placesFrom(versions, decoded.shards.length, this.#deps.clock.nowMs())
     const places = mergedPlaces(found, known)
-    if (target.entry !== undefined && places.length === known.length) throw error
-    return { manifest, places }
+    if (target.entry !== undefined && places.length === known.length && cached.length === 0) throw error
+    return { manifest, places, cached, records: versions.flatMap(({ envelopes }) => envelopes) }
   }
 
   async #fetch(
-    manifest: Uint8Array,
+    { manifest, places, cached }: Found,
     key: Uint8Array,
-    places: readonly Placed[],
     path: string,
     progress: Progress,
     signal: AbortSignal,
   ): Promise<FetchReport> {
     const { code, shardBytes } = decodeObjectManifest(manifest)
     progress.begin('fetching', code.k * shardBytes)
-    const deps = { ...this.#deps, transfer: countedTransfer(this.#deps.transfer, progress) }
-    return fetchObject(deps, { manifest, key, sources: sourcesFromPlaces(places), path }, signal)
+    const { self, rates } = this.#deps
+    const deps = {
+      ...this.#deps,
+      transfer: countedTransfer(this.#deps.transfer, progress),
+      // What is here costs nobody anything.
+      costOf: (peer: PeerName) => (peer === self ? -Infinity : rates.costOf(peer)),
+    }
+    return fetchObject(deps, { manifest, key, sources: sourcesFrom(places, cached), path }, signal)
   }
 
   /** The folder appears whole or not at all. */
@@ -295,20 +247,42 @@ export class OwnObjects {
     return objectView(entry, this.#deps.audits.of(entry.cid))
   }
 
-  /** Forgets an object and its key, and takes our record back. Keepers let it go when the term is over. */
-  async remove(text: string, signal: AbortSignal): Promise<ObjectView> {
+  /**
+   * Forgets an object and its key, takes our record back, and tells keepers that we need its shards no more. Who does not hear it lets them
+   * go when the term is over.
+   */
+  async remove(text: string, signal: AbortSignal): Promise<RemovedView> {
     const { entry } = this.target(text)
     if (entry === undefined) throw unknownObject(text, 0)
     const view = this.#view(entry)
+    const places = entry.isKept ? placesOf(entry.placement) : []
+    let released = 0
     if (entry.isKept) {
-      const keepers = placesOf(entry.placement)
-      await announcePlacement(this.#deps.announcing, entry, [], [], signal, [
-        ...new Set(keepers.map(({ peer }) => peer)),
-      ])
+      const keepers = [...new Set(places.map(({ peer }) => peer))]
+      await announcePlacement(this.#deps.announcing, entry, [], [], signal, keepers)
+      released = await this.#release(entry, places, signal)
     }
     await this.#deps.objects.delete(entry.cid)
     await this.#deps.audits.forget(entry.cid)
-    return view
+    return { ...view, shardsPlaced: places.length, shardsReleased: released }
+  }
+
+  /** Tells keepers that we need these shards no more. Resolves with how many are gone for certain. */
+  async #release({ manifest }: ObjectEntry, places: readonly Placed[], signal: AbortSignal): Promise<number> {
+    const { transfer, clock } = this.#deps
+    const { shards } = decodeObjectManifest(manifest)
+    const queue = [...places]
+    let released = 0
+    using deadline = clock.deadline(releaseWithinMs, signal)
+    const worker = async (): Promise<void> => {
+      for (let place = queue.shift(); place !== undefined; place = queue.shift()) {
+        const untilMs = await transfer.release(place.peer, shards[place.shard]!, deadline.signal).catch(() => undefined)
+        if (untilMs === 0) released++
+      }
+    }
+    await Promise.all(Array.from({ length: releasesMax }, worker))
+    signal.throwIfAborted()
+    return released
   }
 
   exportKey(text: string): KeyView {

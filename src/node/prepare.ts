@@ -1,7 +1,7 @@
 /** From what a person asked for to a job manifest: files read, hashed, and sealed where they are too large to travel inline. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
 import {
@@ -219,6 +219,31 @@ function amountOf(text: string, flag: string): Micro {
     what: `${text} is not an amount`,
     why: 'an amount is a decimal number of at most six places',
     cure: `${flag} 1.5`,
+    exit: 2,
+  })
+}
+
+/** Outputs are put where nothing is: a job that took an hour must not fail over a file name, nor overwrite anything. */
+export async function checkOut(out: string): Promise<void> {
+  let names: string[]
+  try {
+    names = await readdir(out)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw new ControlError({
+      code: 'OUT_UNUSABLE',
+      what: `${out} cannot be used for outputs`,
+      why: (error as Error).message,
+      cure: '--out NEW-FOLDER',
+      exit: 2,
+    })
+  }
+  if (names.length === 0) return
+  throw new ControlError({
+    code: 'OUT_NOT_EMPTY',
+    what: `${out} is not empty`,
+    why: `it holds ${names.length} files or folders, which outputs must not mix with`,
+    cure: '--out NEW-FOLDER',
     exit: 2,
   })
 }

@@ -1,6 +1,4 @@
 /** Jobs of this peer's owner on their way in: described, sealed, written down and bid for; or only estimated. */
-import { readdir } from 'node:fs/promises'
-
 import { toString } from 'uint8arrays'
 
 import { parseCode } from '../../protocols/erasure/index.ts'
@@ -16,7 +14,7 @@ import type { OwnErrands } from './errands.ts'
 import type { JobBook } from './job-book.ts'
 import type { Matchmaker } from './matchmaker.ts'
 import { inputsKeptMs, type OwnObjects } from './objects.ts'
-import { engine, prepareJob, priceOf, resourcesOf } from './prepare.ts'
+import { checkOut, engine, prepareJob, priceOf, resourcesOf } from './prepare.ts'
 import { estimateOf, newJobView, peerView } from './views.ts'
 
 export interface SubmissionDeps {
@@ -168,31 +166,6 @@ export class Submissions {
       bidUntilMs: nowMs + waitMs,
     }
   }
-}
-
-/** Outputs are put where nothing is: a job that took an hour must not fail over a file name, nor overwrite anything. */
-async function checkOut(out: string): Promise<void> {
-  let names: string[]
-  try {
-    names = await readdir(out)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw new ControlError({
-      code: 'OUT_UNUSABLE',
-      what: `${out} cannot be used for outputs`,
-      why: (error as Error).message,
-      cure: '--out NEW-FOLDER',
-      exit: 2,
-    })
-  }
-  if (names.length === 0) return
-  throw new ControlError({
-    code: 'OUT_NOT_EMPTY',
-    what: `${out} is not empty`,
-    why: `it holds ${names.length} files or folders, which outputs must not mix with`,
-    cure: '--out NEW-FOLDER',
-    exit: 2,
-  })
 }
 
 function nodesOf({ nodes = 1 }: JobSpec): number {

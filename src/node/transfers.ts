@@ -1,7 +1,7 @@
 /** How far puts, gets and repairs have come that somebody watches, and transfers whose bytes are counted or held back. */
 import type { ShardSource, TransferService } from '../../protocols/transfer/index.ts'
 import { ControlError, type TransferView } from '../control/api.ts'
-import type { Clock } from '../environment.ts'
+import type { Clock, Files } from '../environment.ts'
 
 /** Watched at once: each is a call of the owner that has not ended. */
 const watchedMax = 64
@@ -58,20 +58,44 @@ export class Transfers {
   }
 }
 
-/** The same transfers, with the bytes of shards that come and go counted. */
+/** The same disk, with what is read of files counted. */
+export function countedReads(disk: Pick<Files, 'open'>, progress: Progress): Pick<Files, 'open'> {
+  return {
+    open: async (path) => {
+      const file = await disk.open(path)
+      return {
+        read: async (bytes, at) => {
+          const count = await file.read(bytes, at)
+          progress.add(count)
+          return count
+        },
+        write: async (bytes, at) => file.write(bytes, at),
+        datasync: async () => file.datasync(),
+        look: async () => file.look(),
+        close: async () => file.close(),
+      }
+    },
+  }
+}
+
+/** The same transfers, with the bytes of shards that come and go counted; of one that is taken, those too that need not be sent. */
 export function countedTransfer(transfer: TransferService, progress: Progress): TransferService {
   return {
-    serve: async () => transfer.serve(),
+    ...transfer,
     put: async (peer, root, source, keepUntilMs, signal) => {
+      let sent = 0
       const counted: ShardSource = {
         ...source,
         leaf: async (leaf) => {
           const found = await source.leaf(leaf)
+          sent += found.bytes.byteLength
           progress.add(found.bytes.byteLength)
           return found
         },
       }
-      return transfer.put(peer, root, counted, keepUntilMs, signal)
+      const untilMs = await transfer.put(peer, root, counted, keepUntilMs, signal)
+      progress.add(source.shardBytes - sent)
+      return untilMs
     },
     get: async (peer, root, shardBytes, leaves, onLeaf, signal) =>
       transfer.get(
@@ -101,7 +125,7 @@ export function pacedTransfer(
     if (freeAtMs > nowMs) await clock.sleep(freeAtMs - nowMs, signal)
   }
   return {
-    serve: async () => transfer.serve(),
+    ...transfer,
     put: async (peer, root, source, keepUntilMs, signal) => {
       const paced: ShardSource = {
         ...source,

@@ -16,6 +16,10 @@ export interface ArchiveDeps {
   readonly network: string
   readonly shards: Pick<ShardIndex, 'get'>
   readonly dossiers: DossierIndex
+  /** Bytes that may still be kept for one owner, and of how many. */
+  roomFor(owner: string): { readonly freeBytes: number; readonly quotaBytes: number }
+  /** What is here of objects without being kept. */
+  readonly cache: { dossier(object: string): Dossier | undefined }
   readonly clock: Clock
   readonly log: Log
   /** Lets us be found as one that knows an object. */
@@ -43,9 +47,10 @@ export class ObjectArchive implements Archive {
   }
 
   async dossier(object: string): Promise<Dossier> {
-    const entry = this.#deps.dossiers.get(object)
-    if (entry === undefined) throw new RefusedError(refusal('NOT_FOUND'))
-    return { manifest: entry.manifest, records: entry.records }
+    const cached = this.#deps.cache.dossier(object)
+    const kept = this.#deps.dossiers.get(object)
+    if (kept === undefined && cached === undefined) throw new RefusedError(refusal('NOT_FOUND'))
+    return { ...cached, ...(kept === undefined ? cached! : { manifest: kept.manifest, records: kept.records }) }
   }
 
   async keep(object: string, { manifest, records }: Dossier, advertise: boolean): Promise<void> {
@@ -73,6 +78,12 @@ export class ObjectArchive implements Archive {
       records: versions.flatMap(({ envelopes }) => envelopes),
       isAdvertised,
     }
+    const grownBytes = bytesOf(entry) - (known === undefined ? 0 : bytesOf(known))
+    const { freeBytes, quotaBytes } = this.#deps.roomFor(this.#deps.shards.get(entry.root)!.owner)
+    if (grownBytes > freeBytes)
+      throw new RefusedError(
+        refusal('NO_SPACE', { dossierBytes: grownBytes, freeBytes: Math.max(0, freeBytes), quotaBytes }),
+      )
     try {
       await dossiers.put(entry)
     } catch (error) {
@@ -113,4 +124,8 @@ export class ObjectArchive implements Archive {
       .shards.map((root) => toString(root, 'hex'))
       .filter((root) => this.#deps.shards.get(root) !== undefined)
   }
+}
+
+function bytesOf({ manifest, records }: Pick<DossierEntry, 'manifest' | 'records'>): number {
+  return records.reduce((sum, record) => sum + record.byteLength, manifest.byteLength)
 }

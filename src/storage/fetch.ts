@@ -9,6 +9,7 @@ import {
   Commitment,
   InconsistentObjectError,
   decodeObjectManifest,
+  letGo,
   segmentCount,
   segmentLength,
   type ObjectManifest,
@@ -126,6 +127,9 @@ async function read(
       (_, shard) => rebuilt.get(shard) ?? concat([...strips.get(shard)!.hashes]),
     )
     await part.write(number, plain, concat(hashes))
+    // What was decoded lies elsewhere.
+    for (const piece of plain) letGo(piece)
+    window.giveBack(strips.values())
     commit()
     // Only now is there room for another: what is not on the disk is lost when this process dies.
     window.done(number)

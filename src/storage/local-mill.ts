@@ -9,7 +9,16 @@ import {
   type StripSet,
 } from '../../protocols/erasure/index.ts'
 import { Coders } from './coders.ts'
-import { checkEnough, openedOrThrow, type Mill, type Room, type SealedSegment, type SegmentOrder } from './mill.ts'
+import {
+  checkEnough,
+  openedOrThrow,
+  type Mill,
+  type RebuildOrder,
+  type RebuiltStrips,
+  type Room,
+  type SealedSegment,
+  type SegmentOrder,
+} from './mill.ts'
 
 export class LocalMill implements Mill {
   readonly #coders = new Coders()
@@ -37,5 +46,12 @@ export class LocalMill implements Mill {
     signal.throwIfAborted()
     checkEnough(order.code, set)
     return openedOrThrow(openInPlace(this.#coders.of(order.code), order.key, order, set), order)
+  }
+
+  async rebuild(set: StripSet, { code, rows }: RebuildOrder, signal: AbortSignal): Promise<RebuiltStrips> {
+    signal.throwIfAborted()
+    checkEnough(code, set)
+    const strips = this.#coders.of(code).reconstruct(set, rows)
+    return { strips, hashes: hashStrips(strips) }
   }
 }

@@ -31,6 +31,13 @@ export interface Located {
   readonly decoded: ObjectManifest
   /** The newest first. */
   readonly versions: readonly Version[]
+  /** Who has shards without a promise: of use to a reader, and no place. */
+  readonly cached: readonly CachedAt[]
+}
+
+export interface CachedAt {
+  readonly shard: number
+  readonly peer: PeerName
 }
 
 /** Nobody who could be asked knows the object, or nobody could be asked. */
@@ -75,6 +82,7 @@ class Search {
   readonly #asked = new Set<PeerName>()
   readonly #queue: PeerName[] = []
   readonly #failures: string[] = []
+  readonly #cached: CachedAt[] = []
   #manifest: Uint8Array | undefined
   #dossiers = 0
   #found = 0
@@ -88,7 +96,7 @@ class Search {
 
   async run(signal: AbortSignal): Promise<void> {
     const known = await this.#deps.known(this.#object)
-    if (known !== undefined) this.#take(known)
+    if (known !== undefined) this.#take(known, this.#deps.self)
     const questions = new Set<Promise<void>>()
     const ask = (): void => {
       while (questions.size < questionsMax && !this.#isEnough) {
@@ -121,7 +129,9 @@ class Search {
     const { signer, network, clock } = this.#deps
     if (this.#manifest === undefined) throw new ObjectNotFoundError(this.#found, this.#failures)
     const versions = newestVersions(signer, network, this.#object, this.#envelopes, clock.nowMs())
-    return { manifest: this.#manifest, decoded: decodeObjectManifest(this.#manifest), versions }
+    const decoded = decodeObjectManifest(this.#manifest)
+    const cached = this.#cached.filter(({ shard }) => shard < decoded.shards.length)
+    return { manifest: this.#manifest, decoded, versions, cached }
   }
 
   get #isEnough(): boolean {
@@ -142,7 +152,7 @@ class Search {
 
   async #askDossier(peer: PeerName, signal: AbortSignal): Promise<void> {
     try {
-      this.#take(await this.#deps.placement.ask(peer, this.#object, signal))
+      this.#take(await this.#deps.placement.ask(peer, this.#object, signal), peer)
       this.#dossiers++
     } catch (error) {
       if (error instanceof Fault) this.#deps.onFault(peer, error)
@@ -165,8 +175,9 @@ class Search {
     }
   }
 
-  #take({ manifest, records }: Dossier): void {
+  #take({ manifest, records, cached = [] }: Dossier, from: PeerName): void {
     this.#manifest ??= manifest
+    for (const shard of cached) this.#cached.push({ shard, peer: from })
     this.#learn(records)
   }
 

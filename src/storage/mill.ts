@@ -32,6 +32,19 @@ export interface SealedSegment {
   readonly hashes: readonly Uint8Array[]
 }
 
+/** Strips that are to be made again: those with these numbers, of one segment under this code. */
+export interface RebuildOrder {
+  readonly code: Code
+  readonly rows: readonly number[]
+}
+
+export interface RebuiltStrips {
+  /** In the order of the rows. */
+  readonly strips: readonly Uint8Array[]
+  /** The hashes of the leaves of each, one after the other. */
+  readonly hashes: readonly Uint8Array[]
+}
+
 /** All promises reject with the reason of `signal`; when work has begun, only once it is done, so that nobody writes to what is given back. */
 export interface Mill {
   /** Lends room for a segment of at most so many bytes of plaintext. Waits while too much is lent: that bounds memory. */
@@ -43,6 +56,8 @@ export interface Mill {
    * Rejects with InconsistentObjectError, or NotEnoughStripsError.
    */
   open(set: StripSet, order: SegmentOrder, signal: AbortSignal): Promise<OpenedSegment>
+  /** Makes strips again from any k, without the key. The strips are given away. Rejects with NotEnoughStripsError. */
+  rebuild(set: StripSet, order: RebuildOrder, signal: AbortSignal): Promise<RebuiltStrips>
 }
 
 /** Throws NotEnoughStripsError. */

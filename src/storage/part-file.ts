@@ -19,7 +19,6 @@ import {
   decodeObjectManifest,
   leafCount,
   leavesPerStrip,
-  letGo,
   segmentBytesOf,
   segmentCount,
   segmentLength,
@@ -59,7 +58,7 @@ export class PartFile {
   ): Promise<PartFile> {
     const decoded = decodeObjectManifest(manifest)
     const part = `${path}.${cidOfDocument(manifest).slice(-8)}.part`
-    const file = await disk.create(part, 'as-is')
+    const file = await createFor(disk, part, decoded.bytes)
     try {
       const files = [file, await disk.create(`${part}.leaves`, 'as-is')]
       const found = new PartFile(disk, path, part, decoded, files)
@@ -89,13 +88,12 @@ export class PartFile {
     return Array.from({ length: k }, (_, shard) => hashes.subarray(shard * each, (shard + 1) * each))
   }
 
-  /** `plain`: pieces, in their order; they are used up. `hashes`: of the leaves of the data strips, one after the other. */
+  /** `plain`: pieces, in their order. `hashes`: of the leaves of the data strips, one after the other. */
   async write(segment: number, plain: readonly Uint8Array[], hashes: Uint8Array): Promise<void> {
     let at = segment * segmentBytesOf(this.#manifest.code)
     for (const piece of plain) {
       await this.#file.write(piece, at)
       at += piece.byteLength
-      letGo(piece)
     }
     await this.#leaves.write(hashes, this.#leavesAt(segment))
     this.#keep(segment, hashes)
@@ -157,4 +155,17 @@ export class PartFile {
     await this.#file.close()
     await this.#leaves.close()
   }
+}
+
+/** One that is longer than the object has become something else, and would make another file of it: none of it is kept. */
+async function createFor(disk: Files, path: string, bytesMax: number): Promise<OpenFile> {
+  const file = await disk.create(path, 'as-is')
+  try {
+    if ((await file.look()).bytes <= bytesMax) return file
+  } catch (error) {
+    await file.close()
+    throw error
+  }
+  await file.close()
+  return disk.create(path, 'empty')
 }

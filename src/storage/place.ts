@@ -1,6 +1,7 @@
 /** Shards to keepers: each shard to one, spread over as many distinct peers, and networks, as there are. */
-import { Fault, RefusedError, type PeerName } from '../../protocols/wire/index.ts'
 import type { ShardSource, TransferService } from '../../protocols/transfer/index.ts'
+import { Fault, RefusedError, type PeerName } from '../../protocols/wire/index.ts'
+import type { Clock } from '../environment.ts'
 import type { SealedObject } from './seal.ts'
 import type { ShardStore } from './shard-store.ts'
 
@@ -48,9 +49,19 @@ export class OwnShardError extends Error {
   override readonly name = 'OwnShardError'
 }
 
+/** A shard with a keeper, or about to be. */
+export type Offered = Pick<Placed, 'shard' | 'peer'>
+
+/** What is written down of a placement as it goes, so that another can go on from there. The next step waits for it. */
+export interface PlaceDiary {
+  offered(offered: Offered): Promise<void>
+  placed(placed: Placed): Promise<void>
+}
+
 export interface PlaceDeps {
   readonly transfer: Pick<TransferService, 'put'>
   readonly store: Pick<ShardStore, 'open'>
+  readonly diary?: PlaceDiary
   onFault?(peer: PeerName, fault: Fault): void
   /** Whom a peer shares its fate with: a network of one line or one operator. Undefined: not known, or of no matter here. */
   networkOf?(peer: PeerName): string | undefined
@@ -61,13 +72,20 @@ export interface PlaceRequest {
   /** Which are to be placed; all when left out. */
   readonly shards?: readonly number[]
   /** Where the others are already. */
-  readonly held?: readonly Pick<Placed, 'shard' | 'peer'>[]
+  readonly held?: readonly Offered[]
+  /** What broke off: those keepers may have a part of it, and are asked first. */
+  readonly offered?: readonly Offered[]
+  /** How a keeper is waited for that still holds on to what broke off; not at all when left out. */
+  readonly clock?: Pick<Clock, 'sleep'>
   readonly candidates: readonly PeerName[]
   readonly keepUntilMs: number
 }
 
 /** Shards on their way at once. */
 const uploadsMax = 4
+/** How often, and how far apart, a keeper is asked that is busy with what broke off: it notices within 10 s that nobody is there. */
+const heldOnTriesMax = 12
+const heldOnWaitMs = 1_000
 /** Shards of an object within one network. */
 export const shardsPerNetworkMax = 2
 
@@ -79,23 +97,32 @@ export const shardsPerNetworkMax = 2
  */
 export async function placeShards(deps: PlaceDeps, request: PlaceRequest, signal: AbortSignal): Promise<Placed[]> {
   const { object, held = [], candidates, keepUntilMs } = request
-  const loads = new Loads(Math.max(1, object.code.m), candidates, held, (peer) => deps.networkOf?.(peer))
+  const begun = new Map(request.offered?.map(({ shard, peer }) => [shard, peer]))
+  const all = [...new Set([...candidates, ...begun.values()])]
+  const loads = new Loads(Math.max(1, object.code.m), all, held, (peer) => deps.networkOf?.(peer))
   const reasons: PlacementFailure[] = []
   const placed: Placed[] = []
   const missing: number[] = []
-  const queue = [...(request.shards ?? object.roots.keys())]
+  const wanted = [...(request.shards ?? object.roots.keys())]
+  const queue = [...wanted.filter((shard) => begun.has(shard)), ...wanted.filter((shard) => !begun.has(shard))]
 
   const placeOne = async (shard: number): Promise<void> => {
     const except = new Set<PeerName>()
+    let first = begun.get(shard)
     for (;;) {
-      const peer = loads.take(except)
+      const isFirst = first !== undefined && loads.takeThis(first)
+      const peer = isFirst ? first : loads.take(except)
+      first = undefined
       if (peer === undefined) break
+      await deps.diary?.offered({ shard, peer })
       try {
-        const untilMs = await upload(deps, object.roots[shard]!, peer, keepUntilMs, signal)
+        const root = object.roots[shard]!
+        const waiting = isFirst ? request.clock : undefined
+        const untilMs = await upload(deps, root, peer, keepUntilMs, signal, waiting)
         // Of some keepers the network is known only now that they are connected.
         if (loads.isWithinNetwork(peer)) {
           placed.push({ shard, peer, keepUntilMs: untilMs, heardUntilMs: untilMs })
-          return
+          break
         }
         reasons.push({ peer, reason: `its network has ${shardsPerNetworkMax} shards already` })
         loads.drop(peer)
@@ -110,7 +137,9 @@ export async function placeShards(deps: PlaceDeps, request: PlaceRequest, signal
         if (error instanceof Fault) deps.onFault?.(peer, error)
       }
     }
-    missing.push(shard)
+    const place = placed.find((one) => one.shard === shard)
+    if (place === undefined) missing.push(shard)
+    else await deps.diary?.placed(place)
   }
   const worker = async (): Promise<void> => {
     for (let shard = queue.shift(); shard !== undefined; shard = queue.shift()) await placeOne(shard)
@@ -139,18 +168,28 @@ export async function placeObject(
   return placeShards({ transfer, store, onFault }, { object, candidates, keepUntilMs }, signal)
 }
 
+/** `waiting`: a keeper that is busy is asked again, as long as it may take to notice that what broke off is over. */
 async function upload(
   { transfer, store }: PlaceDeps,
   root: Uint8Array,
   peer: PeerName,
   keepUntilMs: number,
   signal: AbortSignal,
+  waiting?: Pick<Clock, 'sleep'>,
 ): Promise<number> {
   const source = await ours(async () => store.open(root))
   if (source === undefined) throw new OwnShardError('our own shard is gone')
   const checked: ShardSource = { ...source, leaf: async (leaf) => ours(async () => source.leaf(leaf)) }
   try {
-    return await transfer.put(peer, root, checked, keepUntilMs, signal)
+    for (let tries = 1; ; tries++) {
+      try {
+        return await transfer.put(peer, root, checked, keepUntilMs, signal)
+      } catch (error) {
+        const isBusy = error instanceof RefusedError && error.code === 'BUSY'
+        if (!isBusy || waiting === undefined || tries === heldOnTriesMax) throw error
+        await waiting.sleep(heldOnWaitMs, signal)
+      }
+    }
   } finally {
     await source.close()
   }
@@ -199,6 +238,14 @@ class Loads {
     }
     if (best !== undefined) this.#loads.set(best.peer, best.load + 1)
     return best?.peer
+  }
+
+  /** Whether this candidate may have one more, which it then has. */
+  takeThis(peer: PeerName): boolean {
+    const load = this.#loads.get(peer)
+    if (load === undefined || load >= this.#shardsPerPeerMax || this.#nearby(peer) >= shardsPerNetworkMax) return false
+    this.#loads.set(peer, load + 1)
+    return true
   }
 
   /** Whether the network of a peer has no more than it may, with what the peer was just given. */

@@ -6,20 +6,18 @@ import { equals, toString } from 'uint8arrays'
 
 import {
   InconsistentObjectError,
-  createCoder,
-  hashLeaf,
-  leafBytes,
-  leafCount,
   leavesPerStrip,
+  letGo,
   segmentCount,
-  stripLength,
   type Code,
   type ObjectManifest,
 } from '../../protocols/erasure/index.ts'
 import { claimMsMax, type PlacementService } from '../../protocols/placement/index.ts'
 import { Fault, RefusedError, type PeerName } from '../../protocols/wire/index.ts'
 import { Lanes, type LaneDeps } from './lanes.ts'
-import { SegmentWindow } from './segment-window.ts'
+import type { Mill, RebuiltStrips } from './mill.ts'
+import { overlap } from './overlap.ts'
+import { SegmentWindow, type TakenStrip } from './segment-window.ts'
 import type { ShardStore } from './shard-store.ts'
 import type { ShardWriter } from './shard-writer.ts'
 import { Sources, type FetchSource } from './sources.ts'
@@ -96,10 +94,17 @@ export async function claimRepair(
 
 export interface RebuildDeps extends LaneDeps {
   readonly store: Pick<ShardStore, 'begin' | 'adopt'>
+  readonly mill: Pick<Mill, 'rebuild'>
+}
+
+interface TakenSegment {
+  readonly number: number
+  readonly strips: ReadonlyMap<number, TakenStrip>
 }
 
 /**
- * Makes shards again, several from one reading of k others; they are in our own store until `keepUntilMs` when it resolves. Each has
+ * Makes shards again, several from one reading of k others, in the mill: while one segment is written the next is worked on, and both are in
+ * the window until they are on the disk, which bounds memory. They are in our own store until `keepUntilMs` when it resolves. Each has
  * the root of the manifest, or nothing is kept: InconsistentObjectError when whoever made the object coded it wrongly. Rejects with
  * NotEnoughShardsError too, or the reason of `signal`.
  */
@@ -112,34 +117,40 @@ export async function rebuildShards(
   signal: AbortSignal,
 ): Promise<void> {
   const { code, bytes, shards, shardBytes } = manifest
-  const { store } = deps
+  const { store, mill } = deps
   const width = code.k + code.m
   const window = new SegmentWindow(code, bytes)
   const others = sources.filter(({ shard }) => !rows.includes(shard))
   const lanes = new Lanes(deps, manifest, window, new Sources(others, width, () => 0))
-  const coder = createCoder(code.k, code.m)
   const writers: ShardWriter[] = []
+  const taken = async function* (): AsyncGenerator<TakenSegment> {
+    for (let number = 0; number < segmentCount(code, bytes); number++) {
+      const strips = await window.take()
+      lanes.wentOn()
+      yield { number, strips }
+    }
+  }
+  const rebuild = async ({ strips }: TakenSegment): Promise<RebuiltStrips> => {
+    const set = Array.from({ length: width }, (_, shard) => strips.get(shard)?.bytes)
+    return mill.rebuild(set, { code, rows }, signal)
+  }
+  const finish = async ({ number, strips: used }: TakenSegment, { strips, hashes }: RebuiltStrips): Promise<void> => {
+    for (const [index, writer] of writers.entries()) {
+      await writer.write(number * leavesPerStrip, strips[index]!, hashes[index]!)
+      letGo(strips[index]!)
+    }
+    window.giveBack(used.values())
+    // Only now is there room for another.
+    window.done(number)
+    lanes.wentOn()
+  }
   const onAbort = (): void => lanes.end(signal.reason as Error)
   signal.addEventListener('abort', onAbort, { once: true })
   if (signal.aborted) onAbort()
   try {
     for (const _row of rows) writers.push(await store.begin())
     lanes.start()
-    for (let segment = 0; segment < segmentCount(code, bytes); segment++) {
-      const taken = await window.take()
-      lanes.wentOn()
-      const strips = Array.from({ length: width }, (_, shard) => taken.get(shard)?.bytes)
-      const stripBytes = stripLength(code, bytes, segment)
-      // A leaf at a time: between two, whoever else waits for this thread has it.
-      for (let leaf = 0; leaf < leafCount(stripBytes); leaf++) {
-        const piece = (strip: Uint8Array | undefined) => strip?.subarray(leaf * leafBytes, (leaf + 1) * leafBytes)
-        for (const [index, made] of coder.reconstruct(strips.map(piece), rows).entries())
-          await writers[index]!.write(segment * leavesPerStrip + leaf, made, hashLeaf(made))
-      }
-      // Only now is there room for another.
-      window.done(segment)
-      lanes.wentOn()
-    }
+    await overlap(taken(), rebuild, finish)
     for (const [index, row] of rows.entries()) {
       const { root } = writers[index]!
       if (!equals(root, shards[row]!)) {

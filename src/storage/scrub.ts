@@ -14,7 +14,7 @@ import type { ShardStore } from './shard-store.ts'
 export const scrubBytesPerSecond = 2 * 1024 * 1024
 
 export interface ScrubDeps {
-  readonly store: Pick<ShardStore, 'open'>
+  readonly store: Pick<ShardStore, 'openAnew'>
   readonly index: Pick<ShardIndex, 'after'>
   readonly clock: Clock
 }
@@ -34,7 +34,7 @@ export async function scrubBetween(
   ) {
     shards++
     try {
-      const source = await store.open(fromString(entry.root, 'hex'))
+      const source = await store.openAnew(fromString(entry.root, 'hex'))
       try {
         for (let leaf = 0; source !== undefined && leaf < leafCount(source.shardBytes); leaf++) {
           await source.leaf(leaf)

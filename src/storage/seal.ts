@@ -15,7 +15,7 @@ import { shardBytesMax } from '../../protocols/transfer/index.ts'
 import type { Files } from '../environment.ts'
 import type { Mill, Room, SealedSegment } from './mill.ts'
 import { overlap } from './overlap.ts'
-import { ChunkSource, FileSource, type PlainSource } from './plain-source.ts'
+import { ChunkSource, FileSource, KnownSource, type PlainSource } from './plain-source.ts'
 import type { ShardStore } from './shard-store.ts'
 import type { ShardWriter } from './shard-writer.ts'
 
@@ -61,16 +61,21 @@ export async function sealChunks(
   return await seal(deps, source, code, key, keepUntilMs, signal)
 }
 
-/** Seals a file; see sealChunks. */
+/**
+ * Seals a file; see sealChunks. `contentHash`: SHA-256 of what it was when `key` was made from that. When it is another by now, it
+ * rejects with SourceChangedError, and nothing that was sealed under the key is left.
+ */
 export async function sealFile(
-  deps: SealDeps & { readonly disk: Files },
+  deps: SealDeps & { readonly disk: Pick<Files, 'open'> },
   path: string,
   code: Code,
   key: Uint8Array,
   keepUntilMs: number,
   signal: AbortSignal,
+  contentHash?: Uint8Array,
 ): Promise<SealedObject> {
-  await using source = await FileSource.of(deps.disk, path)
+  await using file = await FileSource.of(deps.disk, path)
+  const source = contentHash === undefined ? file : new KnownSource(file, contentHash)
   return await seal(deps, source, code, key, keepUntilMs, signal)
 }
 
@@ -112,7 +117,7 @@ async function seal(
 }
 
 /** Segments, each in room of its own, which whoever gets it has to give back. */
-async function* cutSegments(
+export async function* cutSegments(
   mill: Mill,
   source: PlainSource,
   code: Code,

@@ -1,7 +1,7 @@
 /**
  * The segments that are being put together: the reader's and a bounded number after it, so memory is bounded whatever the speeds
- * of the keepers. Nothing beyond them is asked of anybody, so what is lost when this process dies is bounded as well: with four
- * segments of strips of 1 MiB it is as much of each keeper as a credit. What has come is kept when the keeper it came from fails.
+ * of the keepers. Nothing beyond them is asked of anybody, so what is lost when this process dies is bounded as well: at most four
+ * strips of 1 MiB, as much of each keeper as a credit. What has come is kept when the keeper it came from fails.
  */
 import {
   leafBytes,
@@ -12,9 +12,10 @@ import {
   stripLength,
   type Code,
 } from '../../protocols/erasure/index.ts'
+import { StripPool, put } from './strip-pool.ts'
 
 /** Memory of the strips that are waited for, in bytes; but one segment must fit, however wide the code. */
-const windowBytesMax = 64 * 1024 * 1024
+const windowBytesMax = 32 * 1024 * 1024
 /** More would not make anything faster. */
 const segmentsMax = 4
 
@@ -38,6 +39,7 @@ export class SegmentWindow {
   readonly #segmentsAhead: number
   /** For each segment the strips that have begun to come, by shard. */
   readonly #segments = new Map<number, Map<number, Strip>>()
+  readonly #pool = new StripPool()
   /** The first segment that is not done with. */
   #first: number
   /** The segment that the reader is to have next. */
@@ -97,7 +99,7 @@ export class SegmentWindow {
     strips.set(shard, strip)
     const place = leaf - segment * leavesPerStrip
     if (strip.hashes[place] !== undefined) return true
-    strip.bytes.set(bytes, place * leafBytes)
+    put(strip.bytes, bytes, place * leafBytes)
     strip.hashes[place] = hash
     strip.missing--
     if (strip.missing === 0) this.#wake()
@@ -123,10 +125,16 @@ export class SegmentWindow {
     const strips = new Map<number, TakenStrip>()
     for (const [shard, { bytes, hashes, missing }] of this.#segments.get(segment)!) {
       if (missing === 0) strips.set(shard, { bytes, hashes: hashes as Uint8Array[] })
+      else this.#pool.giveBack(bytes)
     }
     this.#segments.delete(segment)
     this.#next = this.#missingFrom(segment + 1)
     return strips
+  }
+
+  /** Strips that were taken and have served: others may lie there. Nobody may look at them any more. */
+  giveBack(strips: Iterable<TakenStrip>): void {
+    for (const { bytes } of strips) this.#pool.giveBack(bytes)
   }
 
   /** The reader is done with a segment that it took: it is on the disk, and there is room for another. */
@@ -150,7 +158,7 @@ export class SegmentWindow {
   #begin(segment: number): Strip {
     const length = stripLength(this.#code, this.#bytes, segment)
     const missing = leafCount(length)
-    return { bytes: new Uint8Array(length), hashes: Array.from({ length: missing }, () => undefined), missing }
+    return { bytes: this.#pool.take(length), hashes: Array.from({ length: missing }, () => undefined), missing }
   }
 }
 

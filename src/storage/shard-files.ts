@@ -31,6 +31,8 @@ export class DamagedShardError extends Error {
   }
 }
 
+/** Leaves that are read at once, where one after the other is asked for. */
+const leavesAheadMax = 4
 /** Memory for the trees of shards that are read again and again: building one costs 1 µs a leaf, and a GET may ask for one. */
 const treeCacheBytesMax = 64 * 1024 * 1024
 /** A tree holds its leaves' hashes and as many again above them. */
@@ -74,14 +76,17 @@ export class ShardFiles {
     await this.#disk.syncFolder(dirname(path))
   }
 
-  /** Undefined when there is no such file. Rejects with DamagedShardError when it cannot be proved from. */
-  async open(root: string): Promise<ShardSource | undefined> {
+  /**
+   * Undefined when there is no such file. Rejects with DamagedShardError when it cannot be proved from. `isAnew`: the hashes are read
+   * from the disk, though they are in memory.
+   */
+  async open(root: string, isAnew = false): Promise<ShardSource | undefined> {
     const path = this.#pathOf(root)
     const file = await openIfThere(this.#disk, path)
     if (file === undefined) return undefined
     try {
       const { bytes } = await file.look()
-      return sourceOf(root, file, bytes, await this.#treeOf(root, bytes))
+      return sourceOf(root, file, bytes, await this.#treeOf(root, bytes, isAnew))
     } catch (error) {
       await file.close()
       throw error
@@ -112,8 +117,9 @@ export class ShardFiles {
     }
   }
 
-  async #treeOf(root: string, shardBytes: number): Promise<MerkleTree> {
-    const tree = this.#trees.get(root) ?? (await readTree(this.#disk, root, `${this.#pathOf(root)}.leaves`))
+  async #treeOf(root: string, shardBytes: number, isAnew: boolean): Promise<MerkleTree> {
+    const known = isAnew ? undefined : this.#trees.get(root)
+    const tree = known ?? (await readTree(this.#disk, root, `${this.#pathOf(root)}.leaves`))
     if (tree.leaves !== leafCount(shardBytes)) throw new DamagedShardError(root, -1)
     this.#trees.delete(root)
     this.#trees.set(root, tree)
@@ -192,13 +198,40 @@ async function grow(disk: Files, path: string): Promise<MerkleTree> {
   }
 }
 
-/** A leaf that no longer has its hash is not given out. */
+/** What was read at once. */
+interface ReadAhead {
+  readonly first: number
+  readonly leaves: number
+  readonly bytes: Promise<Uint8Array>
+}
+
+/**
+ * A leaf that no longer has its hash is not given out. Who reads on where it left off is given what was read ahead: the way to the
+ * disk and back costs as much for four leaves as for one. Two memories take turns, so that one leaf may be looked at while the next
+ * is read.
+ */
 function sourceOf(root: string, file: OpenFile, shardBytes: number, tree: MerkleTree): ShardSource {
+  const memories: (Uint8Array | undefined)[] = [undefined, undefined]
+  let next = 0
+  let ahead: ReadAhead | undefined
+  const read = async (first: number, leaves: number): Promise<Uint8Array> => {
+    const at = first * leafBytes
+    const served = memories.shift()
+    const memory = served?.byteLength === leaves * leafBytes ? served : new Uint8Array(leaves * leafBytes)
+    memories.push(memory)
+    const bytes = memory.subarray(0, Math.min(shardBytes - at, memory.byteLength))
+    return bytes.subarray(0, await file.read(bytes, at))
+  }
   return {
     shardBytes,
     async leaf(leaf) {
-      const bytes = new Uint8Array(leafLength(shardBytes, leaf))
-      await file.read(bytes, leaf * leafBytes)
+      if (ahead === undefined || leaf < ahead.first || leaf >= ahead.first + ahead.leaves) {
+        const leaves = leaf === next ? leavesAheadMax : 1
+        ahead = { first: leaf, leaves, bytes: read(leaf, leaves) }
+      }
+      next = leaf + 1
+      const at = (leaf - ahead.first) * leafBytes
+      const bytes = (await ahead.bytes).subarray(at, at + leafLength(shardBytes, leaf))
       if (!equals(hashLeaf(bytes), tree.leafHash(leaf))) throw new DamagedShardError(root, leaf)
       return { bytes, proof: tree.proof(leaf) }
     },

@@ -7,10 +7,11 @@ import { leafCount } from '../../protocols/erasure/index.ts'
 import type { Admission, Shelf, ShardSink, ShardSource } from '../../protocols/transfer/index.ts'
 import { RefusedError, refusal, type Refusal } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
+import type { DiskRoom } from './disk-room.ts'
 import { systemCode } from './system-code.ts'
 import { Intake } from './intake.ts'
 import { DamagedShardError, type ShardFiles } from './shard-files.ts'
-import type { ShardIndex } from './shard-index.ts'
+import type { ShardEntry, ShardIndex } from './shard-index.ts'
 import type { ShardWriter } from './shard-writer.ts'
 import { Turns } from './turns.ts'
 
@@ -31,6 +32,8 @@ export interface ShardStoreDeps {
   readonly log: Log
   /** This peer's own name: what it keeps for itself is not refused. */
   readonly self: string
+  /** What the disk itself has room for; when left out that is found out by writing. */
+  readonly disk?: DiskRoom
 }
 
 type Request = Parameters<Shelf['admit']>[0]
@@ -88,21 +91,26 @@ export class ShardStore implements Shelf {
 
   /** A shard to be read. What is wrong with it is logged, and is a RefusedError for whoever reads. */
   async open(root: Uint8Array): Promise<ShardSource | undefined> {
-    const name = toString(root, 'hex')
-    if (this.#deps.index.get(name) === undefined) return undefined
-    return this.#carefully(name, async () => {
-      // Whoever audits is to know, though the leaves that it asks for may be sound.
-      const leaf = this.#damaged.get(name)
-      if (leaf !== undefined) throw new DamagedShardError(name, leaf)
-      const source = await this.#deps.files.open(name)
-      if (source === undefined) throw new DamagedShardError(name, -1)
-      return { ...source, leaf: async (leaf) => this.#carefully(name, async () => source.leaf(leaf)) }
-    })
+    return this.#open(root, false)
+  }
+
+  /** As `open`, for whoever looks whether all is well: what is remembered of the files does not count. */
+  async openAnew(root: Uint8Array): Promise<ShardSource | undefined> {
+    return this.#open(root, true)
   }
 
   /** What is kept for others. */
   total(): { readonly bytes: number; readonly shards: number } {
     return this.#deps.index.totalBut(this.#deps.self)
+  }
+
+  /** What may still be kept for one owner, of what is lent. */
+  roomFor(owner: string): { readonly freeBytes: number; readonly quotaBytes: number } {
+    const { quotaBytes, ownerBytesMax = quotaBytes } = this.#options
+    if (owner === this.#deps.self) return { freeBytes: Infinity, quotaBytes }
+    const freeBytes = quotaBytes - this.total().bytes - this.#intake.underWayBytes
+    const ownerFreeBytes = ownerBytesMax - this.#deps.index.bytesOf(owner) - this.#intake.underWayBytesOf(owner)
+    return { freeBytes: Math.min(freeBytes, ownerFreeBytes), quotaBytes }
   }
 
   async admit(request: Request): Promise<Admission> {
@@ -112,10 +120,11 @@ export class ShardStore implements Shelf {
       const no = await this.#objection(name, request, known !== undefined)
       if (no !== undefined) return { admit: 'no', refusal: no }
       if (known !== undefined) {
-        const keepUntilMs = Math.max(known.keepUntilMs, request.keepUntilMs)
-        if (keepUntilMs > known.keepUntilMs)
-          await this.#carefully(name, async () => this.#deps.index.put({ ...known, keepUntilMs }))
-        return { admit: 'have', keepUntilMs }
+        const entry = prolonged(known, request.from, request.keepUntilMs)
+        if (entry.keepUntilMs > known.keepUntilMs || entry.othersUntilMs > known.othersUntilMs)
+          await this.#carefully(name, async () => this.#deps.index.put(entry))
+        // What its owner may shorten is not promised to another.
+        return { admit: 'have', keepUntilMs: known.owner === request.from ? entry.keepUntilMs : entry.othersUntilMs }
       }
       const sink = await this.#carefully(name, async () => this.#sink(name, request))
       return { admit: 'all', keepUntilMs: request.keepUntilMs, sink }
@@ -135,6 +144,52 @@ export class ShardStore implements Shelf {
     return root
   }
 
+  /** Shards of our own are needed until `untilMs` and no longer. */
+  async shorten(roots: readonly Uint8Array[], untilMs: number): Promise<void> {
+    const { index, self } = this.#deps
+    await Promise.all(
+      roots.map(async (root) => {
+        const name = toString(root, 'hex')
+        await this.#turns.take(name, async () => {
+          if (index.get(name)?.owner === self) await index.shorten(name, untilMs)
+        })
+      }),
+    )
+  }
+
+  async release(root: Uint8Array, from: string): Promise<number> {
+    const { index, clock } = this.#deps
+    const name = toString(root, 'hex')
+    return this.#turns.take(name, async () => {
+      const known = index.get(name)
+      if (known === undefined) throw new RefusedError(refusal('NOT_FOUND'))
+      if (known.owner !== from) throw new RefusedError(refusal('NOT_OWNER'))
+      return this.#carefully(name, async () => {
+        await index.shorten(name, clock.nowMs())
+        await this.#expire(name)
+        return index.get(name)?.keepUntilMs ?? 0
+      })
+    })
+  }
+
+  async #open(root: Uint8Array, isAnew: boolean): Promise<ShardSource | undefined> {
+    const name = toString(root, 'hex')
+    const entry = this.#deps.index.get(name)
+    if (entry === undefined) return undefined
+    return this.#carefully(name, async () => {
+      // Whoever audits is to know, though the leaves that it asks for may be sound.
+      const leaf = this.#damaged.get(name)
+      if (leaf !== undefined) throw new DamagedShardError(name, leaf)
+      const source = await this.#deps.files.open(name, isAnew)
+      if (source?.shardBytes !== entry.bytes) {
+        // To say another size than what was put is a fault, and the disk is to blame for it, not we.
+        await source?.close()
+        throw new DamagedShardError(name, -1)
+      }
+      return { ...source, leaf: async (leaf) => this.#carefully(name, async () => source.leaf(leaf)) }
+    })
+  }
+
   /** Why we do not take it; undefined: we do, and room is promised. Shards that broke off give way to one that needs their room. */
   async #objection(name: string, request: Request, isKnown: boolean): Promise<Refusal | undefined> {
     const { clock, self } = this.#deps
@@ -149,8 +204,12 @@ export class ShardStore implements Shelf {
     }
     if (isKnown) return undefined
     if (this.#intake.isUnderWay(name)) return refusal('BUSY')
+    const diskFreeBytes =
+      from === self ? Infinity : await this.#deps.disk?.freeBytes(shardBytes + this.#intake.underWayBytes)
     for (;;) {
       const freeBytes = quotaBytes - this.total().bytes - this.#intake.underWayBytes
+      if (diskFreeBytes !== undefined && shardBytes + this.#intake.underWayBytes > diskFreeBytes)
+        return refusal('NO_SPACE', { shardBytes, diskFreeBytes })
       const ownerBytes = this.#deps.index.bytesOf(from) + this.#intake.underWayBytesOf(from)
       if (from !== self && shardBytes <= freeBytes && ownerBytes + shardBytes > ownerBytesMax)
         return refusal('OWNER_FULL', { shardBytes, ownerBytes, ownerBytesMax })
@@ -191,8 +250,8 @@ export class ShardStore implements Shelf {
     const { files, index, clock } = this.#deps
     const known = index.get(root)
     await files.adopt(writer, root)
-    const entry = known ?? { root, bytes, owner, createdMs: clock.nowMs(), keepUntilMs }
-    await index.put({ ...entry, keepUntilMs: Math.max(entry.keepUntilMs, keepUntilMs) })
+    const fresh = { root, bytes, owner, othersUntilMs: 0, createdMs: clock.nowMs(), keepUntilMs }
+    await index.put(known === undefined ? fresh : prolonged(known, owner, keepUntilMs))
     this.#damaged.delete(root)
   }
 
@@ -222,5 +281,15 @@ export class ShardStore implements Shelf {
       const code = systemCode(error)
       throw new RefusedError(refusal(code === 'ENOSPC' || code === 'EDQUOT' ? 'NO_SPACE' : 'STORAGE_FAILED'))
     }
+  }
+}
+
+/** The entry with a term that is promised to its owner, or to another. */
+function prolonged(entry: ShardEntry, to: string, untilMs: number): ShardEntry {
+  const { owner, keepUntilMs, othersUntilMs } = entry
+  return {
+    ...entry,
+    keepUntilMs: Math.max(keepUntilMs, untilMs),
+    othersUntilMs: owner === to ? othersUntilMs : Math.max(othersUntilMs, untilMs),
   }
 }

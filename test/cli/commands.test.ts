@@ -56,6 +56,7 @@ market   214 bids seen - 61 answered - 9 won
 jobs     9 done 0 failed 1 running      earned 3.42 spent 0 credit (9 receipts signed by both)
 hint     at 0.85/cpu-h you would have won about 21 more (from the bids of the last 24 h)
 keeping  12 shards, 1.2 GB of 100 GB
+cached   3 shards, 300 MB of 10 GB
 `,
     )
   })
@@ -63,8 +64,11 @@ keeping  12 shards, 1.2 GB of 100 GB
   test('peers: petnames beside ids, and no tricks of theirs', async () => {
     const { out } = await ok('peers')
     const [heading, first, second, ...rest] = out.trimEnd().split('\n')
-    assert.match(heading ?? '', /^NAME +PEER +DIRECTION +OPEN +STANDING +ADDRESS$/)
-    assert.match(first ?? '', /^brisk-reed +12D3KooW…Reed +outbound +41 s +0\.62 +\/ip4\/203\.0\.113\.7\/tcp\/4117$/)
+    assert.match(heading ?? '', /^NAME +PEER +DIRECTION +ENCRYPTION +OPEN +STANDING +ADDRESS$/)
+    assert.match(
+      first ?? '',
+      /^brisk-reed +12D3KooW…Reed +outbound +tls +41 s +0\.62 +\/ip4\/203\.0\.113\.7\/tcp\/4117$/,
+    )
     assert.match(second ?? '', /^evil\\u\{1b\}\[2J\\u\{202e\}own\\u\{a\} +12D3KooWMallory /)
     assert.deepEqual(rest, [])
   })
@@ -133,6 +137,33 @@ keeping  12 shards, 1.2 GB of 100 GB
     assert.match(err, /verified +from/)
   })
 
+  test('put --convergent: what keepers have already is said', async () => {
+    const { err } = await ok('put', '--convergent', 'backup.tar')
+    assert.match(err, /\n12 of 12 shards were with keepers already\n/)
+    assert.match(control.calls.at(-1)!, / convergent$/)
+  })
+
+  test('export: to a file, with the string that is not in it; or to stdout', async () => {
+    const { out, err } = await ok('export', '2222', '-o', 'backup.car')
+    assert.equal(out, `${join(home.path, 'backup.car')}\n`)
+    assert.match(err, /^backup\.tar +48\.3 MB +verified, encrypted +from this peer alone\nread +pleach:read:/)
+    assert.equal(control.calls.at(-1), `export 2222 ${join(home.path, 'backup.car')}`)
+    const piped = await ok('export', `pleach:verify:${object}`, '-o', '-')
+    assert.equal(piped.out, 'a whole CAR')
+    assert.match(piped.err, /the key is not known here/)
+    const { code, err: missing } = await home.run(['export', '2222'])
+    assert.equal(code, 2)
+    assert.match(missing, /needs -o FILE/)
+  })
+
+  test('import: from a file or stdin, with a string or without', async () => {
+    const { out } = await ok('import', 'backup.car', `pleach:read:${object}:k3y`)
+    assert.equal(out, `${object}\n`)
+    assert.equal(control.calls.at(-1), `import ${join(home.path, 'backup.car')} pleach:read:${object}:k3y`)
+    await home.run(['import', '-', '--name', 'from afar'], { input: 'a CAR' })
+    assert.match(control.calls.at(-1)!, /^import \S+\/stdin $/)
+  })
+
   test('ls', async () => {
     const { out } = await ok('ls')
     assert.match(out, /^OBJECT +NAME +SIZE +CODE +KEEPERS +LOSSES +HEALTHY +KEPT FOR +AGE\n/)
@@ -142,7 +173,7 @@ keeping  12 shards, 1.2 GB of 100 GB
   test('rm', async () => {
     const { out, err } = await ok('rm', '2222')
     assert.equal(out, `${object}\n`)
-    assert.match(err, /backup\.tar is forgotten, its shards within/)
+    assert.match(err, /backup\.tar is forgotten; 10 of 12 shards are gone, the others go within/)
     assert.equal(control.calls.at(-1), 'remove 2222')
   })
 
@@ -222,7 +253,7 @@ describe('for a program: one object on stdout, nothing on stderr', () => {
     [['receipt', 'show', 'ab'], (json) => json['kind'], () => 'pleach-receipts'],
     [['join', '/ip4/1.2.3.4/tcp/1'], (json) => (json['peers'] as unknown[]).length, () => 2],
     [['stop'], (json) => json, () => ({ v: 1 })],
-    [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => 30],
+    [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => 31],
     [['help'], (json) => (json['commands'] as unknown[]).length > 10, () => true],
     [['--version'], (json) => json['version'], () => '0.1.0'],
   ]

@@ -82,6 +82,7 @@ describe('pleach up', () => {
       bootstrap: [],
       offer,
       bandwidth: { upBytesPerSecond: null, downBytesPerSecond: null },
+      cacheBytes: 1e10,
       workers: workersByDefault({ cores: availableParallelism() }),
       profile: 'default',
     })

@@ -53,6 +53,7 @@ describe('what a peer is started with', () => {
       offer: null,
       bandwidth: { upBytesPerSecond: null, downBytesPerSecond: null },
       workers: 4,
+      cacheBytes: 0,
       profile: 'default',
     })
   })

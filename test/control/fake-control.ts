@@ -176,14 +176,29 @@ export class FakeControl implements PeerControl {
     jobs: { done: 9, failed: 0, running: 1 },
     receipts: { bothSigned: 9, earned: '3.42', spent: '0', unit: 'credit' },
     keeping: { shards: 12, bytes: 1_200_000_000, quotaBytes: 100_000_000_000 },
+    cached: { shards: 3, bytes: 300_000_000, quotaBytes: 10_000_000_000 },
     warnings: ['inbound only by relay\u001b[2J (+38 ms)'],
   })
 
   peers: PeerControl['peers'] = async () => ({
     v: 1,
     peers: [
-      { ...reed, address: '/ip4/203.0.113.7/tcp/4117', direction: 'outbound', openMs: 41_000, standing: '0.62' },
-      { ...mallory, address: '/ip4/203.0.113.8/tcp/1', direction: 'inbound', openMs: 100, standing: 'unknown' },
+      {
+        ...reed,
+        address: '/ip4/203.0.113.7/tcp/4117',
+        direction: 'outbound',
+        encrypter: 'tls',
+        openMs: 41_000,
+        standing: '0.62',
+      },
+      {
+        ...mallory,
+        address: '/ip4/203.0.113.8/tcp/1',
+        direction: 'inbound',
+        encrypter: 'noise',
+        openMs: 100,
+        standing: 'unknown',
+      },
     ],
   })
 
@@ -305,8 +320,8 @@ export class FakeControl implements PeerControl {
     return job
   }
 
-  put: PeerControl['put'] = async ({ path, code, name }) => {
-    this.calls.push(`put ${path} ${code ?? 'keep'} ${name ?? ''}`)
+  put: PeerControl['put'] = async ({ path, code, name, convergent }) => {
+    this.calls.push(`put ${path} ${code ?? 'keep'} ${name ?? ''}${convergent === true ? ' convergent' : ''}`)
     return {
       v: 1,
       object,
@@ -322,15 +337,38 @@ export class FakeControl implements PeerControl {
       lossesBorne: 1,
       keepersTold: 2,
       recordsStored: 6,
+      shardsThere: convergent === true ? 12 : 0,
       folder: false,
     }
+  }
+
+  exportCar: PeerControl['exportCar'] = async ({ object: wanted, path }) => {
+    this.calls.push(`export ${wanted} ${path}`)
+    if (path.includes('pleach-stdout-')) writeFileSync(path, 'a whole CAR')
+    const [read, verify] = [`pleach:read:${object}:k3y`, `pleach:verify:${object}`]
+    return {
+      v: 1,
+      object,
+      name: kept.name,
+      path,
+      bytes: 48_300_000,
+      read: wanted.startsWith('pleach:verify:') ? null : read,
+      verify,
+      sources: [],
+    }
+  }
+
+  importCar: PeerControl['importCar'] = async ({ path, read, name }, signal) => {
+    const taken = await this.put({ path, ...(name === undefined ? {} : { name }) }, signal)
+    this.calls.push(`import ${path} ${read ?? ''}`)
+    return taken
   }
 
   objects: PeerControl['objects'] = async () => [kept]
 
   removeObject: PeerControl['removeObject'] = async (wanted) => {
     this.calls.push(`remove ${wanted}`)
-    return kept
+    return { ...kept, shardsPlaced: 12, shardsReleased: 10 }
   }
 
   audit: PeerControl['audit'] = async (wanted) => {
@@ -399,7 +437,7 @@ export class FakeControl implements PeerControl {
 
   get: PeerControl['get'] = async ({ object: wanted, path }) => {
     this.calls.push(`get ${wanted} ${path}`)
-    if (path.includes('pleach-get-')) writeFileSync(path, 'what was put')
+    if (path.includes('pleach-stdout-')) writeFileSync(path, 'what was put')
     return { v: 1, object, bytes: 48_200_000, path, sources: [{ peer: reed, bytes: 48_200_000 }], decodedSegments: 2 }
   }
 

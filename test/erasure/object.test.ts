@@ -9,6 +9,7 @@ import {
   decodeObjectManifest,
   encodeObjectManifest,
   formatObjectCapability,
+  objectBytesMax,
   openSegment,
   parseCode,
   parseObjectCapability,
@@ -110,7 +111,29 @@ const bad: [string, unknown][] = [
     },
   ],
   ['another cipher', { ...manifest, cipher: 'none' }],
+  ['a code of no data', { ...manifest, code: { matrix: 'cauchy', k: 0, m: 6 } }],
+  ['less than no parity', { ...manifest, code: { matrix: 'cauchy', k: 7, m: -1 }, shardBytes: 146 }],
+  ['half a shard', { ...manifest, code: { matrix: 'cauchy', k: 4.5, m: 1.5 } }],
+  ['257 shards', ofShards(256, 1)],
+  ['more bytes than an object may have', ofBytes(objectBytesMax + 1)],
+  ['bytes that no number holds', ofBytes(2 ** 53)],
+  ['fewer bytes than none', { ...manifest, bytes: -1, shardBytes: 4 }],
+  ['bytes that are no number', { ...manifest, bytes: '1000' }],
+  ['shards of no bytes', { ...manifest, shardBytes: 0 }],
+  ['other leaves', { ...manifest, leafBytes: 32768 }],
+  ['other strips', { ...manifest, stripBytes: 2097152 }],
+  ['another matrix', { ...manifest, code: { ...manifest.code, matrix: 'vandermonde' } }],
 ]
+
+function ofShards(k: number, m: number): unknown {
+  const shards = Array.from({ length: k + m }, () => root)
+  return { ...manifest, code: { matrix: 'cauchy', k, m }, shardBytes: shardLength({ k, m }, 1000), shards }
+}
+
+function ofBytes(bytes: number): unknown {
+  return { ...manifest, bytes, shardBytes: shardLength(code, bytes) }
+}
+
 for (const [name, value] of bad) {
   test(`an object manifest with ${name} is a fault`, () => {
     const plain = Object.fromEntries(Object.entries(value as object).filter(([, field]) => field !== undefined))
@@ -129,6 +152,67 @@ test('a manifest in another spelling than the deterministic one is a fault', () 
       () => decodeObjectManifest(other),
       (error: unknown) => error instanceof Fault && error.code === 'FRAME_MALFORMED',
     )
+})
+
+test('a manifest of which a bit is another is none, or has another name', () => {
+  const { cid, bytes } = encodeObjectManifest(manifest)
+  const names = new Set([cid])
+  let lawful = 0
+  for (let bit = 0; bit < bytes.byteLength * 8; bit++) {
+    const bent = bytes.slice()
+    bent[bit >> 3]! ^= 1 << (bit & 7)
+    try {
+      names.add(encodeObjectManifest(decodeObjectManifest(bent)).cid)
+      lawful++
+    } catch (error) {
+      assert.ok(error instanceof Fault, `bit ${bit}: ${String(error)}`)
+    }
+  }
+  assert.equal(names.size, lawful + 1)
+  // Roots may be any; of all else a few bits may make another lawful object, of another length.
+  assert.ok(lawful >= 6 * 256 && lawful < 6 * 256 + 16, `${lawful} of ${bytes.byteLength * 8}`)
+})
+
+test('a document that says it is huge costs no more than it is', () => {
+  const claims = ['9b0000001fffffffff', '5b0000001fffffffff', 'bb0000001fffffffff', '7b0000001fffffffff', '9a7fffffff']
+  for (const hex of [...claims, 'd82a'.repeat(4_000), '81'.repeat(16_000), 'a1'.repeat(16_000)]) {
+    const before = process.memoryUsage().rss
+    assert.throws(() => decodeObjectManifest(Buffer.from(hex, 'hex')), Fault, hex.slice(0, 20))
+    assert.ok(process.memoryUsage().rss - before < 2 ** 26, hex.slice(0, 20))
+  }
+})
+
+test('a capability of which a character is another is none, or says exactly what it is', () => {
+  const { cid } = encodeObjectManifest(manifest)
+  const printable = Array.from({ length: 95 }, (_, index) => String.fromCharCode(32 + index))
+  for (const capability of [{ can: 'read', object: cid, key } as const, { can: 'verify', object: cid } as const]) {
+    const text = formatObjectCapability(capability)
+    for (let at = 0; at <= text.length; at++) {
+      for (const other of ['', ...printable, (text[at] ?? '').repeat(2)]) {
+        const bent = `${text.slice(0, at)}${other}${text.slice(at + 1)}`
+        const parsed = parseObjectCapability(bent)
+        if (parsed !== undefined) assert.equal(formatObjectCapability(parsed), bent)
+      }
+    }
+  }
+})
+
+test('no other key opens a segment, not by one bit', () => {
+  const plain = new Uint8Array(100).fill(9)
+  const place = { number: 0, isLast: true, plainBytes: plain.byteLength }
+  const strips = sealedStrips(code, key, place, plain).slice(0, 4)
+  for (let bit = 0; bit < 256; bit++) {
+    const other = key.slice()
+    other[bit >> 3]! ^= 1 << (bit & 7)
+    assert.equal(
+      openSegment(
+        other,
+        place,
+        strips.map((strip) => strip.slice()),
+      ),
+      undefined,
+    )
+  }
 })
 
 test('what we could not read ourselves is not written', () => {

@@ -19,6 +19,7 @@ import {
 } from '../../protocols/erasure/index.ts'
 import { multiply } from '../../protocols/erasure/field.ts'
 import { someStrips, ways } from './paths.ts'
+import { choices } from './vectors.ts'
 
 const edges = [0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 129, 8191, 8192, 8193]
 const lengths = fc.oneof(fc.constantFrom(...edges), fc.integer({ min: 0, max: 300 }))
@@ -207,9 +208,3 @@ for (const path of kernelPaths) {
 }
 
 /** Every choice of `count` of the numbers below `below`. */
-function* choices(below: number, count: number, from = 0): Generator<number[]> {
-  if (count === 0) return yield []
-  for (let first = from; first <= below - count; first++) {
-    for (const rest of choices(below, count - 1, first + 1)) yield [first, ...rest]
-  }
-}

@@ -42,7 +42,14 @@ describe('hosts', { timeout: 3 * deadlineMs }, () => {
       const [view] = two.connections()
       assert.deepEqual(
         { ...view, openedMs: 0 },
-        { peer: one.peer, address: addressOf(one), direction: 'outbound', openedMs: 0, roundTripMs: undefined },
+        {
+          peer: one.peer,
+          address: addressOf(one),
+          direction: 'outbound',
+          encrypter: 'tls',
+          openedMs: 0,
+          roundTripMs: undefined,
+        },
       )
       assert.ok(Math.abs(Date.now() - view!.openedMs) < deadlineMs)
       await eventually('each is in the other’s table', () =>

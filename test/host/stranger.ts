@@ -2,12 +2,12 @@
 
 import { identify } from '@libp2p/identify'
 import { kadDHT, passthroughMapper, type KadDHT } from '@libp2p/kad-dht'
-import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2p } from 'libp2p'
 
+import { encryptersOf, type EncrypterName } from '../../src/host/encrypters.ts'
 import { gossipService, type GossipSub } from '../../src/host/gossip.ts'
 import { limitsFor } from '../../src/host/limits.ts'
 import { silentLogger } from '../../src/host/silent-logger.ts'
@@ -17,12 +17,12 @@ const anyNamespace = ['numbered', 'constructor', 'toString', '__proto__', 'free'
 
 /** libp2p as it comes, which checks nothing of ours. */
 export type Stranger = Libp2p<{ dht: KadDHT; gossip: GossipSub; identify: ReturnType<ReturnType<typeof identify>> }>
-export const stranger = async (): Promise<Stranger> =>
+export const stranger = async (encrypters: readonly EncrypterName[] = ['noise']): Promise<Stranger> =>
   (await createLibp2p({
     logger: silentLogger,
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: encryptersOf(encrypters),
     streamMuxers: [yamux()],
     services: {
       identify: identify(),

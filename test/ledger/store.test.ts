@@ -8,6 +8,9 @@ import { realClock, silentLog } from '../../src/environment.ts'
 import { closeDatabase, inMemory, openDatabase } from '../../src/ledger/database.ts'
 import type { LedgerErrorCode } from '../../src/ledger/ledger-error.ts'
 import { ledgerSteps } from '../../src/ledger/migrations.ts'
+import { Objects } from '../../src/ledger/objects.ts'
+import { Puts } from '../../src/ledger/puts.ts'
+import { Shards } from '../../src/ledger/shards.ts'
 import {
   changesPendingMax,
   changesPerCommitMax,
@@ -198,6 +201,25 @@ describe('a ledger', () => {
     db.close()
     assert.throws(() => scratch.open(), isCode('LEDGER_TOO_NEW'))
   })
+})
+
+test('a ledger of an older program is taken up, and of its shards none is let go that somebody may have been promised', () => {
+  using scratch = new Scratch()
+  const old = openDatabase(scratch.path, {
+    steps: ledgerSteps.slice(0, 2),
+    synchronous: 'FULL',
+    bytesMax: ledgerBytesMax,
+  })
+  old.exec(`INSERT INTO shards (root, bytes, keep_until_ms, owner, created_ms) VALUES ('ab', 10, 900, 'owner', 1)`)
+  old.exec(
+    `INSERT INTO objects (cid, key, manifest, placement, bytes, name, created_ms) VALUES ('c', x'01', x'02', '[]', 1, 'n', 1)`,
+  )
+  closeDatabase(old, scratch.path)
+  const store = scratch.open()
+  const shard = new Shards(store).get('ab')
+  assert.deepEqual([shard?.keepUntilMs, shard?.othersUntilMs], [900, 900])
+  assert.equal(new Objects(store).get('c')?.name, 'n')
+  assert.deepEqual(new Puts(store).over(Infinity), [])
 })
 
 describe('a damaged file', () => {

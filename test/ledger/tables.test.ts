@@ -11,6 +11,7 @@ import { MachineStates } from '../../src/ledger/machine-states.ts'
 import { PeersSeen } from '../../src/ledger/peers-seen.ts'
 import { addReceipt, countersign, ForkError, Receipts } from '../../src/ledger/receipts.ts'
 import { floorsMax, SequenceFloors } from '../../src/ledger/sequence-floors.ts'
+import { Dossiers } from '../../src/ledger/dossiers.ts'
 import { Shards } from '../../src/ledger/shards.ts'
 import { sha256 } from '../../protocols/wire/hash.ts'
 import { Scratch } from '../fixtures/ledgers.ts'
@@ -182,6 +183,7 @@ describe('shards', () => {
     bytes: size,
     keepUntilMs,
     owner: 'peer',
+    othersUntilMs: 0,
     createdMs: 1,
   })
 
@@ -200,6 +202,23 @@ describe('shards', () => {
     await shards.delete('b')
     assert.deepEqual([shards.get('b'), shards.totalBut('nobody').bytes], [undefined, 20])
   })
+})
+
+test('what is known of an object counts with the shard that it is kept for, and leaves with it', async () => {
+  using scratch = new Scratch()
+  const store = scratch.open()
+  const [shards, dossiers] = [new Shards(store), new Dossiers(store)]
+  const entry = { bytes: 10, keepUntilMs: 1, othersUntilMs: 0, createdMs: 1 }
+  await shards.put({ ...entry, root: 'a', owner: 'them' })
+  await shards.put({ ...entry, root: 'b', owner: 'me' })
+  const dossier = { root: 'a', manifest: new Uint8Array(200), records: [new Uint8Array(30)], isAdvertised: false }
+  await dossiers.put({ ...dossier, object: 'one' })
+  await dossiers.put({ ...dossier, object: 'two', root: 'b' })
+  assert.deepEqual([shards.totalBut('me'), shards.bytesOf('them')], [{ bytes: 240, shards: 1 }, 240])
+  await dossiers.put({ ...dossier, object: 'one', records: [new Uint8Array(30), new Uint8Array(40)] })
+  assert.deepEqual([shards.totalBut('me').bytes, shards.totalBut('them').bytes], [280, 240])
+  await dossiers.delete('one')
+  assert.equal(shards.totalBut('me').bytes, 10)
 })
 
 describe('peers', () => {

@@ -16,7 +16,7 @@ async function staged(code: string, keepers: number) {
   const planes = await Planes.of(2 + keepers, 2)
   const data = realRandom.bytes(200_000)
   const { plane } = planes.peers[owner]!
-  const put = await plane.objects.put({ path: await planes.file('data', data), code }, never)
+  const put = await plane.puts.put({ path: await planes.file('data', data), code }, never)
   const silent = (count: number): void => {
     for (const { peer } of put.keepers.slice(0, count)) planes.board.dead.add(peer)
   }
@@ -58,6 +58,44 @@ test('nothing is repaired before half of what may be lost is lost, or while who 
   assert.equal(listed().healthy, 8)
   assert.equal(listed().object, put.object)
   assert.deepEqual(planes.peers[owner]!.broken, [])
+})
+
+test('what is left is renewed also when there is nobody to repair with', async () => {
+  // Three keepers for three shards: when one is gone, no other may take what it had.
+  const { planes, plane, silent, put } = await staged('2+1', 3)
+  await using _planes = planes
+  silent(1)
+  for (let days = 20.5; days < 60; days += 20) {
+    planes.aheadMs = days * day
+    for (const peer of planes.peers) await peer.plane.store.sweep()
+    await plane.care.tend(never)
+  }
+  assert.equal((await plane.care.audit(put.object, never)).healthy, 2)
+})
+
+test('who was given up and comes back is asked again before anything is made anew', async () => {
+  const { planes, plane, put, silent, data } = await staged('2+1', 4)
+  await using _planes = planes
+  const away = put.keepers[0]!.peer
+  silent(1)
+  planes.aheadMs = 60 * 60_000
+  await plane.care.tend(never)
+  planes.aheadMs += 31 * 60_000
+  await plane.care.tend(never)
+  const repaired = await plane.care.audit(put.object, never)
+  assert.equal(repaired.healthy, 3)
+  assert.ok(!repaired.results.some(({ keeper }) => keeper.peer === away))
+  // It is back, and who got its shard is gone, with another: nobody names it any more, and without it the object would be lost.
+  planes.board.dead.delete(away)
+  const heir = repaired.results
+    .map(({ keeper }) => keeper.peer)
+    .find((peer) => !put.keepers.some((one) => one.peer === peer))
+  for (const peer of [heir!, put.keepers[1]!.peer]) planes.board.dead.add(peer)
+  planes.aheadMs += 31 * 60_000
+  await plane.care.tend(never)
+  const path = join(planes.folder, 'got')
+  await planes.peers[other]!.plane.objects.get({ object: put.read, path }, never)
+  assert.ok((await readFile(path)).equals(data))
 })
 
 test('a keeper that has not got what it said it keeps is held to it, once; one that is silent is not', async () => {

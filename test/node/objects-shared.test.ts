@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { realRandom } from '../../src/environment.ts'
-import { controlErrorOf, inTime, keeper, lendsNothing, Mesh } from '../support/mesh.ts'
+import { controlErrorOf, eventually, inTime, keeper, lendsNothing, Mesh } from '../support/mesh.ts'
 
 const keepers = ['keeper1', 'keeper2', 'keeper3', 'keeper4']
 
@@ -80,7 +80,42 @@ test('a key is exported and imported, a folder comes back as one, and what is re
   assert.deepEqual([listed?.object, listed?.healthy, listed?.lossesBorne], [put.object, null, 1])
   await owner.audit(put.object, inTime())
   assert.equal((await owner.objects())[0]!.healthy, 3)
-  await owner.removeObject(put.object, inTime())
+  const removed = await owner.removeObject(put.object, inTime())
+  assert.deepEqual([removed.shardsPlaced, removed.shardsReleased], [3, 3])
   assert.deepEqual(await owner.objects(), [])
+  for (const name of ['keeper1', 'keeper2', 'keeper3'])
+    assert.equal((await mesh.peer(name).control.status()).keeping.shards, 0)
   assert.equal((await controlErrorOf(owner.exportKey(put.object))).code, 'NOT_FOUND')
+})
+
+test('what one has read another has from there, over TCP, when every keeper is gone', async () => {
+  await using mesh = await Mesh.of({
+    hub: lendsNothing,
+    owner: lendsNothing,
+    keeper1: keeper,
+    keeper2: keeper,
+    keeper3: keeper,
+    first: { ...lendsNothing, cacheBytes: 2 ** 24 },
+    second: lendsNothing,
+  })
+  await mesh.knows('owner', ['keeper1', 'keeper2', 'keeper3'])
+  const content = realRandom.bytes(3_000_000)
+  const put = await mesh.peer('owner').control.put({ path: await mesh.file('film', content), code: '2+1' }, inTime())
+  const first = mesh.peer('first')
+  await first.control.get({ object: put.read, path: join(mesh.folder, 'once') }, inTime())
+  await eventually('it is in the cache', async () => (await first.control.status()).cached.shards === 2)
+  await mesh.stop('owner')
+  for (const { peer } of put.keepers) await mesh.stop(mesh.nameOf(peer))
+  const path = join(mesh.folder, 'twice')
+  // Its advert may be still on its way.
+  await eventually('the second has it', async () =>
+    mesh
+      .peer('second')
+      .control.get({ object: put.read, path }, inTime())
+      .then(
+        ({ sources }) => sources.every(({ peer }) => peer.peer === first.name),
+        () => false,
+      ),
+  )
+  assert.ok((await readFile(path)).equals(content))
 })

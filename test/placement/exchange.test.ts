@@ -11,12 +11,13 @@ import {
   placementProtocol,
   sealPlacement,
   type Archive,
+  type Dossier,
 } from '../../protocols/placement/index.ts'
 import { Fault, RefusedError, sha256 } from '../../protocols/wire/index.ts'
 import { realClock, silentLog } from '../../src/environment.ts'
 import { ObjectArchive } from '../../src/storage/archive.ts'
-import type { DossierEntry, DossierIndex } from '../../src/storage/dossier-index.ts'
 import { Switchboard } from '../support/channel-pair.ts'
+import { MemoryDossiers } from '../support/dossiers.ts'
 import { network, signer } from '../support/peers.ts'
 import { MemoryIndex } from '../support/shards.ts'
 
@@ -27,32 +28,6 @@ function manifestOf(seed: number) {
   const roots = Array.from({ length: 3 }, (_, shard) => sha256(Uint8Array.of(shard === 0 ? 0 : seed, shard)))
   const { cid, bytes } = encodeObjectManifest(describeObject({ k: 2, m: 1 }, 100, roots))
   return { cid, bytes: Uint8Array.from(bytes), roots }
-}
-
-class MemoryDossiers implements DossierIndex {
-  readonly entries = new Map<string, DossierEntry>()
-  readonly shards: MemoryIndex
-  constructor(shards: MemoryIndex) {
-    this.shards = shards
-  }
-  async put(entry: DossierEntry) {
-    this.entries.set(entry.object, entry)
-  }
-  get(object: string) {
-    return this.entries.get(object)
-  }
-  async delete(object: string) {
-    this.entries.delete(object)
-  }
-  countOf(root: string) {
-    return [...this.entries.values()].filter((entry) => entry.root === root).length
-  }
-  advertised(limit: number) {
-    return [...this.entries.values()].flatMap((entry) => (entry.isAdvertised ? [entry.object] : [])).slice(0, limit)
-  }
-  stray() {
-    return [...this.entries.values()].filter(({ root }) => this.shards.get(root) === undefined)
-  }
 }
 
 function recordBy(by = owner, object = manifestOf(1).cid, sequence = 1) {
@@ -74,11 +49,15 @@ async function stage() {
   const shards = new MemoryIndex()
   const dossiers = new MemoryDossiers(shards)
   const advertised: string[] = []
+  const cached = new Map<string, Dossier>()
+  const room = { freeBytes: Infinity, quotaBytes: 2 ** 30 }
   const archive = new ObjectArchive({
     signer: keeper,
     network,
     shards,
     dossiers,
+    cache: { dossier: (object) => cached.get(object) },
+    roomFor: () => room,
     clock: realClock,
     log: silentLog,
     advertise: (object) => void advertised.push(object),
@@ -92,11 +71,57 @@ async function stage() {
   const asOwner = await serve(owner.peer, archive)
   const asRepairer = await serve(repairer.peer, archive)
   const holds = async (root: Uint8Array, by = owner.peer) =>
-    shards.put({ root: toString(root, 'hex'), bytes: 50, keepUntilMs: Infinity, owner: by, createdMs: 0 })
-  return { board, shards, dossiers, archive, advertised, asOwner, asRepairer, holds }
+    shards.put({
+      root: toString(root, 'hex'),
+      bytes: 50,
+      keepUntilMs: Infinity,
+      owner: by,
+      othersUntilMs: 0,
+      createdMs: 0,
+    })
+  return { board, shards, dossiers, cached, room, archive, advertised, asOwner, asRepairer, holds }
 }
 
 const refusedWith = (code: string) => (error: unknown) => error instanceof RefusedError && error.code === code
+
+test('what there is no room for is refused, with how much there is, and what was kept before stays', async () => {
+  const { asOwner, asRepairer, holds, room } = await stage()
+  const { bytes, cid, roots } = manifestOf(1)
+  const record = recordBy()
+  await holds(roots[0]!)
+  room.freeBytes = bytes.byteLength - 1
+  const refused = (dossierBytes: number) => (error: unknown) =>
+    error instanceof RefusedError &&
+    error.code === 'NO_SPACE' &&
+    error.facts['dossierBytes'] === dossierBytes &&
+    error.facts['freeBytes'] === room.freeBytes
+  const bare = { manifest: bytes, records: [] }
+  await assert.rejects(asOwner.tell(keeper.peer, bare, false, never), refused(bytes.byteLength))
+  room.freeBytes++
+  await asOwner.tell(keeper.peer, bare, false, never)
+  // Only what it grows by has to fit.
+  room.freeBytes = record.byteLength - 1
+  const whole = { manifest: bytes, records: [record] }
+  await assert.rejects(asOwner.tell(keeper.peer, whole, false, never), refused(record.byteLength))
+  assert.deepEqual(await asRepairer.ask(keeper.peer, cid, never), bare)
+  room.freeBytes++
+  await asOwner.tell(keeper.peer, whole, false, never)
+  assert.deepEqual(await asRepairer.ask(keeper.peer, cid, never), whole)
+})
+
+test('who has shards without keeping them says which, and that is all it answers', async () => {
+  const { cached, asOwner, asRepairer, holds } = await stage()
+  const { bytes, cid, roots } = manifestOf(1)
+  const records = [recordBy()]
+  cached.set(cid, { manifest: bytes, records: [], cached: [0, 2] })
+  assert.deepEqual(await asRepairer.ask(keeper.peer, cid, never), { manifest: bytes, records: [], cached: [0, 2] })
+  await assert.rejects(asRepairer.claim(keeper.peer, cid, 1_000, never), refusedWith('NOT_FOUND'))
+  await assert.rejects(asOwner.tell(keeper.peer, { manifest: bytes, records }, true, never), refusedWith('NOT_FOUND'))
+  // What it was told as a keeper is newer than what it heard as a reader.
+  await holds(roots[1]!)
+  await asOwner.tell(keeper.peer, { manifest: bytes, records, cached: [1] }, true, never)
+  assert.deepEqual(await asRepairer.ask(keeper.peer, cid, never), { manifest: bytes, records, cached: [0, 2] })
+})
 
 test('a keeper knows of the objects of which it has a shard, and of no others', async () => {
   const { asOwner, asRepairer, holds, advertised, shards, archive } = await stage()

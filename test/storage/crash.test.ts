@@ -193,5 +193,6 @@ function filesOf(files: Files): Files {
     makeFolder: async (path) => files.makeFolder(path),
     list: async (path) => files.list(path),
     syncFolder: async (path) => files.syncFolder(path),
+    space: async (path) => files.space(path),
   }
 }

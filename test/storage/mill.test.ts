@@ -138,6 +138,34 @@ for (const [name, mill] of [
     )
   })
 
+  test(`any rows are made again from any k strips, and are what they were, ${name}`, async () => {
+    const code: Code = { k: 4, m: 3 }
+    for (const bytes of [1, 70_000, 300_000]) {
+      const strips = sealedStrips(code, key, { number: 0, isLast: true }, plainOf(bytes))
+      for (const [kept, rows] of [
+        [
+          [0, 1, 2, 3],
+          [4, 5, 6],
+        ],
+        [
+          [1, 3, 4, 6],
+          [0, 2],
+        ],
+        // More than are needed.
+        [[0, 1, 2, 4, 5, 6], [3]],
+      ] as [number[], number[]][]) {
+        const made = await mill.rebuild(copied(strips, kept), { code, rows }, never)
+        assert.deepEqual(
+          made.strips.map((strip) => toString(strip, 'hex')),
+          rows.map((row) => toString(strips[row]!, 'hex')),
+        )
+        assert.deepEqual(made.hashes, hashStrips(rows.map((row) => strips[row]!)))
+      }
+    }
+    const few = copied(sealedStrips(code, key, { number: 0, isLast: true }, plainOf(100)), [0, 5, 6])
+    await assert.rejects(mill.rebuild(few, { code, rows: [1] }, never), NotEnoughStripsError)
+  })
+
   test(`too few strips, bent strips, padding and strips of another place do not open, ${name}`, async () => {
     const strips = sealedStrips(small, key, { number: 0, isLast: true }, plainOf(100))
     const order = orderOf(small, 100, 0)

@@ -204,3 +204,65 @@ test('of one network at most two shards, counted with what is there already, and
   assert.equal(found.filter(({ peer }) => networks[peer] === 'one').length, 1)
   assert.equal(found.filter(({ peer }) => peer === 'd').length, 2)
 })
+
+test('what broke off goes to the keeper that has a part of it, which is waited for while it is busy with that', async () => {
+  let [busy, sleeps] = [2, 0]
+  const { transfer, store, puts } = stage({
+    c: (shard) => {
+      if (shard === 1 && busy-- > 0) throw new RefusedError(refusal('BUSY'))
+    },
+  })
+  const diary: string[] = []
+  const placed = await placeShards(
+    {
+      transfer,
+      store,
+      diary: {
+        offered: async ({ shard, peer }) => void diary.push(`${shard} to ${peer}`),
+        placed: async ({ shard, peer }) => void diary.push(`${shard} at ${peer}`),
+      },
+    },
+    {
+      object: objectOf(2, 1),
+      shards: [1, 2],
+      held: [{ shard: 0, peer: 'a' }],
+      // It need not be known as a keeper just now.
+      offered: [{ shard: 1, peer: 'c' }],
+      clock: { sleep: async () => void sleeps++ },
+      candidates: ['a', 'b'],
+      keepUntilMs: untilMs,
+    },
+    never,
+  )
+  assert.deepEqual(
+    placed.map(({ shard, peer }) => `${shard} at ${peer}`),
+    ['1 at c', '2 at b'],
+  )
+  assert.equal(sleeps, 2)
+  assert.equal(puts.filter(({ shard, peer }) => shard === 1 && peer === 'c').length, 3)
+  assert.deepEqual(diary.toSorted(), ['1 at c', '1 to c', '2 at b', '2 to b'])
+})
+
+test('when that keeper is gone, another gets all of it; who is busy for ever is not waited for for ever', async () => {
+  for (const code of ['NO_SPACE', 'BUSY']) {
+    let sleeps = 0
+    const { transfer, store } = stage({ c: refuses(code) })
+    const placed = await placeShards(
+      { transfer, store },
+      {
+        object: objectOf(1, 1),
+        shards: [1],
+        offered: [{ shard: 1, peer: 'c' }],
+        clock: { sleep: async () => void sleeps++ },
+        candidates: ['c', 'b'],
+        keepUntilMs: untilMs,
+      },
+      never,
+    )
+    assert.deepEqual(
+      placed.map(({ peer }) => peer),
+      ['b'],
+    )
+    assert.equal(sleeps, code === 'BUSY' ? 11 : 0)
+  }
+})

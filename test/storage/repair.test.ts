@@ -17,7 +17,7 @@ import {
   type ObjectManifest,
 } from '../../protocols/erasure/index.ts'
 import { RefusedError, refusal, type Fault } from '../../protocols/wire/index.ts'
-import { realClock, realFiles, realRandom } from '../../src/environment.ts'
+import { realClock, realFiles, realRandom, silentLog } from '../../src/environment.ts'
 import { auditHoldings, healthyShards } from '../../src/storage/audit.ts'
 import { NotEnoughShardsError } from '../../src/storage/fetch.ts'
 import { LocalMill } from '../../src/storage/local-mill.ts'
@@ -25,6 +25,7 @@ import { placeObject, placeShards, type Placed } from '../../src/storage/place.t
 import { claimRepair, rebuildShards, repairAt, RepairClaimedError, urgentAt } from '../../src/storage/repair.ts'
 import { scrubBetween } from '../../src/storage/scrub.ts'
 import { sealFile, type SealedObject } from '../../src/storage/seal.ts'
+import { WorkerMill } from '../../src/storage/workers/worker-mill.ts'
 import { Warehouse, type Keeper } from '../support/shards.ts'
 
 const never = new AbortController().signal
@@ -75,6 +76,7 @@ async function stage(bytes = 5_000_000): Promise<Stage> {
 
 const depsOf = ({ repairer, faults }: Stage) => ({
   store: repairer.store,
+  mill: new LocalMill(),
   transfer: repairer.transfer,
   clock: realClock,
   random: realRandom,
@@ -150,7 +152,10 @@ test('lost rows, data and parity, are made again from one reading of k, without 
         signal,
       ),
   }
-  await rebuildShards({ ...depsOf(play), transfer: counted }, manifest, lost, sourcesOf(left), soon(), never)
+  // As in production: the thread that answers the network makes nothing.
+  await using mill = new WorkerMill({ workersMax: 1, hereBytesMax: -1 }, { clock: realClock, log: silentLog })
+  await rebuildShards({ ...depsOf(play), mill, transfer: counted }, manifest, lost, sourcesOf(left), soon(), never)
+  assert.equal(mill.threads, 1)
   assert.equal(got, code.k * manifest.shardBytes)
   const candidates = warehouse.keepers.slice(10).map(({ name }) => name)
   const now = await placeShards(

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { appendFile, readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -7,6 +8,7 @@ import { concat } from 'uint8arrays'
 
 import { decodeObjectManifest, hashLeaf, rootOf, segmentBytesOf } from '../../protocols/erasure/index.ts'
 import { realFiles } from '../../src/environment.ts'
+import { hashOfFile } from '../../src/storage/convergent.ts'
 import { LocalMill } from '../../src/storage/local-mill.ts'
 import { SourceChangedError, sealChunks, sealFile } from '../../src/storage/seal.ts'
 import { Warehouse } from '../support/shards.ts'
@@ -63,6 +65,26 @@ test('a file that is written to while it is sealed is not sealed, and leaves not
   await assert.rejects(sealFile({ disk: realFiles, mill, store }, path, code, key, soon(), never), SourceChangedError)
   assert.deepEqual(await readdir(join(folder, 'incoming')), [])
   assert.equal(index.entries.size, 0)
+})
+
+test('a key that was made from other bytes than those of the file seals nothing that stays', async () => {
+  await using warehouse = await Warehouse.of(1)
+  const { store, index, folder } = warehouse.keepers[0]!
+  const path = join(warehouse.folder, 'plain')
+  for (const bytes of [0, 300_000, segmentBytesOf(code) + 70_000]) {
+    const plain = new Uint8Array(bytes).fill(5)
+    await writeFile(path, plain)
+    const deps = { disk: realFiles, mill, store }
+    const hash = await hashOfFile(realFiles, path, never)
+    assert.deepEqual(hash, new Uint8Array(createHash('sha256').update(plain).digest()))
+    await assert.rejects(sealFile(deps, path, code, key, soon(), never, new Uint8Array(32)), SourceChangedError)
+    assert.deepEqual(await readdir(join(folder, 'incoming')), [])
+    assert.equal(index.entries.size, 0)
+    const keptUntilMs = soon()
+    const known = await sealFile(deps, path, code, key, keptUntilMs, never, hash)
+    assert.deepEqual(await sealFile(deps, path, code, key, keptUntilMs, never), known)
+    for (const root of known.roots) await index.delete(Buffer.from(root).toString('hex'))
+  }
 })
 
 test('sealing that is given up leaves nothing', async () => {

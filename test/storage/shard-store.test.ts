@@ -15,6 +15,7 @@ import { VirtualClock } from '../../sim/clock.ts'
 import { realFiles, realRandom, type LogLevel } from '../../src/environment.ts'
 import { brokenKeptMs, brokenMax } from '../../src/storage/intake.ts'
 import { DamagedShardError, ShardFiles } from '../../src/storage/shard-files.ts'
+import { DiskRoom } from '../../src/storage/disk-room.ts'
 import { ShardStore } from '../../src/storage/shard-store.ts'
 import { signer } from '../support/peers.ts'
 import { MemoryIndex } from '../support/shards.ts'
@@ -48,6 +49,10 @@ class Bench implements AsyncDisposable {
   #nowMs = startMs
   store: ShardStore
 
+  /** Of the disk: nothing is short unless a test says so. */
+  space = { freeBytes: Infinity, totalBytes: 2 ** 40 }
+  giveWay: (bytes: number) => void = () => {}
+
   private constructor(folder: string, quotaBytes: number) {
     this.folder = folder
     this.files = new ShardFiles(realFiles, folder)
@@ -66,8 +71,8 @@ class Bench implements AsyncDisposable {
     await this.store.start()
   }
 
-  async admit(shard: TestShard, keepUntilMs = untilMs): Promise<Admission> {
-    return this.store.admit({ root: shard.root, shardBytes: shard.bytes.byteLength, keepUntilMs, from: uploader })
+  async admit(shard: TestShard, keepUntilMs = untilMs, from = uploader): Promise<Admission> {
+    return this.store.admit({ root: shard.root, shardBytes: shard.bytes.byteLength, keepUntilMs, from })
   }
 
   async sink(shard: TestShard, keepUntilMs = untilMs): Promise<ShardSink> {
@@ -93,7 +98,7 @@ class Bench implements AsyncDisposable {
     if (source === undefined) return undefined
     try {
       const parts: Uint8Array[] = []
-      for (const leaf of shard.hashes.keys()) parts.push((await source.leaf(leaf)).bytes)
+      for (const leaf of shard.hashes.keys()) parts.push((await source.leaf(leaf)).bytes.slice())
       return concat(parts)
     } finally {
       await source.close()
@@ -126,6 +131,12 @@ class Bench implements AsyncDisposable {
         random: realRandom,
         log: (level, message) => void this.logged.push({ level, message }),
         self,
+        disk: new DiskRoom({
+          disk: { space: async () => this.space },
+          folder: this.folder,
+          log: (level, message) => void this.logged.push({ level, message }),
+          giveWay: async (bytes) => this.giveWay(bytes),
+        }),
       },
     )
   }
@@ -162,6 +173,7 @@ test('a shard that was put is there, whole, under its name, for nobody else to r
     bytes: shard.bytes.byteLength,
     keepUntilMs: untilMs,
     owner: uploader,
+    othersUntilMs: 0,
     createdMs: startMs,
   })
   assert.deepEqual(await readdir(join(bench.folder, 'incoming')), [])
@@ -174,6 +186,36 @@ test('a shard that is here is not taken again, and its term only grows', async (
   assert.deepEqual(await bench.admit(shard, untilMs - 1), { admit: 'have', keepUntilMs: untilMs })
   assert.deepEqual(await bench.admit(shard, untilMs + 1), { admit: 'have', keepUntilMs: untilMs + 1 })
   assert.equal(bench.index.get(shard.name)?.keepUntilMs, untilMs + 1)
+})
+
+test('what the disk has no room for is refused though the quota has, and what nobody was promised goes first', async () => {
+  await using bench = await Bench.open(100 * leafBytes)
+  const reserve = 2 ** 30
+  const shard = shardOf(2 * leafBytes)
+  const refusedWith = async () => bench.admit(shard)
+  bench.space.freeBytes = reserve + 2 * leafBytes - 1
+  assert.deepEqual(await refusedWith(), {
+    admit: 'no',
+    refusal: { code: 'NO_SPACE', facts: { shardBytes: 2 * leafBytes, diskFreeBytes: 2 * leafBytes - 1 } },
+  })
+  await refusedWith()
+  assert.equal(bench.logged.filter(({ message }) => message.startsWith('the disk is nearly full')).length, 1)
+  const asked: number[] = []
+  bench.giveWay = (bytes) => {
+    asked.push(bytes)
+    bench.space.freeBytes += bytes
+  }
+  await bench.put(shard)
+  assert.deepEqual(asked, [1])
+  // What is promised to one is not promised to another.
+  bench.giveWay = () => {}
+  bench.space.freeBytes = reserve + 3 * leafBytes
+  await bench.sink(shardOf(2 * leafBytes))
+  assert.equal(await bench.refusal(shardOf(2 * leafBytes)), 'NO_SPACE')
+  // Of a small disk less is left alone.
+  bench.space = { freeBytes: 5 * leafBytes, totalBytes: 20 * leafBytes }
+  assert.equal(await bench.refusal(shardOf(3 * leafBytes)), 'NO_SPACE')
+  await bench.put(shardOf(2 * leafBytes))
 })
 
 test('what is refused, and why', async () => {
@@ -245,6 +287,57 @@ test('what broke off gives way when its room is needed, and is given up after a 
   await bench.store.sweep()
   assert.deepEqual(await readdir(join(bench.folder, 'incoming')), [])
   assert.equal((await bench.sink(another, late)).needed.length, 2)
+})
+
+test('what its owner releases is gone at once, with its room; nobody else can release it', async () => {
+  await using bench = await Bench.open(3 * leafBytes)
+  const shard = shardOf(3 * leafBytes)
+  await bench.put(shard)
+  const stranger = signer(2).peer
+  const refused = (code: string) => (error: unknown) => error instanceof RefusedError && error.code === code
+  await assert.rejects(bench.store.release(shard.root, stranger), refused('NOT_OWNER'))
+  assert.equal(await bench.refusal(shardOf(leafBytes)), 'NO_SPACE')
+  assert.equal(await bench.store.release(shard.root, uploader), 0)
+  await assert.rejects(stat(bench.path(shard)), /ENOENT/)
+  await assert.rejects(stat(`${bench.path(shard)}.leaves`), /ENOENT/)
+  assert.equal(bench.index.entries.size, 0)
+  await assert.rejects(bench.store.release(shard.root, uploader), refused('NOT_FOUND'))
+  await bench.put(shardOf(3 * leafBytes))
+})
+
+test('what others were promised is kept for them, and no longer', async () => {
+  await using bench = await Bench.open()
+  const shard = shardOf(2 * leafBytes)
+  await bench.put(shard, untilMs)
+  const other = await bench.admit(shard, untilMs - 300_000, signer(2).peer)
+  // Not the owner's term, which may be shortened.
+  assert.deepEqual(other, { admit: 'have', keepUntilMs: untilMs - 300_000 })
+  assert.equal(await bench.store.release(shard.root, uploader), untilMs - 300_000)
+  assert.deepEqual(await bench.read(shard), shard.bytes)
+  assert.equal(await bench.store.release(shard.root, uploader), untilMs - 300_000, 'it may be said twice')
+  bench.pass(300_000)
+  await bench.store.sweep()
+  assert.equal(await bench.read(shard), undefined)
+})
+
+test('our own shards are kept no longer than they are needed, or were promised to others', async () => {
+  await using bench = await Bench.open()
+  const [alone, shared] = [shardOf(leafBytes), shardOf(leafBytes)]
+  const roots = []
+  for (const { bytes, hashes } of [alone, shared]) {
+    const writer = await bench.store.begin()
+    await writer.write(0, bytes, hashes[0]!)
+    await writer.sync()
+    roots.push(await bench.store.adopt(writer, leafBytes, untilMs))
+  }
+  await bench.admit(shared, untilMs - 100_000)
+  const foreign = shardOf(leafBytes)
+  await bench.put(foreign)
+  await bench.store.shorten([...roots, foreign.root], startMs + 1_000)
+  const terms = [alone, shared, foreign].map(({ name }) => bench.index.get(name)!.keepUntilMs - startMs)
+  assert.deepEqual(terms, [1_000, 500_000, 600_000])
+  await bench.store.shorten(roots, untilMs)
+  assert.equal(bench.index.get(alone.name)!.keepUntilMs, startMs + 1_000, 'it makes no term longer')
 })
 
 test('nothing is kept of an upload of which nothing came', async () => {
@@ -330,6 +423,27 @@ test('a file that is not ours is left alone, what a crash left is not', async ()
   assert.deepEqual(await bench.read(kept), kept.bytes)
   await assert.rejects(stat(`${bench.path(orphan)}.leaves`), /ENOENT/)
   assert.deepEqual(await readdir(join(bench.folder, 'incoming')), [])
+})
+
+test('leaves are what was stored in whatever order they are read, and one stays while the next is asked for', async () => {
+  await using bench = await Bench.open(20 * leafBytes)
+  const shard = shardOf(14 * leafBytes + 100)
+  await bench.put(shard)
+  const source = (await bench.store.open(shard.root))!
+  const bytesOf = (leaf: number): Uint8Array => shard.bytes.subarray(leaf * leafBytes, (leaf + 1) * leafBytes)
+  // In a row, with a jump back, to the short last one, and on from the middle of what was read ahead.
+  const order = [0, 1, 2, 3, 4, 5, 2, 3, 14, 13, 14, 6, 7, 8, 9, 10, 11, 12, 13, 14]
+  let reading = source.leaf(order[0]!)
+  for (const [index, leaf] of order.entries()) {
+    const { bytes } = await reading
+    const next = order[index + 1]
+    if (next !== undefined) {
+      reading = source.leaf(next)
+      await reading
+    }
+    assert.equal(Buffer.compare(bytes, bytesOf(leaf)), 0, `leaf ${leaf}`)
+  }
+  await source.close()
 })
 
 test('a leaf that has rotted is reported and not given out; the others are; and the shard can be put again', async () => {
@@ -445,6 +559,7 @@ test('one owner gets no more than its share, with what is on its way; others, an
     root: '00',
     bytes: leafBytes,
     owner: signer(3).peer,
+    othersUntilMs: 0,
     createdMs: 0,
     keepUntilMs: untilMs,
   })

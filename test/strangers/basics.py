@@ -80,6 +80,13 @@ def message(schema, data):
             continue
         name, kind = schema[number]
         one = kind[0] if isinstance(kind, list) else kind
+        if isinstance(kind, list) and one == "uint32" and wire == 2:
+            # Packed: one after the other.
+            at = 0
+            while at < len(value):
+                number, at = read_varint(value, at)
+                made[name].append(number & (2**32 - 1))
+            continue
         if wire != (0 if one in ("uint64", "uint32", "sint64", "bool", "enum") else 2):
             continue
         if one == "string":

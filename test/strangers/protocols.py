@@ -498,6 +498,7 @@ TRANSFER = {
     1: ("get", {1: ("root", "bytes")}), 2: ("have", {1: ("shard_bytes", "uint64")}),
     3: ("put", {1: ("root", "bytes"), 2: ("shard_bytes", "uint64"), 3: ("keep_until_ms", "uint64")}),
     4: ("want", {1: ("first_leaf", "uint32"), 2: ("count", "uint32")}), 5: ("stored", {1: ("keep_until_ms", "uint64")}), 6: ("refused", REFUSAL),
+    7: ("release", {1: ("root", "bytes")}), 8: ("released", {1: ("keep_until_ms", "uint64")}),
 }
 
 
@@ -529,7 +530,7 @@ PLACEMENT = {
     1: ("object", "bytes"), 2: ("sequence", "uint64"), 3: ("issued_ms", "uint64"), 4: ("expires_ms", "uint64"), 5: ("withdrawn", "bool"),
     6: ("page", "uint32"), 7: ("pages", "uint32"), 8: ("places", [PLACE]),
 }
-DOSSIER = {1: ("manifest", "bytes"), 2: ("records", ["bytes"])}
+DOSSIER = {1: ("manifest", "bytes"), 2: ("records", ["bytes"]), 3: ("cached", ["uint32"])}
 PLACING = {
     1: ("ask", {1: ("object", "bytes")}), 2: ("dossier", DOSSIER), 3: ("tell", {1: ("dossier", DOSSIER), 2: ("advertise", "bool")}), 4: ("kept", {}),
     5: ("claim", {1: ("object", "bytes"), 2: ("for_ms", "uint64")}), 6: ("claimed", {1: ("for_ms", "uint64")}), 7: ("refused", REFUSAL),
@@ -568,6 +569,9 @@ def placing(_network, data, _context):
     if "manifest" in value:
         need(len(value["manifest"]) <= 16_384 and all(len(one) <= 4096 for one in value["records"]), "too long", "FRAME_TOO_LARGE")
         need(len(value["records"]) <= 32, "too many records")
+        need(len(set(value["cached"])) == len(value["cached"]) and all(one < 256 for one in value["cached"]), "no such shards")
+        if not value["cached"]:
+            del value["cached"]
     return {"say": say, **camel(value)}
 
 

@@ -19,6 +19,7 @@ export interface MemberOptions {
   /** What differs from an ordinary provider; null for a peer that lends nothing. */
   readonly offer?: Partial<OfferOptions> | null
   readonly listen?: readonly string[]
+  readonly cacheBytes?: number
   readonly log?: Log
 }
 
@@ -72,7 +73,8 @@ export class Mesh implements AsyncDisposable {
     return [...this.#members].find(([, member]) => member.peer.name === peer)?.[0] ?? assert.fail(`who is ${peer}?`)
   }
 
-  optionsOf(name: string, { offer = {}, listen = ['/ip4/127.0.0.1/tcp/0'] }: MemberOptions): PeerOptions {
+  optionsOf(name: string, options: MemberOptions): PeerOptions {
+    const { offer = {}, listen = ['/ip4/127.0.0.1/tcp/0'], cacheBytes = 0 } = options
     return {
       network: this.network,
       reach: 'loopback',
@@ -81,6 +83,7 @@ export class Mesh implements AsyncDisposable {
       bootstrap: this.#bootstrap,
       offer: offer === null ? null : { ...ordinaryOffer, ...offer },
       workers: 1,
+      cacheBytes,
       profile: name,
     }
   }

@@ -60,17 +60,19 @@ export class Planes implements AsyncDisposable {
   readonly board = new Switchboard()
   readonly peers: PlanePeer[] = []
   readonly folder: string
+  readonly #cacheBytes: number
   aheadMs = 0
   readonly clock: Clock = { ...realClock, nowMs: () => realClock.nowMs() + this.aheadMs }
   readonly bulletin = new MemoryBulletin(placementRules(signer(0), network), this.clock)
 
-  private constructor(folder: string) {
+  private constructor(folder: string, cacheBytes: number) {
     this.folder = folder
+    this.#cacheBytes = cacheBytes
   }
 
-  /** The first `lendNothing` peers keep nothing for others. */
-  static async of(count: number, lendNothing: number): Promise<Planes> {
-    const planes = new Planes(await mkdtemp(join(tmpdir(), 'pleach-planes-')))
+  /** The first `lendNothing` peers keep nothing for others. All have so much room for what they read. */
+  static async of(count: number, lendNothing: number, cacheBytes = 0): Promise<Planes> {
+    const planes = new Planes(await mkdtemp(join(tmpdir(), 'pleach-planes-')), cacheBytes)
     for (let seed = 0; seed < count; seed++) await planes.#open(seed, seed < lendNothing ? 0 : 2 ** 30)
     return planes
   }
@@ -107,6 +109,7 @@ export class Planes implements AsyncDisposable {
       mill: new LocalMill(),
       dataDir: folder,
       quotaBytes,
+      cacheBytes: this.#cacheBytes,
       bandwidth: undefined,
       clock: this.clock,
       random: realRandom,

@@ -26,6 +26,13 @@ export class MemoryIndex implements ShardIndex {
     this.entries.delete(root)
   }
 
+  async shorten(root: string, untilMs: number): Promise<void> {
+    const entry = this.entries.get(root)
+    if (entry === undefined) return
+    const keepUntilMs = Math.min(entry.keepUntilMs, Math.max(untilMs, entry.othersUntilMs))
+    this.entries.set(root, { ...entry, keepUntilMs })
+  }
+
   expired(nowMs: number): ShardEntry[] {
     return [...this.entries.values()].filter((entry) => entry.keepUntilMs <= nowMs)
   }

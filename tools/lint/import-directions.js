@@ -9,10 +9,14 @@
 export const directions = [
   // One peer. Its folders meet only in the composition root.
   { of: 'src/require-node.ts', may: [] },
+  { of: 'src/collector.ts', may: [] },
   { of: 'src/environment.ts', may: ['protocols/'] },
   // Runs the machines of every desk.
   { of: 'src/reactor.ts', may: ['src/environment.ts', 'protocols/'] },
-  { of: 'src/main.ts', may: ['src/cli/', 'src/require-node.ts', 'src/environment.ts', 'package.json'] },
+  {
+    of: 'src/main.ts',
+    may: ['src/cli/', 'src/require-node.ts', 'src/collector.ts', 'src/environment.ts', 'package.json'],
+  },
   { of: 'src/cli/up.ts', may: '= src/cli/', lazily: ['src/node.ts', 'src/control/server.ts', 'src/control/lock.ts'] },
   { of: 'src/cli/devnet.ts', may: '= src/cli/', lazily: ['src/node.ts', 'src/control/server.ts'] },
   { of: 'src/cli/receipt.ts', may: '= src/cli/', lazily: ['protocols/receipt/verify.ts'] },

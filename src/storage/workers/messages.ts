@@ -1,15 +1,17 @@
 /** What the main thread and a worker tell each other. Rooms are shared memory; strips that are to be opened change hands. */
 import type { OpenedSegment, SharedStrips, StripSet } from '../../../protocols/erasure/index.ts'
-import type { SegmentOrder } from '../mill.ts'
+import type { RebuildOrder, RebuiltStrips, SegmentOrder } from '../mill.ts'
 
 export type Task =
   | { readonly do: 'seal'; readonly order: SegmentOrder; readonly room: SharedStrips }
   | { readonly do: 'open'; readonly order: SegmentOrder; readonly set: StripSet }
+  | { readonly do: 'rebuild'; readonly order: RebuildOrder; readonly set: StripSet }
 
 export type Result =
   | { readonly did: 'seal'; readonly hashes: readonly Uint8Array[] }
   /** Null: the strips do not open. */
   | { readonly did: 'open'; readonly opened: OpenedSegment | null }
+  | ({ readonly did: 'rebuild' } & RebuiltStrips)
 
 /**
  * Strips that may be handed over: each with memory of its own. Of a part of a larger memory a copy is made, or all of it would go.

@@ -1,7 +1,16 @@
 /** Work on segments in worker threads. What is small is done here at once: the way to a thread costs more. */
 import { stripsIn, type Code, type OpenedSegment, type StripSet } from '../../../protocols/erasure/index.ts'
 import { LocalMill } from '../local-mill.ts'
-import { checkEnough, openedOrThrow, type Mill, type Room, type SealedSegment, type SegmentOrder } from '../mill.ts'
+import {
+  checkEnough,
+  openedOrThrow,
+  type Mill,
+  type RebuildOrder,
+  type RebuiltStrips,
+  type Room,
+  type SealedSegment,
+  type SegmentOrder,
+} from '../mill.ts'
 import { apart, memoryOf, type Result, type Task } from './messages.ts'
 import { WorkerPool, type PoolDeps, type PoolOptions } from './pool.ts'
 import { Rooms, SharedRoom } from './rooms.ts'
@@ -56,6 +65,17 @@ export class WorkerMill implements Mill, AsyncDisposable {
     return openedOrThrow(opened ?? undefined, order)
   }
 
+  async rebuild(set: StripSet, order: RebuildOrder, signal: AbortSignal): Promise<RebuiltStrips> {
+    checkEnough(order.code, set)
+    // More than k would travel for nothing.
+    const used = set.map((strip, shard) => (isAmongFirst(set, shard, order.code.k) ? strip : undefined))
+    const bytes = used.reduce((sum, strip) => sum + (strip?.byteLength ?? 0), 0)
+    if (bytes <= this.#hereBytesMax) return this.#here.rebuild(used, order, signal)
+    const own = apart(used)
+    const { strips, hashes } = await this.#run({ do: 'rebuild', order, set: own }, memoryOf(own), signal)
+    return { strips, hashes }
+  }
+
   /** Ends the threads. What is under way is rejected. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pool.stop()
@@ -69,4 +89,9 @@ export class WorkerMill implements Mill, AsyncDisposable {
   ): Promise<Extract<Result, { did: Kind }>> {
     return (await this.#pool.run(task, handOver, signal)) as Extract<Result, { did: Kind }>
   }
+}
+
+/** Whether the strip is one of the first `k` that are there. */
+function isAmongFirst(set: StripSet, shard: number, k: number): boolean {
+  return set.slice(0, shard).filter((strip) => strip !== undefined).length < k
 }

@@ -71,6 +71,23 @@ const placement: VectorFile = {
     bad('placement', 'no hash of a manifest', 'FIELD_INVALID', payload(encodePlacement(full).subarray(34)), context),
     good('placing', 'ask', encodePlacementMessage({ say: 'ask', object })),
     good('placing', 'dossier', encodePlacementMessage({ say: 'dossier', ...dossier })),
+    good(
+      'placing',
+      'dossier with cached shards',
+      encodePlacementMessage({ say: 'dossier', ...dossier, cached: [0, 3, 255] }),
+    ),
+    bad(
+      'placing',
+      'a cached shard twice',
+      'FIELD_INVALID',
+      encodePlacementMessage({ say: 'dossier', ...dossier, cached: [3, 3] }),
+    ),
+    bad(
+      'placing',
+      'a cached shard that there cannot be',
+      'FIELD_INVALID',
+      encodePlacementMessage({ say: 'dossier', ...dossier, cached: [256] }),
+    ),
     good('placing', 'tell', encodePlacementMessage({ say: 'tell', ...dossier, advertise: true })),
     good('placing', 'kept', encodePlacementMessage({ say: 'kept' })),
     good('placing', 'claim', encodePlacementMessage({ say: 'claim', object, forMs: 600_000 })),

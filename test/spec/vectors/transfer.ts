@@ -73,6 +73,9 @@ const transfer: VectorFile = {
     says('PUT', { say: 'put', root: tree.root, shardBytes: 6 * 65_536 + 10, keepUntilMs: startMs + 86_400_000 }),
     says('WANT', { say: 'want', firstLeaf: 0, count: 64 }),
     says('STORED', { say: 'stored', keepUntilMs: startMs + 86_400_000 }),
+    says('RELEASE', { say: 'release', root: tree.root }),
+    says('RELEASED: it is gone', { say: 'released', keepUntilMs: 0 }),
+    says('RELEASED: it is kept for others', { say: 'released', keepUntilMs: startMs + 86_400_000 }),
     says('REFUSED', {
       say: 'refused',
       refusal: { code: 'NO_SPACE', facts: { shardBytes: 393_226, freeBytes: 0, quotaBytes: 100_000 } },
@@ -102,6 +105,12 @@ const transfer: VectorFile = {
       'a shard too long',
       'FIELD_INVALID',
       control({ body: { case: 'have', value: { shardBytes: BigInt(shardBytesMax) + 1n } } }),
+    ),
+    bad(
+      'transfer',
+      'a root to be released that is no hash',
+      'FIELD_INVALID',
+      control({ body: { case: 'release', value: { root: tree.root.slice(1) } } }),
     ),
     bad('transfer', 'a refusal without a code', 'FIELD_INVALID', control({ body: { case: 'refused', value: {} } })),
     bad('transfer', 'nothing said', 'FIELD_INVALID', control({})),

@@ -1,0 +1,47 @@
+/**
+ * What a get costs at the very least beside a bare stream: the keeper reads and hashes each block, the reader hashes it, decrypts and
+ * writes. In processor time, alone, as fast as each goes here: on a machine with two processors, which both sides and all their threads
+ * share, the time by the clock cannot be less than half of the sum.
+ */
+import { createDecipheriv, randomFillSync } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import process from 'node:process'
+
+import { hashLeaf, leafBytes } from '../../protocols/erasure/index.ts'
+import { realFiles } from '../../src/environment.ts'
+
+const bytes = 2 ** 26
+const pieceBytes = 2 ** 20
+
+/** Nanoseconds of a processor for a byte, all of it together. */
+export async function floorNs(folder: string): Promise<number> {
+  const piece = randomFillSync(new Uint8Array(pieceBytes))
+  const hash = await nsOf(() => {
+    for (let at = 0; at < pieceBytes; at += leafBytes) hashLeaf(piece.subarray(at, at + leafBytes))
+  })
+  const cipher = createDecipheriv('aes-256-gcm', new Uint8Array(32), new Uint8Array(12))
+  const decrypt = await nsOf(() => void cipher.update(piece).buffer.transfer(0))
+  const path = join(folder, 'floor')
+  const file = await realFiles.create(path, 'as-is')
+  let at = 0
+  const write = await nsOf(async () => {
+    await file.write(piece, at)
+    at += pieceBytes
+  })
+  at = 0
+  const read = await nsOf(async () => {
+    await file.read(piece, at)
+    at += pieceBytes
+  })
+  await file.close()
+  await rm(path)
+  return 2 * hash + decrypt + write + read
+}
+
+async function nsOf(work: () => void | Promise<void>): Promise<number> {
+  const before = process.cpuUsage()
+  for (let done = 0; done < bytes; done += pieceBytes) await work()
+  const { user, system } = process.cpuUsage(before)
+  return ((user + system) * 1_000) / bytes
+}

@@ -1,0 +1,64 @@
+/** What a process takes while it works: memory over what it had, and how late its main thread is. */
+import process from 'node:process'
+
+export interface Spread {
+  /** 99 of 100 were no more than this. */
+  readonly p99: number
+  readonly longest: number
+}
+
+export interface Usage {
+  readonly tookMs: number
+  /** The most that was resident, over what was at the beginning. */
+  readonly extraBytes: number
+  /** How late the thread was, in milliseconds: looked at once a millisecond. */
+  readonly late: Spread
+  /** How much of that it was at work; the rest of the time others had its processor. */
+  readonly busy: Spread
+  /** Of a processor, all threads. */
+  readonly cpuMs: number
+}
+
+const memoryEveryMs = 20
+const tickMs = 1
+
+/** Begins to watch this process; what it gives ends that. */
+export function watch(): () => Usage {
+  const startMs = performance.now()
+  const before = process.memoryUsage.rss()
+  const cpuBefore = process.cpuUsage()
+  const [late, busy]: [number[], number[]] = [[], []]
+  let most = before
+  let [beforeMs, threadBefore] = [startMs, threadMs()]
+  const ticking = setInterval(() => {
+    const [nowMs, threadNow] = [performance.now(), threadMs()]
+    const lateMs = Math.max(0, nowMs - beforeMs - tickMs)
+    late.push(lateMs)
+    busy.push(Math.min(lateMs, threadNow - threadBefore))
+    ;[beforeMs, threadBefore] = [nowMs, threadNow]
+  }, tickMs)
+  const sampling = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), memoryEveryMs)
+  return () => {
+    clearInterval(ticking)
+    clearInterval(sampling)
+    const { user, system } = process.cpuUsage(cpuBefore)
+    return {
+      tookMs: performance.now() - startMs,
+      extraBytes: Math.max(most, process.memoryUsage.rss()) - before,
+      late: spreadOf(late),
+      busy: spreadOf(busy),
+      cpuMs: (user + system) / 1_000,
+    }
+  }
+}
+
+/** Time that this thread has had of a processor. */
+function threadMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1_000
+}
+
+function spreadOf(values: number[]): Spread {
+  const sorted = values.toSorted((left, right) => left - right)
+  return { p99: sorted[Math.floor(sorted.length * 0.99)] ?? 0, longest: sorted.at(-1) ?? 0 }
+}
