@@ -161,8 +161,8 @@ export const marketMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/storage/shard-store.ts',
-        find: 'await index.put({ ...entry, keepUntilMs: Math.max(entry.keepUntilMs, keepUntilMs) })',
-        replace: 'void index.put({ ...entry, keepUntilMs: Math.max(entry.keepUntilMs, keepUntilMs) }).catch(() => {})',
+        find: 'await index.put(known === undefined ? fresh : prolonged(known, owner, keepUntilMs))',
+        replace: 'void index.put(known === undefined ? fresh : prolonged(known, owner, keepUntilMs)).catch(() => {})',
       },
     ],
     scenario: 'storage-power',
