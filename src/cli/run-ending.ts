@@ -34,9 +34,9 @@ const meanings: Readonly<Record<string, readonly [exit: number, why: string, cur
 const expired: readonly [number, string, string] = [
   exits.unreachable,
   'a provider did not answer in time',
-  'allow another one: --retries 3',
+  'allow another one: --retries 3    (pleach explain CODE)',
 ]
-const refused: readonly [number, string, string] = [exits.fault, 'it was refused', 'pleach jobs']
+const refused: readonly [number, string, string] = [exits.fault, 'it was refused', 'pleach explain CODE']
 
 export function runEnding(job: JobView, explanation: MatchExplanation | null): RunEnding {
   const isDisproved = Object.hasOwn(meanings, job.code) && meanings[job.code]![0] === exits.unverified
@@ -54,7 +54,7 @@ export function runEnding(job: JobView, explanation: MatchExplanation | null): R
       code,
       what: `job ${shortJob(job.id)} ended without a result: ${safe(code, 48)}`,
       why: `${why}${detail}`,
-      cure: cure.replace('JOB', shortJob(job.id)),
+      cure: cure.replace('JOB', shortJob(job.id)).replace('CODE', safe(code, 48)),
       exit,
     },
   }
