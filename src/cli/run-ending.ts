@@ -41,7 +41,7 @@ const refused: readonly [number, string, string] = [exits.fault, 'it was refused
 export function runEnding(job: JobView, explanation: MatchExplanation | null): RunEnding {
   const isDisproved = Object.hasOwn(meanings, job.code) && meanings[job.code]![0] === exits.unverified
   if (job.exitCode !== null && !isDisproved) return { exit: Math.min(job.exitCode, exitCodeMax) }
-  if (job.code === 'NO_MATCH') return { exit: exits.noMatch, problem: noMatchProblem(explanation) }
+  if (job.code === 'NO_MATCH') return { exit: exits.noMatch, problem: noMatchProblem(explanation, shortJob(job.id)) }
   const reason = (job.reason ?? 'FAULT').toUpperCase().replaceAll('-', '_')
   // Paid, and without an exit code: the work ended by the reason that the result gives.
   const code = job.code === '' || job.code === 'PAID' ? reason : job.code
