@@ -1,7 +1,7 @@
 /** `pleach explain [CODE]`: what a code means, why it happens, and what can be done. Asks nobody. */
 import { exits } from '../config/error.ts'
 import { didYouMean } from '../config/nearest.ts'
-import { meaningOf, meanings, type Meaning } from './codes.ts'
+import { meaningOf, meanings, type Meaning } from '../control/codes.ts'
 import { defineCommand } from './command.ts'
 import { usage } from './problem.ts'
 

@@ -1,4 +1,4 @@
-/** What every code means that this program can show: one table, with nobody to be asked. Kept whole by test/cli/codes.test.ts. */
+/** What every code means that this program can show: one table, with nobody to be asked. Kept whole by test/cli/explain.test.ts. */
 import { errorCodes } from './codes-errors.ts'
 import { jobCodes } from './codes-jobs.ts'
 import { lackCodes } from './codes-lacks.ts'

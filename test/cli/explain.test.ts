@@ -8,7 +8,7 @@ import { after, describe, test } from 'node:test'
 import { needs } from '../../protocols/bid/index.ts'
 import { endReasons } from '../../protocols/execute/index.ts'
 import { lackRefusal } from '../../src/market/decline.ts'
-import { meaningOf, meanings } from '../../src/cli/codes.ts'
+import { meaningOf, meanings } from '../../src/control/codes.ts'
 import { Home, lastJson } from './command-line.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -21,7 +21,7 @@ const isNoCode = (word: string): boolean =>
 
 /** The table itself shows nothing. */
 const sources = globSync('{src,protocols}/**/*.ts', { cwd: root }).filter(
-  (path) => !path.endsWith('_pb.ts') && !/src\/cli\/codes/.test(path),
+  (path) => !path.endsWith('_pb.ts') && !/src\/control\/codes/.test(path),
 )
 
 /** Words of two parts wherever they are quoted, and of one part where they stand as a code. */
