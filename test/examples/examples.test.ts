@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -22,7 +23,7 @@ test('embed: a program with peers of its own', async () => {
   let [out, err] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
-  const code = await new Promise((resolve, reject) => child.once('close', resolve).once('error', reject))
+  const [code] = (await once(child, 'close')) as [number | null]
   assert.deepEqual([code, out], [0, '42\n'], err)
   assert.match(err, /^bidding\n/)
   assert.match(err, /^receipt bafkrei\w+: 0\.\d+ credit$/m)

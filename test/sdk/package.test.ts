@@ -102,7 +102,7 @@ export async function use(signal: AbortSignal): Promise<Receipt> {
       files: ['main.ts'],
     }),
   )
-  const { stdout } = await run('tsc', ['-p', '.'], project).catch((error: { stdout: string }) => error)
+  const { stdout } = await run('tsc', ['-p', '.'], project).catch((error: unknown) => error as { stdout: string })
   // Their own declarations are theirs to mend.
   const ours = stdout.split('\n').filter((line) => /^(main\.ts|node_modules\/pleach\/)/.test(line))
   assert.deepEqual(ours, [])
