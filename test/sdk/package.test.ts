@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -18,11 +19,15 @@ const env = { ...process.env, PATH: `${join(modules, '.bin')}${delimiter}${proce
 const runFile = promisify(execFile)
 const run = async (file: string, args: string[], cwd: string) => runFile(file, args, { cwd, env, timeout: withinMs })
 
+/** Made by packing, and of no use in a checkout. */
+const built = join(root, 'dist')
 let project: string
 before(async () => {
+  const isThere = existsSync(built)
   project = await realpath(await mkdtemp(join(tmpdir(), 'pleach-package-')))
   await run('npm', ['pack', '--offline', '--pack-destination', project], root)
   await run('tar', ['-xzf', (await readdir(project)).find((name) => name.endsWith('.tgz'))!], project)
+  if (!isThere) await rm(built, { recursive: true })
   const { dependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
   await mkdir(join(project, 'node_modules'))
   await run('mv', ['package', 'node_modules/pleach'], project)
