@@ -71,13 +71,14 @@ async function dryRun(
   return exits.ok
 }
 
-function estimateLine({ known, reachable, pass, ready, asked, startInMs, ...costs }: EstimateView): string {
+function estimateLine({ known, reachable, pass, ready, asked, answered, startInMs, ...costs }: EstimateView): string {
   const [from, to, unit] = [costs.costFrom ?? '', costs.costTo ?? '', costs.unit].map((text) => safe(text, 32))
   const cost = from === to ? from : `${from}-${to}`
+  const silent = asked === answered ? '' : `, ${asked - answered} did not answer in time`
   const could =
-    ready === 0
+    startInMs === null
       ? 'none of them is free now'
-      : `would cost at most ${cost} ${unit}, start in ~${span(startInMs ?? 0)} (${ready} of ${asked} asked are free)`
+      : `would cost at most ${cost} ${unit}, start in ~${span(startInMs)} (${ready} of ${asked} asked are free${silent})`
   return `${count(known, 'provider')} known, ${reachable} reachable, ${pass} pass - ${could}`
 }
 

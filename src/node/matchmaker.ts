@@ -34,7 +34,11 @@ export interface Estimate {
   /** Those that would fit by their records, or by their own word when they were asked. */
   readonly pass: number
   readonly asked: number
-  /** Of those that would take it now; empty when nobody would. */
+  /** In time. */
+  readonly answered: number
+  /** Those that said that they would take it now. */
+  readonly ready: number
+  /** Of these, and by their records of those that did not say; empty when all that were asked said no. */
   readonly cpuHourMicro: readonly number[]
   /** The way there and back to the one in the middle of them, as far as it was measured. */
   readonly rttMs: number
@@ -107,25 +111,29 @@ export class Matchmaker {
   async estimate(terms: JobTerms, signal: AbortSignal): Promise<Estimate> {
     const { known } = this.#deps
     const passing = this.#bestFirst(terms)
-    const best = passing.map(({ peer }) => peer)
-    const asked = best.filter((peer) => this.#deps.isReachable(peer)).slice(0, probesMax)
+    const near = passing.filter(({ peer }) => this.#deps.isReachable(peer)).slice(0, probesMax)
+    const asked = near.map(({ peer }) => peer)
     const quotes = await this.#ask(terms, asked, probeWithinMs, signal)
     const declined = new Map<PeerName, Refusal>()
     const cpuHourMicro: number[] = []
-    const ready: PeerName[] = []
-    for (const [peer, { now }] of quotes) {
-      if (now.offers) {
-        ready.push(peer)
-        cpuHourMicro.push(now.cpuHourMicro)
-      } else declined.set(peer, now.because)
+    let ready = 0
+    // Of who did not say, what its record says: that it is busy is not known.
+    for (const { peer, capability } of near.length > 0 ? near : passing.slice(0, probesMax)) {
+      const now = quotes.get(peer)?.now
+      if (now?.offers === false) declined.set(peer, now.because)
+      else if (now?.offers === true) cpuHourMicro.push(now.cpuHourMicro)
+      else if (capability.price !== null) cpuHourMicro.push(cpuHourMicroOf(capability.price, terms.requirements))
+      if (now?.offers === true) ready++
     }
     return {
       known: known().length,
       reachable: known().filter(({ peer }) => this.#deps.isReachable(peer)).length,
       pass: passing.length - declined.size,
       asked: asked.length,
+      answered: quotes.size,
+      ready,
       cpuHourMicro: cpuHourMicro.toSorted((left, right) => left - right),
-      rttMs: median(ready.map((peer) => this.#deps.acquaint(peer).rttMs ?? 0)) ?? 0,
+      rttMs: median(asked.map((peer) => this.#deps.acquaint(peer).rttMs ?? 0)) ?? 0,
       explanation: this.#explained(terms, declined, 0),
     }
   }

@@ -122,21 +122,16 @@ export class Submissions {
   async estimate(spec: JobSpec, signal: AbortSignal): Promise<EstimateView> {
     const { unit, matchmaker, book } = this.#deps
     const terms = this.#termsOfWish(spec)
-    const { known, reachable, pass, asked, cpuHourMicro, rttMs, explanation } = await matchmaker.estimate(terms, signal)
+    const { cpuHourMicro, rttMs, ...estimate } = await matchmaker.estimate(terms, signal)
     const places = Array.from(cpuHourMicro, (price) => estimateOf(terms, price))
     return {
       v: 1,
-      known,
-      reachable,
-      pass,
-      asked,
-      ready: cpuHourMicro.length,
+      ...estimate,
       startInMs: cpuHourMicro.length === 0 ? null : (median(book.startsMs()) ?? startGuessMs + tripsToStart * rttMs),
       costFrom: places[0] ?? null,
       costTo: places.at(-1) ?? null,
       pricesPerCpuHour: cpuHourMicro.map(formatMicro),
       unit,
-      explanation,
     }
   }
 

@@ -209,6 +209,10 @@ describe('a dry run', () => {
     )
     assert.deepEqual(control.calls.at(-1), 'estimate sum.wasm 2000')
     assert.equal(lastJson(await home.run(['run', '--dry-run', '--json', 'sum.wasm']))['costTo'], '1.3')
+    assert.match(
+      (await home.run(['run', '--dry-run', 'slow.wasm'])).out,
+      / \(2 of 3 asked are free, 1 did not answer in time\)$/m,
+    )
   })
 
   test('that nobody passes is said as of a job that nobody takes, exit 4', async () => {

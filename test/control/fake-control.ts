@@ -263,6 +263,7 @@ export class FakeControl implements PeerControl {
       reachable: 15,
       pass: nobody ? 0 : 3,
       asked: nobody ? 0 : 3,
+      answered: nobody ? 0 : module.endsWith('slow.wasm') ? 2 : 3,
       ready: nobody ? 0 : 2,
       startInMs: nobody ? null : 1_960,
       costFrom: nobody ? null : '0.9',

@@ -169,13 +169,9 @@ describe('among others', () => {
   })
 
   test('estimate: what it would cost, and when it would begin', async () => {
-    const { pass, ready, costFrom, startInMs } = await net.requester.estimate({
-      memory: '64Mi',
-      disk: '1Mi',
-      cpu: 1,
-      timeout: '1h',
-    })
-    assert.deepEqual([pass, ready, costFrom], [3, 3, '1'])
+    const wish = { memory: '64Mi', disk: '1Mi', cpu: 1, timeout: '1h' }
+    const { pass, asked, costFrom, startInMs } = await net.requester.estimate(wish)
+    assert.deepEqual([pass, asked, costFrom], [3, 3, '1'])
     assert.ok((startInMs ?? 0) > 0)
   })
 
