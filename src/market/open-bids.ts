@@ -35,9 +35,9 @@ export class OpenBids {
   /** What was declined for a reason that may have passed, and is still open; those that have waited longest first. */
   waiting(nowMs: number): Signed<Bid>[] {
     const waiting: Signed<Bid>[] = []
-    for (const [key, { bid, declined }] of this.#heard) {
-      if (bid.body.expiresMs <= nowMs) this.#heard.delete(key)
-      else if (declined !== null && mayPass(declined)) waiting.push(bid)
+    // What has ended stays, as long as there is room: whoever asks why is told so later too.
+    for (const { bid, declined } of this.#heard.values()) {
+      if (bid.body.expiresMs > nowMs && declined !== null && mayPass(declined)) waiting.push(bid)
     }
     return waiting
   }
