@@ -48,7 +48,7 @@ import { factsOf, lendingOf, standsFor } from './node/lending.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
 import { watchOwner } from './node/idle-watch.ts'
-import { createKeeperFinder, keepersMax } from './node/keepers.ts'
+import { createKeeperFinder, keepersMax, knownKeepers } from './node/keepers.ts'
 import type { Peer } from './node/peer.ts'
 import type { PeerPorts } from './node/ports.ts'
 import { Matchmaker } from './node/matchmaker.ts'
@@ -211,6 +211,7 @@ export async function createPeer(
     gossip: host.gossip,
     files,
     sealed: (object) => objects.sealed(object),
+    keepersKnown: () => knownKeepers(directory),
     unpack,
     onStaged: (job, report) => reporter.onStaged(job, report),
     onCollected: (job, report) => reporter.onCollected(job, report),

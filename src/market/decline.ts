@@ -42,6 +42,7 @@ const words: Readonly<Record<string, string>> = {
   STANDING_POOR: 'poor standing',
   OFFERS_UNANSWERED: 'offers unanswered',
   NOT_ADMITTED: 'not admitted',
+  ENOUGH: 'others were sooner',
   BUSY: 'busy',
   OUTBID: 'dearer than winner',
   NOT_CHOSEN: 'not chosen',

@@ -4,6 +4,7 @@
  */
 import { equals } from 'uint8arrays'
 
+import { bidTermMsMax } from '../../protocols/bid/index.ts'
 import type { StartOrder } from '../../protocols/execute/index.ts'
 import {
   acceptWindowMs,
@@ -20,6 +21,8 @@ import { inNegotiate, lift } from './carry.ts'
 import {
   announceAgainMs,
   offerWindowMs,
+  offerWindowShortMs,
+  offersEnough,
   offersMax,
   type Hunt,
   type JobContext,
@@ -28,10 +31,10 @@ import {
   type JobState,
   type JobStep,
 } from './job-state.ts'
-import { bidFrom, giveUp, releases, withSlot } from './job-turns.ts'
+import { bidFrom, callAnew, giveUp, releases, withSlot } from './job-turns.ts'
 import { begin } from './slot-machine.ts'
 import { holdersOf, type SlotState } from './slot-state.ts'
-import type { JobTerms } from './terms.ts'
+import { spreadMsOf, type JobTerms } from './terms.ts'
 
 type At<Where extends Hunt['at']> = Extract<Hunt, { at: Where }>
 
@@ -71,7 +74,16 @@ export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, n
   const told: JobEffect = { do: 'tell', event: { stage: 'offered', peer: from, cpuHourMicro: offer.body.cpuHourMicro } }
   const offers = [...others, { ...offer, untilMs: nowMs + offer.body.holdUntilMs - offer.body.issuedMs }]
   if (hunt.at === 'awarding') return [{ ...state, offers }, [told]]
-  return [{ ...state, offers, hunt: { ...hunt, decideAtMs: hunt.decideAtMs ?? nowMs + offerWindowMs } }, [told]]
+  const decideAtMs = Math.min(hunt.decideAtMs ?? nowMs + offerWindowMs, decideBy(state, offers.length, nowMs))
+  return [{ ...state, offers, hunt: { ...hunt, decideAtMs } }, [told]]
+}
+
+/** For how long others are waited for, with so many offers at hand. */
+function decideBy(state: JobState, offered: number, nowMs: number): number {
+  const wanted = wantedOf(state).length
+  if (offered >= wanted * offersEnough) return nowMs
+  const { fitting } = state.terms
+  return fitting > 0 && offered >= Math.max(wanted, fitting) ? nowMs + offerWindowShortMs : Infinity
 }
 
 /** A copy of an offer that was awarded already, late on its way: it can be awarded once only. */
@@ -102,8 +114,10 @@ function fromBidding(
   if (hunt.decideAtMs !== null && nowMs >= hunt.decideAtMs) return decide(context, state, nowMs)
   if (nowMs >= state.terms.bidUntilMs) return noMatch(context, state, nowMs)
   if (nowMs < hunt.announceAgainMs) return [state, []]
+  // A bid is open for so long and no longer: who waits for longer calls anew.
+  const call = nowMs >= state.call.fromMs + bidTermMsMax ? callAnew(state.call, nowMs) : state.call
   return [
-    { ...state, hunt: { ...hunt, announceAgainMs: nowMs + announceAgainMs } },
+    { ...state, call, hunt: { ...hunt, announceAgainMs: nowMs + announceAgainMs } },
     [{ do: 'errand', errand: 'announce' }],
   ]
 }
@@ -134,16 +148,27 @@ function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
     const { hunt } = state
     // With some offers at hand there is no haste: each second the others are called again.
     const nextMs = chosen.length > 0 && hunt?.at === 'bidding' ? hunt.announceAgainMs : nowMs
-    return [{ ...state, offers: open, hunt: { at: 'bidding', announceAgainMs: nextMs, decideAtMs: null } }, []]
+    // Those that were told that there are enough are called back.
+    const call = state.call.enough ? callAnew(state.call, nowMs) : state.call
+    return [{ ...state, call, offers: open, hunt: { at: 'bidding', announceAgainMs: nextMs, decideAtMs: null } }, []]
   }
   const places = wanted.map((slot) => ({ ...slot, epoch: slot.epoch + 1 }))
   const awards = places.map((place, index) => awardOf(state.terms, place, chosen[index]!, places.length, nowMs))
   const [gang, effects] = openGang(context.notary, awards, nowMs)
   const next = places.reduce((at, place) => withSlot(at, place), state)
+  const isWorthSaying = expectsMore(state, nowMs)
+  const call = isWorthSaying ? { ...state.call, enough: true } : state.call
+  const hush: JobEffect[] = isWorthSaying ? [{ do: 'errand', errand: 'announce' }] : []
   return [
-    { ...next, offers: open.filter((offer) => !chosen.includes(offer)), hunt: { at: 'awarding', gang } },
-    lift(inNegotiate, effects).effects,
+    { ...next, call, offers: open.filter((offer) => !chosen.includes(offer)), hunt: { at: 'awarding', gang } },
+    [...lift(inNegotiate, effects).effects, ...hush],
   ]
+}
+
+/** Whether others are about to answer, who need not: everybody that passes bids on hears of it, so it is not said for nothing. */
+function expectsMore({ call, terms, offers }: JobState, nowMs: number): boolean {
+  const isOpen = !call.enough && nowMs < call.fromMs + spreadMsOf(terms)
+  return isOpen && (terms.fitting === 0 || terms.fitting > offers.length)
 }
 
 function awardOf(

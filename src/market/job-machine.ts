@@ -31,6 +31,7 @@ export function openJob(terms: JobTerms, nowMs: number): JobStep {
   }))
   const state: JobState = {
     terms,
+    call: { fromMs: nowMs, enough: false },
     offers: [],
     failed: [],
     order: null,

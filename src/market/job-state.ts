@@ -6,12 +6,16 @@ import type { CarryEffect, CarryInput } from './carry.ts'
 import type { JobErrand, JobEvent } from './job-events.ts'
 import type { Choice } from './rank.ts'
 import { slotWakeAtMs, type SlotState } from './slot-state.ts'
-import type { JobTerms } from './terms.ts'
+import type { Call, JobTerms } from './terms.ts'
 
 /** A bid is gossiped again at this interval until there is an answer: "dialled" is not "ready". */
 export const announceAgainMs = 1_000
 /** How long after the first offer others may still come in. Longer finds cheaper, shorter starts sooner. */
 export const offerWindowMs = 300
+/** The same, once all have answered that are known to fit: others may be near. */
+export const offerWindowShortMs = 100
+/** With so many offers for one place there is choice enough: nobody else is waited for. */
+export const offersEnough = 6
 /** Offers considered for one place of a job; the last to come are dropped beyond. */
 export const offersMax = 64
 /** How long a requester waits for the last receipt after the result. */
@@ -35,6 +39,7 @@ export interface HeardOffer extends Signed<Offer> {
 
 export interface JobState {
   readonly terms: JobTerms
+  readonly call: Call
   readonly offers: readonly HeardOffer[]
   readonly failed: readonly PeerName[]
   readonly order: StartOrder | null

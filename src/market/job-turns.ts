@@ -5,7 +5,7 @@ import { inExecute, inNegotiate, lift } from './carry.ts'
 import { announceAgainMs, endingOf, type JobContext, type JobEffect, type JobState, type JobStep } from './job-state.ts'
 import { stepSlot } from './slot-machine.ts'
 import { workOf, type SlotAt, type SlotState, type SlotTurn, type Work } from './slot-state.ts'
-import type { JobTerms } from './terms.ts'
+import type { Call, JobTerms } from './terms.ts'
 
 type Live = SlotAt<'leased'> | SlotAt<'collecting'>
 
@@ -16,6 +16,11 @@ export function withSlot(state: JobState, slot: SlotState): JobState {
 /** The same call, made anew at this moment, with as long to wait. */
 export function bidFrom(terms: JobTerms, nowMs: number): JobTerms {
   return { ...terms, bidFromMs: nowMs, bidUntilMs: nowMs + (terms.bidUntilMs - terms.bidFromMs) }
+}
+
+/** A call that those answer who were told that there are enough. Never as old as the one before, whatever the clock says. */
+export function callAnew({ fromMs }: Call, nowMs: number): Call {
+  return { fromMs: Math.max(nowMs, fromMs + 1), enough: false }
 }
 
 export function releases(state: JobState, because: (offer: Signed<Offer>) => Refusal): JobEffect[] {
@@ -67,6 +72,7 @@ export function bidAgain(state: JobState, nowMs: number): JobStep {
     {
       ...state,
       terms: bidFrom(state.terms, nowMs),
+      call: callAnew(state.call, nowMs),
       offers: [],
       hunt: { at: 'bidding', announceAgainMs: nowMs + announceAgainMs, decideAtMs: null },
     },

@@ -80,9 +80,11 @@ export function decideOffer(
   return { answer: true, cpuHourMicro: cpuHourMicroOf(price, body.requirements) }
 }
 
-/** Offers are spread over this, so that a popular bid does not bring all of them at once. */
-export const offerSpreadMsMax = 100
-
-export function offerDelayMs(dice: number): number {
-  return Math.floor(dice * offerSpreadMsMax)
+/**
+ * When to answer, so that a popular bid does not bring all answers at once: at random within its spread, and those that ask for
+ * little of what would be paid sooner. Nobody waits for nothing: some of those that ask for much come first as well.
+ */
+export function offerDelayMs({ spreadMs, cpuHourMicroMax }: Bid, cpuHourMicro: Micro, dice: number): number {
+  const share = Math.min(1, cpuHourMicro / Math.max(1, cpuHourMicroMax))
+  return Math.floor((dice * spreadMs * (1 + share)) / 2)
 }

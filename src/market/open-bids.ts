@@ -2,8 +2,8 @@
  * The bids that a provider has heard lately and what it made of them: to look again at those that it was too busy for, and to be
  * able to say why it did not answer.
  */
-import type { Bid } from '../../protocols/bid/index.ts'
-import type { PeerName, Refusal, Signed } from '../../protocols/wire/index.ts'
+import { isBidOver, type Bid } from '../../protocols/bid/index.ts'
+import { refusal, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import { mayPass } from './decline.ts'
 
 /** A kilobyte each; the one that was heard first goes first. */
@@ -18,6 +18,18 @@ interface Heard {
 export class OpenBids {
   /** By `requester/job`, in the order in which they were heard. */
   readonly #heard = new Map<string, Heard>()
+
+  /** There are enough answers to it. Whatever was wrong with it before is still the reason why there is none of ours. */
+  close(bid: Signed<Bid>): void {
+    const known = this.#heard.get(`${bid.by}/${bid.body.job}`)
+    this.note(bid, known === undefined ? refusal('ENOUGH') : known.declined)
+  }
+
+  /** A copy of what needs no more answers, late on its way. */
+  isClosed({ by, body }: Signed<Bid>): boolean {
+    const known = this.#heard.get(`${by}/${body.job}`)?.bid.body
+    return known?.enough === true && body.issuedMs <= known.issuedMs
+  }
 
   /** Whether it was heard before. */
   has({ by, body }: Signed<Bid>): boolean {
@@ -36,8 +48,8 @@ export class OpenBids {
   waiting(nowMs: number): Signed<Bid>[] {
     const waiting: Signed<Bid>[] = []
     for (const [key, { bid, declined }] of this.#heard) {
-      if (bid.body.expiresMs <= nowMs) this.#heard.delete(key)
-      else if (declined !== null && mayPass(declined)) waiting.push(bid)
+      if (isBidOver(bid.body, nowMs)) this.#heard.delete(key)
+      else if (!bid.body.enough && declined !== null && mayPass(declined)) waiting.push(bid)
     }
     return waiting
   }

@@ -26,7 +26,7 @@ import {
   type LeaseInput,
   type LeaseState,
 } from './lease-machine.ts'
-import { offerDelayMs, type InUse } from './offer-policy.ts'
+import type { InUse } from './offer-policy.ts'
 import type { Standing } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 
@@ -79,14 +79,14 @@ export class ProviderDesk {
   readonly #work = new Map<string, AbortController>()
   readonly #ended: string[] = []
   readonly #early = new Map<Bench, Execution>()
-  #stopped = false
 
   constructor(deps: ProviderDeps) {
     this.#deps = deps
-    const { notary, clock, log, standing, admit } = deps
+    const { notary, clock, random, log, standing, admit } = deps
     this.bids = new BidDesk({
       self: notary.signer.peer,
       clock,
+      random,
       log,
       standing,
       admit,
@@ -181,7 +181,6 @@ export class ProviderDesk {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true
     this.bids.stop()
     for (const controller of this.#work.values()) controller.abort(new Error('the peer is stopping'))
     await Promise.all([...this.#byBid.values()].map(async (bench) => bench.stop()))
@@ -189,8 +188,7 @@ export class ProviderDesk {
 
   #offer(bid: Signed<Bid>, cpuHourMicro: Micro): void {
     const key = keyOf(bid.by, bid.body.job)
-    const { clock, random } = this.#deps
-    const nowMs = clock.nowMs()
+    const nowMs = this.#deps.clock.nowMs()
     const { requirements, job, unit } = bid.body
     const [state, effects] = openLease(this.#deps.notary, bid.by, {
       job,
@@ -206,9 +204,7 @@ export class ProviderDesk {
     })
     const bench = this.#bench(key, state)
     this.#byBid.set(key, bench)
-    clock.after(offerDelayMs(random.float()), () => {
-      if (!this.#stopped) void bench.begin(effects)
-    })
+    void bench.begin(effects)
   }
 
   #bench(key: string, state: LeaseState): Bench {

@@ -244,10 +244,10 @@ export class RequesterDesk {
     const { signal } = folder.abort
     switch (effect.errand) {
       case 'announce': {
-        const { terms } = folder.reactor.state
+        const { terms, call } = folder.reactor.state
         return errands.announce(
           bidTopic(notary.network, terms.class),
-          sealBid(notary.signer, notary.network, bidOf(terms)),
+          sealBid(notary.signer, notary.network, bidOf(terms, call)),
         )
       }
       case 'stage':

@@ -66,8 +66,10 @@ export interface ErrandDeps {
   readonly files: JobFiles
   /** What we sealed, by CID. */
   sealed(object: string): SealedObject | undefined
-  /** Peers that keep shards for others. */
+  /** Peers that keep shards for others, after a look around. */
   keepers(signal: AbortSignal): Promise<readonly PeerName[]>
+  /** Those that are known anyhow. */
+  keepersKnown(): readonly PeerName[]
   unpack(tar: string, folder: string): Promise<{ readonly files: number; readonly bytes: number }>
   onStaged(job: string, report: StageReport): void
   onCollected(job: string, report: CollectReport): void
@@ -101,7 +103,9 @@ export class OwnErrands implements JobErrands {
 
   async stage(job: string, signal: AbortSignal): Promise<StartOrder> {
     const request = await this.#recall(job)
-    const keepers = await this.#deps.keepers(signal)
+    // What travels inline waits for nobody: of the outputs, whoever made them has a copy in any case.
+    const isInline = [request.module, ...request.inputs].every(({ object }) => object === null)
+    const keepers = isInline ? this.#deps.keepersKnown() : await this.#deps.keepers(signal)
     const used = new Set<PeerName>()
     let bytes = 0
     let shards = 0

@@ -47,11 +47,11 @@ test('a job is bid for, leased, run, and paid on both sides', async () => {
   assert.deepEqual([...asker.faults, ...cheap.faults, ...dear.faults], [])
 })
 
-test('clocks may differ as long as the bid lasts: a provider 20 s ahead and one 20 s behind are leased and paid alike', async () => {
-  for (const skewMs of [20_000, -20_000]) {
+test('clocks may differ by 30 s, either way, however short the bid is', async () => {
+  for (const skewMs of [30_000, -30_000]) {
     const world = new World()
     const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2, { skewMs })]
-    await asker.requester.submit(asker.terms({ bidUntilMs: world.clock.nowMs() + 60_000 }))
+    await asker.requester.submit(asker.terms({ bidUntilMs: world.clock.nowMs() + 1_000 }))
     await world.until(() => ending(asker) !== undefined && leaseEnding(worker) !== undefined)
     assert.deepEqual(ending(asker), { outcome: 'paid', code: 'PAID' })
     assert.equal(world.frames.filter(({ say }) => say === 'OFFER').length, 1, 'the first offer is taken')

@@ -186,6 +186,7 @@ REQUIREMENTS = {
 BID = {
     1: ("job", "string"), 2: ("class", "string"), 3: ("issued_ms", "uint64"), 4: ("expires_ms", "uint64"), 5: ("requirements", REQUIREMENTS),
     6: ("unit", "string"), 7: ("ceiling_micro", "uint64"), 8: ("cpu_hour_micro_max", "uint64"),
+    9: ("spread_ms", "uint32"), 10: ("enough", "bool"),
 }
 
 
@@ -199,6 +200,7 @@ def bid(network, data, _context):
     text(made["class"], 32)
     text(made["unit"])
     integers(made, "issued_ms", "expires_ms", "ceiling_micro", "cpu_hour_micro_max")
+    integers(made, "spread_ms", most=10_000)
     for name, most in (("runtime", 64), ("arch", 64), ("isolation", 64), ("tee", 24)):
         text(wanted[name], most)
     integers(wanted, "cpu_milli", "memory_bytes", "disk_bytes", "wall_ms_max")
