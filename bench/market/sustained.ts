@@ -31,14 +31,14 @@ export const sustained: Part = {
 }
 
 /** Bids come at their times, whether or not those before have been answered. */
-async function p99Of({ askers, trade }: Bazaar, rate: number, signal: AbortSignal): Promise<number> {
+async function p99Of(bazaar: Bazaar, rate: number, signal: AbortSignal): Promise<number> {
   const count = Math.round((rate * forMs) / 1_000)
   const beganMs = nowMs()
   const trades = []
   for (let job = 0; job < count; job++) {
     await sleep(Math.max(0, beganMs + (job * 1_000) / rate - nowMs()), undefined, { signal })
     const until = AbortSignal.any([signal, AbortSignal.timeout(tradeWithinMs)])
-    trades.push(trade(askers[job % askers.length]!, until).catch(() => ({ commitMs: null })))
+    trades.push(bazaar.trade(bazaar.askers[job % bazaar.askers.length]!, until).catch(() => ({ commitMs: null })))
   }
   const done = await Promise.all(trades)
   return quantile(

@@ -77,9 +77,16 @@ export class BidDesk {
   }
 
   onBid(bid: Signed<Bid>): void {
-    const { self, capacity } = this.#deps
+    const { self, clock } = this.#deps
     if (this.#ending.signal.aborted || bid.by === self) return
     if (bid.body.enough) return this.#hush(bid)
+    this.#heard.again(bid, clock.nowMs())
+    this.#look(bid)
+  }
+
+  #look(bid: Signed<Bid>): void {
+    const { capacity } = this.#deps
+    if (this.#ending.signal.aborted) return
     // A bid is repeated until it is answered: our offer may have been lost, or not be out yet.
     if (capacity.isAnswered(bid.by, bid.body.job)) return
     if (this.#heard.isClosed(bid)) return
@@ -121,7 +128,7 @@ export class BidDesk {
     this.#looksAgain = true
     this.#deps.clock.after(0, () => {
       this.#looksAgain = false
-      for (const bid of this.#heard.waiting(this.#deps.clock.nowMs())) this.onBid(bid)
+      for (const bid of this.#heard.waiting(this.#deps.clock.nowMs())) this.#look(bid)
     })
   }
 
@@ -181,11 +188,11 @@ export class BidDesk {
     const isNew = !this.#heard.has(bid)
     if (isNew && due === undefined) this.tally.seen()
     if (isNew) this.tally.declined(refusal('ENOUGH'))
-    this.#heard.close(bid)
+    this.#heard.close(bid, this.#deps.clock.nowMs())
   }
 
   #offer(bid: Signed<Bid>, cpuHourMicro: Micro): void {
-    this.#heard.note(bid, null)
+    this.#heard.note(bid, null, this.#deps.clock.nowMs())
     this.tally.answered()
     this.#deps.offer(bid, cpuHourMicro)
   }
@@ -193,7 +200,7 @@ export class BidDesk {
   #decline(bid: Signed<Bid>, because: Refusal): void {
     // A bid that is repeated counts once, under what was wrong with it first.
     if (!this.#heard.has(bid)) this.tally.declined(because)
-    this.#heard.note(bid, because)
+    this.#heard.note(bid, because, this.#deps.clock.nowMs())
   }
 }
 

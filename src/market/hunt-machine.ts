@@ -24,6 +24,9 @@ import {
   offerWindowShortMs,
   offersEnough,
   offersMax,
+  placesOf,
+  vacantOf,
+  withPlace,
   type Hunt,
   type JobContext,
   type JobEffect,
@@ -31,7 +34,7 @@ import {
   type JobState,
   type JobStep,
 } from './job-state.ts'
-import { bidFrom, callAnew, giveUp, releases, withSlot } from './job-turns.ts'
+import { bidFrom, callAnew, conclude, endHunt, giveUp, quitSpares, releases } from './job-turns.ts'
 import { begin } from './slot-machine.ts'
 import { holdersOf, type SlotState } from './slot-state.ts'
 import { spreadMsOf, type JobTerms } from './terms.ts'
@@ -59,7 +62,7 @@ export function onStaged(state: JobState, order: StartOrder, nowMs: number): Job
 export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, nowMs: number): JobStep {
   const { hunt, terms, slots } = state
   if (offer.by !== from || offer.body.job !== terms.job) return [state, []]
-  if (hunt === null || holdersOf(slots).includes(from)) {
+  if (hunt === null || holdersOf(placesOf(state)).includes(from)) {
     return [
       state,
       [{ do: 'send', to: from, message: inNegotiate({ say: 'release', job: terms.job, because: refusal('CLOSED') }) }],
@@ -123,6 +126,13 @@ function fromBidding(
 }
 
 function noMatch(context: JobContext, state: JobState, nowMs: number): JobStep {
+  if (state.slots.every(({ at }) => at !== 'vacant')) {
+    // Nobody for a second try: the first goes on.
+    const [huntless, said] = endHunt(context, state, refusal('CLOSED'), nowMs)
+    const vacant = huntless.spares.find(({ place }) => place.at === 'vacant')
+    const [alone, quitting] = quitSpares(context, huntless, vacant?.place.slot ?? null, nowMs)
+    return conclude(alone, [...said, ...quitting])
+  }
   const wanted = wantedOf(state).length
   const short: JobEffect[] =
     wanted > 1 ? [{ do: 'tell', event: { stage: 'short', wanted, offered: state.offers.length } }] : []
@@ -130,14 +140,17 @@ function noMatch(context: JobContext, state: JobState, nowMs: number): JobStep {
 }
 
 /** The places to be awarded together now. */
-function wantedOf({ slots }: JobState): readonly SlotState[] {
-  const vacant = slots.filter(({ at }) => at === 'vacant')
-  return vacant.length === slots.length ? vacant : vacant.slice(0, 1)
+function wantedOf(state: JobState): readonly SlotState[] {
+  const vacant = state.slots.filter(({ at }) => at === 'vacant')
+  if (vacant.length === state.slots.length) return vacant
+  return placesOf(state)
+    .filter(({ at }) => at === 'vacant')
+    .slice(0, 1)
 }
 
 /** Chooses among the offers at hand; with too few that are still good, goes on bidding. */
 function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
-  const holders = holdersOf(state.slots)
+  const holders = holdersOf(placesOf(state))
   const open = state.offers.filter((offer) => offer.untilMs > nowMs && !holders.includes(offer.by))
   const wanted = wantedOf(state)
   const { failed, terms } = state
@@ -155,7 +168,7 @@ function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
   const places = wanted.map((slot) => ({ ...slot, epoch: slot.epoch + 1 }))
   const awards = places.map((place, index) => awardOf(state.terms, place, chosen[index]!, places.length, nowMs))
   const [gang, effects] = openGang(context.notary, awards, nowMs)
-  const next = places.reduce((at, place) => withSlot(at, place), state)
+  const next = places.reduce((at, place) => withPlace(at, place), state)
   const isWorthSaying = expectsMore(state, nowMs)
   const call = isWorthSaying ? { ...state.call, enough: true } : state.call
   const hush: JobEffect[] = isWorthSaying ? [{ do: 'errand', errand: 'announce' }] : []
@@ -234,12 +247,12 @@ function onLeased(
     const offers = state.offers.length + leases.length
     const place = { slot, peer: lease.provider }
     matched.push({ do: 'tell', event: { stage: 'matched', ...place, lease: lease.id, epoch, cpuHourMicro, offers } })
-    const [leased, more] = begin(state.slots[slot]!, lease, state.order!, nowMs)
-    next = withSlot(next, leased)
+    const [leased, more] = begin(vacantOf(state, slot)!, lease, state.order!, nowMs)
+    next = withPlace(next, leased)
     began.push(...more)
   }
   // The others need not hold their capacity any longer, unless another place is vacant.
-  if (next.slots.every(({ at }) => at !== 'vacant')) {
+  if (placesOf(next).every(({ at }) => at !== 'vacant')) {
     return [{ ...next, offers: [], hunt: null }, [...effects, ...matched, ...outbid(state, leases), ...began]]
   }
   const again = { ...next, terms: bidFrom(next.terms, nowMs) }
@@ -265,8 +278,8 @@ function onNotLeased(
   let next = state
   const told: JobEffect[] = []
   for (const { slot, provider: peer, because } of failures) {
-    const place = next.slots[slot]!
-    next = withSlot(next, { ...place, attempts: place.attempts + 1 })
+    const place = vacantOf(next, slot)!
+    next = withPlace(next, { ...place, attempts: place.attempts + 1 })
     next = { ...next, failed: [...next.failed.filter((name) => name !== peer), peer] }
     told.push({ do: 'tell', event: { stage: 'replacing', slot, peer, because } })
   }

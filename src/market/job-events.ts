@@ -36,6 +36,8 @@ export type JobEvent =
       readonly amountMicro: number
     }
   | { readonly stage: 'replacing'; readonly slot: number; readonly peer: PeerName; readonly because: Refusal }
+  /** It takes much longer than the others: the place is tried a second time, and the sooner result is taken. */
+  | { readonly stage: 'straggling'; readonly slot: number; readonly peer: PeerName; readonly ranMs: number }
   /** The job stands still until the peer is started again: what it does next cannot be written down. */
   | { readonly stage: 'stalled'; readonly code: string }
   | {

@@ -13,33 +13,44 @@ interface Heard {
   readonly bid: Signed<Bid>
   /** Null: an offer was made. */
   readonly declined: Refusal | null
+  /** By our own clock, however far its author's is from it: what was said last is open for no longer than it is open at all. */
+  readonly untilMs: number
 }
 
 export class OpenBids {
   /** By `requester/job`, in the order in which they were heard. */
   readonly #heard = new Map<string, Heard>()
 
+  /** It was said once more. */
+  again(bid: Signed<Bid>, nowMs: number): void {
+    const key = keyOf(bid)
+    const known = this.#heard.get(key)
+    if (known?.bid.body.issuedMs === bid.body.issuedMs) this.#heard.set(key, { ...known, untilMs: nowMs + termMs(bid) })
+  }
+
   /** There are enough answers to it. Whatever was wrong with it before is still the reason why there is none of ours. */
-  close(bid: Signed<Bid>): void {
-    const known = this.#heard.get(`${bid.by}/${bid.body.job}`)
-    this.note(bid, known === undefined ? refusal('ENOUGH') : known.declined)
+  close(bid: Signed<Bid>, nowMs: number): void {
+    const known = this.#heard.get(keyOf(bid))
+    this.note(bid, known === undefined ? refusal('ENOUGH') : known.declined, nowMs)
   }
 
   /** A copy of what needs no more answers, late on its way. */
-  isClosed({ by, body }: Signed<Bid>): boolean {
-    const known = this.#heard.get(`${by}/${body.job}`)?.bid.body
-    return known?.enough === true && body.issuedMs <= known.issuedMs
+  isClosed(bid: Signed<Bid>): boolean {
+    const known = this.#heard.get(keyOf(bid))?.bid.body
+    return known?.enough === true && bid.body.issuedMs <= known.issuedMs
   }
 
   /** Whether it was heard before. */
-  has({ by, body }: Signed<Bid>): boolean {
-    return this.#heard.has(`${by}/${body.job}`)
+  has(bid: Signed<Bid>): boolean {
+    return this.#heard.has(keyOf(bid))
   }
 
-  note(bid: Signed<Bid>, declined: Refusal | null): void {
-    const key = `${bid.by}/${bid.body.job}`
+  note(bid: Signed<Bid>, declined: Refusal | null, nowMs: number): void {
+    const key = keyOf(bid)
     // What is heard again keeps its place in the line: it has waited for longest.
-    this.#heard.set(key, { bid, declined })
+    const known = this.#heard.get(key)
+    const isSame = known?.bid.body.issuedMs === bid.body.issuedMs
+    this.#heard.set(key, { bid, declined, untilMs: isSame ? known!.untilMs : nowMs + termMs(bid) })
     const [oldest] = this.#heard.keys()
     if (this.#heard.size > bidsMax && oldest !== undefined) this.#heard.delete(oldest)
   }
@@ -47,8 +58,8 @@ export class OpenBids {
   /** What was declined for a reason that may have passed, and is still open; those that have waited longest first. */
   waiting(nowMs: number): Signed<Bid>[] {
     const waiting: Signed<Bid>[] = []
-    for (const [key, { bid, declined }] of this.#heard) {
-      if (isBidOver(bid.body, nowMs)) this.#heard.delete(key)
+    for (const [key, { bid, declined, untilMs }] of this.#heard) {
+      if (nowMs >= untilMs || isBidOver(bid.body, nowMs)) this.#heard.delete(key)
       else if (!bid.body.enough && declined !== null && mayPass(declined)) waiting.push(bid)
     }
     return waiting
@@ -58,4 +69,12 @@ export class OpenBids {
   verdictOn(by: PeerName, job: string): Refusal | null | undefined {
     return this.#heard.get(`${by}/${job}`)?.declined
   }
+}
+
+function keyOf({ by, body }: Signed<Bid>): string {
+  return `${by}/${body.job}`
+}
+
+function termMs({ body }: Signed<Bid>): number {
+  return body.expiresMs - body.issuedMs
 }

@@ -23,7 +23,7 @@ import type { Clock, Log, Random } from '../environment.ts'
 import type { Carry } from './carry.ts'
 import type { JobEvent } from './job-events.ts'
 import { openJob, stepJob } from './job-machine.ts'
-import { endingOf, jobWakeAtMs, type JobEffect, type JobInput, type JobState } from './job-state.ts'
+import { endingOf, jobWakeAtMs, placesOf, type JobEffect, type JobInput, type JobState } from './job-state.ts'
 import { chooseOffers, type Acquaint, type Choice } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 import { workOf } from './slot-state.ts'
@@ -344,12 +344,13 @@ function inLease(lease: string, body: ExecutionBody): Carry {
 }
 
 /** Leases that the job still answers for. */
-function leasesOf({ slots }: JobState): string[] {
-  return slots.flatMap((slot) => workOf(slot)?.lease.id ?? [])
+function leasesOf(state: JobState): string[] {
+  return placesOf(state).flatMap((slot) => workOf(slot)?.lease.id ?? [])
 }
 
-function isAwardedTo({ hunt, spent, slots }: JobState, peer: PeerName): boolean {
+function isAwardedTo(state: JobState, peer: PeerName): boolean {
+  const { hunt, spent } = state
   const gangs = [hunt?.at === 'awarding' ? hunt.gang : null, spent]
-  const places = [...gangs.flatMap((gang) => gang?.slots ?? []), ...slots.flatMap((slot) => workOf(slot)?.award ?? [])]
+  const places = [...gangs.flatMap((gang) => gang?.slots ?? []), ...placesOf(state).flatMap((slot) => workOf(slot)?.award ?? [])]
   return places.some((place) => (place.at === 'leased' ? place.lease.provider : place.award.body.provider) === peer)
 }

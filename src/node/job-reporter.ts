@@ -96,6 +96,7 @@ export class JobReporter {
           offers: event.offers,
         })
       case 'short':
+      case 'straggling':
       case 'starting':
         return
       case 'running':
