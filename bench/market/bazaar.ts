@@ -26,7 +26,8 @@ export interface Bazaar extends AsyncDisposable {
 
 const meshWithinMs = 60_000
 const workMs = 20
-const askersOf = (peers: number): number => Math.max(1, Math.round(peers / 10))
+/** Each has asked before: what a market is like is learned. */
+const askersOf = (peers: number): number => Math.min(5, Math.max(1, Math.round(peers / 10)))
 const spec = { cpuMilli: 100, memoryBytes: 2 ** 26, diskBytes: 0, priceMax: '5' }
 
 export async function openBazaar(peers: number, folder: string, seed: number, signal: AbortSignal): Promise<Bazaar> {
@@ -42,7 +43,7 @@ export async function openBazaar(peers: number, folder: string, seed: number, si
   await world.waitForRecords(meshWithinMs)
   const askers = world.peers.slice(0, asking)
   // As one that is up for a while, who asks knows who lends.
-  for (const { control } of askers) await control.offers(true, signal)
+  for (const { control } of askers) while ((await control.offers(true, signal)).length === 0) signal.throwIfAborted()
   return {
     askers,
     trade: async ({ control }, until) => {

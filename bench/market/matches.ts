@@ -11,8 +11,8 @@ export interface MatchOptions {
 }
 
 const jobs = 100
-/** Not measured: connections to those that answer are made once. */
-const jobsBefore = 5
+/** Not measured: connections to those that answer are made once, and who asks learns how many there are. */
+const jobsBefore = 25
 /** For a job of one place. */
 const offersMost = 16
 const tradeWithinMs = 30_000

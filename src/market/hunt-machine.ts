@@ -54,8 +54,8 @@ export function stepHunt(context: JobContext, state: JobState, hunt: Hunt, input
 export function onStaged(state: JobState, order: StartOrder, nowMs: number): JobStep {
   const { hunt } = state
   if (hunt?.at !== 'bidding' || state.order !== null) return [state, []]
-  const announceNextMs = state.offers.length > 0 ? nowMs + announceAgainMs : nowMs
-  const next: Hunt = { ...hunt, announceAgainMs: announceNextMs }
+  // Called when the job was opened: again when that is a while ago and nobody has answered.
+  const next: Hunt = state.offers.length > 0 ? { ...hunt, announceAgainMs: nowMs + announceAgainMs } : hunt
   return [{ ...state, order, terms: bidFrom(state.terms, nowMs), hunt: next }, [{ do: 'save' }]]
 }
 
@@ -172,9 +172,13 @@ function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
   const isWorthSaying = expectsMore(state, nowMs)
   const call = isWorthSaying ? { ...state.call, enough: true } : state.call
   const hush: JobEffect[] = isWorthSaying ? [{ do: 'errand', errand: 'announce' }] : []
+  const chose: JobEffect = {
+    do: 'tell',
+    event: { stage: 'choosing', offers: state.offers.length, withinMs: nowMs - state.call.fromMs },
+  }
   return [
     { ...next, call, offers: open.filter((offer) => !chosen.includes(offer)), hunt: { at: 'awarding', gang } },
-    [...lift(inNegotiate, effects).effects, ...hush],
+    [...lift(inNegotiate, effects).effects, ...hush, chose],
   ]
 }
 

@@ -5,6 +5,8 @@ import type { Ending, PeerName, Refusal } from '../../protocols/wire/index.ts'
 export type JobEvent =
   | { readonly stage: 'bidding' }
   | { readonly stage: 'offered'; readonly peer: PeerName; readonly cpuHourMicro: number }
+  /** Among so many offers, so long after they were called for. */
+  | { readonly stage: 'choosing'; readonly offers: number; readonly withinMs: number }
   /** The time to bid is over, and there were too few at once for a job of more than one place. */
   | { readonly stage: 'short'; readonly wanted: number; readonly offered: number }
   | {

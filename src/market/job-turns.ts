@@ -12,14 +12,7 @@ import {
   type JobStep,
 } from './job-state.ts'
 import { follow, stepSlot } from './slot-machine.ts'
-import {
-  workOf,
-  type SlotAt,
-  type SlotState,
-  type SlotTurn,
-  type Spare,
-  type Work,
-} from './slot-state.ts'
+import { workOf, type SlotAt, type SlotState, type SlotTurn, type Spare, type Work } from './slot-state.ts'
 import type { Call, JobTerms } from './terms.ts'
 
 type Live = SlotAt<'leased'> | SlotAt<'collecting'>
@@ -102,7 +95,10 @@ function takeOver(
   const ending: Ending = { outcome: 'expired', code: because.code }
   const lost: Spare = { place: { slot, epoch, attempts, at: 'ended', work, ending }, endByMs: null }
   const spares = state.spares.map((spare) => (spare === second ? lost : spare))
-  const next = withSlot({ ...state, spares, failed: [...state.failed.filter((name) => name !== peer), peer] }, second.place)
+  const next = withSlot(
+    { ...state, spares, failed: [...state.failed.filter((name) => name !== peer), peer] },
+    second.place,
+  )
   const told: JobEffect = { do: 'tell', event: { stage: 'replacing', slot, peer, because } }
   const watch = workOf(second.place)?.watch
   const log = watch?.at === 'running' ? [follow(slot, workOf(second.place)!.lease)] : []
@@ -120,7 +116,10 @@ export function quit(context: JobContext, terms: JobTerms, place: SlotState, now
 }
 
 function unfilled(place: SlotAt<'vacant'>): Spare {
-  return { place: { ...place, at: 'ended', work: null, ending: { outcome: 'refused', code: 'CANCELLED' } }, endByMs: null }
+  return {
+    place: { ...place, at: 'ended', work: null, ending: { outcome: 'refused', code: 'CANCELLED' } },
+    endByMs: null,
+  }
 }
 
 /** Second tries of a place that needs none any more; of all places when none is named. */

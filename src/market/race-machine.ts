@@ -3,14 +3,7 @@
  * is taken; the other is told to stop, and paid for what it did. Pure.
  */
 import { refusal } from '../../protocols/wire/index.ts'
-import {
-  straggler,
-  type JobContext,
-  type JobEffect,
-  type JobInput,
-  type JobState,
-  type JobStep,
-} from './job-state.ts'
+import { straggler, type JobContext, type JobEffect, type JobInput, type JobState, type JobStep } from './job-state.ts'
 import { bidAgain, conclude, endHunt, quit, quitSpares, withSlot } from './job-turns.ts'
 import { stepSlot } from './slot-machine.ts'
 import { workOf, type SlotState, type Spare } from './slot-state.ts'
@@ -63,7 +56,8 @@ function stepSpare(context: JobContext, state: JobState, spare: Spare, input: Jo
   const isLate = endByMs !== null && input.is === 'wake' && nowMs >= endByMs && place.at !== 'ended'
   if (isLate) return over(state, spare, place, [])
   const [next, said, turn] = stepSlot(context, state.terms, place, input, nowMs)
-  if (endByMs === null && next.at === 'collecting' && turn === null) return won(context, state, spare, next, said, nowMs)
+  if (endByMs === null && next.at === 'collecting' && turn === null)
+    return won(context, state, spare, next, said, nowMs)
   const effects = said.filter((effect) => !isReading(effect))
   if (turn !== null) return over(state, spare, next, effects)
   if (next.at !== 'collecting' || next.collected)
@@ -72,9 +66,7 @@ function stepSpare(context: JobContext, state: JobState, spare: Spare, input: Jo
   const lease = next.work.lease.id
   const [paid, more, last] = stepSlot(context, state.terms, next, { is: 'collected', lease }, nowMs)
   const all = [...effects, ...more]
-  return last === null
-    ? [withSpare(state, spare, { ...spare, place: paid }), all]
-    : over(state, spare, paid, all)
+  return last === null ? [withSpare(state, spare, { ...spare, place: paid }), all] : over(state, spare, paid, all)
 }
 
 /** The second was sooner: it is the place now, and the first is what is over. */
@@ -97,7 +89,12 @@ function won(
 }
 
 /** Whatever its end was, that of the place is another's. */
-function over(state: JobState, spare: Spare, { slot, epoch, attempts, ...rest }: SlotState, effects: JobEffect[]): JobStep {
+function over(
+  state: JobState,
+  spare: Spare,
+  { slot, epoch, attempts, ...rest }: SlotState,
+  effects: JobEffect[],
+): JobStep {
   const work = rest.at === 'vacant' ? null : rest.work
   const isPaid = work?.pay.at === 'settled'
   const place: SlotState = {

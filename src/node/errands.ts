@@ -92,10 +92,10 @@ export class OwnErrands implements JobErrands {
     await writeFile(join(this.#deps.files.folderOf(job), 'request.json'), text, { mode: 0o600 })
   }
 
-  announce(topic: string, bid: Uint8Array): void {
+  announce(topic: string, bid: Uint8Array, isCall: boolean): void {
     // An envelope ends with its signature, and so has a name.
     const name = toString(bid.subarray(-signatureBytes), 'latin1')
-    if (!this.#pace.takes(name, this.#deps.clock.monotonicMs())) return
+    if (!this.#pace.takes(name, isCall, this.#deps.clock.monotonicMs())) return
     this.#deps.gossip
       .publish(topic, bid)
       .catch((error: unknown) => this.#deps.log('debug', 'the bid was not gossiped', { error }))

@@ -95,6 +95,7 @@ export class JobReporter {
           price: formatMicro(event.cpuHourMicro),
           offers: event.offers,
         })
+      case 'choosing':
       case 'short':
       case 'straggling':
       case 'starting':

@@ -133,14 +133,15 @@ test('a race goes on over a restart of its requester, after any of its writes', 
     const { world, asker, all } = await gang(55_000)
     let isBack = false
     world.fate = ({ from }) => (!isBack && from === asker.name && asker.journal.length >= write ? 0 : 1)
-      await world.until(() => asker.journal.length >= write || ending(asker) !== undefined)
+    await world.until(() => asker.journal.length >= write || ending(asker) !== undefined)
     const wrote = asker.journal.length
     const again = asker.restart(1, { lends: false })
     isBack = true
     return { world, asker, again, wrote, all }
   }
   const { asker, wrote } = await dyingAt(Infinity)
-  const began = 1 + asker.journal.findIndex(({ state }) => ((state as { spares?: unknown[] } | null)?.spares ?? []).length > 0)
+  const began =
+    1 + asker.journal.findIndex(({ state }) => ((state as { spares?: unknown[] } | null)?.spares ?? []).length > 0)
   assert.ok(began > 0)
   for (let write = began; write < wrote; write++) {
     await context.test(`write ${write}`, async () => {

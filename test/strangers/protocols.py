@@ -332,6 +332,32 @@ def negotiation(network, data, _context):
     return {"say": say, "place": place, "refusal": refusal(value["refusal"])}
 
 
+# evidence
+
+
+def statement_of(network, name, data):
+    """The signer and what was signed; None when it is no such statement."""
+    try:
+        by, envelope = open_envelope(network, name, 1, data)
+    except Fault:
+        return None
+    return by, envelope["payload"]
+
+
+def evidence(network, data, _context):
+    made = message({1: ("first", "bytes"), 2: ("second", "bytes")}, data)
+    need(made["first"] and made["second"], "evidence is of two statements")
+    for name, place in (("award", ("job", "slot", "epoch")), ("accept", ("lease",))):
+        first, second = (statement_of(network, name, made[one]) for one in ("first", "second"))
+        if first is None or second is None or first[1] == second[1]:
+            continue
+        bodies = [BODIES[name](payload) for _, payload in (first, second)]
+        if first[0] == second[0] and all(bodies[0][field] == bodies[1][field] for field in place):
+            return {**made, "proves": {"by": first[0], "of": name}}
+    need(False, "they do not exclude each other", "PROOF_INVALID")
+
+
+
 # documents
 
 HASH = "[0-9a-f]{64}"
