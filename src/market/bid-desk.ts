@@ -23,6 +23,8 @@ export interface BidDeskDeps {
     inUse(): InUse
     /** What was offered to a requester and waits for its award. */
     unanswered(by: PeerName): readonly InUse[]
+    /** Leases of a requester for which it has signed nothing yet. */
+    unpaid(by: PeerName): number
     /** Whether an offer to it for this job is on its way, or was taken. */
     isAnswered(by: PeerName, job: string): boolean
     /** No more offers can be kept track of. */
@@ -80,7 +82,7 @@ export class BidDesk {
     const { self, clock } = this.#deps
     if (this.#ending.signal.aborted || bid.by === self) return
     if (bid.body.enough) return this.#hush(bid)
-    this.#heard.again(bid, clock.nowMs())
+    this.#heard.hear(bid, clock.nowMs())
     this.#look(bid)
   }
 
@@ -117,6 +119,7 @@ export class BidDesk {
     return decideOffer(bid, this.#lending, {
       inUse: capacity.inUse(),
       unanswered: capacity.unanswered(bid.by),
+      unpaid: capacity.unpaid(bid.by),
       standing: standing.of(bid.by),
       nowMs: clock.nowMs(),
     })

@@ -39,6 +39,8 @@ export interface Circumstances {
   readonly inUse: InUse
   /** What was offered to this requester and waits for its award. */
   readonly unanswered: readonly InUse[]
+  /** Leases of this requester that are worked, and for which it has signed nothing yet. */
+  readonly unpaid: number
   readonly standing: number
   readonly nowMs: number
 }
@@ -47,7 +49,7 @@ export interface Circumstances {
 export function decideOffer(
   { by, body }: Pick<Signed<Bid>, 'by' | 'body'>,
   { facts, rules }: Lending,
-  { inUse, unanswered, standing, nowMs }: Circumstances,
+  { inUse, unanswered, unpaid, standing, nowMs }: Circumstances,
 ): OfferDecision {
   const no = (because: Refusal): OfferDecision => ({ answer: false, because })
   if (rules.deny.includes(by)) return no(refusal('DENIED'))
@@ -69,6 +71,8 @@ export function decideOffer(
   if (memoryBytes > free.memoryBytes) return no(refusal('BUSY', { wanted: memoryBytes, free: free.memoryBytes }))
   if (diskBytes > free.diskBytes) return no(refusal('BUSY', { wanted: diskBytes, free: free.diskBytes }))
   if ((gpus?.count ?? 0) > free.gpus) return no(refusal('BUSY', { wanted: gpus!.count, free: free.gpus }))
+  // Whoever has paid for nothing yet is worked for once at a time: one interval of one lease is all that it can take for nothing.
+  if (standing <= strangerStanding && unpaid > 0) return no(refusal('UNPAID', { unpaid }))
   // Offers that wait for their award bind capacity, and nobody pays for that: somebody of whom nothing good is known has one at
   // any time, and more only as far as half of what is lent.
   if (standing <= strangerStanding && unanswered.length > 0) {

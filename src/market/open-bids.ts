@@ -8,6 +8,8 @@ import { mayPass } from './decline.ts'
 
 /** A kilobyte each; the one that was heard first goes first. */
 const bidsMax = 512
+/** Whoever waits for an answer says one of its bids again each second: who has not been heard for so long is not there any more. */
+const silentMs = 5_000
 
 interface Heard {
   readonly bid: Signed<Bid>
@@ -20,9 +22,15 @@ interface Heard {
 export class OpenBids {
   /** By `requester/job`, in the order in which they were heard. */
   readonly #heard = new Map<string, Heard>()
+  /** When each requester was heard last, the one that has been silent for longest first. */
+  readonly #lastMs = new Map<PeerName, number>()
 
-  /** It was said once more. */
-  again(bid: Signed<Bid>, nowMs: number): void {
+  /** It was said, for the first time or once more. */
+  hear(bid: Signed<Bid>, nowMs: number): void {
+    this.#lastMs.delete(bid.by)
+    this.#lastMs.set(bid.by, nowMs)
+    const [quietest] = this.#lastMs.keys()
+    if (this.#lastMs.size > bidsMax && quietest !== undefined) this.#lastMs.delete(quietest)
     const key = keyOf(bid)
     const known = this.#heard.get(key)
     if (known?.bid.body.issuedMs === bid.body.issuedMs) this.#heard.set(key, { ...known, untilMs: nowMs + termMs(bid) })
@@ -50,7 +58,7 @@ export class OpenBids {
     // What is heard again keeps its place in the line: it has waited for longest.
     const known = this.#heard.get(key)
     const isSame = known?.bid.body.issuedMs === bid.body.issuedMs
-    this.#heard.set(key, { bid, declined, untilMs: isSame ? known!.untilMs : nowMs + termMs(bid) })
+    this.#heard.set(key, { bid, declined, untilMs: isSame ? known.untilMs : nowMs + termMs(bid) })
     const [oldest] = this.#heard.keys()
     if (this.#heard.size > bidsMax && oldest !== undefined) this.#heard.delete(oldest)
   }
@@ -60,9 +68,15 @@ export class OpenBids {
     const waiting: Signed<Bid>[] = []
     for (const [key, { bid, declined, untilMs }] of this.#heard) {
       if (nowMs >= untilMs || isBidOver(bid.body, nowMs)) this.#heard.delete(key)
-      else if (!bid.body.enough && declined !== null && mayPass(declined)) waiting.push(bid)
+      else if (!bid.body.enough && declined !== null && mayPass(declined) && this.#isThere(bid.by, nowMs))
+        waiting.push(bid)
     }
     return waiting
+  }
+
+  #isThere(by: PeerName, nowMs: number): boolean {
+    const lastMs = this.#lastMs.get(by)
+    return lastMs !== undefined && nowMs < lastMs + silentMs
   }
 
   /** Why this requester's bid was not answered; null when it was; undefined when it was not heard, or long ago. */

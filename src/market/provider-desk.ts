@@ -93,6 +93,7 @@ export class ProviderDesk {
       capacity: {
         inUse: () => this.inUse(),
         unanswered: (by) => this.#unanswered(by),
+        unpaid: (by) => this.#byRequester(by).filter(({ state }) => isUnpaid(state)).length,
         isAnswered: (by, job) => this.#byBid.get(keyOf(by, job))?.state.ending === null,
         isFull: () => this.#byBid.size >= benchesMax,
       },
@@ -264,8 +265,9 @@ export class ProviderDesk {
       this.bids.tally.lost(event.because, hold.offer.body.cpuHourMicro, this.#deps.clock.nowMs())
     }
     if (event.stage === 'ended') this.#retire(key, event.lease)
-    // With its result a lease gives back what it bound.
-    if (event.stage !== 'leased' && event.stage !== 'running' && event.stage !== 'countersigned')
+    // With its result a lease gives back what it bound; with its first receipt its requester is no stranger any more.
+    const isFirstPaid = event.stage === 'countersigned' && event.sequence === 1
+    if (isFirstPaid || (event.stage !== 'leased' && event.stage !== 'running' && event.stage !== 'countersigned'))
       this.bids.somethingIsFree()
     this.#deps.onEvent(event, bench.state)
   }
@@ -355,6 +357,11 @@ export class ProviderDesk {
     const refusal = { code: 'NO_SUCH_OFFER', facts: {} }
     this.#deps.send(to, { protocol: 'negotiate', message: { say: 'refuse', place: { job, slot, epoch }, refusal } })
   }
+}
+
+/** It is bound by its word or works, and nothing of it is signed by the requester. */
+function isUnpaid({ hold, bill, ending }: LeaseState): boolean {
+  return ending === null && (hold.at === 'accepted' || hold.at === 'leased') && (bill?.sequence ?? 0) === 0
 }
 
 function keyOf(requester: PeerName, job: string): string {

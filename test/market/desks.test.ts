@@ -282,6 +282,23 @@ test('offers that a stranger does not answer bind half of what is lent, and thos
   assert.equal(await answersTo(0.6), 8)
 })
 
+test('a stranger that signs nothing is worked for once at a time, and one that signs goes on with the next at once', async () => {
+  for (const signs of [true, false]) {
+    const world = new World()
+    const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2, { workMs: 10_000 })]
+    world.fate = ({ say }) => Number(signs || say !== 'COUNTERSIGNATURE')
+    for (const number of [1, 2])
+      await asker.requester.submit(
+        asker.terms({ ...named(number), retriesMax: 0, bidUntilMs: world.clock.nowMs() + 30_000 }),
+      )
+    await world.until(() => worker.leaseEvents.some(({ stage }) => stage === 'running'))
+    await world.idle(900)
+    assert.equal(worker.leaseEvents.filter(({ stage }) => stage === 'leased').length, 1)
+    await world.idle(4_000)
+    assert.equal(worker.leaseEvents.filter(({ stage }) => stage === 'leased').length, signs ? 2 : 1)
+  }
+})
+
 test('nothing is offered to a requester of poor standing', async () => {
   const world = new World()
   const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2)]

@@ -24,7 +24,7 @@ const bidOf = (over: Partial<Bid> = {}, by = asker): Signed<Bid> => ({
   envelope: new Uint8Array(),
 })
 const lending = plainLending(1_000_000)
-const around = { inUse: nothingInUse, unanswered: [], standing: 0.5, nowMs: ask.issuedMs }
+const around = { inUse: nothingInUse, unanswered: [], unpaid: 0, standing: 0.5, nowMs: ask.issuedMs }
 const codeFor = (lent: Lending, over = {}, bid = bidOf()): string => {
   const decision = decideOffer(bid, lent, { ...around, ...over })
   return decision.answer ? `at ${decision.cpuHourMicro}` : decision.because.code
@@ -37,6 +37,8 @@ test('who asks comes first, then what there is at all, then what is free', () =>
   assert.equal(codeFor(ruled({ allow: [other] })), 'NOT_ALLOWED')
   assert.equal(codeFor(ruled({ allow: [asker] })), 'at 1000000')
   assert.equal(codeFor(lending, { standing: 0.05 }), 'STANDING_POOR')
+  assert.equal(codeFor(lending, { unpaid: 1 }), 'UNPAID', 'a stranger is worked for once at a time')
+  assert.equal(codeFor(lending, { unpaid: 1, standing: 0.6 }), 'at 1000000')
   const tooLarge = bidOf({ requirements: { ...ask.requirements, cpuMilli: 2_001 } })
   assert.equal(codeFor(lending, {}, tooLarge), 'LACKS_CPU')
   assert.equal(codeFor(lending, { inUse: { ...nothingInUse, cpuMilli: 1_500 } }), 'BUSY')
@@ -71,6 +73,7 @@ function desk(over: Partial<BidDeskDeps> = {}) {
     capacity: {
       inUse: () => state.inUse,
       unanswered: () => [],
+      unpaid: () => 0,
       isAnswered: (_by, job) => offered.includes(job),
       isFull: () => false,
     },
@@ -93,6 +96,8 @@ test('a provider full then free looks again at what is open, the longest waiting
   assert.deepEqual(bids.tally.counts().notAnswered, { busy: 3, 'over cpu': 1 }, 'a repeated bid counts once')
   clock.after(10 + bidSkewMsMax, () => {})
   runOut(clock)
+  // Who asks is still there: it says one of its bids again.
+  bids.onBid(bidOf({ job: 'two' }))
   state.inUse = nothingInUse
   bids.somethingIsFree()
   bids.somethingIsFree()

@@ -1,6 +1,7 @@
 /** A peer that signs two awards of one place is proven by whoever got both, and third peers deal with it no more. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { decodeEvidence, encodeEvidence, evidenceProtocol } from '../../protocols/evidence/index.ts'
 import { EquivocationFault, sealAccept, sealAward } from '../../protocols/negotiate/index.ts'
@@ -16,7 +17,7 @@ import { accept, award, leaseHash, terms } from '../spec/vectors/lease.ts'
 
 const second = sealAward(asker, { ...terms, ceilingMicro: terms.ceilingMicro + 1 })
 const fault = new EquivocationFault('two different AWARDs of one epoch', award, second)
-const settle = async () => new Promise((resolve) => setTimeout(resolve, 50))
+const settle = async () => sleep(50)
 
 /** Peers that are all connected to each other; a frame that is a fault is held against who sent it. */
 class Company {
