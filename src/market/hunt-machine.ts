@@ -139,6 +139,12 @@ function noMatch(context: JobContext, state: JobState, nowMs: number): JobStep {
   return giveUp(context, state, { outcome: 'expired', code: 'NO_MATCH' }, short, nowMs)
 }
 
+/** The time to wait for a provider is longer by what an award took that came to nothing. */
+function prolonged(terms: JobTerms, sinceMs: number, nowMs: number): JobTerms {
+  const tookMs = Math.max(0, nowMs - sinceMs)
+  return { ...terms, bidFromMs: terms.bidFromMs + tookMs, bidUntilMs: terms.bidUntilMs + tookMs }
+}
+
 /** The places to be awarded together now. */
 function wantedOf(state: JobState): readonly SlotState[] {
   const vacant = state.slots.filter(({ at }) => at === 'vacant')
@@ -177,7 +183,12 @@ function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
     event: { stage: 'choosing', offers: state.offers.length, withinMs: nowMs - state.call.fromMs },
   }
   return [
-    { ...next, call, offers: open.filter((offer) => !chosen.includes(offer)), hunt: { at: 'awarding', gang } },
+    {
+      ...next,
+      call,
+      offers: open.filter((offer) => !chosen.includes(offer)),
+      hunt: { at: 'awarding', gang, sinceMs: nowMs },
+    },
     [...lift(inNegotiate, effects).effects, ...hush, chose],
   ]
 }
@@ -230,10 +241,10 @@ function fromAwarding(
   const [gang, raw] = stepGang(context.notary, hunt.gang, inner, nowMs)
   const { effects, events } = lift(inNegotiate, raw)
   const event = events[0]
-  const moved: JobState = gang === hunt.gang ? state : { ...state, hunt: { at: 'awarding', gang } }
+  const moved: JobState = gang === hunt.gang ? state : { ...state, hunt: { ...hunt, gang } }
   if (event === undefined) return [moved, effects]
   if (event.happened === 'leased') return onLeased(context, moved, event.leases, effects, nowMs)
-  return onNotLeased(context, { ...moved, spent: gang }, event.failed, effects, nowMs)
+  return onNotLeased(context, { ...moved, spent: gang }, hunt, event.failed, effects, nowMs)
 }
 
 function onLeased(
@@ -275,11 +286,14 @@ function outbid(state: JobState, leases: readonly Lease[]): JobEffect[] {
 function onNotLeased(
   context: JobContext,
   state: JobState,
+  hunt: At<'awarding'>,
   failures: Extract<GangEvent, { happened: 'not-leased' }>['failed'],
   effects: JobEffect[],
   nowMs: number,
 ): JobStep {
-  let next = state
+  // What those take up that have not failed before is no wait for a provider.
+  const areNew = failures.some(({ provider }) => !state.failed.includes(provider))
+  let next = areNew ? { ...state, terms: prolonged(state.terms, hunt.sinceMs, nowMs) } : state
   const told: JobEffect[] = []
   for (const { slot, provider: peer, because } of failures) {
     const place = vacantOf(next, slot)!

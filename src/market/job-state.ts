@@ -30,7 +30,7 @@ export interface JobContext {
 /** The search for providers of vacant places. */
 export type Hunt =
   | { readonly at: 'bidding'; readonly announceAgainMs: number; readonly decideAtMs: number | null }
-  | { readonly at: 'awarding'; readonly gang: GangState }
+  | { readonly at: 'awarding'; readonly gang: GangState; readonly sinceMs: number }
 
 /** An offer, and until when it is good: its hold, counted from when it came, because its dates are by another's clock. */
 export interface HeardOffer extends Signed<Offer> {

@@ -65,6 +65,27 @@ test('when those that were chosen fail, the ones that kept silent are called bac
   for (const worker of workers) assert.equal(worker.provider.inUse().cpuMilli, 0)
 })
 
+test('no-shows, however many and cheap, do not use up the time to wait, and are not chosen for the next job', async () => {
+  const world = new World()
+  const asker = world.peer(1, { lends: false })
+  const mute = [2, 3, 4, 5, 6].map((seed) => world.peer(seed, { cpuHourMicro: 100_000 }))
+  for (let seed = 7; seed < 10; seed++) world.peer(seed)
+  const names = mute.map(({ name }) => name)
+  world.fate = ({ to, say }) => Number(say !== 'AWARD' || !names.includes(to))
+  await asker.requester.submit(asker.terms({ ...named(1), bidUntilMs: world.clock.nowMs() + 8_000 }))
+  await world.until(() => endings(asker).length === 1)
+  assert.deepEqual(endings(asker), ['paid'])
+  for (const event of asker.jobEvents) if (event.stage === 'replacing') asker.standings.set(event.peer, 0.33)
+  const before = asker.jobEvents.length
+  await asker.requester.submit(asker.terms(named(2)))
+  await world.until(() => endings(asker).length === 2)
+  const tried = asker.jobEvents.slice(before).flatMap((event) => (event.stage === 'replacing' ? [event.peer] : []))
+  assert.ok(
+    tried.length < mute.length && tried.every((peer) => (asker.standings.get(peer) ?? 0.5) === 0.5),
+    String(tried),
+  )
+})
+
 test('a provider full then free bids within a second', async () => {
   const world = new World()
   const [first, second] = [world.peer(1, { lends: false }), world.peer(3, { lends: false })]
