@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 
 import { bidTopic } from '../protocols/bid/index.ts'
-import { capabilityRules, runtimeAdvert } from '../protocols/capability/index.ts'
+import { capabilityRules } from '../protocols/capability/index.ts'
 import { createInquire } from '../protocols/inquire/index.ts'
 import { placementRules } from '../protocols/placement/index.ts'
 import { BadBlockFault } from '../protocols/transfer/index.ts'
@@ -27,6 +27,7 @@ import { Jobs } from './ledger/jobs.ts'
 import { KeyValueFile } from './ledger/key-value.ts'
 import { MachineStates } from './ledger/machine-states.ts'
 import { PeersSeen } from './ledger/peers-seen.ts'
+import { Proofs } from './ledger/proofs.ts'
 import { Receipts } from './ledger/receipts.ts'
 import { SequenceFloors } from './ledger/sequence-floors.ts'
 import { Store } from './ledger/store.ts'
@@ -38,6 +39,7 @@ import type { Acquaintance } from './market/rank.ts'
 import { RequesterDesk } from './market/requester-desk.ts'
 import { OwnControl } from './node/control.ts'
 import { createData } from './node/data.ts'
+import { Equivocations } from './node/equivocations.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
 import { isAtWork } from './node/at-work.ts'
 import { hearBids } from './node/hear-bids.ts'
@@ -48,14 +50,15 @@ import { factsOf, lendingOf, standsFor } from './node/lending.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
 import { watchOwner } from './node/idle-watch.ts'
-import { createKeeperFinder, keepersMax } from './node/keepers.ts'
+import { createKeeperFinder, knownKeepers } from './node/keepers.ts'
+import { lookAround } from './node/look-around.ts'
 import type { Peer } from './node/peer.ts'
 import type { PeerPorts } from './node/ports.ts'
 import { Matchmaker } from './node/matchmaker.ts'
 import { Submissions } from './node/submissions.ts'
 import { keepTally } from './node/tally-keeping.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
-import { standingOf } from './reputation/standing.ts'
+import { provenStanding, standingOf } from './reputation/standing.ts'
 import { Evidence } from './storage/evidence.ts'
 import { WorkerMill } from './storage/workers/worker-mill.ts'
 
@@ -66,8 +69,6 @@ const computeClass = 'compute'
 const unitDefault = 'credit'
 /** How long `ready` waits for company. */
 const aloneMs = 5_000
-/** How long the first look at the capability records of others may take. */
-const lookWithinMs = 1_000
 const runningMsMax = 3_000
 
 export async function createPeer(
@@ -108,6 +109,7 @@ export async function createPeer(
       code: fault.code,
     })
     later(seen.bump(peer, 'fault', clock.nowMs(), `${fault.code}: ${fault.message}`))
+    equivocations.onFault(peer, fault)
     if (fault instanceof BadBlockFault) later(evidence.keep(peer, fault, clock.nowMs()))
     ports.onFault?.(peer, fault)
   }
@@ -126,6 +128,8 @@ export async function createPeer(
   starting.defer(async () => host.stop())
   const courier = createCourier(host.streams, { clock, log, onFault: (peer, _protocol, fault) => onFault(peer, fault) })
   starting.defer(() => courier.stop())
+  const proofs = new Proofs(ledger)
+  const equivocations: Equivocations = new Equivocations({ notary, clock, log, courier, proofs, seen, host })
   const directory = new Directory({
     bulletin: host.bulletin,
     signer,
@@ -174,7 +178,9 @@ export async function createPeer(
   const { store, transfer, rates, objects, unpack } = plane
   const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault }
   // Work and its book-keeping.
-  const standing = { of: (peer: PeerName) => standingOf(seen.get(peer)) }
+  const standing = {
+    of: (peer: PeerName) => (equivocations.isProven(peer) ? provenStanding : standingOf(seen.get(peer))),
+  }
   const acquaint = (peer: PeerName): Acquaintance => {
     const known = directory.get(peer)?.capability
     return {
@@ -212,6 +218,7 @@ export async function createPeer(
     gossip: host.gossip,
     files,
     sealed: (object) => objects.sealed(object),
+    keepersKnown: () => knownKeepers(directory),
     unpack,
     onStaged: (job, report) => reporter.onStaged(job, report),
     onCollected: (job, report) => reporter.onCollected(job, report),
@@ -332,7 +339,7 @@ export async function createPeer(
   starting.defer(async () => plane.stop())
   await workshop.start()
   let haveResumed = false
-  await inquire.serve()
+  await Promise.all([inquire.serve(), equivocations.serve()])
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
   await host.start()
@@ -390,10 +397,4 @@ export async function createPeer(
     stop: async () =>
       (stopping ??= stop().catch((error: unknown) => log('error', 'the peer did not stop in good order', { error }))),
   }
-}
-
-/** A first look at who lends what. */
-async function lookAround(directory: Directory, network: string, clock: Clock, signal: AbortSignal): Promise<void> {
-  using deadline = clock.deadline(lookWithinMs, signal)
-  await directory.find(runtimeAdvert(network, 'wasi-preview1'), keepersMax, deadline.signal).catch(() => [])
 }

@@ -101,6 +101,11 @@ export const ledgerSteps: readonly string[] = [
   DROP INDEX dossiers_root;
   CREATE INDEX dossiers_root ON dossiers (root, bytes);
   `,
+  `
+  -- Peers that are proven to have equivocated, and the two envelopes that prove it.
+  CREATE TABLE proofs (peer TEXT PRIMARY KEY, first BLOB NOT NULL, second BLOB NOT NULL, at_ms INTEGER NOT NULL) STRICT;
+  CREATE INDEX proofs_at ON proofs (at_ms);
+  `,
 ]
 
 /** Brings a database to the newest form. One of a newer program is refused rather than misread. */

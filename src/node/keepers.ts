@@ -14,6 +14,12 @@ const lookAgainMs = 10_000
 const readMax = 64
 const readingMax = 8
 
+/** Those whose records are at hand. */
+export function knownKeepers(directory: Directory): PeerName[] {
+  const keepers = directory.known().filter(({ capability }) => (capability.storage?.keepBytes.value ?? 0) > 0)
+  return keepers.map(({ peer }) => peer)
+}
+
 /** `connected`: the DHT names 20 keepers at most, and who is connected may be another. */
 export function createKeeperFinder(
   directory: Directory,
@@ -45,7 +51,6 @@ export function createKeeperFinder(
       signal.throwIfAborted()
       lookedMs = clock.monotonicMs()
     }
-    const keepers = directory.known().filter(({ capability }) => (capability.storage?.keepBytes.value ?? 0) > 0)
-    return keepers.map(({ peer }) => peer)
+    return knownKeepers(directory)
   }
 }

@@ -59,9 +59,9 @@ export class Matchmaker {
     this.#deps = deps
   }
 
-  /** Whether anybody that is known would fit by its record. */
-  hasHope(terms: JobTerms): boolean {
-    return this.#passing(terms).length > 0
+  /** How many of those that are known would fit by their records. */
+  fitting(terms: JobTerms): number {
+    return this.#passing(terms).length
   }
 
   /** Why nobody took it. `answered`: how many offers there were. */
@@ -187,7 +187,7 @@ export class Matchmaker {
     const { notary, clock, inquire, log, onFault } = this.#deps
     const quotes = new Map<PeerName, Quote>()
     if (peers.length === 0) return quotes
-    const body: Bid = bidOf(terms)
+    const body: Bid = bidOf(terms, { fromMs: terms.bidFromMs, enough: false })
     const bid = { by: notary.signer.peer, body, envelope: sealBid(notary.signer, notary.network, body) }
     using deadline = clock.deadline(withinMs, signal)
     await Promise.all(

@@ -87,11 +87,14 @@ export class Submissions {
     const nowMs = clock.nowMs()
     const described = { job: prepared.job, manifest: prepared.manifestBytes, ...prepared.manifest }
     let terms = this.#termsOf(spec, described, spec.waitMs ?? bidWaitMsDefault, nowMs)
-    if (spec.waitMs === undefined && !matchmaker.hasHope(terms)) {
+    let fitting = matchmaker.fitting(terms)
+    if (spec.waitMs === undefined && fitting === 0) {
       // Somebody may have come that we have not heard of.
       await this.#deps.look(signal)
-      if (!matchmaker.hasHope(terms)) terms = { ...terms, bidUntilMs: nowMs + hopelessWaitMs }
+      fitting = matchmaker.fitting(terms)
+      if (fitting === 0) terms = { ...terms, bidUntilMs: nowMs + hopelessWaitMs }
     }
+    terms = { ...terms, fitting }
     await errands.remember(prepared.job, {
       module: prepared.module,
       inputs: prepared.inputs,
@@ -195,6 +198,7 @@ export class Submissions {
       reclaimMs: reclaimMsDefault,
       collectWithinMs,
       retriesMax: spec.retries ?? retriesDefault,
+      fitting: 0,
       bidFromMs: nowMs,
       bidUntilMs: nowMs + waitMs,
     }

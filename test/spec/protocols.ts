@@ -3,6 +3,7 @@ export const protocolsWithReadme = [
   'bid',
   'capability',
   'erasure',
+  'evidence',
   'execute',
   'inquire',
   'negotiate',

@@ -73,6 +73,7 @@ export const protocols = {
   placement: ['erasure', 'wire'],
   execute: ['transfer', 'erasure', 'negotiate', 'wire'],
   receipt: ['execute', 'transfer', 'erasure', 'negotiate', 'wire'],
+  evidence: ['negotiate', 'wire'],
   settle: ['receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   discover: ['capability', 'wire'],
   challenge: ['capability', 'wire'],
