@@ -200,7 +200,7 @@ test('what was lost to cheaper offers says at what price it would not have been'
 
 test('what a bid was answered is told after it has ended too, and it is not looked at again', () => {
   const heard = new OpenBids()
-  const bid = bidOf()
+  const bid = bidOf({ expiresMs: ask.issuedMs + 1_000 })
   heard.hear(bid, bid.body.issuedMs)
   heard.note(bid, refusal('BUSY'), bid.body.issuedMs)
   assert.equal(heard.waiting(bid.body.issuedMs).length, 1)
