@@ -64,7 +64,7 @@ export const protocols = {
   execute: ['transfer', 'erasure', 'negotiate', 'wire'],
   receipt: ['execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   settle: ['receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
-  discover: ['capability', 'wire'],
+  discover: ['bid', 'capability', 'wire'],
   challenge: ['capability', 'wire'],
   forward: ['execute', 'negotiate', 'wire'],
 }
