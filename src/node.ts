@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 
 import { bidTopic } from '../protocols/bid/index.ts'
-import { capabilityRules, runtimeAdvert } from '../protocols/capability/index.ts'
+import { capabilityRules } from '../protocols/capability/index.ts'
 import { createInquire } from '../protocols/inquire/index.ts'
 import { placementRules } from '../protocols/placement/index.ts'
 import { BadBlockFault } from '../protocols/transfer/index.ts'
@@ -15,9 +15,8 @@ import { describeFacts, type Fault, type Notary, type PeerName } from '../protoc
 import type { PeerOptions } from './config/options.ts'
 import type { JobView } from './control/api.ts'
 import { detectMachine, type Machine } from './discovery/detect.ts'
-import { Directory } from './discovery/directory.ts'
 import { readHardware } from './discovery/hardware.ts'
-import { Publisher, type Facts } from './discovery/publisher.ts'
+import type { Facts } from './discovery/publisher.ts'
 import { realFiles, type Clock, type Log, type Random } from './environment.ts'
 import { admitByProgram } from './execution/admission.ts'
 import type { ExecutorProbe } from './execution/executor.ts'
@@ -38,6 +37,7 @@ import type { Acquaintance } from './market/rank.ts'
 import { RequesterDesk } from './market/requester-desk.ts'
 import { OwnControl } from './node/control.ts'
 import { createData } from './node/data.ts'
+import { createDiscovery } from './node/discovery.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
 import { isAtWork } from './node/at-work.ts'
 import { hearBids } from './node/hear-bids.ts'
@@ -48,7 +48,7 @@ import { factsOf, lendingOf, standsFor } from './node/lending.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
 import { watchOwner } from './node/idle-watch.ts'
-import { createKeeperFinder, keepersMax } from './node/keepers.ts'
+import { createKeeperFinder } from './node/keepers.ts'
 import type { Peer } from './node/peer.ts'
 import type { PeerPorts } from './node/ports.ts'
 import { Matchmaker } from './node/matchmaker.ts'
@@ -65,8 +65,6 @@ const computeClass = 'compute'
 const unitDefault = 'credit'
 /** How long `ready` waits for company. */
 const aloneMs = 5_000
-/** How long the first look at the capability records of others may take. */
-const lookWithinMs = 1_000
 const runningMsMax = 3_000
 
 export async function createPeer(
@@ -84,6 +82,8 @@ export async function createPeer(
   const notary: Notary = { signer, network }
   const unit = offer?.unit ?? unitDefault
   await using starting = new AsyncDisposableStack()
+
+  const ending = new AbortController()
 
   // What is remembered.
   const ledger = (ports.openLedger ?? Store.open)(join(dataDir, 'ledger.db'), clock, log)
@@ -125,28 +125,14 @@ export async function createPeer(
   starting.defer(async () => host.stop())
   const courier = createCourier(host.streams, { clock, log, onFault: (peer, _protocol, fault) => onFault(peer, fault) })
   starting.defer(() => courier.stop())
-  const directory = new Directory({
-    bulletin: host.bulletin,
-    signer,
-    network,
-    clock,
-    log,
-    floor: { raise: async (key, sequence, hash) => floors.accepts(key, sequence, hash) },
-  })
-  const publisher = new Publisher({
-    bulletin: host.bulletin,
-    signer,
-    network,
-    clock,
-    log,
-    nextSequence: async () => floors.next('capability', clock.nowMs()),
-    keepersKnown: () => host.readiness().dhtTableSize,
-  })
+  const discovery = createDiscovery({ notary, host, ledger, floors, clock, random, log, onFault })
+  starting.defer(async () => discovery.stop())
+  const { index, seeker, publisher } = discovery
 
   // Data.
   const mill = ports.mill ?? starting.use(new WorkerMill({ workersMax: options.workers }, { clock, log }))
   const quotaBytes = offer?.keepBytes ?? 0
-  const keepers = createKeeperFinder(directory, network, clock, () => host.connections().map(({ peer }) => peer))
+  const keepers = createKeeperFinder(index, seeker, clock, ending.signal)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
   const plane = createData({
@@ -175,7 +161,7 @@ export async function createPeer(
   // Work and its book-keeping.
   const standing = { of: (peer: PeerName) => standingOf(seen.get(peer)) }
   const acquaint = (peer: PeerName): Acquaintance => {
-    const known = directory.get(peer)?.capability
+    const known = index.get(peer)?.capability
     return {
       standing: standing.of(peer),
       rttMs: host.connections().find((connection) => connection.peer === peer)?.roundTripMs,
@@ -255,7 +241,6 @@ export async function createPeer(
     notary,
     quote: (bid) => provider.bids.quote(bid),
   })
-  const ending = new AbortController()
   starting.defer(() => ending.abort(new Error('the peer is stopping')))
   const matchmaker = new Matchmaker({
     notary,
@@ -265,14 +250,16 @@ export async function createPeer(
     inquire,
     acquaint,
     onFault,
-    known: () => directory.known().filter(({ capability }) => capability.runtimes.length > 0),
+    known: () => {
+      seeker.freshen()
+      return index.alive().filter(({ capability }) => capability.runtimes.length > 0)
+    },
     isReachable: (peer) => host.connections().some((connection) => connection.peer === peer),
   })
   const topic = bidTopic(network, computeClass)
 
   let lending: { facts: Facts; probe: ExecutorProbe; machine: Machine } | undefined
   let sequenceShown = 0
-  const look = async (signal: AbortSignal): Promise<void> => lookAround(directory, network, clock, signal)
   const submissions = new Submissions({
     self,
     unit,
@@ -283,7 +270,7 @@ export async function createPeer(
     objects,
     book,
     errands,
-    look,
+    look: async (ask, signal) => void (await seeker.find({ kind: 'work', ask }, 1, signal)),
     packFolder: plane.packFolder,
   })
   const control = new OwnControl({
@@ -294,7 +281,7 @@ export async function createPeer(
     clock,
     random,
     host,
-    directory,
+    discovery,
     requester,
     provider,
     store,
@@ -333,6 +320,7 @@ export async function createPeer(
   await workshop.start()
   let haveResumed = false
   await inquire.serve()
+  await discovery.begin()
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
   await host.start()
@@ -382,18 +370,12 @@ export async function createPeer(
       const waitMs = options.bootstrap.length === 0 && host.readiness().connections === 0 ? 0 : aloneMs
       await idle(clock, isInCompany, waitMs, signal)
       const { connections } = host.readiness()
-      if (connections > 0) await look(signal)
+      if (connections > 0) await discovery.look(signal)
       const meshDegree = host.gossip.meshDegree(topic)
-      const known = { connections, meshDegree, records: directory.known().length }
+      const known = { connections, meshDegree, records: index.alive().length }
       return { ...known, firstRun: identity.fresh, keyPath: join(dataDir, 'key'), ...standsFor(offer, machine, probe) }
     },
     stop: async () =>
       (stopping ??= stop().catch((error: unknown) => log('error', 'the peer did not stop in good order', { error }))),
   }
-}
-
-/** A first look at who lends what. */
-async function lookAround(directory: Directory, network: string, clock: Clock, signal: AbortSignal): Promise<void> {
-  using deadline = clock.deadline(lookWithinMs, signal)
-  await directory.find(runtimeAdvert(network, 'wasi-preview1'), keepersMax, deadline.signal).catch(() => [])
 }

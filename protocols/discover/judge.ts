@@ -27,9 +27,9 @@ export interface RecordJudgement {
 
 export interface RecordSenses {
   /** `openCapability` under this peer's network: what costs most. Throws a Fault. */
-  open(envelope: Uint8Array): Signed<Capability>
+  readonly open: (envelope: Uint8Array) => Signed<Capability>
   /** The highest sequence that was seen of a peer; -1 when none was. */
-  floorOf(peer: PeerName): number
+  readonly floorOf: (peer: PeerName) => number
 }
 
 export function judgeRecord(

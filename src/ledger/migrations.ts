@@ -101,6 +101,10 @@ export const ledgerSteps: readonly string[] = [
   DROP INDEX dossiers_root;
   CREATE INDEX dossiers_root ON dossiers (root, bytes);
   `,
+  `
+  -- What others said last of what they can do, as signed: so that a restart need not ask for it again.
+  CREATE TABLE records_known (peer TEXT PRIMARY KEY, envelope BLOB NOT NULL) STRICT;
+  `,
 ]
 
 /** Brings a database to the newest form. One of a newer program is refused rather than misread. */

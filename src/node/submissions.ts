@@ -1,6 +1,7 @@
 /** Jobs of this peer's owner on their way in: described, sealed, written down and bid for; or only estimated. */
 import { toString } from 'uint8arrays'
 
+import type { Ask } from '../../protocols/bid/index.ts'
 import { parseCode } from '../../protocols/erasure/index.ts'
 import { reclaimMsDefault } from '../../protocols/execute/index.ts'
 import { cidOfDocument, formatMicro, type PeerName } from '../../protocols/wire/index.ts'
@@ -28,8 +29,8 @@ export interface SubmissionDeps {
   readonly book: JobBook
   readonly errands: OwnErrands
   packFolder(path: string): Promise<string>
-  /** Looks who could do it, as far as that is known within a second. */
-  look(signal: AbortSignal): Promise<void>
+  /** Looks who could do it, among neighbours and further, as far as that is found within seconds. */
+  look(ask: Ask, signal: AbortSignal): Promise<void>
 }
 
 const paymentIntervalMs = 5_000
@@ -38,6 +39,8 @@ const collectWithinMs = 10 * 60_000
 /** How long a job waits for a provider when its owner does not say: not long when nobody that is known would fit. */
 const bidWaitMsDefault = 15_000
 const hopelessWaitMs = 1_000
+/** How long its owner waits until it is known that there is no hope. */
+const lookWithinMs = 1_000
 const retriesDefault = 2
 const keyBytes = 32
 
@@ -78,7 +81,7 @@ export class Submissions {
     let terms = this.#termsOf(spec, described, spec.waitMs ?? bidWaitMsDefault, nowMs)
     if (spec.waitMs === undefined && !matchmaker.hasHope(terms)) {
       // Somebody may have come that we have not heard of.
-      await this.#deps.look(signal)
+      await this.#look(terms, signal)
       if (!matchmaker.hasHope(terms)) terms = { ...terms, bidUntilMs: nowMs + hopelessWaitMs }
     }
     await errands.remember(prepared.job, {
@@ -133,6 +136,11 @@ export class Submissions {
       unit,
       explanation,
     }
+  }
+
+  async #look(terms: JobTerms, signal: AbortSignal): Promise<void> {
+    using deadline = this.#deps.clock.deadline(lookWithinMs, signal)
+    await this.#deps.look(terms, deadline.signal)
   }
 
   #termsOf(
