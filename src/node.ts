@@ -125,7 +125,10 @@ export async function createPeer(
   starting.defer(async () => host.stop())
   const courier = createCourier(host.streams, { clock, log, onFault: (peer, _protocol, fault) => onFault(peer, fault) })
   starting.defer(() => courier.stop())
-  const discovery = createDiscovery({ notary, host, ledger, floors, clock, random, log, onFault })
+  const discovery = createDiscovery({
+    ...{ notary, host, ledger, floors, clock, random, log, onFault },
+    mayAnnounce: ports.mayAnnounce,
+  })
   starting.defer(async () => discovery.stop())
   const { index, seeker, publisher } = discovery
 

@@ -26,8 +26,8 @@ export interface RecordJudgement {
 }
 
 export interface RecordSenses {
-  /** `openCapability` under this peer's network: what costs most. Throws a Fault. */
-  readonly open: (envelope: Uint8Array) => Signed<Capability>
+  /** Checks the signature of the envelope under this peer's network: what costs most. Throws a Fault. */
+  readonly verify: (envelope: Uint8Array) => void
   /** The highest sequence that was seen of a peer; -1 when none was. */
   readonly floorOf: (peer: PeerName) => number
 }
@@ -36,7 +36,7 @@ export function judgeRecord(
   state: RecordFilterState,
   { author, envelope }: { author: PeerName; envelope: Uint8Array },
   nowMs: number,
-  { open, floorOf }: RecordSenses,
+  { verify, floorOf }: RecordSenses,
 ): readonly [RecordFilterState, RecordJudgement] {
   const window =
     nowMs < state.windowEndsMs ? state : { windowEndsMs: nowMs + recordWindowMs, counts: new Map<PeerName, number>() }
@@ -51,7 +51,8 @@ export function judgeRecord(
     const late = lateness(claimed.body, nowMs)
     if (late !== undefined) return say('ignore', late)
     if (claimed.body.sequence <= floorOf(author)) return say('ignore', 'not newer than what was seen')
-    return [next, { verdict: 'accept', record: open(envelope) }]
+    verify(envelope)
+    return [next, { verdict: 'accept', record: claimed }]
   } catch (error) {
     if (error instanceof Fault) return say('reject', error.message)
     throw error

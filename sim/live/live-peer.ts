@@ -100,6 +100,7 @@ export class LivePeer {
   #publications = 0
   #isReleased = false
   readonly #mayPublish = Promise.withResolvers<void>()
+  readonly #mayAnnounce = Promise.withResolvers<void>()
   /** Lives so far: each after a crash has a folder of its own. */
   #lives = 0
   #frozenAtMs = 0
@@ -205,6 +206,7 @@ export class LivePeer {
         openLedger: this.disk.openLedger,
         createHost: this.#hostOn(carrier),
         mayPublish: this.#mayPublish.promise,
+        mayAnnounce: this.#mayAnnounce.promise,
         networksMatter: false,
         onFault: (peer) => this.holds.set(peer, (this.holds.get(peer) ?? 0) + 1),
       }),
@@ -225,6 +227,11 @@ export class LivePeer {
   mayPublish(): void {
     this.#isReleased = true
     this.#mayPublish.resolve()
+  }
+
+  /** From now on, and in all its lives, changes of its record are gossiped. */
+  mayAnnounce(): void {
+    this.#mayAnnounce.resolve()
   }
 
   /** Takes its record back and stops in good order. */

@@ -2,7 +2,7 @@
  * The second way to records: gossip. What others announce is judged before it is passed on, and goes into the index; our own record is announced
  * when it says something else, and from time to time because we live.
  */
-import { capabilityBytesMax, openCapability, type Capability } from '../../protocols/capability/index.ts'
+import { capabilityBytesMax, capabilityType, type Capability } from '../../protocols/capability/index.ts'
 import {
   capabilityTopic,
   emptyRecordFilter,
@@ -11,7 +11,7 @@ import {
   recordWindowMs,
   recordsPerAuthorMax,
 } from '../../protocols/discover/index.ts'
-import type { Gossip, Notary, PeerName, Signed } from '../../protocols/wire/index.ts'
+import { openEnvelope, type Gossip, type Notary, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import type { RecordIndex } from './record-index.ts'
 
@@ -24,6 +24,8 @@ export interface AnnouncerDeps {
   readonly log: Log
   /** The highest sequence that was seen of a peer; -1 when none was. */
   readonly floorOf: (peer: PeerName) => number
+  /** Resolves when everybody may be told. Left out: at once. */
+  readonly mayAnnounce?: Promise<void> | undefined
   /** Our record, made anew; undefined when we lend nothing. */
   readonly renew: () => Promise<Uint8Array | undefined>
 }
@@ -56,13 +58,13 @@ export class Announcer {
   begin(): void {
     const { gossip, notary, index, clock, floorOf } = this.#deps
     const accepted = new WeakMap<Uint8Array, Signed<Capability>>()
-    const open = (envelope: Uint8Array): Signed<Capability> =>
-      openCapability(notary.signer, notary.network, envelope, clock.nowMs())
+    const verify = (envelope: Uint8Array): void =>
+      void openEnvelope(notary.signer, notary.network, capabilityType, envelope)
     let filter = emptyRecordFilter
     gossip.subscribe(this.#topic, {
       messageBytesMax: capabilityBytesMax,
       judge: (author, envelope) => {
-        const [next, judgement] = judgeRecord(filter, { author, envelope }, clock.nowMs(), { open, floorOf })
+        const [next, judgement] = judgeRecord(filter, { author, envelope }, clock.nowMs(), { verify, floorOf })
         filter = next
         if (judgement.record !== undefined) accepted.set(envelope, judgement.record)
         return judgement.verdict
@@ -76,12 +78,11 @@ export class Announcer {
 
   /** Announces this record of ours within moments, in the place of one that waits to be. */
   announce(envelope: Uint8Array): void {
-    if (this.#isOver) return
-    const { clock, random } = this.#deps
+    const { mayAnnounce } = this.#deps
+    const wasWaiting = this.#news !== undefined
     this.#news = envelope
-    const waitMs = Math.max(random.float() * spreadMs, this.#lastMs + everyMsMin - clock.monotonicMs())
-    this.#cancelNext()
-    this.#cancelNext = clock.after(waitMs, () => void this.#say())
+    if (mayAnnounce === undefined) this.#soon()
+    else if (!wasWaiting) void mayAnnounce.then(() => this.#soon())
   }
 
   /** Announces at once that nothing of ours stands any more; then nothing follows. */
@@ -94,6 +95,14 @@ export class Announcer {
     this.#isOver = true
     this.#cancelNext()
     this.#cancelSign()
+  }
+
+  #soon(): void {
+    if (this.#isOver) return
+    const { clock, random } = this.#deps
+    const waitMs = Math.max(random.float() * spreadMs, this.#lastMs + everyMsMin - clock.monotonicMs())
+    this.#cancelNext()
+    this.#cancelNext = clock.after(waitMs, () => void this.#say())
   }
 
   async #say(): Promise<void> {

@@ -104,7 +104,8 @@ export class RecordIndex {
     const signMs = Math.max(Math.min(body.issuedMs, clock.nowMs()), before?.signMs ?? 0)
     this.#entries.delete(by)
     this.#entries.set(by, {
-      record: { peer: by, capability: body, envelope },
+      // A copy: what came may be a part of something larger, which it would keep.
+      record: { peer: by, capability: body, envelope: envelope.slice() },
       signMs,
       missedMs: before?.missedMs ?? 0,
     })

@@ -7,7 +7,7 @@ import type { SequenceFloors } from './sequence-floors.ts'
 import type { Store } from './store.ts'
 
 /** How long what is new waits for more. */
-const writeWithinMs = 5_000
+const writeWithinMs = 30_000
 /** Changes that wait; with so many it is written at once. */
 const waitingMax = 1_024
 

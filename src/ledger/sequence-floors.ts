@@ -34,7 +34,9 @@ export class SequenceFloors {
   accepts(key: string, sequence: number, hash: Uint8Array): boolean {
     const verdict = this.#judge(key, sequence, hash)
     if (verdict === 'above') {
-      this.#store.writeNow((db) => this.#put(db, key, sequence, hash))
+      this.#store.writeNow((db) => {
+        if (this.#put(db, key, sequence, hash)) trim(db)
+      })
       this.#raised.delete(key)
     }
     return verdict !== 'below'
@@ -53,7 +55,9 @@ export class SequenceFloors {
   /** Writes down what was raised for now, as part of a change; what it returns is to be called once that is committed. */
   settle(db: DatabaseSync): () => void {
     const raised = [...this.#raised]
-    for (const [key, { floor, hash }] of raised) this.#put(db, key, floor, hash)
+    let added = 0
+    for (const [key, { floor, hash }] of raised) added += Number(this.#put(db, key, floor, hash))
+    if (added > 0) trim(db)
     return () => {
       for (const [key, floor] of raised) if (this.#raised.get(key) === floor) this.#raised.delete(key)
     }
@@ -76,21 +80,19 @@ export class SequenceFloors {
     return sequence === floor.floor && equals(floor.hash, hash) ? 'same' : 'below'
   }
 
-  #put(db: DatabaseSync, key: string, sequence: number, hash: Uint8Array): void {
+  /** Whether there is one more of them now. */
+  #put(db: DatabaseSync, key: string, sequence: number, hash: Uint8Array): boolean {
     const { changes } = db
       .prepare('UPDATE sequence_floors SET floor = ?, hash = ?, used = ? WHERE key = ?')
       .run(sequence, hash, ++this.#uses, key)
-    if (changes > 0) return
+    if (changes > 0) return false
     db.prepare('INSERT INTO sequence_floors (key, floor, hash, used) VALUES (?, ?, ?, ?)').run(
       key,
       sequence,
       hash,
       this.#uses,
     )
-    // Walks all that are kept, so only where there is one more of them.
-    db.prepare(
-      'DELETE FROM sequence_floors WHERE key IN (SELECT key FROM sequence_floors ORDER BY used DESC LIMIT -1 OFFSET ?)',
-    ).run(floorsMax)
+    return true
   }
 
   /** The next number of a counter of our own, durable before it is used. */
@@ -104,4 +106,11 @@ export class SequenceFloors {
       return value
     })
   }
+}
+
+/** Walks all that are kept, so only where there are more of them. */
+function trim(db: DatabaseSync): void {
+  db.prepare(
+    'DELETE FROM sequence_floors WHERE key IN (SELECT key FROM sequence_floors ORDER BY used DESC LIMIT -1 OFFSET ?)',
+  ).run(floorsMax)
 }

@@ -1,7 +1,7 @@
 /** The owner's wishes, carried out: what stands behind the control socket. */
 import { toString } from 'uint8arrays'
 
-import { keeperAdvert, runtimeAdvert, type KnownCapability } from '../../protocols/capability/index.ts'
+import type { KnownCapability } from '../../protocols/capability/index.ts'
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
 import {

@@ -22,6 +22,7 @@ export interface DiscoveryDeps {
   readonly random: Random
   readonly log: Log
   readonly onFault: (peer: PeerName, fault: Fault) => void
+  readonly mayAnnounce?: Promise<void> | undefined
 }
 
 export interface Discovery {
@@ -62,6 +63,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     random,
     log,
     floorOf: (peer) => floors.of(floorKeyOf(peer)),
+    mayAnnounce: deps.mayAnnounce,
     renew: async () => publisher.renew(),
   })
   const publisher: Publisher = new Publisher({

@@ -60,7 +60,7 @@ test('who advertises is found, with the record that says what it can do', async 
 })
 
 test('an advert without a record leads nowhere, and our own is not looked up', async () => {
-  const { board, directory, index } = opened()
+  const { board, directory } = opened()
   const asked: string[] = []
   board.onGet = (peer) => void asked.push(peer)
   board.found.set(keepers, [signer(0).peer, one.peer])
@@ -95,7 +95,7 @@ test('an unlawful record of one peer does not hide another', async () => {
 })
 
 test('a board that fails for one peer does not hide another', async () => {
-  const { board, directory, index } = opened()
+  const { board, directory } = opened()
   board.found.set(keepers, [one.peer, two.peer])
   board.lay(two.peer, sealed(two))
   board.onGet = (peer) => {
@@ -127,7 +127,7 @@ test('an older record is refused, also after a restart: nothing can be played ba
 })
 
 test('a peer that takes its record back is known no longer', async () => {
-  const { directory, index, names } = opened()
+  const { index, names } = opened()
   index.take(one.peer, sealed(one))
   index.take(two.peer, sealed(two))
   index.take(one.peer, sealed(one, { sequence: 6, withdrawn: true }))
@@ -137,7 +137,7 @@ test('a peer that takes its record back is known no longer', async () => {
 })
 
 test('a record leaves when it expires', async () => {
-  const { directory, index, names, later } = opened()
+  const { index, names, later } = opened()
   index.take(one.peer, sealed(one, { expiresMs: startMs + 1_000 }))
   index.take(two.peer, sealed(two))
   later(999)
@@ -158,7 +158,7 @@ test('what is known stays known when the board has nothing newer', async () => {
 })
 
 test('a search that ran out of time has found what it has found', async () => {
-  const { board, directory, index } = opened()
+  const { board, directory } = opened()
   const controller = new AbortController()
   board.lay(one.peer, sealed(one))
   board.find = async function* () {
@@ -174,7 +174,7 @@ test('a search that ran out of time has found what it has found', async () => {
 })
 
 test('at most eight records are read at once', async () => {
-  const { board, directory, index } = opened()
+  const { board, directory } = opened()
   board.found.set(
     keepers,
     people.slice(1).map(({ peer }) => peer),
