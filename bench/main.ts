@@ -12,10 +12,11 @@ import { parseArgs } from 'node:util'
 
 import { runBench, type Bench } from './bench.ts'
 import { data } from './data/index.ts'
+import { discovery } from './discovery/index.ts'
 import { roundsDefault, roundsMin } from './paired.ts'
 import { table } from './report.ts'
 
-const benches: readonly Bench[] = [data]
+const benches: readonly Bench[] = [data, discovery]
 
 class UsageError extends Error {}
 

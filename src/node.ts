@@ -126,7 +126,14 @@ export async function createPeer(
   const courier = createCourier(host.streams, { clock, log, onFault: (peer, _protocol, fault) => onFault(peer, fault) })
   starting.defer(() => courier.stop())
   const discovery = createDiscovery({
-    ...{ notary, host, ledger, floors, clock, random, log, onFault },
+    notary,
+    host,
+    ledger,
+    floors,
+    clock,
+    random,
+    log,
+    onFault,
     mayAnnounce: ports.mayAnnounce,
   })
   starting.defer(async () => discovery.stop())
@@ -366,6 +373,7 @@ export async function createPeer(
     petname: petnameOf(self),
     addresses: () => host.addresses(),
     control,
+    find: async (want, limit, signal) => seeker.find(want, limit, signal),
     async ready(signal) {
       const isInCompany = (): boolean =>
         host.gossip.meshDegree(topic) > 0 && (offer === null || publisher.acknowledged > 0)

@@ -13,6 +13,7 @@ import { join } from 'node:path'
 
 import { bidTopic } from '../../protocols/bid/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
+import type { OfferOptions } from '../../src/config/options.ts'
 import { workersByDefault } from '../../src/config/capacity.ts'
 import { realClock, type Log } from '../../src/environment.ts'
 import type { Executor } from '../../src/execution/executor.ts'
@@ -50,6 +51,8 @@ export interface LiveRole {
   readonly identity?: Identity
   /** The peers, by number, for which alone it works, and to which it is dishonest. Everybody when left out. */
   readonly victims?: readonly number[]
+  /** What it lends in the place of what all do. */
+  readonly offer?: Partial<OfferOptions>
   /** The number of the peer whose IP address it shares. */
   readonly at?: number
 }

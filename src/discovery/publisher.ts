@@ -24,6 +24,8 @@ const retryMs = 2_000
  */
 const growthLookMs = 5_000
 const growthFactor = 1.5
+/** Adverts live for days where they are, and cost far more than a record: they are placed anew when they are others, and this seldom. */
+const advertsEveryMs = 30 * 60_000
 /** One publication with its adverts. */
 const publishWithinMs = 20_000
 const withdrawWithinMs = 3_000
@@ -59,6 +61,8 @@ export class Publisher {
   /** Our last record, and the facts that were announced last. */
   #current: Sealed | undefined
   #announced: Facts | undefined
+  /** The adverts that were placed last, one a line, and when. */
+  #placed = { names: '', atMs: -Infinity, keepersKnown: 0 }
 
   constructor(deps: PublisherDeps) {
     this.#deps = deps
@@ -113,7 +117,7 @@ export class Publisher {
   #soon(delayMs: number): void {
     this.#cancelNext()
     if (this.#stop.signal.aborted) return
-    this.#cancelNext = this.#deps.clock.after(delayMs, () => {
+    this.#cancelNext = this.#deps.clock.after(Math.max(0, delayMs), () => {
       this.#running = this.#round()
     })
   }
@@ -121,20 +125,32 @@ export class Publisher {
   async #round(): Promise<void> {
     const facts = this.#facts
     if (facts === undefined) return
-    const { clock, bulletin, network, log, announcer } = this.#deps
+    const { clock, network, log, announcer } = this.#deps
     using deadline = clock.deadline(publishWithinMs, this.#stop.signal)
     this.#keepersKnown = this.#deps.keepersKnown?.() ?? 0
     try {
       const { capability, envelope } = await this.#put(facts, deadline.signal)
       if (this.#announced !== facts) announcer?.announce(envelope)
       this.#announced = facts
-      for (const name of advertsOf(network, capability)) await bulletin.advertise(name, deadline.signal)
+      await this.#advertise(advertsOf(network, capability), deadline.signal)
     } catch (error) {
       if (!this.#stop.signal.aborted) log('debug', 'the record could not be published', { error })
       this.#published = 0
     }
     if (this.#published === 0) this.#soon(retryMs)
     else this.#rest(clock.monotonicMs() + refreshMs)
+  }
+
+  async #advertise(names: readonly string[], signal: AbortSignal): Promise<void> {
+    const { bulletin, clock } = this.#deps
+    const placed = { names: names.join('\n'), atMs: clock.monotonicMs(), keepersKnown: this.#keepersKnown }
+    const areThere =
+      placed.names === this.#placed.names &&
+      placed.atMs - this.#placed.atMs < advertsEveryMs &&
+      placed.keepersKnown < growthFactor * this.#placed.keepersKnown + 1
+    if (areThere) return
+    for (const name of names) await bulletin.advertise(name, signal)
+    this.#placed = placed
   }
 
   /** Until it is time for a refresh, or there are so many more peers that the record belongs elsewhere. */
