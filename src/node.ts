@@ -56,6 +56,7 @@ import type { Peer } from './node/peer.ts'
 import type { PeerPorts } from './node/ports.ts'
 import { Matchmaker } from './node/matchmaker.ts'
 import { Submissions } from './node/submissions.ts'
+import { keepTally } from './node/tally-keeping.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
 import { provenStanding, standingOf } from './reputation/standing.ts'
 import { Evidence } from './storage/evidence.ts'
@@ -278,7 +279,6 @@ export async function createPeer(
   const topic = bidTopic(network, computeClass)
 
   let lending: { facts: Facts; probe: ExecutorProbe; machine: Machine } | undefined
-  let sequenceShown = 0
   const look = async (signal: AbortSignal): Promise<void> => lookAround(directory, network, clock, signal)
   const submissions = new Submissions({
     self,
@@ -315,7 +315,7 @@ export async function createPeer(
     care: plane.care,
     transfers: plane.transfers,
     submissions,
-    standingOf: standing.of,
+    acquaint,
     meshDegree: () => host.gossip.meshDegree(topic),
     packFolder: plane.packFolder,
     ownRecord: () =>
@@ -326,7 +326,7 @@ export async function createPeer(
             envelope: new Uint8Array(),
             capability: {
               ...lending.facts,
-              sequence: sequenceShown,
+              sequence: 0,
               issuedMs: 0,
               expiresMs: clock.nowMs(),
               withdrawn: false,
@@ -352,9 +352,9 @@ export async function createPeer(
     const hardware = await (ports.readHardware ?? readHardware)(clock)
     const facts = factsOf(offer, unit, machine, hardware, probe, clock.nowMs())
     lending = { facts, probe, machine }
-    sequenceShown = clock.nowMs()
     if (ports.mayPublish === undefined) publisher.publish(facts)
     else void ports.mayPublish.then(() => publisher.publish(facts))
+    starting.defer(keepTally(provider.bids.tally, memory, clock, log))
     provider.bids.lend(lendingOf(facts, offer))
     if (offer.policy?.idleOnly === true) starting.defer(watchOwner(clock, provider))
   }

@@ -66,10 +66,10 @@ export class OpenBids {
   /** What was declined for a reason that may have passed, and is still open; those that have waited longest first. */
   waiting(nowMs: number): Signed<Bid>[] {
     const waiting: Signed<Bid>[] = []
-    for (const [key, { bid, declined, untilMs }] of this.#heard) {
-      if (nowMs >= untilMs || isBidOver(bid.body, nowMs)) this.#heard.delete(key)
-      else if (!bid.body.enough && declined !== null && mayPass(declined) && this.#isThere(bid.by, nowMs))
-        waiting.push(bid)
+    // What has ended stays, as long as there is room: whoever asks why is told so later too.
+    for (const { bid, declined, untilMs } of this.#heard.values()) {
+      const isOpen = nowMs < untilMs && !isBidOver(bid.body, nowMs) && !bid.body.enough
+      if (isOpen && declined !== null && mayPass(declined) && this.#isThere(bid.by, nowMs)) waiting.push(bid)
     }
     return waiting
   }

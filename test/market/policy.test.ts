@@ -197,6 +197,23 @@ test('what was lost to cheaper offers says at what price it would not have been'
   assert.equal(tally.hint(5_001 + 24 * 3_600_000), undefined, 'a day later it says nothing')
 })
 
+test('a tally goes on after a restart from what was kept, within its limits', () => {
+  const tally = new Tally()
+  tally.seen()
+  tally.answered()
+  tally.won()
+  tally.declined(refusal('BUSY'))
+  for (let index = 0; index < 2_000; index++) tally.lost(refusal('OUTBID', { cpuHourMicro: 800_000 }), 1_000_000, index)
+  const kept = JSON.parse(JSON.stringify(tally.keep())) as ReturnType<Tally['keep']>
+  assert.equal(kept.losses.length, 1_024)
+  const after = new Tally()
+  after.recall(kept)
+  assert.deepEqual(after.counts(), tally.counts())
+  assert.deepEqual(after.hint(3_000), tally.hint(3_000))
+  after.seen()
+  assert.equal(after.counts().bidsSeen, 2)
+})
+
 test('the owner is at work after a while of it, and away after a longer while', () => {
   const run = (from: IdleState, share: number, forMs: number, startMs: number): IdleState => {
     let state = from
