@@ -40,13 +40,11 @@ test('among fifty-two live peers a bid is answered by sixteen at most, and an im
     const { job } = story
     assert.deepEqual([job.stage, job.code], ['expired', 'NO_MATCH'])
     assert.ok(tookMs < 2_000, `it took ${Math.round(tookMs)} ms`)
-    const { explanation } = job
-    assert.ok(explanation !== undefined && explanation !== null)
+    const explanation = story.all('end')[0]!.explanation!
     assert.ok(explanation.known >= knows)
-    assert.equal(
-      explanation.failing.reduce((sum: number, { peers }: { peers: number }) => sum + peers, 0),
-      explanation.known,
-    )
+    const { excluded, declined, silent, unexplained } = explanation
+    const told = [...excluded, ...declined].reduce((sum, { count }) => sum + count, silent + unexplained)
+    assert.equal(told, explanation.known, 'each provider counts once, under its first reason')
   } finally {
     await ended(world)
   }
