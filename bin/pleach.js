@@ -13,4 +13,8 @@ if (Number.parseInt(process.versions.node, 10) < oldest) {
   process.exit(6)
 }
 
-void import('../src/main.ts')
+// A checkout runs its sources, whatever may lie in dist/. The package as it is installed has dist/ alone.
+void import('node:fs').then(({ existsSync }) => {
+  const source = new URL('../src/main.ts', import.meta.url)
+  return import(existsSync(source) ? source.href : new URL('../dist/src/main.js', import.meta.url).href)
+})

@@ -18,6 +18,12 @@ export interface Clock {
   deadline(delayMs: number, parent?: AbortSignal): Deadline
 }
 
+/** The turns of the event loop. */
+export interface Turns {
+  /** Calls `run` in the next turn, after what has come by now was taken. */
+  next(run: () => void): void
+}
+
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal
 }
@@ -82,6 +88,8 @@ export class DeadlineError extends Error {
     this.delayMs = delayMs
   }
 }
+
+export const realTurns: Turns = { next: (run) => void setImmediate(run) }
 
 export const realClock: Clock = {
   nowMs: () => Date.now(),

@@ -26,6 +26,7 @@ import { Jobs } from './ledger/jobs.ts'
 import { KeyValueFile } from './ledger/key-value.ts'
 import { MachineStates } from './ledger/machine-states.ts'
 import { PeersSeen } from './ledger/peers-seen.ts'
+import { Proofs } from './ledger/proofs.ts'
 import { Receipts } from './ledger/receipts.ts'
 import { SequenceFloors } from './ledger/sequence-floors.ts'
 import { Store } from './ledger/store.ts'
@@ -38,6 +39,7 @@ import { RequesterDesk } from './market/requester-desk.ts'
 import { OwnControl } from './node/control.ts'
 import { createData } from './node/data.ts'
 import { createDiscovery } from './node/discovery.ts'
+import { Equivocations } from './node/equivocations.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
 import { isAtWork } from './node/at-work.ts'
 import { hearBids } from './node/hear-bids.ts'
@@ -48,13 +50,14 @@ import { factsOf, lendingOf, standsFor } from './node/lending.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
 import { watchOwner } from './node/idle-watch.ts'
-import { createKeeperFinder } from './node/keepers.ts'
+import { createKeeperFinder, knownKeepers } from './node/keepers.ts'
 import type { Peer } from './node/peer.ts'
 import type { PeerPorts } from './node/ports.ts'
 import { Matchmaker } from './node/matchmaker.ts'
 import { Submissions } from './node/submissions.ts'
+import { keepTally } from './node/tally-keeping.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
-import { standingOf } from './reputation/standing.ts'
+import { provenStanding, standingOf } from './reputation/standing.ts'
 import { Evidence } from './storage/evidence.ts'
 import { WorkerMill } from './storage/workers/worker-mill.ts'
 
@@ -107,6 +110,7 @@ export async function createPeer(
       code: fault.code,
     })
     later(seen.bump(peer, 'fault', clock.nowMs(), `${fault.code}: ${fault.message}`))
+    equivocations.onFault(peer, fault)
     if (fault instanceof BadBlockFault) later(evidence.keep(peer, fault, clock.nowMs()))
     ports.onFault?.(peer, fault)
   }
@@ -125,6 +129,8 @@ export async function createPeer(
   starting.defer(async () => host.stop())
   const courier = createCourier(host.streams, { clock, log, onFault: (peer, _protocol, fault) => onFault(peer, fault) })
   starting.defer(() => courier.stop())
+  const proofs = new Proofs(ledger)
+  const equivocations: Equivocations = new Equivocations({ notary, clock, log, courier, proofs, seen, host })
   const discovery = createDiscovery({
     notary,
     host,
@@ -169,7 +175,9 @@ export async function createPeer(
   const { store, transfer, rates, objects, unpack } = plane
   const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault }
   // Work and its book-keeping.
-  const standing = { of: (peer: PeerName) => standingOf(seen.get(peer)) }
+  const standing = {
+    of: (peer: PeerName) => (equivocations.isProven(peer) ? provenStanding : standingOf(seen.get(peer))),
+  }
   const acquaint = (peer: PeerName): Acquaintance => {
     const known = index.get(peer)?.capability
     return {
@@ -207,6 +215,7 @@ export async function createPeer(
     gossip: host.gossip,
     files,
     sealed: (object) => objects.sealed(object),
+    keepersKnown: () => knownKeepers(index),
     unpack,
     onStaged: (job, report) => reporter.onStaged(job, report),
     onCollected: (job, report) => reporter.onCollected(job, report),
@@ -269,7 +278,6 @@ export async function createPeer(
   const topic = bidTopic(network, computeClass)
 
   let lending: { facts: Facts; probe: ExecutorProbe; machine: Machine } | undefined
-  let sequenceShown = 0
   const submissions = new Submissions({
     self,
     unit,
@@ -305,7 +313,7 @@ export async function createPeer(
     care: plane.care,
     transfers: plane.transfers,
     submissions,
-    standingOf: standing.of,
+    acquaint,
     meshDegree: () => host.gossip.meshDegree(topic),
     packFolder: plane.packFolder,
     ownRecord: () =>
@@ -316,7 +324,7 @@ export async function createPeer(
             envelope: new Uint8Array(),
             capability: {
               ...lending.facts,
-              sequence: sequenceShown,
+              sequence: 0,
               issuedMs: 0,
               expiresMs: clock.nowMs(),
               withdrawn: false,
@@ -329,8 +337,7 @@ export async function createPeer(
   starting.defer(async () => plane.stop())
   await workshop.start()
   let haveResumed = false
-  await inquire.serve()
-  await discovery.begin()
+  await Promise.all([inquire.serve(), equivocations.serve(), discovery.begin()])
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
   await host.start()
@@ -343,9 +350,9 @@ export async function createPeer(
     const hardware = await (ports.readHardware ?? readHardware)(clock)
     const facts = factsOf(offer, unit, machine, hardware, probe, clock.nowMs())
     lending = { facts, probe, machine }
-    sequenceShown = clock.nowMs()
     if (ports.mayPublish === undefined) publisher.publish(facts)
     else void ports.mayPublish.then(() => publisher.publish(facts))
+    starting.defer(keepTally(provider.bids.tally, memory, clock, log))
     provider.bids.lend(lendingOf(facts, offer))
     if (offer.policy?.idleOnly === true) starting.defer(watchOwner(clock, provider))
   }

@@ -17,6 +17,7 @@ import {
 import {
   bidBytesMax,
   bidClassCharsMax,
+  bidSpreadMsMax,
   bidTermMsMax,
   bidType,
   bidWordsMax,
@@ -43,6 +44,8 @@ export function encodeBid(bid: Bid): Uint8Array {
       unit: bid.unit,
       ceilingMicro: BigInt(bid.ceilingMicro),
       cpuHourMicroMax: BigInt(bid.cpuHourMicroMax),
+      spreadMs: bid.spreadMs,
+      enough: bid.enough,
     }),
   )
 }
@@ -58,6 +61,8 @@ export function decodeBid(bytes: Uint8Array): Bid {
     unit: checkedText(wire.unit, 'unit', textCharsMax),
     ceilingMicro: checkedInteger(wire.ceilingMicro, 'ceiling_micro'),
     cpuHourMicroMax: checkedInteger(wire.cpuHourMicroMax, 'cpu_hour_micro_max'),
+    spreadMs: checkedInteger(wire.spreadMs, 'spread_ms', bidSpreadMsMax),
+    enough: wire.enough,
   }
   if (bid.expiresMs <= bid.issuedMs || bid.expiresMs - bid.issuedMs > bidTermMsMax) {
     throw new Fault('FIELD_INVALID', 'the term of the bid is not lawful', {

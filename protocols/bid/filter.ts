@@ -5,10 +5,15 @@
  * Pure: the caller brings the time. Holds a bounded memory of authors.
  */
 import { Fault, type PeerName, type Signed, type Verdict } from '../wire/index.ts'
-import { bidWindowMs, bidsToleratedPerAuthorMax, bidsPerAuthorMax, type Bid } from './messages.ts'
+import {
+  bidSkewMsMax,
+  bidWindowMs,
+  bidsToleratedPerAuthorMax,
+  bidsPerAuthorMax,
+  isBidOver,
+  type Bid,
+} from './messages.ts'
 
-/** Difference of clocks that is tolerated, in milliseconds. */
-const skewMsMax = 30_000
 /** Authors remembered in one window. Beyond, new authors are not limited until the window ends: silence would be worse. */
 const authorsMax = 10_000
 
@@ -45,8 +50,8 @@ export function judgeBid(
     const bid = open(input.envelope)
     if (bid.by !== input.author) return [next, { verdict: 'reject', because: 'author is not the signer' }]
     if (bid.body.class !== input.class) return [next, { verdict: 'reject', because: 'wrong topic' }]
-    if (bid.body.expiresMs <= nowMs) return [next, { verdict: 'ignore', because: 'expired' }]
-    if (bid.body.issuedMs > nowMs + skewMsMax) return [next, { verdict: 'ignore', because: 'from the future' }]
+    if (isBidOver(bid.body, nowMs)) return [next, { verdict: 'ignore', because: 'expired' }]
+    if (bid.body.issuedMs > nowMs + bidSkewMsMax) return [next, { verdict: 'ignore', because: 'from the future' }]
     return [next, { verdict: 'accept', bid }]
   } catch (error) {
     if (error instanceof Fault) return [next, { verdict: 'reject', because: error.message }]

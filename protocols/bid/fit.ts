@@ -172,7 +172,7 @@ function weakestEvidence({ diskBytes, gpus, tee }: Requirements, capability: Fit
 }
 
 /** The most that may be free by what the record says, which is rounded down. */
-function freeMilliMax({ compute, free }: Fitted): number {
+export function freeMilliMax({ compute, free }: Pick<Fitted, 'compute' | 'free'>): number {
   const lent = compute?.cpuMilli.value ?? 0
   if (free === null || free.cpuEighths === freeParts) return lent
   return Math.floor((lent * (free.cpuEighths + 1)) / freeParts)

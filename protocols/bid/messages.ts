@@ -15,6 +15,11 @@ export const bidWindowMs = 60_000
 /** Beyond this an author is no longer only busy. Who counts right never comes near. */
 export const bidsToleratedPerAuthorMax = 360
 
+/** Longest time over which the answers to one bid are spread. */
+export const bidSpreadMsMax = 10_000
+/** By how much clocks may differ, one way or the other. */
+export const bidSkewMsMax = 30_000
+
 /** Longest list of features, and of regions, in a bid. */
 export const bidWordsMax = 16
 
@@ -70,6 +75,15 @@ export interface Bid {
   readonly unit: string
   readonly ceilingMicro: Micro
   readonly cpuHourMicroMax: Micro
+  /** Answers are spread over so long, at random, those that ask for less sooner; 0: all at once. */
+  readonly spreadMs: number
+  /** Whoever has not answered what was issued up to `issuedMs` keeps silent. */
+  readonly enough: boolean
+}
+
+/** Whether the time to answer is over, whatever the difference of clocks. */
+export function isBidOver({ expiresMs }: Pick<Bid, 'expiresMs'>, nowMs: number): boolean {
+  return nowMs >= expiresMs + bidSkewMsMax
 }
 
 /** One topic per class of work, so that a peer hears only of what it could do. */

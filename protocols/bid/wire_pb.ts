@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bid/wire.proto.
  */
 export const file_bid_wire: GenFile = /*@__PURE__*/
-  fileDesc("Cg5iaWQvd2lyZS5wcm90bxINcGxlYWNoLmJpZC52MSK8AQoDQmlkEgsKA2pvYhgBIAEoCRINCgVjbGFzcxgCIAEoCRIRCglpc3N1ZWRfbXMYAyABKAQSEgoKZXhwaXJlc19tcxgEIAEoBBIxCgxyZXF1aXJlbWVudHMYBSABKAsyGy5wbGVhY2guYmlkLnYxLlJlcXVpcmVtZW50cxIMCgR1bml0GAYgASgJEhUKDWNlaWxpbmdfbWljcm8YByABKAQSGgoSY3B1X2hvdXJfbWljcm9fbWF4GAggASgEIocCCgxSZXF1aXJlbWVudHMSDwoHcnVudGltZRgBIAEoCRIRCgljcHVfbWlsbGkYAiABKAQSFAoMbWVtb3J5X2J5dGVzGAMgASgEEhIKCmRpc2tfYnl0ZXMYBCABKAQSEwoLd2FsbF9tc19tYXgYBSABKAQSDAoEYXJjaBgGIAEoCRIQCghmZWF0dXJlcxgHIAMoCRIhCgRncHVzGAggASgLMhMucGxlYWNoLmJpZC52MS5HcHVzEg8KB3JlZ2lvbnMYCSADKAkSEQoJaXNvbGF0aW9uGAogASgJEgsKA3RlZRgLIAEoCRIQCghldmlkZW5jZRgMIAEoDRIOCgZlZ3Jlc3MYDSABKAgiSgoER3B1cxINCgVjb3VudBgBIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAiABKAQSDgoGdmVuZG9yGAMgASgJEg0KBW1vZGVsGAQgASgJYgZwcm90bzM");
+  fileDesc("Cg5iaWQvd2lyZS5wcm90bxINcGxlYWNoLmJpZC52MSLfAQoDQmlkEgsKA2pvYhgBIAEoCRINCgVjbGFzcxgCIAEoCRIRCglpc3N1ZWRfbXMYAyABKAQSEgoKZXhwaXJlc19tcxgEIAEoBBIxCgxyZXF1aXJlbWVudHMYBSABKAsyGy5wbGVhY2guYmlkLnYxLlJlcXVpcmVtZW50cxIMCgR1bml0GAYgASgJEhUKDWNlaWxpbmdfbWljcm8YByABKAQSGgoSY3B1X2hvdXJfbWljcm9fbWF4GAggASgEEhEKCXNwcmVhZF9tcxgJIAEoDRIOCgZlbm91Z2gYCiABKAgihwIKDFJlcXVpcmVtZW50cxIPCgdydW50aW1lGAEgASgJEhEKCWNwdV9taWxsaRgCIAEoBBIUCgxtZW1vcnlfYnl0ZXMYAyABKAQSEgoKZGlza19ieXRlcxgEIAEoBBITCgt3YWxsX21zX21heBgFIAEoBBIMCgRhcmNoGAYgASgJEhAKCGZlYXR1cmVzGAcgAygJEiEKBGdwdXMYCCABKAsyEy5wbGVhY2guYmlkLnYxLkdwdXMSDwoHcmVnaW9ucxgJIAMoCRIRCglpc29sYXRpb24YCiABKAkSCwoDdGVlGAsgASgJEhAKCGV2aWRlbmNlGAwgASgNEg4KBmVncmVzcxgNIAEoCCJKCgRHcHVzEg0KBWNvdW50GAEgASgNEhQKDG1lbW9yeV9ieXRlcxgCIAEoBBIOCgZ2ZW5kb3IYAyABKAkSDQoFbW9kZWwYBCABKAliBnByb3RvMw");
 
 /**
  * A call for work. Payload of an envelope of type "bid" version 1; the envelope is what is gossiped.
@@ -65,6 +65,20 @@ export type Bid = Message<"pleach.bid.v1.Bid"> & {
    * @generated from field: uint64 cpu_hour_micro_max = 8;
    */
   cpuHourMicroMax: bigint;
+
+  /**
+   * Answers are spread over so long, because so many are expected.
+   *
+   * @generated from field: uint32 spread_ms = 9;
+   */
+  spreadMs: number;
+
+  /**
+   * There are enough answers to this bid, as it was issued now or before: whoever has not answered keeps silent.
+   *
+   * @generated from field: bool enough = 10;
+   */
+  enough: boolean;
 };
 
 /**

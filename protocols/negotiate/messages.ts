@@ -1,5 +1,13 @@
 /** What may be said between an offer and a lease. */
-import type { Micro, PeerName, ProtocolLimits, Refusal, Signed, StatementType } from '../wire/index.ts'
+import {
+  Fault,
+  type Micro,
+  type PeerName,
+  type ProtocolLimits,
+  type Refusal,
+  type Signed,
+  type StatementType,
+} from '../wire/index.ts'
 
 export const negotiateProtocol = '/pleach/negotiate/1'
 
@@ -103,4 +111,16 @@ export interface Lease {
   readonly award: Signed<Award>
   readonly accept: Signed<Accept>
   readonly commit: Signed<Commit>
+}
+
+/** A peer signed two statements of which only one can be: both are here, and prove it to anybody (/pleach/evidence/1). */
+export class EquivocationFault extends Fault {
+  readonly first: Uint8Array
+  readonly second: Uint8Array
+
+  constructor(message: string, first: Signed<unknown>, second: Signed<unknown>) {
+    super('EQUIVOCATION', message)
+    this.first = first.envelope
+    this.second = second.envelope
+  }
 }

@@ -20,6 +20,7 @@ import {
 } from '../wire/index.ts'
 import { leaseIdOf, sealAccept, sealOffer, type Notary } from './codec.ts'
 import {
+  EquivocationFault,
   commitWithinMs,
   isPlaceOf,
   retransmitMs,
@@ -240,7 +241,8 @@ function onSecondAward(state: At<'accepted'>, award: Signed<Award>, nowMs: numbe
 function onOtherAward(state: HoldState, ours: Signed<Award>, award: Signed<Award>): HoldStep {
   if (!isPlaceOf(ours.body, award.body)) return unchanged(state)
   if (award.by !== state.requester) return blame(state, 'SIGNER_UNEXPECTED', 'the AWARD is signed by another peer')
-  return blame(state, 'EQUIVOCATION', 'two different AWARDs of one epoch')
+  const fault = new EquivocationFault('two different AWARDs of one epoch', ours, award)
+  return [state, [{ do: 'blame', peer: state.requester, fault }]]
 }
 
 /** The requester may not know that we have its COMMIT: nothing to say, START will be answered by the execution protocol. */

@@ -17,7 +17,15 @@ import {
   type Step,
 } from '../wire/index.ts'
 import { leaseIdOf, sealAward, sealCommit, type Notary } from './codec.ts'
-import { isPlaceOf, retransmitMs, type Accept, type Award, type Lease, type Negotiation } from './messages.ts'
+import {
+  EquivocationFault,
+  isPlaceOf,
+  retransmitMs,
+  type Accept,
+  type Award,
+  type Lease,
+  type Negotiation,
+} from './messages.ts'
 
 export type AwardState =
   | { readonly at: 'awarded'; readonly award: Signed<Award>; readonly sendAgainMs: number }
@@ -99,7 +107,7 @@ function fromAwarded(state: At<'awarded'>, input: AwardInput, nowMs: number): Aw
 function onAccept(state: At<'awarded'>, accept: Signed<Accept>, nowMs: number): AwardStep {
   const { award } = state
   if (accept.by !== award.body.provider)
-    return blame(state, award.body.provider, 'SIGNER_UNEXPECTED', 'the ACCEPT is signed by another peer')
+    return blame(state, award.body.provider, 'the ACCEPT is signed by another peer')
   if (!equals(accept.body.lease, hashOfEnvelope(award.envelope))) {
     // An ACCEPT of an award of an older epoch, late on its way: lawful, and nothing to this one.
     return unchanged(state)
@@ -181,8 +189,9 @@ function onSecondAccept(
   const { provider } = ours.award.body
   if (equals(accept.envelope, ours.accept.envelope)) return unchanged(state)
   if (!equals(accept.body.lease, ours.accept.body.lease)) return unchanged(state)
-  if (accept.by !== provider) return blame(state, provider, 'SIGNER_UNEXPECTED', 'the ACCEPT is signed by another peer')
-  return blame(state, provider, 'EQUIVOCATION', 'two different ACCEPTs of one award')
+  if (accept.by !== provider) return blame(state, provider, 'the ACCEPT is signed by another peer')
+  const fault = new EquivocationFault('two different ACCEPTs of one award', ours.accept, accept)
+  return [state, [{ do: 'blame', peer: provider, fault }]]
 }
 
 /** Final. A provider that still accepts is told that the place is gone, so that it frees the capacity at once. */
@@ -220,11 +229,6 @@ function unchanged(state: AwardState): AwardStep {
   return [state, []]
 }
 
-function blame(
-  state: AwardState,
-  peer: PeerName,
-  code: 'SIGNER_UNEXPECTED' | 'EQUIVOCATION',
-  message: string,
-): AwardStep {
-  return [state, [{ do: 'blame', peer, fault: new Fault(code, message) }]]
+function blame(state: AwardState, peer: PeerName, message: string): AwardStep {
+  return [state, [{ do: 'blame', peer, fault: new Fault('SIGNER_UNEXPECTED', message) }]]
 }

@@ -1,6 +1,10 @@
-/** Once a place was awarded under a higher epoch, nothing of the lower one is signed any more. */
-import { leaseIdOf } from '../../protocols/negotiate/index.ts'
-import { honest, type MeshChecker } from './checker.ts'
+/**
+ * Once a place was awarded under a higher epoch, nothing of the lower one is signed any more; but for a place that was tried a second
+ * time while the first went on.
+ */
+import { leaseIdOf, type Award } from '../../protocols/negotiate/index.ts'
+import type { JobState } from '../../src/market/job-state.ts'
+import { honest, type CheckedDisk, type MeshChecker } from './checker.ts'
 import { booksOf } from './statements.ts'
 
 export const oldEpochsAreFenced: MeshChecker = {
@@ -19,7 +23,7 @@ export const oldEpochsAreFenced: MeshChecker = {
         if (award === undefined) continue
         const place = `${award.body.job}/${award.body.slot}`
         if (statement.kind === 'award') newest.set(place, Math.max(newest.get(place) ?? 0, award.body.epoch))
-        else if (award.body.epoch < (newest.get(place) ?? 0))
+        else if (award.body.epoch < (newest.get(place) ?? 0) && !isRaced(peer.disk.states, award.body))
           wrong.push(
             `peer ${peer.number} countersigned for epoch ${award.body.epoch} after awarding ${newest.get(place)}`,
           )
@@ -27,4 +31,10 @@ export const oldEpochsAreFenced: MeshChecker = {
     }
     return wrong
   },
+}
+
+/** Both leases of it may be paid: there is a second try of the place in what is written down of the job. */
+function isRaced(states: CheckedDisk['states'], { job, slot }: Award): boolean {
+  const state = states.get(`job/${job}`)?.state as JobState | undefined
+  return state?.spares.some(({ place }) => place.slot === slot) === true
 }

@@ -39,10 +39,11 @@ export interface TermsOptions {
   readonly class?: string
   readonly slots?: number
   readonly cpuHourMicroMax?: number
+  readonly fitting?: number
 }
 
 export function plainTerms(nonce: string, nowMs: number, options: TermsOptions = {}): JobTerms {
-  const { class: bidClass = 'compute', slots = 1, cpuHourMicroMax = price.cpuHourMicroMax } = options
+  const { class: bidClass = 'compute', slots = 1, cpuHourMicroMax = price.cpuHourMicroMax, fitting = 0 } = options
   // Not through its schema, which is for what people write: this is lawful (test/sim/model.test.ts), and made for every job.
   const bytes = dagCbor.encode({
     apiVersion: 'pleach/v1',
@@ -73,6 +74,7 @@ export function plainTerms(nonce: string, nowMs: number, options: TermsOptions =
     reclaimMs: 15_000,
     collectWithinMs: 15_000,
     retriesMax: 2,
+    fitting,
     bidFromMs: nowMs,
     bidUntilMs: nowMs + 15_000,
   }

@@ -3,7 +3,7 @@
  * reads, the bids it cries and the answers it gives for the DHT. All that a dishonest peer sends goes out as bytes, through the
  * codecs, so that what an honest one makes of it is what production would.
  */
-import { sealBid, type Bid } from '../../protocols/bid/index.ts'
+import { bidSkewMsMax, sealBid, type Bid } from '../../protocols/bid/index.ts'
 import { sealAward, type Award, type Notary } from '../../protocols/negotiate/index.ts'
 import { sealReceipt } from '../../protocols/receipt/index.ts'
 import { cidOfDocument, encodePublicKey, publicKeyOf, type PeerName } from '../../protocols/wire/index.ts'
@@ -134,7 +134,7 @@ export class Dishonesty {
     const { signer, network } = this.#notary
     const termMs = bid.expiresMs - bid.issuedMs
     return Array.from({ length: floodBids }, (_, index) => {
-      const issuedMs = index % 8 === 0 ? bid.issuedMs - termMs - 1 : bid.issuedMs
+      const issuedMs = index % 8 === 0 ? bid.issuedMs - termMs - 2 * bidSkewMsMax : bid.issuedMs
       const job = cidOfDocument(Uint8Array.of(index, this.#random.between(0, 255)))
       return sealBid(signer, network, { ...bid, job, issuedMs, expiresMs: issuedMs + termMs })
     })

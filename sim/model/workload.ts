@@ -28,12 +28,12 @@ export function planJobs(world: World, random: SeededRandom): void {
     const slots = random.chance(workload.gangShare) ? random.between(2, workload.gangSlotsMax) : 1
     // Some pay too little for most, and few for none: half of what is called is answered.
     const cpuHourMicroMax = cpuHourMicroMin + cpuHourMicroStep * random.between(2, priceSteps)
-    const options = { class: bidClass, slots, cpuHourMicroMax }
     const looksUp = random.chance(workload.lookUpShare)
     const cancelMs = random.chance(workload.cancelShare) ? random.between(0, cancelWithinMs) : null
     if (index >= world.jobsMax) continue
     world.clock.after(atMs, () => {
       if (!requester.isUp) return
+      const options = { class: bidClass, slots, cpuHourMicroMax, fitting: fittingOf(world, bidClass, cpuHourMicroMax) }
       const terms = plainTerms(`${world.seed}/${index}`, world.clock.nowMs(), options)
       const job: PlannedJob = { index, requester, terms, submittedMs: world.elapsedMs, submitted: false }
       world.jobs.push(job)
@@ -48,6 +48,16 @@ export function planJobs(world: World, random: SeededRandom): void {
       if (cancelMs !== null) world.clock.after(cancelMs, () => requester.isUp && requester.requester.cancel(terms.job))
     })
   }
+}
+
+/** As one that has read all records knows. */
+function fittingOf({ peers }: World, bidClass: string, cpuHourMicroMax: number): number {
+  let fitting = 0
+  for (const { plan } of peers) {
+    const price = plan.class === bidClass ? plan.lending?.facts.price : undefined
+    if (price !== undefined && price !== null && price.cpuHourMicro <= cpuHourMicroMax) fitting++
+  }
+  return fitting
 }
 
 async function lookUp(world: World, { plan, directory, number }: ModelPeer): Promise<void> {

@@ -1,5 +1,5 @@
 /** The world of the model: peers, network, faults and workload from one seed, run until everything is over or time is. */
-import { bidWindowMs, bidsPerAuthorMax, openBid, type Bid } from '../../protocols/bid/index.ts'
+import { bidWindowMs, bidsPerAuthorMax, isBidOver, openBid, type Bid } from '../../protocols/bid/index.ts'
 import { capabilityRules } from '../../protocols/capability/index.ts'
 import type { Lease } from '../../protocols/negotiate/index.ts'
 import type { Settling } from '../../protocols/settle/index.ts'
@@ -260,7 +260,7 @@ export class World {
     if (peer.vice !== null) return
     const wrong = (what: string): void => this.violate('bids-are-filtered', `peer ${peer.number} ${what}`)
     if (author !== by) wrong(`took a bid of ${this.numberOf(by)} from ${this.numberOf(author)}`)
-    if (expiresMs <= peer.nowMs) wrong(`took an expired bid of ${this.numberOf(by)}`)
+    if (isBidOver({ expiresMs }, peer.nowMs)) wrong(`took an expired bid of ${this.numberOf(by)}`)
     const minute = `${peer.number} ${author} ${Math.floor(this.elapsedMs / bidWindowMs)}`
     const count = (this.#bids.get(minute) ?? 0) + 1
     this.#bids.set(minute, count)

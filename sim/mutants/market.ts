@@ -65,6 +65,30 @@ export const marketMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'second-try-same-epoch',
+    about: 'a place that is tried a second time is awarded under the epoch that the first has',
+    edits: [
+      {
+        file: 'src/market/race-machine.ts',
+        find: 'const spare: Spare = { place: { slot, epoch, attempts',
+        replace: 'const spare: Spare = { place: { slot, epoch: epoch - 1, attempts',
+      },
+    ],
+    scenario: 'gangs+silence',
+  },
+  {
+    name: 'first-not-fenced',
+    about: 'the epoch of a second try that came to nothing is used again',
+    edits: [
+      {
+        file: 'src/market/job-turns.ts',
+        find: 'const epoch = Math.max(slot.epoch, second?.epoch ?? 0)',
+        replace: 'const epoch = second === undefined ? slot.epoch : Math.min(slot.epoch, second.epoch)',
+      },
+    ],
+    scenario: 'gangs+silence',
+  },
+  {
     name: 'end-unsaved',
     about: 'that a job has ended is not written down',
     edits: [

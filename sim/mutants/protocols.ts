@@ -255,7 +255,7 @@ export const protocolMutants: readonly Mutant[] = [
   {
     name: 'expired-bid-taken',
     about: 'bids are answered whose time is over',
-    edits: [{ file: 'protocols/bid/filter.ts', find: 'if (bid.body.expiresMs <= nowMs)', replace: 'if (nowMs < 0)' }],
+    edits: [{ file: 'protocols/bid/filter.ts', find: 'if (isBidOver(bid.body, nowMs))', replace: 'if (nowMs < 0)' }],
   },
   {
     name: 'flood-unfiltered',

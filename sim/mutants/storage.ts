@@ -64,8 +64,8 @@ export const storageMutants: readonly Mutant[] = [
       { file: repair, find: 'if (!equals(root, shards[row]!)) {', replace: 'if (!equals(root, root)) {' },
       {
         file: repair,
-        find: 'coder.reconstruct(strips.map(piece), rows)',
-        replace: 'coder.reconstruct(strips.map(piece), rows.map(() => width - 1))',
+        find: 'mill.rebuild(set, { code, rows }, signal)',
+        replace: 'mill.rebuild(set, { code, rows: rows.map(() => width - 1) }, signal)',
       },
     ],
     scenario,

@@ -95,7 +95,7 @@ function numbersOf({ findings, bootMs }: LiveRun, spread: Spread | null): RunRec
     namedNumber('boot_ms', 'until all were in company', 'ms', bootMs),
     namedNumber(
       'job_success',
-      'of the jobs of honest peers were paid',
+      'of the jobs of honest peers that lived were paid',
       'share',
       market && shareOf(market.honestPaid, market.honest),
     ),

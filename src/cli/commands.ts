@@ -95,6 +95,11 @@ export const commands: Readonly<Record<string, Entry>> = {
     about: 'show or verify the receipts of one lease',
     load: async () => (await import('./receipt.ts')).command,
   },
+  explain: {
+    group: 'more',
+    about: 'what a code means, why, and what can be done',
+    load: async () => (await import('./explain.ts')).command,
+  },
   config: {
     group: 'more',
     about: 'the settings, and where each comes from',

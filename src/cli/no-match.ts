@@ -8,7 +8,12 @@ const requirementsHeading = '  excluded, first failing requirement:'
 const relaxHeading = 'pass if only this is relaxed:'
 const headingChars = 46
 
-export function noMatchProblem(explanation: MatchExplanation | null): Problem {
+/** What can be done from here on; of a job that was bid for, there is more to be told of each provider. */
+const next = (job: string | null): string =>
+  `  wait for one: ${job === null ? 'pleach run' : 'add'} --wait 30m       see all: pleach offers${job === null ? '' : ` --explain ${job}`}`
+
+/** `job`: as it is called, when there is one. */
+export function noMatchProblem(explanation: MatchExplanation | null, job: string | null = null): Problem {
   const cure = 'add --wait 30m to wait for one'
   const problem = { code: 'NO_MATCH', what: 'no provider matches', cure, exit: exits.noMatch }
   if (explanation === null) return { ...problem, why: 'nobody answered the bid' }
@@ -16,12 +21,12 @@ export function noMatchProblem(explanation: MatchExplanation | null): Problem {
   return {
     ...problem,
     why: `${known} known, ${reachable} reachable, ${answered} answered`,
-    lines: explanationLines(explanation),
+    lines: explanationLines(explanation, job),
     also: { explanation },
   }
 }
 
-function explanationLines(explanation: MatchExplanation): string[] {
+function explanationLines(explanation: MatchExplanation, job: string | null): string[] {
   const { known, reachable, answered, excluded, silent, declined, unexplained, nearest } = explanation
   if (known === 0)
     return ['  0 known: no provider has been heard of yet', '  see whom this peer is connected to: pleach peers']
@@ -48,6 +53,6 @@ function explanationLines(explanation: MatchExplanation): string[] {
       : [
           `  nearest: ${safe(nearest.petname, 40)} - ${nearest.reasons.length === 1 ? 'only ' : ''}${safe(nearest.reasons.join(', '), 200)}`,
         ]),
-    '  wait for one: add --wait 30m       see all: pleach offers',
+    next(job),
   ]
 }

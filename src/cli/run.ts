@@ -12,7 +12,7 @@ import type { ControlClient } from '../control/client.ts'
 import { defineCommand, type Invocation } from './command.ts'
 import { connect } from './connect.ts'
 import { safe } from './escape.ts'
-import { count, shortJob } from './format.ts'
+import { count, shortJob, span } from './format.ts'
 import { noMatchProblem } from './no-match.ts'
 import { Failure, Interrupted, type Problem } from './problem.ts'
 import { runEnding } from './run-ending.ts'
@@ -71,10 +71,14 @@ async function dryRun(
   return exits.ok
 }
 
-function estimateLine({ known, reachable, pass, ready, costFrom, costTo, unit }: EstimateView): string {
-  const cost = costFrom === costTo ? safe(costFrom ?? '', 30) : `${safe(costFrom ?? '', 30)}-${safe(costTo ?? '', 30)}`
+function estimateLine({ known, reachable, pass, ready, asked, answered, startInMs, ...costs }: EstimateView): string {
+  const [from, to, unit] = [costs.costFrom ?? '', costs.costTo ?? '', costs.unit].map((text) => safe(text, 32))
+  const cost = from === to ? from : `${from}-${to}`
+  const silent = asked === answered ? '' : `, ${asked - answered} did not answer in time`
   const could =
-    ready === 0 ? 'none of them is free now' : `would cost at most ${cost} ${safe(unit, 32)}, ${ready} could start now`
+    startInMs === null
+      ? 'none of them is free now'
+      : `would cost at most ${cost} ${unit}, start in ~${span(startInMs)} (${ready} of ${asked} asked are free${silent})`
   return `${count(known, 'provider')} known, ${reachable} reachable, ${pass} pass - ${could}`
 }
 

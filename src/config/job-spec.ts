@@ -85,6 +85,22 @@ export const jobSpecSchema = z.strictObject({
   nodes: quantity(parseCount).pipe(z.int().min(1).max(nodesMax)).exactOptional(),
 })
 
+/** What a provider must have, without the job. */
+export const offerWishSchema = jobSpecSchema.omit({
+  name: true,
+  module: true,
+  args: true,
+  env: true,
+  inputs: true,
+  stdin: true,
+  out: true,
+  logBytes: true,
+  outputBytes: true,
+  code: true,
+  waitMs: true,
+  retries: true,
+})
+
 export type JobSpecInput = z.output<typeof jobSpecSchema>
 
 /** The first thing wrong, in words. A key that is not one comes first: what seems missing is most often that, misspelt. */

@@ -89,7 +89,7 @@ export function resolveOptions(said: SaidSettings, machine: Machine, directories
 }
 
 /** A peer that listens on this machine alone, or on private addresses alone, is meant for a network that reaches as far. */
-function reachOf(listen: readonly string[]): Reach {
+export function reachOf(listen: readonly string[]): Reach {
   const isLoopback = (address: string): boolean => /^\/ip4\/127\.|^\/ip6\/::1\//.test(address)
   const isPrivate = (address: string): boolean =>
     /^\/ip4\/(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)|^\/ip6\/f[cd]/.test(address)

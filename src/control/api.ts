@@ -6,6 +6,7 @@
  */
 
 import type { EstimateView, JobSpec, JobStreamEvent, JobView } from './job-views.ts'
+import type { FoundOffersView, JobExplanationView, OfferView, OfferWish } from './offer-views.ts'
 import type {
   AuditView,
   CarView,
@@ -20,6 +21,7 @@ import type {
 
 export type * from './job-views.ts'
 export type * from './object-views.ts'
+export type * from './offer-views.ts'
 
 export interface PeerView {
   readonly peer: string
@@ -64,23 +66,6 @@ export interface StatusView {
   readonly warnings: readonly string[]
 }
 
-export interface OfferView {
-  readonly v: 1
-  readonly peer: string
-  readonly petname: string
-  readonly self: boolean
-  readonly arch: string
-  readonly cpuMilli: number
-  readonly memoryBytes: number
-  readonly keepBytes: number
-  readonly runtimes: readonly string[]
-  readonly isolation: string
-  readonly pricePerCpuHour: string
-  readonly unit: string
-  readonly evidence: string
-  readonly expiresMs: number
-}
-
 export interface PeersView {
   readonly v: 1
   readonly peers: readonly (PeerView & {
@@ -123,7 +108,9 @@ export interface ErrorView {
  * The routes (all under /v1; JSON unless said otherwise):
  *
  * GET  /status → StatusView            GET /peers → PeersView             GET /offers?find=1 → { v, offers: OfferView[] }
+ * POST /offers {find?, wish: OfferWish} → FoundOffersView                  GET /jobs/:id/explanation → JobExplanationView
  * POST /jobs JobSpec → JobView         GET /jobs → { v, jobs: JobView[] }  GET /jobs/:id → JobView
+ * POST /estimate JobSpec → EstimateView
  * GET  /jobs/:id/events?logs=1&follow=1 → NDJSON of JobStreamEvent         POST /jobs/:id/cancel → JobView
  * POST /put {path, code?, name?, convergent?, transfer?} → PutView         POST /get {object, path, unpack?, transfer?} → GetView
  * GET  /objects → { v, objects: ObjectView[] }                             GET /transfers/:id → TransferView
@@ -141,6 +128,10 @@ export interface PeerControl {
   peers(): Promise<PeersView>
   /** `refresh` asks the network; otherwise what is known now. */
   offers(refresh: boolean, signal: AbortSignal): Promise<readonly OfferView[]>
+  /** Those that would fit such a job, and why the others do not. `refresh` as above. */
+  findOffers(wish: OfferWish, refresh: boolean, signal: AbortSignal): Promise<FoundOffersView>
+  /** Why each provider that is known did not take a job of ours: by its record, or by what it says when it is asked. */
+  explainJob(idPrefix: string, signal: AbortSignal): Promise<JobExplanationView>
   submit(spec: JobSpec, signal: AbortSignal): Promise<JobView>
   /** Of a job that is only thought of: binds nobody, seals nothing. */
   estimate(spec: JobSpec, signal: AbortSignal): Promise<EstimateView>

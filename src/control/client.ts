@@ -6,7 +6,9 @@ import type {
   AuditView,
   CarView,
   EstimateView,
+  FoundOffersView,
   GetView,
+  JobExplanationView,
   JobStreamEvent,
   JobView,
   KeyView,
@@ -41,6 +43,8 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
     async offers(refresh, own) {
       return (await get<{ offers: OfferView[] }>(`/v1/offers${refresh ? '?find=1' : ''}`, own)).offers
     },
+    findOffers: async (wish, refresh, own) => post<FoundOffersView>('/v1/offers', { find: refresh, wish }, own),
+    explainJob: async (id, own) => get<JobExplanationView>(`/v1/jobs/${encodeURIComponent(id)}/explanation`, own),
     submit: async (spec, own) => post<JobView>('/v1/jobs', spec, own),
     estimate: async (spec, own) => post<EstimateView>('/v1/estimate', spec, own),
     async jobs() {

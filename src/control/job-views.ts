@@ -1,5 +1,6 @@
 /** Jobs, as they are asked for and as they are told of: what is asked, what happens, and why nobody was found. */
 import type { PeerView } from './api.ts'
+import type { OfferWish } from './offer-views.ts'
 
 /** What to run. Paths are the caller's, absolute: the peer reads and writes them itself. */
 export interface JobSpec {
@@ -90,6 +91,8 @@ export interface JobView {
   readonly outputFiles: number
   readonly outputBytes: number
   readonly attempts: number
+  /** What was asked of providers; not of work for others, and not of jobs of before this was kept. */
+  readonly asked?: OfferWish
 }
 
 /**
@@ -182,10 +185,16 @@ export interface EstimateView {
   readonly reachable: number
   /** Those that would fit by their records, without those that said no when they were asked. */
   readonly pass: number
-  /** Of the best of them, how many were asked, and how many would begin now. */
+  /** Of the best of them, how many were asked, how many answered in time, and how many of these would begin now. */
   readonly asked: number
+  readonly answered: number
   readonly ready: number
-  /** The whole job at the lowest and the highest of their prices, if it ran to its limit; null when none is ready. */
+  /** From the bid until the program runs: as it was with jobs of this peer, or a guess before any; null when all said no. */
+  readonly startInMs: number | null
+  /**
+   * The whole job at the lowest and the highest of their prices, if it ran to its limit; of those that did not answer, by their records;
+   * null when all said no.
+   */
   readonly costFrom: string | null
   readonly costTo: string | null
   readonly pricesPerCpuHour: readonly string[]

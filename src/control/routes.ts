@@ -1,7 +1,7 @@
 /** The routes of the control interface: for each, what it takes and which call of the peer answers it. */
 import { z } from 'zod'
 
-import { describeProblem, jobSpecSchema } from '../config/job-spec.ts'
+import { describeProblem, jobSpecSchema, offerWishSchema } from '../config/job-spec.ts'
 import { ControlError, type PeerControl } from './api.ts'
 
 /** What a route is given of the request. */
@@ -62,6 +62,7 @@ const importCarSchema = z.strictObject({
   name: z.string().exactOptional(),
   transfer: z.string().min(1).max(64).exactOptional(),
 })
+const offersSchema = z.strictObject({ find: z.boolean().exactOptional(), wish: offerWishSchema.exactOptional() })
 const joinSchema = z.strictObject({ address: z.string().min(1).max(1024) })
 
 const health: Route['answer'] = async () => ({ json: { v: 1, ok: true } })
@@ -94,6 +95,14 @@ export const routes: readonly Route[] = [
   },
   {
     method: 'POST',
+    path: '/v1/offers',
+    answer: async ({ control }, { body, signal }) => {
+      const { find = false, wish = {} } = checked(offersSchema, await body())
+      return { json: await control.findOffers(wish, find, signal) }
+    },
+  },
+  {
+    method: 'POST',
     path: '/v1/jobs',
     answer: async ({ control }, { body, signal }) => ({
       json: await control.submit(checked(jobSpecSchema, await body()), signal),
@@ -114,6 +123,11 @@ export const routes: readonly Route[] = [
     answer: async ({ control }, { id, query, signal }) => ({
       lines: control.jobEvents(id, { logs: query.get('logs') === '1', follow: query.get('follow') === '1' }, signal),
     }),
+  },
+  {
+    method: 'GET',
+    path: '/v1/jobs/:id/explanation',
+    answer: async ({ control }, { id, signal }) => ({ json: await control.explainJob(id, signal) }),
   },
   {
     method: 'POST',

@@ -57,10 +57,16 @@ export interface ChildInput<Task> {
 }
 
 /** The child's first instructions, for `node -e`: everything else comes over its standard input. */
-export const bootstrap = `(${boot.toString()})(require)`
+export const bootstrap = `(${boot.toString()})(require, (url) => import(url))`
 
-/** Runs in the child, as text: may use nothing of this module. */
-function boot(require: NodeJS.Require): void {
+/**
+ * Runs in the child, as text: may use nothing of this module, nor of what a compiler puts beside it, which for an `import()` of its own
+ * it does: `load` is one that no compiler sees.
+ */
+function boot(
+  require: NodeJS.Require,
+  load: (url: string) => Promise<{ readonly main: (task: unknown) => never }>,
+): void {
   const module = require('node:module') as { readonly registerHooks: typeof registerHooks }
   const fs = require('node:fs') as { readonly readFileSync: (descriptor: number, encoding: string) => string }
   const { code, task } = JSON.parse(fs.readFileSync(0, 'utf8')) as ChildInput<unknown>
@@ -75,6 +81,5 @@ function boot(require: NodeJS.Require): void {
       return source === undefined ? next(url, context) : { format: 'module', source, shortCircuit: true }
     },
   })
-  // oxlint-disable-next-line pleach/directions -- it is our own main.ts, by the only name that it has in there
-  void import(code.main).then((child: { readonly main: (task: unknown) => never }) => child.main(task))
+  void load(code.main).then((child) => child.main(task))
 }

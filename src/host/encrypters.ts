@@ -6,6 +6,9 @@ import { noise } from '@libp2p/noise'
 import { tls } from '@libp2p/tls'
 import type { Libp2pOptions } from 'libp2p'
 
+import { realTurns } from '../environment.ts'
+import { TurnBudget } from './turn-budget.ts'
+
 export type EncrypterName = 'noise' | 'tls'
 
 /** What libp2p takes in its list of encrypters. */
@@ -18,8 +21,34 @@ const known: Readonly<Record<EncrypterName, { readonly protocol: string; readonl
   tls: { protocol: '/tls/1.0.0', make: () => tls() },
 }
 
+/** There is one event loop a process, whatever the hosts. */
+const turns = new TurnBudget(realTurns)
+
 export function encryptersOf(names: readonly EncrypterName[]): EncrypterFactory[] {
-  return names.map((name) => known[name].make())
+  return names.map((name) => paced(known[name].make()))
+}
+
+/**
+ * Counted below encryption, and held above it: TLS takes from below what it likes, but stops when nobody takes from it. What a host has
+ * decrypted and not taken is a record or two of each connection.
+ */
+function paced(factory: EncrypterFactory): EncrypterFactory {
+  return (components) => {
+    const encrypter = factory(components)
+    return {
+      protocol: encrypter.protocol,
+      async secureInbound(connection, options) {
+        const secured = await encrypter.secureInbound(connection, options)
+        turns.watch(connection, secured.connection)
+        return secured
+      },
+      async secureOutbound(connection, options) {
+        const secured = await encrypter.secureOutbound(connection, options)
+        turns.watch(connection, secured.connection)
+        return secured
+      },
+    }
+  }
 }
 
 /** `none` is a transport's that encrypts by itself or, in a simulator, not at all. */

@@ -102,6 +102,11 @@ export const ledgerSteps: readonly string[] = [
   CREATE INDEX dossiers_root ON dossiers (root, bytes);
   `,
   `
+  -- Peers that are proven to have equivocated, and the two envelopes that prove it.
+  CREATE TABLE proofs (peer TEXT PRIMARY KEY, first BLOB NOT NULL, second BLOB NOT NULL, at_ms INTEGER NOT NULL) STRICT;
+  CREATE INDEX proofs_at ON proofs (at_ms);
+  `,
+  `
   -- What others said last of what they can do, as signed: so that a restart need not ask for it again.
   CREATE TABLE records_known (peer TEXT PRIMARY KEY, envelope BLOB NOT NULL) STRICT;
   `,

@@ -1,12 +1,12 @@
 /**
- * What a provider makes of the bids that it hears: an offer where its rules, its free capacity and its owner's own word allow;
+ * What a provider makes of the bids that it hears: an offer, after a while in which others may have made enough of them, where its rules, its free capacity and its owner's own word allow;
  * otherwise a reason, kept for whoever asks. What it was too busy for is looked at again when something is free.
  */
-import type { Bid } from '../../protocols/bid/index.ts'
+import { isBidOver, type Bid } from '../../protocols/bid/index.ts'
 import type { Quote } from '../../protocols/inquire/index.ts'
 import { refusal, type Micro, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
-import type { Clock, Log } from '../environment.ts'
-import { decideOffer, type InUse, type Lending, type OfferDecision } from './offer-policy.ts'
+import type { Clock, Log, Random } from '../environment.ts'
+import { decideOffer, offerDelayMs, type InUse, type Lending, type OfferDecision } from './offer-policy.ts'
 import { OpenBids } from './open-bids.ts'
 import type { Standing } from './rank.ts'
 import { Tally } from './tally.ts'
@@ -14,6 +14,7 @@ import { Tally } from './tally.ts'
 export interface BidDeskDeps {
   readonly self: PeerName
   readonly clock: Clock
+  readonly random: Random
   readonly log: Log
   readonly standing: Standing
   /** The owner's own word on a bid that all else speaks for: null admits it. It may take its time. */
@@ -22,6 +23,8 @@ export interface BidDeskDeps {
     inUse(): InUse
     /** What was offered to a requester and waits for its award. */
     unanswered(by: PeerName): readonly InUse[]
+    /** Leases of a requester for which it has signed nothing yet. */
+    unpaid(by: PeerName): number
     /** Whether an offer to it for this job is on its way, or was taken. */
     isAnswered(by: PeerName, job: string): boolean
     /** No more offers can be kept track of. */
@@ -34,12 +37,21 @@ export interface BidDeskDeps {
 const ledgerRestMs = 60_000
 /** Bids that wait for the owner's own word at once. */
 const admissionsMax = 8
+/** Bids that are to be answered, when their time comes. */
+const dueMax = 512
+
+interface Due {
+  readonly bid: Signed<Bid>
+  readonly cancel: () => void
+}
 
 export class BidDesk {
   readonly tally = new Tally()
   readonly #deps: BidDeskDeps
   readonly #heard = new OpenBids()
   readonly #beingAdmitted = new Set<string>()
+  /** By `requester/job`. Nothing is bound for what is only due. */
+  readonly #due = new Map<string, Due>()
   readonly #ending = new AbortController()
   #lending: Lending | null = null
   #resting: Refusal | null = null
@@ -67,10 +79,21 @@ export class BidDesk {
   }
 
   onBid(bid: Signed<Bid>): void {
-    const { self, capacity } = this.#deps
+    const { self, clock } = this.#deps
     if (this.#ending.signal.aborted || bid.by === self) return
+    if (bid.body.enough) return this.#hush(bid)
+    this.#heard.hear(bid, clock.nowMs())
+    this.#look(bid)
+  }
+
+  #look(bid: Signed<Bid>): void {
+    const { capacity } = this.#deps
+    if (this.#ending.signal.aborted) return
     // A bid is repeated until it is answered: our offer may have been lost, or not be out yet.
     if (capacity.isAnswered(bid.by, bid.body.job)) return
+    if (this.#heard.isClosed(bid)) return
+    const due = this.#due.get(keyOf(bid))
+    if (due !== undefined) return void this.#due.set(keyOf(bid), { ...due, bid })
     if (!this.#heard.has(bid)) this.tally.seen()
     void this.#consider(bid)
   }
@@ -96,6 +119,7 @@ export class BidDesk {
     return decideOffer(bid, this.#lending, {
       inUse: capacity.inUse(),
       unanswered: capacity.unanswered(bid.by),
+      unpaid: capacity.unpaid(bid.by),
       standing: standing.of(bid.by),
       nowMs: clock.nowMs(),
     })
@@ -107,20 +131,22 @@ export class BidDesk {
     this.#looksAgain = true
     this.#deps.clock.after(0, () => {
       this.#looksAgain = false
-      for (const bid of this.#heard.waiting(this.#deps.clock.nowMs())) this.onBid(bid)
+      for (const bid of this.#heard.waiting(this.#deps.clock.nowMs())) this.#look(bid)
     })
   }
 
   stop(): void {
     this.#ending.abort(new Error('the peer is stopping'))
+    for (const { cancel } of this.#due.values()) cancel()
+    this.#due.clear()
   }
 
   async #consider(bid: Signed<Bid>): Promise<void> {
     const { admit, log, clock } = this.#deps
     const decision = this.wouldAnswer(bid)
     if (!decision.answer) return this.#decline(bid, decision.because)
-    if (admit === undefined) return this.#offer(bid, decision.cpuHourMicro)
-    const key = `${bid.by}/${bid.body.job}`
+    if (admit === undefined) return this.#offerSoon(bid, decision.cpuHourMicro)
+    const key = keyOf(bid)
     if (this.#beingAdmitted.has(key)) return
     if (this.#beingAdmitted.size >= admissionsMax) return this.#decline(bid, refusal('OFFERS_FULL', { admissionsMax }))
     this.#beingAdmitted.add(key)
@@ -129,16 +155,47 @@ export class BidDesk {
       return refusal('NOT_ADMITTED', { why: 'the admission program failed' })
     })
     this.#beingAdmitted.delete(key)
-    if (this.#ending.signal.aborted || bid.body.expiresMs <= clock.nowMs()) return
+    if (this.#ending.signal.aborted || this.#heard.isClosed(bid) || isBidOver(bid.body, clock.nowMs())) return
     if (objection !== null) return this.#decline(bid, objection)
-    // Meanwhile others may have come.
-    const after = this.wouldAnswer(bid)
-    if (after.answer) this.#offer(bid, after.cpuHourMicro)
-    else this.#decline(bid, after.because)
+    this.#offerSoon(bid, decision.cpuHourMicro)
+  }
+
+  #offerSoon(bid: Signed<Bid>, cpuHourMicro: Micro): void {
+    const key = keyOf(bid)
+    if (this.#due.has(key)) return
+    if (this.#due.size >= dueMax) return this.#decline(bid, refusal('OFFERS_FULL', { dueMax }))
+    const { clock, random } = this.#deps
+    const cancel = clock.after(offerDelayMs(bid.body, cpuHourMicro, random.float()), () => {
+      const due = this.#due.get(key)
+      this.#due.delete(key)
+      if (due !== undefined) this.#answer(due.bid)
+    })
+    this.#due.set(key, { bid, cancel })
+  }
+
+  /** Meanwhile others may have come. */
+  #answer(bid: Signed<Bid>): void {
+    if (this.#deps.capacity.isAnswered(bid.by, bid.body.job) || isBidOver(bid.body, this.#deps.clock.nowMs())) return
+    const decision = this.wouldAnswer(bid)
+    if (decision.answer) this.#offer(bid, decision.cpuHourMicro)
+    else this.#decline(bid, decision.because)
+  }
+
+  /** There are enough answers: what is not out yet is not said. An offer that is stands until it is released. */
+  #hush(bid: Signed<Bid>): void {
+    const key = keyOf(bid)
+    const due = this.#due.get(key)
+    if (due !== undefined && due.bid.body.issuedMs > bid.body.issuedMs) return
+    due?.cancel()
+    this.#due.delete(key)
+    const isNew = !this.#heard.has(bid)
+    if (isNew && due === undefined) this.tally.seen()
+    if (isNew) this.tally.declined(refusal('ENOUGH'))
+    this.#heard.close(bid, this.#deps.clock.nowMs())
   }
 
   #offer(bid: Signed<Bid>, cpuHourMicro: Micro): void {
-    this.#heard.note(bid, null)
+    this.#heard.note(bid, null, this.#deps.clock.nowMs())
     this.tally.answered()
     this.#deps.offer(bid, cpuHourMicro)
   }
@@ -146,6 +203,10 @@ export class BidDesk {
   #decline(bid: Signed<Bid>, because: Refusal): void {
     // A bid that is repeated counts once, under what was wrong with it first.
     if (!this.#heard.has(bid)) this.tally.declined(because)
-    this.#heard.note(bid, because)
+    this.#heard.note(bid, because, this.#deps.clock.nowMs())
   }
+}
+
+function keyOf({ by, body }: Signed<Bid>): string {
+  return `${by}/${body.job}`
 }

@@ -41,7 +41,9 @@ const words: Readonly<Record<string, string>> = {
   DENIED: 'requester denied',
   STANDING_POOR: 'poor standing',
   OFFERS_UNANSWERED: 'offers unanswered',
+  UNPAID: 'nothing paid yet',
   NOT_ADMITTED: 'not admitted',
+  ENOUGH: 'others were sooner',
   BUSY: 'busy',
   OUTBID: 'dearer than winner',
   NOT_CHOSEN: 'not chosen',
@@ -65,6 +67,7 @@ export function wordOf({ code, facts }: Refusal): string {
 const passing: ReadonlySet<string> = new Set([
   'BUSY',
   'OFFERS_UNANSWERED',
+  'UNPAID',
   'OFFERS_FULL',
   'OWNER_ACTIVE',
   'PAUSED',

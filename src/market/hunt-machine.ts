@@ -4,6 +4,7 @@
  */
 import { equals } from 'uint8arrays'
 
+import { bidTermMsMax } from '../../protocols/bid/index.ts'
 import type { StartOrder } from '../../protocols/execute/index.ts'
 import {
   acceptWindowMs,
@@ -20,7 +21,12 @@ import { inNegotiate, lift } from './carry.ts'
 import {
   announceAgainMs,
   offerWindowMs,
+  offerWindowShortMs,
+  offersEnough,
   offersMax,
+  placesOf,
+  vacantOf,
+  withPlace,
   type Hunt,
   type JobContext,
   type JobEffect,
@@ -28,10 +34,10 @@ import {
   type JobState,
   type JobStep,
 } from './job-state.ts'
-import { bidFrom, giveUp, releases, withSlot } from './job-turns.ts'
+import { bidFrom, callAnew, conclude, endHunt, giveUp, quitSpares, releases } from './job-turns.ts'
 import { begin } from './slot-machine.ts'
 import { holdersOf, type SlotState } from './slot-state.ts'
-import type { JobTerms } from './terms.ts'
+import { spreadMsOf, type JobTerms } from './terms.ts'
 
 type At<Where extends Hunt['at']> = Extract<Hunt, { at: Where }>
 
@@ -48,15 +54,15 @@ export function stepHunt(context: JobContext, state: JobState, hunt: Hunt, input
 export function onStaged(state: JobState, order: StartOrder, nowMs: number): JobStep {
   const { hunt } = state
   if (hunt?.at !== 'bidding' || state.order !== null) return [state, []]
-  const announceNextMs = state.offers.length > 0 ? nowMs + announceAgainMs : nowMs
-  const next: Hunt = { ...hunt, announceAgainMs: announceNextMs }
+  // Called when the job was opened: again when that is a while ago and nobody has answered.
+  const next: Hunt = state.offers.length > 0 ? { ...hunt, announceAgainMs: nowMs + announceAgainMs } : hunt
   return [{ ...state, order, terms: bidFrom(state.terms, nowMs), hunt: next }, [{ do: 'save' }]]
 }
 
 export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, nowMs: number): JobStep {
   const { hunt, terms, slots } = state
   if (offer.by !== from || offer.body.job !== terms.job) return [state, []]
-  if (hunt === null || holdersOf(slots).includes(from)) {
+  if (hunt === null || holdersOf(placesOf(state)).includes(from)) {
     return [
       state,
       [{ do: 'send', to: from, message: inNegotiate({ say: 'release', job: terms.job, because: refusal('CLOSED') }) }],
@@ -71,7 +77,16 @@ export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, n
   const told: JobEffect = { do: 'tell', event: { stage: 'offered', peer: from, cpuHourMicro: offer.body.cpuHourMicro } }
   const offers = [...others, { ...offer, untilMs: nowMs + offer.body.holdUntilMs - offer.body.issuedMs }]
   if (hunt.at === 'awarding') return [{ ...state, offers }, [told]]
-  return [{ ...state, offers, hunt: { ...hunt, decideAtMs: hunt.decideAtMs ?? nowMs + offerWindowMs } }, [told]]
+  const decideAtMs = Math.min(hunt.decideAtMs ?? nowMs + offerWindowMs, decideBy(state, offers.length, nowMs))
+  return [{ ...state, offers, hunt: { ...hunt, decideAtMs } }, [told]]
+}
+
+/** For how long others are waited for, with so many offers at hand. */
+function decideBy(state: JobState, offered: number, nowMs: number): number {
+  const wanted = wantedOf(state).length
+  if (offered >= wanted * offersEnough) return nowMs
+  const { fitting } = state.terms
+  return fitting > 0 && offered >= Math.max(wanted, fitting) ? nowMs + offerWindowShortMs : Infinity
 }
 
 /** A copy of an offer that was awarded already, late on its way: it can be awarded once only. */
@@ -102,28 +117,46 @@ function fromBidding(
   if (hunt.decideAtMs !== null && nowMs >= hunt.decideAtMs) return decide(context, state, nowMs)
   if (nowMs >= state.terms.bidUntilMs) return noMatch(context, state, nowMs)
   if (nowMs < hunt.announceAgainMs) return [state, []]
+  // A bid is open for so long and no longer: who waits for longer calls anew.
+  const call = nowMs >= state.call.fromMs + bidTermMsMax ? callAnew(state.call, nowMs) : state.call
   return [
-    { ...state, hunt: { ...hunt, announceAgainMs: nowMs + announceAgainMs } },
+    { ...state, call, hunt: { ...hunt, announceAgainMs: nowMs + announceAgainMs } },
     [{ do: 'errand', errand: 'announce' }],
   ]
 }
 
 function noMatch(context: JobContext, state: JobState, nowMs: number): JobStep {
+  if (state.slots.every(({ at }) => at !== 'vacant')) {
+    // Nobody for a second try: the first goes on.
+    const [huntless, said] = endHunt(context, state, refusal('CLOSED'), nowMs)
+    const vacant = huntless.spares.find(({ place }) => place.at === 'vacant')
+    const [alone, quitting] = quitSpares(context, huntless, vacant?.place.slot ?? null, nowMs)
+    return conclude(alone, [...said, ...quitting])
+  }
   const wanted = wantedOf(state).length
   const short: JobEffect[] =
     wanted > 1 ? [{ do: 'tell', event: { stage: 'short', wanted, offered: state.offers.length } }] : []
   return giveUp(context, state, { outcome: 'expired', code: 'NO_MATCH' }, short, nowMs)
 }
 
+/** The time to wait for a provider is longer by what an award took that came to nothing. */
+function prolonged(terms: JobTerms, sinceMs: number, nowMs: number): JobTerms {
+  const tookMs = Math.max(0, nowMs - sinceMs)
+  return { ...terms, bidFromMs: terms.bidFromMs + tookMs, bidUntilMs: terms.bidUntilMs + tookMs }
+}
+
 /** The places to be awarded together now. */
-function wantedOf({ slots }: JobState): readonly SlotState[] {
-  const vacant = slots.filter(({ at }) => at === 'vacant')
-  return vacant.length === slots.length ? vacant : vacant.slice(0, 1)
+function wantedOf(state: JobState): readonly SlotState[] {
+  const vacant = state.slots.filter(({ at }) => at === 'vacant')
+  if (vacant.length === state.slots.length) return vacant
+  return placesOf(state)
+    .filter(({ at }) => at === 'vacant')
+    .slice(0, 1)
 }
 
 /** Chooses among the offers at hand; with too few that are still good, goes on bidding. */
 function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
-  const holders = holdersOf(state.slots)
+  const holders = holdersOf(placesOf(state))
   const open = state.offers.filter((offer) => offer.untilMs > nowMs && !holders.includes(offer.by))
   const wanted = wantedOf(state)
   const { failed, terms } = state
@@ -134,16 +167,36 @@ function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
     const { hunt } = state
     // With some offers at hand there is no haste: each second the others are called again.
     const nextMs = chosen.length > 0 && hunt?.at === 'bidding' ? hunt.announceAgainMs : nowMs
-    return [{ ...state, offers: open, hunt: { at: 'bidding', announceAgainMs: nextMs, decideAtMs: null } }, []]
+    // Those that were told that there are enough are called back.
+    const call = state.call.enough ? callAnew(state.call, nowMs) : state.call
+    return [{ ...state, call, offers: open, hunt: { at: 'bidding', announceAgainMs: nextMs, decideAtMs: null } }, []]
   }
   const places = wanted.map((slot) => ({ ...slot, epoch: slot.epoch + 1 }))
   const awards = places.map((place, index) => awardOf(state.terms, place, chosen[index]!, places.length, nowMs))
   const [gang, effects] = openGang(context.notary, awards, nowMs)
-  const next = places.reduce((at, place) => withSlot(at, place), state)
+  const next = places.reduce((at, place) => withPlace(at, place), state)
+  const isWorthSaying = expectsMore(state, nowMs)
+  const call = isWorthSaying ? { ...state.call, enough: true } : state.call
+  const hush: JobEffect[] = isWorthSaying ? [{ do: 'errand', errand: 'announce' }] : []
+  const chose: JobEffect = {
+    do: 'tell',
+    event: { stage: 'choosing', offers: state.offers.length, withinMs: nowMs - state.call.fromMs },
+  }
   return [
-    { ...next, offers: open.filter((offer) => !chosen.includes(offer)), hunt: { at: 'awarding', gang } },
-    lift(inNegotiate, effects).effects,
+    {
+      ...next,
+      call,
+      offers: open.filter((offer) => !chosen.includes(offer)),
+      hunt: { at: 'awarding', gang, sinceMs: nowMs },
+    },
+    [...lift(inNegotiate, effects).effects, ...hush, chose],
   ]
+}
+
+/** Whether others are about to answer, who need not: everybody that passes bids on hears of it, so it is not said for nothing. */
+function expectsMore({ call, terms, offers }: JobState, nowMs: number): boolean {
+  const isOpen = !call.enough && nowMs < call.fromMs + spreadMsOf(terms)
+  return isOpen && (terms.fitting === 0 || terms.fitting > offers.length)
 }
 
 function awardOf(
@@ -188,10 +241,10 @@ function fromAwarding(
   const [gang, raw] = stepGang(context.notary, hunt.gang, inner, nowMs)
   const { effects, events } = lift(inNegotiate, raw)
   const event = events[0]
-  const moved: JobState = gang === hunt.gang ? state : { ...state, hunt: { at: 'awarding', gang } }
+  const moved: JobState = gang === hunt.gang ? state : { ...state, hunt: { ...hunt, gang } }
   if (event === undefined) return [moved, effects]
   if (event.happened === 'leased') return onLeased(context, moved, event.leases, effects, nowMs)
-  return onNotLeased(context, { ...moved, spent: gang }, event.failed, effects, nowMs)
+  return onNotLeased(context, { ...moved, spent: gang }, hunt, event.failed, effects, nowMs)
 }
 
 function onLeased(
@@ -209,12 +262,12 @@ function onLeased(
     const offers = state.offers.length + leases.length
     const place = { slot, peer: lease.provider }
     matched.push({ do: 'tell', event: { stage: 'matched', ...place, lease: lease.id, epoch, cpuHourMicro, offers } })
-    const [leased, more] = begin(state.slots[slot]!, lease, state.order!, nowMs)
-    next = withSlot(next, leased)
+    const [leased, more] = begin(vacantOf(state, slot)!, lease, state.order!, nowMs)
+    next = withPlace(next, leased)
     began.push(...more)
   }
   // The others need not hold their capacity any longer, unless another place is vacant.
-  if (next.slots.every(({ at }) => at !== 'vacant')) {
+  if (placesOf(next).every(({ at }) => at !== 'vacant')) {
     return [{ ...next, offers: [], hunt: null }, [...effects, ...matched, ...outbid(state, leases), ...began]]
   }
   const again = { ...next, terms: bidFrom(next.terms, nowMs) }
@@ -233,15 +286,18 @@ function outbid(state: JobState, leases: readonly Lease[]): JobEffect[] {
 function onNotLeased(
   context: JobContext,
   state: JobState,
+  hunt: At<'awarding'>,
   failures: Extract<GangEvent, { happened: 'not-leased' }>['failed'],
   effects: JobEffect[],
   nowMs: number,
 ): JobStep {
-  let next = state
+  // What those take up that have not failed before is no wait for a provider.
+  const areNew = failures.some(({ provider }) => !state.failed.includes(provider))
+  let next = areNew ? { ...state, terms: prolonged(state.terms, hunt.sinceMs, nowMs) } : state
   const told: JobEffect[] = []
   for (const { slot, provider: peer, because } of failures) {
-    const place = next.slots[slot]!
-    next = withSlot(next, { ...place, attempts: place.attempts + 1 })
+    const place = vacantOf(next, slot)!
+    next = withPlace(next, { ...place, attempts: place.attempts + 1 })
     next = { ...next, failed: [...next.failed.filter((name) => name !== peer), peer] }
     told.push({ do: 'tell', event: { stage: 'replacing', slot, peer, because } })
   }

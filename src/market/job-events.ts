@@ -5,6 +5,8 @@ import type { Ending, PeerName, Refusal } from '../../protocols/wire/index.ts'
 export type JobEvent =
   | { readonly stage: 'bidding' }
   | { readonly stage: 'offered'; readonly peer: PeerName; readonly cpuHourMicro: number }
+  /** Among so many offers, so long after they were called for. */
+  | { readonly stage: 'choosing'; readonly offers: number; readonly withinMs: number }
   /** The time to bid is over, and there were too few at once for a job of more than one place. */
   | { readonly stage: 'short'; readonly wanted: number; readonly offered: number }
   | {
@@ -36,6 +38,8 @@ export type JobEvent =
       readonly amountMicro: number
     }
   | { readonly stage: 'replacing'; readonly slot: number; readonly peer: PeerName; readonly because: Refusal }
+  /** It takes much longer than the others: the place is tried a second time, and the sooner result is taken. */
+  | { readonly stage: 'straggling'; readonly slot: number; readonly peer: PeerName; readonly ranMs: number }
   /** The job stands still until the peer is started again: what it does next cannot be written down. */
   | { readonly stage: 'stalled'; readonly code: string }
   | {

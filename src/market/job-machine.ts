@@ -18,6 +18,7 @@ import {
   type JobStep,
 } from './job-state.ts'
 import { giveUp, takeTurn, windUp, withSlot } from './job-turns.ts'
+import { stepRaces, wasFirst } from './race-machine.ts'
 import { stepSlot } from './slot-machine.ts'
 import type { SlotState } from './slot-state.ts'
 import type { JobTerms } from './terms.ts'
@@ -31,12 +32,14 @@ export function openJob(terms: JobTerms, nowMs: number): JobStep {
   }))
   const state: JobState = {
     terms,
+    call: { fromMs: nowMs, enough: false },
     offers: [],
     failed: [],
     order: null,
     hunt: { at: 'bidding', announceAgainMs: nowMs + announceAgainMs, decideAtMs: null },
     spent: null,
     slots,
+    spares: [],
     cancelled: false,
     verdict: null,
   }
@@ -91,12 +94,18 @@ function stepParts(context: JobContext, state: JobState, input: JobInput, nowMs:
     const [next, more, turn] = stepSlot(context, at.terms, slot, input, nowMs)
     if (next !== slot) at = withSlot(at, next)
     effects.push(...more)
+    if (slot.at === 'leased' && next.at === 'collecting') {
+      const [alone, quitting] = wasFirst(context, at, slot.slot, nowMs)
+      at = alone
+      effects.push(...quitting)
+    }
     if (turn === null || next.at === 'vacant' || next.at === 'ended') continue
     const [turned, consequences] = takeTurn(context, at, next, turn, [], nowMs)
     at = turned
     effects.push(...consequences)
   }
-  return [at, effects]
+  const [raced, more] = stepRaces(context, at, state.spares, input, nowMs)
+  return [raced, [...effects, ...more]]
 }
 
 /** Whoever accepts what was closed is told so once more: the first word of it may have been lost. */

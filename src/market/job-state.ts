@@ -5,13 +5,17 @@ import type { Ending, PeerName, Refusal, Signed } from '../../protocols/wire/ind
 import type { CarryEffect, CarryInput } from './carry.ts'
 import type { JobErrand, JobEvent } from './job-events.ts'
 import type { Choice } from './rank.ts'
-import { slotWakeAtMs, type SlotState } from './slot-state.ts'
-import type { JobTerms } from './terms.ts'
+import { slotWakeAtMs, spareWakeAtMs, stragglesAtMs, type SlotState, type Spare } from './slot-state.ts'
+import type { Call, JobTerms } from './terms.ts'
 
 /** A bid is gossiped again at this interval until there is an answer: "dialled" is not "ready". */
 export const announceAgainMs = 1_000
 /** How long after the first offer others may still come in. Longer finds cheaper, shorter starts sooner. */
 export const offerWindowMs = 300
+/** The same, once all have answered that are known to fit: others may be near. */
+export const offerWindowShortMs = 100
+/** With so many offers for one place there is choice enough: nobody else is waited for. */
+export const offersEnough = 6
 /** Offers considered for one place of a job; the last to come are dropped beyond. */
 export const offersMax = 64
 /** How long a requester waits for the last receipt after the result. */
@@ -26,7 +30,7 @@ export interface JobContext {
 /** The search for providers of vacant places. */
 export type Hunt =
   | { readonly at: 'bidding'; readonly announceAgainMs: number; readonly decideAtMs: number | null }
-  | { readonly at: 'awarding'; readonly gang: GangState }
+  | { readonly at: 'awarding'; readonly gang: GangState; readonly sinceMs: number }
 
 /** An offer, and until when it is good: its hold, counted from when it came, because its dates are by another's clock. */
 export interface HeardOffer extends Signed<Offer> {
@@ -35,6 +39,7 @@ export interface HeardOffer extends Signed<Offer> {
 
 export interface JobState {
   readonly terms: JobTerms
+  readonly call: Call
   readonly offers: readonly HeardOffer[]
   readonly failed: readonly PeerName[]
   readonly order: StartOrder | null
@@ -44,6 +49,8 @@ export interface JobState {
   readonly spent: GangState | null
   /** By number. */
   readonly slots: readonly SlotState[]
+  /** At most one of each place. */
+  readonly spares: readonly Spare[]
   readonly cancelled: boolean
   /** How the first place that failed for good did so: the others are wound up, and the job ends like it. */
   readonly verdict: Ending | null
@@ -63,18 +70,52 @@ export type JobEffect = CarryEffect<JobEvent> | ({ readonly do: 'errand' } & Job
 export type JobStep = readonly [JobState, readonly JobEffect[]]
 
 /** Null while the job is not over. It is paid when all of its places are. */
-export function endingOf({ slots, verdict }: JobState): Ending | null {
-  if (!slots.every(({ at }) => at === 'ended')) return null
+export function endingOf({ slots, spares, verdict }: JobState): Ending | null {
+  if (!slots.every(({ at }) => at === 'ended') || !spares.every(({ place }) => place.at === 'ended')) return null
   return verdict ?? { outcome: 'paid', code: 'PAID' }
 }
 
 export function jobWakeAtMs(state: JobState): number | undefined {
   let soonestMs = huntWakeAtMs(state)
-  for (const slot of state.slots) {
-    const atMs = slotWakeAtMs(slot)
+  const wake = (atMs: number | undefined): void => {
     if (atMs !== undefined && (soonestMs === undefined || atMs < soonestMs)) soonestMs = atMs
   }
+  for (const slot of state.slots) wake(slotWakeAtMs(slot))
+  for (const spare of state.spares) wake(spareWakeAtMs(spare))
+  wake(straggler(state)?.atMs)
   return soonestMs
+}
+
+/** The place that takes too long first, or will, and has not been tried a second time. Only while nobody else is looked for. */
+export function straggler(state: JobState): { readonly slot: SlotState; readonly atMs: number } | undefined {
+  const { slots, spares, hunt, cancelled, verdict } = state
+  if (slots.length === 1 || hunt !== null || cancelled || verdict !== null) return undefined
+  let first: { slot: SlotState; atMs: number } | undefined
+  for (const slot of slots) {
+    const atMs = stragglesAtMs(slot, slots)
+    if (atMs === undefined || spares.some(({ place }) => place.slot === slot.slot)) continue
+    if (first === undefined || atMs < first.atMs) first = { slot, atMs }
+  }
+  return first
+}
+
+/** All places with their second tries. */
+export function placesOf({ slots, spares }: JobState): readonly SlotState[] {
+  return spares.length === 0 ? slots : [...slots, ...spares.map(({ place }) => place)]
+}
+
+/** What is to be awarded under this number: the place, or its second try. */
+export function vacantOf({ slots, spares }: JobState, slot: number): SlotState | undefined {
+  return [slots[slot]!, ...spares.map(({ place }) => place)].find((one) => one.slot === slot && one.at === 'vacant')
+}
+
+/** With the place that was vacant in this form. */
+export function withPlace(state: JobState, place: SlotState): JobState {
+  if (state.slots[place.slot]!.at === 'vacant') return { ...state, slots: state.slots.with(place.slot, place) }
+  const spares = state.spares.map((spare) =>
+    spare.place.slot === place.slot && spare.place.at === 'vacant' ? { ...spare, place } : spare,
+  )
+  return { ...state, spares }
 }
 
 function huntWakeAtMs({ hunt, order, terms }: JobState): number | undefined {

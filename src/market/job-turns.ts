@@ -2,10 +2,18 @@
 import { stepGang, type Offer } from '../../protocols/negotiate/index.ts'
 import { refusal, type Ending, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import { inExecute, inNegotiate, lift } from './carry.ts'
-import { announceAgainMs, endingOf, type JobContext, type JobEffect, type JobState, type JobStep } from './job-state.ts'
-import { stepSlot } from './slot-machine.ts'
-import { workOf, type SlotAt, type SlotState, type SlotTurn, type Work } from './slot-state.ts'
-import type { JobTerms } from './terms.ts'
+import {
+  announceAgainMs,
+  endingOf,
+  placesOf,
+  type JobContext,
+  type JobEffect,
+  type JobState,
+  type JobStep,
+} from './job-state.ts'
+import { follow, stepSlot } from './slot-machine.ts'
+import { workOf, type SlotAt, type SlotState, type SlotTurn, type Spare, type Work } from './slot-state.ts'
+import type { Call, JobTerms } from './terms.ts'
 
 type Live = SlotAt<'leased'> | SlotAt<'collecting'>
 
@@ -16,6 +24,11 @@ export function withSlot(state: JobState, slot: SlotState): JobState {
 /** The same call, made anew at this moment, with as long to wait. */
 export function bidFrom(terms: JobTerms, nowMs: number): JobTerms {
   return { ...terms, bidFromMs: nowMs, bidUntilMs: nowMs + (terms.bidUntilMs - terms.bidFromMs) }
+}
+
+/** A call that those answer who were told that there are enough. Never as old as the one before, whatever the clock says. */
+export function callAnew({ fromMs }: Call, nowMs: number): Call {
+  return { fromMs: Math.max(nowMs, fromMs + 1), enough: false }
 }
 
 export function releases(state: JobState, because: (offer: Signed<Offer>) => Refusal): JobEffect[] {
@@ -40,6 +53,9 @@ export function takeTurn(
     case 'failed':
       return close(context, state, slot, turn.ending, effects, nowMs)
     case 'lost': {
+      const second = state.spares.find(({ place }) => place.slot === slot.slot)
+      if (state.verdict === null && second?.endByMs === null && second.place.at === 'leased')
+        return takeOver(state, slot, second, turn.because, effects)
       const isLast = state.cancelled || state.verdict !== null || slot.attempts > state.terms.retriesMax
       return isLast
         ? close(context, state, slot, { outcome: 'expired', code: turn.because.code }, effects, nowMs)
@@ -53,12 +69,84 @@ export function takeTurn(
 /** Gives the provider up and bids again for the place, to be awarded under a higher epoch. The other places go on. */
 function replace(state: JobState, slot: Live, because: Refusal, effects: JobEffect[], nowMs: number): JobStep {
   const { provider } = slot.work.lease
-  const { epoch, attempts } = slot
+  const { attempts } = slot
+  const second = state.spares.find(({ place }) => place.slot === slot.slot)?.place
+  const epoch = Math.max(slot.epoch, second?.epoch ?? 0)
+  // Whoever is awarded now is no second try any more.
+  const spares = state.spares.map((spare) =>
+    spare.place === second && second.at === 'vacant' ? unfilled(second) : spare,
+  )
   const told: JobEffect = { do: 'tell', event: { stage: 'replacing', slot: slot.slot, peer: provider, because } }
   const failed = [...state.failed.filter((name) => name !== provider), provider]
-  const next = withSlot({ ...state, failed }, { slot: slot.slot, epoch, attempts, at: 'vacant' })
+  const next = withSlot({ ...state, failed, spares }, { slot: slot.slot, epoch, attempts, at: 'vacant' })
   const [hunted, more] = next.hunt === null ? bidAgain(next, nowMs) : [next, []]
   return [hunted, [...effects, { do: 'save' }, told, ...more]]
+}
+
+/** The second try is under way already: it is the place now. */
+function takeOver(
+  state: JobState,
+  { slot, epoch, attempts, work }: Live,
+  second: Spare,
+  because: Refusal,
+  effects: JobEffect[],
+): JobStep {
+  const { provider: peer } = work.lease
+  const ending: Ending = { outcome: 'expired', code: because.code }
+  const lost: Spare = { place: { slot, epoch, attempts, at: 'ended', work, ending }, endByMs: null }
+  const spares = state.spares.map((spare) => (spare === second ? lost : spare))
+  const next = withSlot(
+    { ...state, spares, failed: [...state.failed.filter((name) => name !== peer), peer] },
+    second.place,
+  )
+  const told: JobEffect = { do: 'tell', event: { stage: 'replacing', slot, peer, because } }
+  const watch = workOf(second.place)?.watch
+  const log = watch?.at === 'running' ? [follow(slot, workOf(second.place)!.lease)] : []
+  return [next, [...effects, { do: 'save' }, told, ...log]]
+}
+
+/** How long one that was told to stop has to say what it did. */
+const quitWithinMs = 5_000
+
+/** The other has the result: this one is told to stop, and is paid for what it did. */
+export function quit(context: JobContext, terms: JobTerms, place: SlotState, nowMs: number): [Spare, JobEffect[]] {
+  if (place.at === 'vacant') return [unfilled(place), []]
+  const [stopped, effects] = stepSlot(context, terms, place, { is: 'cancel' }, nowMs)
+  return [{ place: stopped, endByMs: nowMs + quitWithinMs }, [...effects]]
+}
+
+function unfilled(place: SlotAt<'vacant'>): Spare {
+  return {
+    place: { ...place, at: 'ended', work: null, ending: { outcome: 'refused', code: 'CANCELLED' } },
+    endByMs: null,
+  }
+}
+
+/** Second tries of a place that needs none any more; of all places when none is named. */
+export function quitSpares(context: JobContext, state: JobState, slot: number | null, nowMs: number): JobStep {
+  const effects: JobEffect[] = []
+  const spares = state.spares.map((spare) => {
+    const isMeant = slot === null || spare.place.slot === slot
+    if (!isMeant || spare.endByMs !== null || spare.place.at === 'ended') return spare
+    const [quitted, more] = quit(context, state.terms, spare.place, nowMs)
+    effects.push(...more)
+    return quitted
+  })
+  return effects.length === 0 && spares.every((spare, index) => spare === state.spares[index])
+    ? [state, []]
+    : [{ ...state, spares }, [...effects, { do: 'save' }]]
+}
+
+/** Nobody is looked for any more: whoever was awarded or has offered is told so. */
+export function endHunt(context: JobContext, state: JobState, because: Refusal, nowMs: number): JobStep {
+  const effects: JobEffect[] = []
+  let at = state
+  if (at.hunt?.at === 'awarding') {
+    const [spent, raw] = stepGang(context.notary, at.hunt.gang, { is: 'cancel' }, nowMs)
+    effects.push(...lift(inNegotiate, raw).effects)
+    at = { ...at, spent }
+  }
+  return [{ ...at, hunt: null, offers: [] }, [...effects, ...releases(at, () => because)]]
 }
 
 /** Whatever offers there were are not counted upon. */
@@ -67,6 +155,7 @@ export function bidAgain(state: JobState, nowMs: number): JobStep {
     {
       ...state,
       terms: bidFrom(state.terms, nowMs),
+      call: callAnew(state.call, nowMs),
       offers: [],
       hunt: { at: 'bidding', announceAgainMs: nowMs + announceAgainMs, decideAtMs: null },
     },
@@ -112,16 +201,12 @@ export function giveUp(
 
 /** Nobody is awarded any more, and who works is told to stop; what was worked is still collected and paid. */
 export function windUp(context: JobContext, state: JobState, effects: JobEffect[], nowMs: number): JobStep {
-  const all = [...effects]
-  let at = state
-  if (at.hunt?.at === 'awarding') {
-    const [spent, raw] = stepGang(context.notary, at.hunt.gang, { is: 'cancel' }, nowMs)
-    all.push(...lift(inNegotiate, raw).effects)
-    at = { ...at, spent }
-  }
-  const ending: Ending = at.verdict ?? { outcome: 'refused', code: 'CANCELLED' }
+  const ending: Ending = state.verdict ?? { outcome: 'refused', code: 'CANCELLED' }
   const because = refusal(ending.code === 'CANCELLED' ? 'WITHDRAWN' : 'CLOSED')
-  all.push(...releases(at, () => because))
+  const [huntless, said] = endHunt(context, state, because, nowMs)
+  const [single, quitting] = quitSpares(context, huntless, null, nowMs)
+  let at = single
+  const all = [...effects, ...said, ...quitting]
   if (at.slots.some((slot) => slot.at === 'vacant')) at = { ...at, verdict: ending }
   const slots = at.slots.map((slot): SlotState => {
     if (slot.at === 'vacant') return { ...slot, at: 'ended', work: null, ending }
@@ -129,13 +214,14 @@ export function windUp(context: JobContext, state: JobState, effects: JobEffect[
     all.push(...more)
     return stopped
   })
-  return conclude({ ...at, hunt: null, offers: [], slots }, all)
+  return conclude({ ...at, slots }, all)
 }
 
-function conclude(state: JobState, effects: JobEffect[]): JobStep {
+/** Ends the job when all of it is over. */
+export function conclude(state: JobState, effects: JobEffect[]): JobStep {
   const ending = endingOf(state)
   if (ending === null) return [state, [...effects, { do: 'save' }]]
-  const works = state.slots.flatMap((slot) => workOf(slot) ?? [])
+  const works = placesOf(state).flatMap((slot) => workOf(slot) ?? [])
   const amountMicro = works.reduce((sum, { pay }) => sum + pay.amountMicro, 0)
   const watch = works[0]?.watch
   const document = watch?.at === 'ended' ? watch.result.document : null

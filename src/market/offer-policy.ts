@@ -39,6 +39,8 @@ export interface Circumstances {
   readonly inUse: InUse
   /** What was offered to this requester and waits for its award. */
   readonly unanswered: readonly InUse[]
+  /** Leases of this requester that are worked, and for which it has signed nothing yet. */
+  readonly unpaid: number
   readonly standing: number
   readonly nowMs: number
 }
@@ -47,7 +49,7 @@ export interface Circumstances {
 export function decideOffer(
   { by, body }: Pick<Signed<Bid>, 'by' | 'body'>,
   { facts, rules }: Lending,
-  { inUse, unanswered, standing, nowMs }: Circumstances,
+  { inUse, unanswered, unpaid, standing, nowMs }: Circumstances,
 ): OfferDecision {
   const no = (because: Refusal): OfferDecision => ({ answer: false, because })
   if (rules.deny.includes(by)) return no(refusal('DENIED'))
@@ -69,6 +71,8 @@ export function decideOffer(
   if (memoryBytes > free.memoryBytes) return no(refusal('BUSY', { wanted: memoryBytes, free: free.memoryBytes }))
   if (diskBytes > free.diskBytes) return no(refusal('BUSY', { wanted: diskBytes, free: free.diskBytes }))
   if ((gpus?.count ?? 0) > free.gpus) return no(refusal('BUSY', { wanted: gpus!.count, free: free.gpus }))
+  // Whoever has paid for nothing yet is worked for once at a time: one interval of one lease is all that it can take for nothing.
+  if (standing <= strangerStanding && unpaid > 0) return no(refusal('UNPAID', { unpaid }))
   // Offers that wait for their award bind capacity, and nobody pays for that: somebody of whom nothing good is known has one at
   // any time, and more only as far as half of what is lent.
   if (standing <= strangerStanding && unanswered.length > 0) {
@@ -80,9 +84,11 @@ export function decideOffer(
   return { answer: true, cpuHourMicro: cpuHourMicroOf(price, body.requirements) }
 }
 
-/** Offers are spread over this, so that a popular bid does not bring all of them at once. */
-export const offerSpreadMsMax = 100
-
-export function offerDelayMs(dice: number): number {
-  return Math.floor(dice * offerSpreadMsMax)
+/**
+ * When to answer, so that a popular bid does not bring all answers at once: at random within its spread, and those that ask for
+ * little of what would be paid sooner. Nobody waits for nothing: some of those that ask for much come first as well.
+ */
+export function offerDelayMs({ spreadMs, cpuHourMicroMax }: Bid, cpuHourMicro: Micro, dice: number): number {
+  const share = Math.min(1, cpuHourMicro / Math.max(1, cpuHourMicroMax))
+  return Math.floor((dice * spreadMs * (1 + share)) / 2)
 }

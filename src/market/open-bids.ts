@@ -2,32 +2,63 @@
  * The bids that a provider has heard lately and what it made of them: to look again at those that it was too busy for, and to be
  * able to say why it did not answer.
  */
-import type { Bid } from '../../protocols/bid/index.ts'
-import type { PeerName, Refusal, Signed } from '../../protocols/wire/index.ts'
+import { isBidOver, type Bid } from '../../protocols/bid/index.ts'
+import { refusal, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import { mayPass } from './decline.ts'
 
 /** A kilobyte each; the one that was heard first goes first. */
 const bidsMax = 512
+/** Whoever waits for an answer says one of its bids again each second: who has not been heard for so long is not there any more. */
+const silentMs = 5_000
 
 interface Heard {
   readonly bid: Signed<Bid>
   /** Null: an offer was made. */
   readonly declined: Refusal | null
+  /** By our own clock, however far its author's is from it: what was said last is open for no longer than it is open at all. */
+  readonly untilMs: number
 }
 
 export class OpenBids {
   /** By `requester/job`, in the order in which they were heard. */
   readonly #heard = new Map<string, Heard>()
+  /** When each requester was heard last, the one that has been silent for longest first. */
+  readonly #lastMs = new Map<PeerName, number>()
 
-  /** Whether it was heard before. */
-  has({ by, body }: Signed<Bid>): boolean {
-    return this.#heard.has(`${by}/${body.job}`)
+  /** It was said, for the first time or once more. */
+  hear(bid: Signed<Bid>, nowMs: number): void {
+    this.#lastMs.delete(bid.by)
+    this.#lastMs.set(bid.by, nowMs)
+    const [quietest] = this.#lastMs.keys()
+    if (this.#lastMs.size > bidsMax && quietest !== undefined) this.#lastMs.delete(quietest)
+    const key = keyOf(bid)
+    const known = this.#heard.get(key)
+    if (known?.bid.body.issuedMs === bid.body.issuedMs) this.#heard.set(key, { ...known, untilMs: nowMs + termMs(bid) })
   }
 
-  note(bid: Signed<Bid>, declined: Refusal | null): void {
-    const key = `${bid.by}/${bid.body.job}`
+  /** There are enough answers to it. Whatever was wrong with it before is still the reason why there is none of ours. */
+  close(bid: Signed<Bid>, nowMs: number): void {
+    const known = this.#heard.get(keyOf(bid))
+    this.note(bid, known === undefined ? refusal('ENOUGH') : known.declined, nowMs)
+  }
+
+  /** A copy of what needs no more answers, late on its way. */
+  isClosed(bid: Signed<Bid>): boolean {
+    const known = this.#heard.get(keyOf(bid))?.bid.body
+    return known?.enough === true && bid.body.issuedMs <= known.issuedMs
+  }
+
+  /** Whether it was heard before. */
+  has(bid: Signed<Bid>): boolean {
+    return this.#heard.has(keyOf(bid))
+  }
+
+  note(bid: Signed<Bid>, declined: Refusal | null, nowMs: number): void {
+    const key = keyOf(bid)
     // What is heard again keeps its place in the line: it has waited for longest.
-    this.#heard.set(key, { bid, declined })
+    const known = this.#heard.get(key)
+    const isSame = known?.bid.body.issuedMs === bid.body.issuedMs
+    this.#heard.set(key, { bid, declined, untilMs: isSame ? known.untilMs : nowMs + termMs(bid) })
     const [oldest] = this.#heard.keys()
     if (this.#heard.size > bidsMax && oldest !== undefined) this.#heard.delete(oldest)
   }
@@ -35,15 +66,29 @@ export class OpenBids {
   /** What was declined for a reason that may have passed, and is still open; those that have waited longest first. */
   waiting(nowMs: number): Signed<Bid>[] {
     const waiting: Signed<Bid>[] = []
-    for (const [key, { bid, declined }] of this.#heard) {
-      if (bid.body.expiresMs <= nowMs) this.#heard.delete(key)
-      else if (declined !== null && mayPass(declined)) waiting.push(bid)
+    // What has ended stays, as long as there is room: whoever asks why is told so later too.
+    for (const { bid, declined, untilMs } of this.#heard.values()) {
+      const isOpen = nowMs < untilMs && !isBidOver(bid.body, nowMs) && !bid.body.enough
+      if (isOpen && declined !== null && mayPass(declined) && this.#isThere(bid.by, nowMs)) waiting.push(bid)
     }
     return waiting
+  }
+
+  #isThere(by: PeerName, nowMs: number): boolean {
+    const lastMs = this.#lastMs.get(by)
+    return lastMs !== undefined && nowMs < lastMs + silentMs
   }
 
   /** Why this requester's bid was not answered; null when it was; undefined when it was not heard, or long ago. */
   verdictOn(by: PeerName, job: string): Refusal | null | undefined {
     return this.#heard.get(`${by}/${job}`)?.declined
   }
+}
+
+function keyOf({ by, body }: Signed<Bid>): string {
+  return `${by}/${body.job}`
+}
+
+function termMs({ body }: Signed<Bid>): number {
+  return body.expiresMs - body.issuedMs
 }

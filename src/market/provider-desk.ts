@@ -26,7 +26,7 @@ import {
   type LeaseInput,
   type LeaseState,
 } from './lease-machine.ts'
-import { offerDelayMs, type InUse } from './offer-policy.ts'
+import type { InUse } from './offer-policy.ts'
 import type { Standing } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 
@@ -79,20 +79,21 @@ export class ProviderDesk {
   readonly #work = new Map<string, AbortController>()
   readonly #ended: string[] = []
   readonly #early = new Map<Bench, Execution>()
-  #stopped = false
 
   constructor(deps: ProviderDeps) {
     this.#deps = deps
-    const { notary, clock, log, standing, admit } = deps
+    const { notary, clock, random, log, standing, admit } = deps
     this.bids = new BidDesk({
       self: notary.signer.peer,
       clock,
+      random,
       log,
       standing,
       admit,
       capacity: {
         inUse: () => this.inUse(),
         unanswered: (by) => this.#unanswered(by),
+        unpaid: (by) => this.#byRequester(by).filter(({ state }) => isUnpaid(state)).length,
         isAnswered: (by, job) => this.#byBid.get(keyOf(by, job))?.state.ending === null,
         isFull: () => this.#byBid.size >= benchesMax,
       },
@@ -181,7 +182,6 @@ export class ProviderDesk {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true
     this.bids.stop()
     for (const controller of this.#work.values()) controller.abort(new Error('the peer is stopping'))
     await Promise.all([...this.#byBid.values()].map(async (bench) => bench.stop()))
@@ -189,8 +189,7 @@ export class ProviderDesk {
 
   #offer(bid: Signed<Bid>, cpuHourMicro: Micro): void {
     const key = keyOf(bid.by, bid.body.job)
-    const { clock, random } = this.#deps
-    const nowMs = clock.nowMs()
+    const nowMs = this.#deps.clock.nowMs()
     const { requirements, job, unit } = bid.body
     const [state, effects] = openLease(this.#deps.notary, bid.by, {
       job,
@@ -206,9 +205,7 @@ export class ProviderDesk {
     })
     const bench = this.#bench(key, state)
     this.#byBid.set(key, bench)
-    clock.after(offerDelayMs(random.float()), () => {
-      if (!this.#stopped) void bench.begin(effects)
-    })
+    void bench.begin(effects)
   }
 
   #bench(key: string, state: LeaseState): Bench {
@@ -268,8 +265,9 @@ export class ProviderDesk {
       this.bids.tally.lost(event.because, hold.offer.body.cpuHourMicro, this.#deps.clock.nowMs())
     }
     if (event.stage === 'ended') this.#retire(key, event.lease)
-    // With its result a lease gives back what it bound.
-    if (event.stage !== 'leased' && event.stage !== 'running' && event.stage !== 'countersigned')
+    // With its result a lease gives back what it bound; with its first receipt its requester is no stranger any more.
+    const isFirstPaid = event.stage === 'countersigned' && event.sequence === 1
+    if (isFirstPaid || (event.stage !== 'leased' && event.stage !== 'running' && event.stage !== 'countersigned'))
       this.bids.somethingIsFree()
     this.#deps.onEvent(event, bench.state)
   }
@@ -359,6 +357,11 @@ export class ProviderDesk {
     const refusal = { code: 'NO_SUCH_OFFER', facts: {} }
     this.#deps.send(to, { protocol: 'negotiate', message: { say: 'refuse', place: { job, slot, epoch }, refusal } })
   }
+}
+
+/** It is bound by its word or works, and nothing of it is signed by the requester. */
+function isUnpaid({ hold, bill, ending }: LeaseState): boolean {
+  return ending === null && (hold.at === 'accepted' || hold.at === 'leased') && (bill?.sequence ?? 0) === 0
 }
 
 function keyOf(requester: PeerName, job: string): string {

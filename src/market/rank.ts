@@ -50,7 +50,7 @@ export interface Choice {
 /**
  * As many as are needed, or fewer when there are not enough. Best first: price, dearer by what speaks against the peer. Those
  * that failed the job come last, and so are chosen again only when nobody else is left; before them come those of the same house
- * as one that failed, who may well be the same under another name.
+ * as one that failed, who may well be the same under another name, and those that did us more harm than good before, however cheap.
  */
 export function chooseOffers(choice: Choice, acquaint: Acquaint, dice: () => number): readonly Signed<Offer>[] {
   const { offers, count, failed, holders, wishes } = choice
@@ -61,7 +61,7 @@ export function chooseOffers(choice: Choice, acquaint: Acquaint, dice: () => num
     .map(({ offer, about }) => ({
       offer,
       about,
-      failures: failed.includes(offer.by) ? 2 : Number(about.house !== undefined && failedHouses.has(about.house)),
+      failures: failed.includes(offer.by) ? 2 : Number(isDoubtful(about, failedHouses)),
       score: (offer.body.cpuHourMicro + 1) * dearness(about),
     }))
     .sort(
@@ -76,6 +76,10 @@ export function chooseOffers(choice: Choice, acquaint: Acquaint, dice: () => num
   return apart(ranked, holders.map(acquaint), wishes)
     .slice(0, count)
     .map(({ offer }) => offer)
+}
+
+function isDoubtful({ house, standing }: Acquaintance, failedHouses: ReadonlySet<string>): boolean {
+  return standing < strangerStanding || (house !== undefined && failedHouses.has(house))
 }
 
 /** By how much an offer counts as dearer than it is: 1 for a good peer next door. */

@@ -21,17 +21,19 @@ import type { Billing } from '../../protocols/receipt/index.ts'
 import type { Fault, PeerName, Refusal } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import type { Carry } from './carry.ts'
+import { crowdAtFirst, expected, learn } from './crowd.ts'
 import type { JobEvent } from './job-events.ts'
 import { openJob, stepJob } from './job-machine.ts'
-import { endingOf, jobWakeAtMs, type JobEffect, type JobInput, type JobState } from './job-state.ts'
+import { endingOf, jobWakeAtMs, placesOf, type JobEffect, type JobInput, type JobState } from './job-state.ts'
 import { chooseOffers, type Acquaint, type Choice } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 import { workOf } from './slot-state.ts'
-import { bidOf, type JobTerms } from './terms.ts'
+import { bidOf, spreadMsOf, type JobTerms } from './terms.ts'
 
 /** I/O for jobs of our own. Each call ends in an answer or a rejection; a `RefusedError` carries a code of its own. */
 export interface JobErrands {
-  announce(topic: string, bid: Uint8Array): void
+  /** `isCall`: somebody is wanted; otherwise it is word that nobody else is. */
+  announce(topic: string, bid: Uint8Array, isCall: boolean): void
   stage(job: string, signal: AbortSignal): Promise<StartOrder>
   /** Where the log of this lease of a place stands; begins anew when the last one was another lease's. */
   openLog(job: string, slot: number, lease: string): Readonly<Record<LogChannel, number>>
@@ -81,6 +83,7 @@ export class RequesterDesk {
   readonly #folders = new Map<string, Folder>()
   readonly #byLease = new Map<string, string>()
   readonly #ended: string[] = []
+  #crowd = crowdAtFirst
   #stopped = false
 
   constructor(deps: RequesterDeps) {
@@ -104,7 +107,8 @@ export class RequesterDesk {
    * Durable when it resolves: from here on the job ends in exactly one of paid, refused, expired. When it rejects there is no such
    * job; but for a disk that broke in the middle: then the next start knows.
    */
-  async submit(terms: JobTerms): Promise<void> {
+  async submit(asked: JobTerms): Promise<void> {
+    const terms = { ...asked, fitting: expected(this.#crowd, asked.fitting) }
     const [state, effects] = openJob(terms, this.#deps.clock.nowMs())
     const folder = this.#folder(terms.job, state)
     try {
@@ -225,6 +229,7 @@ export class RequesterDesk {
 
   #onEvent(job: string, folder: Folder, event: JobEvent): void {
     if (event.stage === 'matched') this.#byLease.set(event.lease, job)
+    if (event.stage === 'choosing') this.#learn(folder.reactor.state.terms, event)
     if (event.stage === 'replacing') this.#closeLog(folder, event.slot)
     if (event.stage === 'ended') {
       this.#closeLogs(folder)
@@ -232,6 +237,11 @@ export class RequesterDesk {
       while (this.#ended.length > jobsEndedMax) this.#forget(this.#ended.shift()!)
     }
     this.#deps.onEvent(job, event)
+  }
+
+  #learn(terms: JobTerms, { offers, withinMs }: Extract<JobEvent, { stage: 'choosing' }>): void {
+    const fitting = terms.fitting / this.#crowd
+    this.#crowd = learn(this.#crowd, { fitting, offers, withinMs, spreadMs: spreadMsOf(terms) / 2 })
   }
 
   #forget(job: string): void {
@@ -244,10 +254,11 @@ export class RequesterDesk {
     const { signal } = folder.abort
     switch (effect.errand) {
       case 'announce': {
-        const { terms } = folder.reactor.state
+        const { terms, call } = folder.reactor.state
         return errands.announce(
           bidTopic(notary.network, terms.class),
-          sealBid(notary.signer, notary.network, bidOf(terms)),
+          sealBid(notary.signer, notary.network, bidOf(terms, call)),
+          !call.enough,
         )
       }
       case 'stage':
@@ -344,12 +355,16 @@ function inLease(lease: string, body: ExecutionBody): Carry {
 }
 
 /** Leases that the job still answers for. */
-function leasesOf({ slots }: JobState): string[] {
-  return slots.flatMap((slot) => workOf(slot)?.lease.id ?? [])
+function leasesOf(state: JobState): string[] {
+  return placesOf(state).flatMap((slot) => workOf(slot)?.lease.id ?? [])
 }
 
-function isAwardedTo({ hunt, spent, slots }: JobState, peer: PeerName): boolean {
+function isAwardedTo(state: JobState, peer: PeerName): boolean {
+  const { hunt, spent } = state
   const gangs = [hunt?.at === 'awarding' ? hunt.gang : null, spent]
-  const places = [...gangs.flatMap((gang) => gang?.slots ?? []), ...slots.flatMap((slot) => workOf(slot)?.award ?? [])]
+  const places = [
+    ...gangs.flatMap((gang) => gang?.slots ?? []),
+    ...placesOf(state).flatMap((slot) => workOf(slot)?.award ?? []),
+  ]
   return places.some((place) => (place.at === 'leased' ? place.lease.provider : place.award.body.provider) === peer)
 }

@@ -30,6 +30,7 @@ export function begin(place: SlotState, lease: Lease, job: StartOrder, nowMs: nu
     award: { at: 'leased', lease },
     lease,
     leasedMs: nowMs,
+    doneMs: null,
     watch,
     pay: openAccount(billedLease(lease)),
   }
@@ -131,7 +132,8 @@ function onWatchEvent(
       if (!isWorkDone(reason))
         return [slot, all, { turn: 'failed', ending: { outcome: 'refused', code: codeOf(reason) } }]
       const settleByMs = nowMs + terms.collectWithinMs
-      const next: SlotAt<'collecting'> = { ...slot, at: 'collecting', collected: false, held: null, settleByMs }
+      const work: Work = { ...slot.work, doneMs: nowMs }
+      const next: SlotAt<'collecting'> = { ...slot, at: 'collecting', work, collected: false, held: null, settleByMs }
       return [next, [...all, { do: 'save' }, collect(next)], null]
     }
     default:
@@ -243,7 +245,7 @@ function answered(context: JobContext, work: Work, input: CarryInput, nowMs: num
   }
 }
 
-function follow(slot: number, lease: Lease): JobEffect {
+export function follow(slot: number, lease: Lease): JobEffect {
   return { do: 'errand', errand: 'follow', slot, lease: lease.id, provider: lease.provider }
 }
 

@@ -18,6 +18,8 @@ export interface Work {
   readonly award: AwardState
   readonly lease: Lease
   readonly leasedMs: number
+  /** When its result came; null before. */
+  readonly doneMs: number | null
   readonly watch: WatchState
   readonly pay: PayState
 }
@@ -38,6 +40,13 @@ export type SlotState = Place &
   )
 
 export type SlotAt<Where extends SlotState['at']> = Extract<SlotState, { at: Where }>
+
+/** A second try at a place, beside the first: another lease of it under a higher epoch. Or the first, once the second was sooner. */
+export interface Spare {
+  readonly place: SlotState
+  /** It was told to stop, because the other has the result: until then it is paid for what it did. */
+  readonly endByMs: number | null
+}
 
 /** What a step of a place means to its job. */
 export type SlotTurn =
@@ -61,6 +70,31 @@ export function workOf(slot: SlotState): Work | null {
 /** Whoever holds a place of a job is not awarded another one of it. */
 export function holdersOf(slots: readonly SlotState[]): PeerName[] {
   return slots.flatMap((slot) => liveWork(slot)?.lease.provider ?? [])
+}
+
+/** Nobody is called slow before this. */
+const straggleMsMin = 1_000
+/** One that takes so many times as long as nearly all of the others is not waited for alone. */
+const straggleFactor = 2
+
+/** When a place that runs has taken too long beside the others; undefined while fewer than half of the others are done. */
+export function stragglesAtMs(slot: SlotState, slots: readonly SlotState[]): number | undefined {
+  if (slot.at !== 'leased') return undefined
+  const others = slots.filter((other) => other !== slot)
+  const tookMs = others.flatMap((other) => {
+    const work = workOf(other)
+    return work === null || work.doneMs === null ? [] : [work.doneMs - work.leasedMs]
+  })
+  if (tookMs.length === 0 || tookMs.length * 2 < others.length) return undefined
+  tookMs.sort((left, right) => left - right)
+  const usualMs = tookMs[Math.ceil(tookMs.length * 0.95) - 1]!
+  return slot.work.leasedMs + Math.max(straggleMsMin, straggleFactor * usualMs)
+}
+
+export function spareWakeAtMs({ place, endByMs }: Spare): number | undefined {
+  const atMs = slotWakeAtMs(place)
+  if (place.at === 'ended' || endByMs === null) return atMs
+  return Math.min(endByMs, atMs ?? Infinity)
 }
 
 export function slotWakeAtMs(slot: SlotState): number | undefined {

@@ -11,6 +11,11 @@ export interface MarketCounts {
   readonly lost: Readonly<Record<string, number>>
 }
 
+/** A tally as it outlives a restart: plain data, and no longer than its limits. */
+export interface KeptTally extends MarketCounts {
+  readonly losses: readonly Loss[]
+}
+
 export interface PriceHint {
   readonly cpuHourMicro: Micro
   readonly wouldHaveWon: number
@@ -22,7 +27,7 @@ const lossesKeptMs = 24 * 60 * 60_000
 /** Different words in one table: what strangers ask for is part of some. */
 const wordsMax = 64
 
-interface Loss {
+export interface Loss {
   readonly atMs: number
   readonly ours: Micro
   readonly winners: Micro
@@ -69,6 +74,20 @@ export class Tally {
       notAnswered: Object.fromEntries(this.#notAnswered),
       lost: Object.fromEntries(this.#lost),
     }
+  }
+
+  keep(): KeptTally {
+    return { ...this.counts(), losses: [...this.#losses] }
+  }
+
+  /** Goes on from what was kept. Called before anything is counted. */
+  recall({ bidsSeen, answered, won, notAnswered, lost, losses }: KeptTally): void {
+    this.#bidsSeen = bidsSeen
+    this.#answered = answered
+    this.#won = won
+    for (const [word, times] of Object.entries(notAnswered).slice(0, wordsMax)) this.#notAnswered.set(word, times)
+    for (const [word, times] of Object.entries(lost).slice(0, wordsMax)) this.#lost.set(word, times)
+    this.#losses.push(...losses.slice(-lossesMax))
   }
 
   /** By how much winners were cheaper, in the middle, in hundredths; undefined when none was. */

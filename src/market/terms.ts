@@ -1,5 +1,5 @@
 /** What a job's requester will agree to, and what the halves of the protocols must know of a lease. */
-import { bidTermMsMax, type Bid, type Requirements } from '../../protocols/bid/index.ts'
+import { bidSpreadMsMax, bidTermMsMax, type Bid, type Requirements } from '../../protocols/bid/index.ts'
 import type { WatchedLease, WorkedLease } from '../../protocols/execute/index.ts'
 import type { Lease } from '../../protocols/negotiate/index.ts'
 import type { BilledLease } from '../../protocols/receipt/index.ts'
@@ -24,21 +24,42 @@ export interface JobTerms {
   /** How long the fetching of outputs may take. */
   readonly collectWithinMs: number
   readonly retriesMax: number
+  /** Providers that would fit, as far as they are known; 0: not known. */
+  readonly fitting: number
   readonly bidFromMs: number
   readonly bidUntilMs: number
 }
 
+/** How long an answer may come after another, in the mean, when they are dear; cheap ones come twice as fast. */
+const spreadPerAnswerMs = 40
+/** Those that are not known answer too. */
+const spreadMsMin = 100
+
+/** The more would answer, the longer they take, so that word that there are enough reaches most of them before they have. */
+export function spreadMsOf({ fitting, slots, bidFromMs, bidUntilMs }: JobTerms): number {
+  const wantedMs = Math.ceil((fitting * spreadPerAnswerMs) / slots)
+  return Math.min(Math.max(spreadMsMin, wantedMs), Math.floor((bidUntilMs - bidFromMs) / 2), bidSpreadMsMax)
+}
+
+/** When the call that stands was made, and whether it has been answered often enough. */
+export interface Call {
+  readonly fromMs: number
+  readonly enough: boolean
+}
+
 /** The call for this job. The same until the job is bid for anew, so that repeating it says nothing new. */
-export function bidOf(terms: JobTerms): Bid {
+export function bidOf(terms: JobTerms, { fromMs, enough }: Call): Bid {
   return {
     job: terms.job,
     class: terms.class,
-    issuedMs: terms.bidFromMs,
-    expiresMs: Math.min(terms.bidUntilMs, terms.bidFromMs + bidTermMsMax),
+    issuedMs: fromMs,
+    expiresMs: Math.max(fromMs + 1, Math.min(terms.bidUntilMs, fromMs + bidTermMsMax)),
     requirements: terms.requirements,
     unit: terms.unit,
     ceilingMicro: terms.ceilingMicro,
     cpuHourMicroMax: terms.cpuHourMicroMax,
+    spreadMs: spreadMsOf(terms),
+    enough,
   }
 }
 

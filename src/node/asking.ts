@@ -1,11 +1,11 @@
 /** What a job asks of its provider: for the bid, and for our own choice. */
 import type { Requirements } from '../../protocols/bid/index.ts'
 import type { JobManifest } from '../../protocols/execute/index.ts'
-import type { JobSpec } from '../control/api.ts'
+import type { OfferWish } from '../control/api.ts'
 import { noWish, type Wishes } from '../market/wishes.ts'
 
 export function requirementsOf(
-  spec: JobSpec,
+  spec: OfferWish,
   { engine, resources }: Pick<JobManifest, 'engine' | 'resources'>,
 ): Requirements {
   const { gpus, gpuMemoryBytes, gpuVendor, gpuModel } = spec
@@ -29,7 +29,7 @@ export function requirementsOf(
   }
 }
 
-export function wishesOf(spec: JobSpec): Wishes {
+export function wishesOf(spec: OfferWish): Wishes {
   return {
     rttMsMax: spec.rttMs ?? null,
     standingMin: spec.standingMin ?? noWish.standingMin,

@@ -1,15 +1,19 @@
 /** The owner's wishes, carried out: what stands behind the control socket. */
 import { toString } from 'uint8arrays'
 
+import type { Requirements } from '../../protocols/bid/index.ts'
 import type { KnownCapability } from '../../protocols/capability/index.ts'
 import type { Notary } from '../../protocols/negotiate/index.ts'
-import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
+import { formatMicro } from '../../protocols/wire/index.ts'
 import {
   ControlError,
   type EstimateView,
+  type FoundOffersView,
+  type JobExplanationView,
   type JobSpec,
   type JobView,
   type OfferView,
+  type OfferWish,
   type PeerControl,
   type PeersView,
   type ReceiptView,
@@ -19,6 +23,7 @@ import type { Clock, Random } from '../environment.ts'
 import type { Host } from '../host/index.ts'
 import { HostError, petnameOf } from '../host/index.ts'
 import type { Receipts } from '../ledger/receipts.ts'
+import type { Acquaint } from '../market/rank.ts'
 import type { ProviderDesk } from '../market/provider-desk.ts'
 import type { RequesterDesk } from '../market/requester-desk.ts'
 import type { ShardCache } from '../storage/cache.ts'
@@ -57,7 +62,7 @@ export interface ControlDeps {
   readonly submissions: Submissions
   /** Our own record, when we lend. */
   ownRecord(): KnownCapability | undefined
-  readonly standingOf: (peer: PeerName) => number
+  readonly acquaint: Acquaint
   packFolder(path: string): Promise<string>
   readonly meshDegree: () => number
 }
@@ -108,7 +113,7 @@ export class OwnControl implements PeerControl {
       connections: host.readiness().connections,
       meshDegree: meshDegree(),
       recordsKnown: discovery.index.alive().length,
-      offering: own === undefined ? null : offerView(own, self),
+      offering: own === undefined ? null : this.#offerView(own),
       market: marketView(provider.bids.tally, clock.nowMs()),
       jobs: {
         done: jobs.filter(({ stage }) => stage === 'paid').length,
@@ -128,7 +133,7 @@ export class OwnControl implements PeerControl {
   }
 
   async peers(): Promise<PeersView> {
-    const { host, clock, standingOf } = this.#deps
+    const { host, clock, acquaint } = this.#deps
     const nowMs = clock.nowMs()
     return {
       v: 1,
@@ -138,18 +143,32 @@ export class OwnControl implements PeerControl {
         direction,
         encrypter,
         openMs: Math.max(0, nowMs - openedMs),
-        standing: standingOf(peer).toFixed(2),
+        standing: acquaint(peer).standing.toFixed(2),
       })),
     }
   }
 
   async offers(refresh: boolean, signal: AbortSignal): Promise<readonly OfferView[]> {
-    const { discovery, notary } = this.#deps
+    const { discovery } = this.#deps
     if (refresh) await discovery.look(signal)
     const own = this.#deps.ownRecord()
-    return [...(own === undefined ? [] : [own]), ...discovery.index.alive()].map((record) =>
-      offerView(record, notary.signer.peer),
-    )
+    return [...(own === undefined ? [] : [own]), ...discovery.index.alive()].map((record) => this.#offerView(record))
+  }
+
+  async findOffers(wish: OfferWish, refresh: boolean, signal: AbortSignal): Promise<FoundOffersView> {
+    if (refresh) await this.offers(true, signal)
+    const { fitting, explanation, requirements } = this.#deps.submissions.find(wish)
+    return { v: 1, offers: fitting.map((record) => this.#offerView(record, requirements)), explanation }
+  }
+
+  async explainJob(idPrefix: string, signal: AbortSignal): Promise<JobExplanationView> {
+    const { submissions, book } = this.#deps
+    return submissions.explain(book.find(idPrefix), signal)
+  }
+
+  #offerView(record: KnownCapability, asked?: Requirements): OfferView {
+    const { notary, acquaint, clock } = this.#deps
+    return offerView(record, notary.signer.peer, acquaint(record.peer), clock.nowMs(), asked)
   }
 
   async submit(spec: JobSpec, signal: AbortSignal): Promise<JobView> {

@@ -66,8 +66,10 @@ export interface ErrandDeps {
   readonly files: JobFiles
   /** What we sealed, by CID. */
   sealed(object: string): SealedObject | undefined
-  /** Peers that keep shards for others. */
+  /** Peers that keep shards for others, after a look around. */
   keepers(signal: AbortSignal): Promise<readonly PeerName[]>
+  /** Those that are known anyhow. */
+  keepersKnown(): readonly PeerName[]
   unpack(tar: string, folder: string): Promise<{ readonly files: number; readonly bytes: number }>
   onStaged(job: string, report: StageReport): void
   onCollected(job: string, report: CollectReport): void
@@ -90,10 +92,10 @@ export class OwnErrands implements JobErrands {
     await writeFile(join(this.#deps.files.folderOf(job), 'request.json'), text, { mode: 0o600 })
   }
 
-  announce(topic: string, bid: Uint8Array): void {
+  announce(topic: string, bid: Uint8Array, isCall: boolean): void {
     // An envelope ends with its signature, and so has a name.
     const name = toString(bid.subarray(-signatureBytes), 'latin1')
-    if (!this.#pace.takes(name, this.#deps.clock.monotonicMs())) return
+    if (!this.#pace.takes(name, isCall, this.#deps.clock.monotonicMs())) return
     this.#deps.gossip
       .publish(topic, bid)
       .catch((error: unknown) => this.#deps.log('debug', 'the bid was not gossiped', { error }))
@@ -101,7 +103,9 @@ export class OwnErrands implements JobErrands {
 
   async stage(job: string, signal: AbortSignal): Promise<StartOrder> {
     const request = await this.#recall(job)
-    const keepers = await this.#deps.keepers(signal)
+    // What travels inline waits for nobody: of the outputs, whoever made them has a copy in any case.
+    const isInline = [request.module, ...request.inputs].every(({ object }) => object === null)
+    const keepers = isInline ? this.#deps.keepersKnown() : await this.#deps.keepers(signal)
     const used = new Set<PeerName>()
     let bytes = 0
     let shards = 0

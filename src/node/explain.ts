@@ -4,9 +4,10 @@
  */
 import { lacksOf, needs, type Need } from '../../protocols/bid/index.ts'
 import type { KnownCapability } from '../../protocols/capability/index.ts'
-import { formatMicro, type PeerName, type Refusal } from '../../protocols/wire/index.ts'
-import type { MatchExplanation } from '../control/api.ts'
-import { wordOf } from '../market/decline.ts'
+import type { Quote } from '../../protocols/inquire/index.ts'
+import { describeFacts, formatMicro, type PeerName, type Refusal } from '../../protocols/wire/index.ts'
+import type { MatchExplanation, ProviderVerdict } from '../control/api.ts'
+import { lackRefusal, wordOf } from '../market/decline.ts'
 import type { Acquaint } from '../market/rank.ts'
 import type { JobTerms } from '../market/terms.ts'
 import { objectionsTo, type Objection } from '../market/wishes.ts'
@@ -71,11 +72,46 @@ export function explainNoMatch(terms: JobTerms, circumstances: Circumstances): M
   }
 }
 
+/** What its record lacks, in words and with the code of the first; undefined when it fits. */
+export function recordVerdict(
+  terms: JobTerms,
+  record: KnownCapability,
+  circumstances: Pick<Circumstances, 'acquaint' | 'nowMs'>,
+): ProviderVerdict | undefined {
+  const reasons = reasonsAgainst(terms, record, circumstances)
+  const [first] = reasons
+  if (first === undefined) return undefined
+  const { aspect, wanted, has } = first
+  const code = isNeed(aspect) ? lackRefusal({ need: aspect, wanted, has }).code : null
+  return { ...peerView(record.peer), verdict: 'lacks', code, reasons: reasons.map(shortfall) }
+}
+
+/** What came of a provider that fits, by its own word. */
+export function quoteVerdict(peer: PeerName, { heard, now }: Pick<Quote, 'heard' | 'now'>): ProviderVerdict {
+  const today = now.offers ? `would take it now at ${amount(now.cpuHourMicro)}/h` : `now: ${saidWords(now.because)}`
+  const view = peerView(peer)
+  if (heard === null) {
+    const code = now.offers ? null : now.because.code
+    return { ...view, verdict: 'unheard', code, reasons: ['did not hear of it', today] }
+  }
+  if (heard.offered) return { ...view, verdict: 'offered', code: null, reasons: ['offered, and was not taken', today] }
+  return { ...view, verdict: 'declined', code: heard.because.code, reasons: [saidWords(heard.because), today] }
+}
+
+/** Enough for a word and two facts; it is a stranger's. */
+const saidCharsMax = 120
+
+function saidWords(because: Refusal): string {
+  return `${wordOf(because)}${describeFacts(because.facts)}`.slice(0, saidCharsMax)
+}
+
+const isNeed = (aspect: Aspect): aspect is Need => (needs as readonly string[]).includes(aspect)
+
 /** All that speaks against a provider, the first of which it is counted under. */
 function reasonsAgainst(
   terms: JobTerms,
   { peer, capability }: KnownCapability,
-  { acquaint, nowMs }: Circumstances,
+  { acquaint, nowMs }: Pick<Circumstances, 'acquaint' | 'nowMs'>,
 ): Reason[] {
   const objections = objectionsTo(terms.wishes, peer, acquaint(peer))
   return [

@@ -75,6 +75,15 @@ export class JobBook {
         })
   }
 
+  /** How long jobs of our own took from their bid to their start, of those whose events are in memory. */
+  startsMs(): number[] {
+    return [...this.#pages.values()].flatMap(({ events }) => {
+      const bid = events.find((event) => event.type === 'bid')
+      const running = events.find((event) => event.type === 'running')
+      return bid === undefined || running === undefined ? [] : [running.atMs - bid.atMs]
+    })
+  }
+
   update(id: string, change: Partial<JobView>, nowMs: number): JobView | undefined {
     const view = this.get(id)
     if (view === undefined) return undefined

@@ -95,7 +95,9 @@ export class JobReporter {
           price: formatMicro(event.cpuHourMicro),
           offers: event.offers,
         })
+      case 'choosing':
       case 'short':
+      case 'straggling':
       case 'starting':
         return
       case 'running':

@@ -14,7 +14,13 @@ const lookAgainMs = 10_000
 
 const wanted = { kind: 'keep', keepBytes: 1 } as const
 
-/** Those that live come first. A look that nobody waits for ends with `ending`. */
+/** Those whose records are at hand; who lives comes first. */
+export function knownKeepers(index: Pick<RecordIndex, 'pick'>): PeerName[] {
+  const { alive, doubtful } = index.pick(wanted)
+  return [...alive, ...doubtful].map(({ peer }) => peer)
+}
+
+/** A look that nobody waits for ends with `ending`. */
 export function createKeeperFinder(
   index: Pick<RecordIndex, 'pick'>,
   seeker: Pick<Seeker, 'find'>,
@@ -27,10 +33,6 @@ export function createKeeperFinder(
     using deadline = clock.deadline(lookWithinMs, signal)
     await seeker.find(wanted, keepersMax, deadline.signal)
   }
-  const known = (): PeerName[] => {
-    const { alive, doubtful } = index.pick(wanted)
-    return [...alive, ...doubtful].map(({ peer }) => peer)
-  }
 
   return async (signal: AbortSignal): Promise<PeerName[]> => {
     if (clock.monotonicMs() - lookedMs >= lookAgainMs) {
@@ -39,6 +41,6 @@ export function createKeeperFinder(
       else await look(signal)
       signal.throwIfAborted()
     }
-    return known()
+    return knownKeepers(index)
   }
 }

@@ -103,7 +103,7 @@ export async function prepareJob(spec: JobSpec, deps: PrepareDeps, signal: Abort
   return { job, manifest, manifestBytes: bytes, module, inputs: stdin === null ? inputs : [...inputs, stdin] }
 }
 
-export function resourcesOf(spec: JobSpec): JobManifest['resources'] {
+export function resourcesOf(spec: Partial<JobSpec>): JobManifest['resources'] {
   return {
     cpuMilli: spec.cpuMilli ?? defaults.cpuMilli,
     memoryBytes: spec.memoryBytes ?? defaults.memoryBytes,
@@ -115,7 +115,7 @@ export function resourcesOf(spec: JobSpec): JobManifest['resources'] {
 }
 
 /** Throws a ControlError BAD_SPEC. */
-export function priceOf(spec: JobSpec, unit: string): JobManifest['price'] {
+export function priceOf(spec: Partial<JobSpec>, unit: string): JobManifest['price'] {
   return {
     unit,
     cpuHourMicroMax: amountOf(spec.priceMax ?? defaults.priceMax, '--max-price'),

@@ -53,6 +53,7 @@ export function createShardPlane(
     // What is kept is damaged when the store says so: a copy in the cache would hide that from an audit.
     open: async (root) => (await store.open(root)) ?? cache.open(root),
     admit: async (request) => store.admit(request),
+    release: async (root, from) => store.release(root, from),
   }
   const carried = createTransfer({ streams, timekeeper: clock, shelf, pace, exchangesMax })
   return { store, transfer: withOwnShelf(carried, self, shelf), rates: new PeerRates() }

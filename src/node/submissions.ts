@@ -5,15 +5,22 @@ import type { Ask } from '../../protocols/bid/index.ts'
 import { parseCode } from '../../protocols/erasure/index.ts'
 import { reclaimMsDefault } from '../../protocols/execute/index.ts'
 import { cidOfDocument, formatMicro, type PeerName } from '../../protocols/wire/index.ts'
-import { nodesMax } from '../config/job-spec.ts'
-import { ControlError, type EstimateView, type JobSpec, type JobView } from '../control/api.ts'
+import { nodesMax, offerWishSchema } from '../config/job-spec.ts'
+import {
+  ControlError,
+  type EstimateView,
+  type JobExplanationView,
+  type JobSpec,
+  type JobView,
+  type OfferWish,
+} from '../control/api.ts'
 import type { Clock, Random } from '../environment.ts'
 import { jobsOpenMax, type RequesterDesk } from '../market/requester-desk.ts'
 import type { JobTerms } from '../market/terms.ts'
 import { requirementsOf, wishesOf } from './asking.ts'
 import type { OwnErrands } from './errands.ts'
-import type { JobBook } from './job-book.ts'
-import type { Matchmaker } from './matchmaker.ts'
+import { shortJob, type JobBook } from './job-book.ts'
+import { median, type Matchmaker } from './matchmaker.ts'
 import { inputsKeptMs, type OwnObjects } from './objects.ts'
 import { checkOut, engine, prepareJob, priceOf, resourcesOf } from './prepare.ts'
 import { estimateOf, newJobView, peerView } from './views.ts'
@@ -42,6 +49,10 @@ const hopelessWaitMs = 1_000
 /** How long its owner waits until it is known that there is no hope. */
 const lookWithinMs = 1_000
 const retriesDefault = 2
+/** From a bid to the start of the program when no job of ours has started yet: offers are awaited, a child process is started. */
+const startGuessMs = 1_000
+/** Messages that wait for each other: offer, award, accept, commit, and the module with its inputs. */
+const tripsToStart = 5
 const keyBytes = 32
 
 export class Submissions {
@@ -79,11 +90,14 @@ export class Submissions {
     const nowMs = clock.nowMs()
     const described = { job: prepared.job, manifest: prepared.manifestBytes, ...prepared.manifest }
     let terms = this.#termsOf(spec, described, spec.waitMs ?? bidWaitMsDefault, nowMs)
-    if (spec.waitMs === undefined && !matchmaker.hasHope(terms)) {
+    let fitting = matchmaker.fitting(terms)
+    if (spec.waitMs === undefined && fitting === 0) {
       // Somebody may have come that we have not heard of.
       await this.#look(terms, signal)
-      if (!matchmaker.hasHope(terms)) terms = { ...terms, bidUntilMs: nowMs + hopelessWaitMs }
+      fitting = matchmaker.fitting(terms)
+      if (fitting === 0) terms = { ...terms, bidUntilMs: nowMs + hopelessWaitMs }
     }
+    terms = { ...terms, fitting }
     await errands.remember(prepared.job, {
       module: prepared.module,
       inputs: prepared.inputs,
@@ -101,6 +115,7 @@ export class Submissions {
         requester: peerView(self),
         provider: null,
         lease: null,
+        asked: wishIn(spec),
       },
       nowMs,
     )
@@ -111,31 +126,52 @@ export class Submissions {
 
   /** What it would cost and whether it could begin, by the records and by asking a few. Nothing is sealed, and nobody is bound. */
   async estimate(spec: JobSpec, signal: AbortSignal): Promise<EstimateView> {
-    const { unit, clock, matchmaker } = this.#deps
-    const resources = resourcesOf(spec)
-    const described = {
-      job: cidOfDocument(new Uint8Array()),
-      manifest: new Uint8Array(),
-      engine,
-      resources,
-      price: priceOf(spec, unit),
-    }
-    const terms = this.#termsOf(spec, described, bidWaitMsDefault, clock.nowMs())
-    const { known, reachable, pass, asked, cpuHourMicro, explanation } = await matchmaker.estimate(terms, signal)
+    const { unit, matchmaker, book } = this.#deps
+    const terms = this.#termsOfWish(spec)
+    const { cpuHourMicro, rttMs, ...estimate } = await matchmaker.estimate(terms, signal)
     const places = Array.from(cpuHourMicro, (price) => estimateOf(terms, price))
     return {
       v: 1,
-      known,
-      reachable,
-      pass,
-      asked,
-      ready: cpuHourMicro.length,
+      ...estimate,
+      startInMs: cpuHourMicro.length === 0 ? null : (median(book.startsMs()) ?? startGuessMs + tripsToStart * rttMs),
       costFrom: places[0] ?? null,
       costTo: places.at(-1) ?? null,
       pricesPerCpuHour: cpuHourMicro.map(formatMicro),
       unit,
-      explanation,
     }
+  }
+
+  /** Of those that are known, who would fit such a job and why the others do not. */
+  find(wish: OfferWish): ReturnType<Matchmaker['find']> & { readonly requirements: JobTerms['requirements'] } {
+    const terms = this.#termsOfWish(wish)
+    return { ...this.#deps.matchmaker.find(terms), requirements: terms.requirements }
+  }
+
+  /** Why each that is known did not take a job of ours. */
+  async explain({ id, role, provider, asked }: JobView, signal: AbortSignal): Promise<JobExplanationView> {
+    if (role !== 'requester' || asked === undefined) {
+      throw new ControlError({
+        code: 'NOT_FOUND',
+        what: `nothing is known of what ${shortJob(id)} asked for`,
+        why: role === 'requester' ? 'it was run before this was kept' : 'it is work for another peer, who asked',
+        cure: 'pleach jobs',
+        exit: 2,
+      })
+    }
+    const terms = { ...this.#termsOfWish(asked), job: id }
+    return { v: 1, job: id, providers: await this.#deps.matchmaker.verdicts(terms, provider?.peer, signal) }
+  }
+
+  /** Of a job that is only thought of. */
+  #termsOfWish(wish: OfferWish): JobTerms {
+    const described = {
+      job: cidOfDocument(new Uint8Array()),
+      manifest: new Uint8Array(),
+      engine,
+      resources: resourcesOf(wish),
+      price: priceOf(wish, this.#deps.unit),
+    }
+    return this.#termsOf(wish, described, bidWaitMsDefault, this.#deps.clock.nowMs())
   }
 
   async #look(terms: JobTerms, signal: AbortSignal): Promise<void> {
@@ -144,7 +180,7 @@ export class Submissions {
   }
 
   #termsOf(
-    spec: JobSpec,
+    spec: OfferWish & Pick<JobSpec, 'retries'>,
     {
       job,
       manifest,
@@ -170,13 +206,21 @@ export class Submissions {
       reclaimMs: reclaimMsDefault,
       collectWithinMs,
       retriesMax: spec.retries ?? retriesDefault,
+      fitting: 0,
       bidFromMs: nowMs,
       bidUntilMs: nowMs + waitMs,
     }
   }
 }
 
-function nodesOf({ nodes = 1 }: JobSpec): number {
+/** The part of a job that says who could do it. */
+function wishIn(spec: JobSpec): OfferWish {
+  const parsed: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(spec)) if (Object.hasOwn(offerWishSchema.shape, name)) parsed[name] = value
+  return parsed
+}
+
+function nodesOf({ nodes = 1 }: Pick<JobSpec, 'nodes'>): number {
   if (Number.isInteger(nodes) && nodes >= 1 && nodes <= nodesMax) return nodes
   throw new ControlError({
     code: 'BAD_SPEC',

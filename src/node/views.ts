@@ -1,5 +1,6 @@
 /** What this peer knows, in the words of the control interface. */
-import type { KnownCapability } from '../../protocols/capability/index.ts'
+import { cpuHourMicroOf, freeMilliMax, openForMs as openForMsOf, type Requirements } from '../../protocols/bid/index.ts'
+import { plainPrice, type KnownCapability } from '../../protocols/capability/index.ts'
 import { decodeObjectManifest, formatCode } from '../../protocols/erasure/index.ts'
 import { costOf, formatMicro, type PeerName } from '../../protocols/wire/index.ts'
 import type { JobStage, JobView, ObjectView, OfferView, PeerView, ReceiptView, StatusView } from '../control/api.ts'
@@ -7,6 +8,7 @@ import { petnameOf } from '../host/index.ts'
 import type { AuditEntry } from '../ledger/audits.ts'
 import type { ObjectEntry } from '../ledger/objects.ts'
 import type { LeaseTotal } from '../ledger/receipts.ts'
+import type { Acquaintance } from '../market/rank.ts'
 import type { Tally } from '../market/tally.ts'
 import type { JobTerms } from '../market/terms.ts'
 import { lossesBorne } from '../storage/happiness.ts'
@@ -16,21 +18,54 @@ export function peerView(peer: PeerName): PeerView {
   return { peer, petname: petnameOf(peer) }
 }
 
-export function offerView({ peer, capability }: KnownCapability, self: PeerName): OfferView {
-  const { compute, storage, runtimes, price } = capability
+/** `asked`: at what price it would be taken, where something was asked for. */
+export function offerView(
+  { peer, capability }: KnownCapability,
+  self: PeerName,
+  { standing, rttMs }: Pick<Acquaintance, 'standing' | 'rttMs'>,
+  nowMs: number,
+  asked?: Requirements,
+): OfferView {
+  const { compute, storage, runtimes, gpus, network, tee, free, hours } = capability
+  const price = capability.price ?? { ...plainPrice, unit: '', cpuHourMicro: 0 }
+  const openForMs = openForMsOf(hours, nowMs)
   return {
     v: 1,
     ...peerView(peer),
     self: peer === self,
     arch: compute?.arch ?? '',
+    features: compute?.features ?? [],
     cpuMilli: compute?.cpuMilli.value ?? 0,
     memoryBytes: compute?.memoryBytes.value ?? 0,
+    diskBytes: compute?.diskBytes.value ?? 0,
     keepBytes: storage?.keepBytes.value ?? 0,
+    gpus: gpus.map(({ vendor, model, memoryBytes, count }) => ({
+      vendor,
+      model,
+      memoryBytes: memoryBytes.value,
+      count,
+      evidence: memoryBytes.evidence,
+    })),
     runtimes: runtimes.map(({ name }) => name),
     isolation: runtimes[0]?.isolation ?? '',
-    pricePerCpuHour: formatMicro(price?.cpuHourMicro ?? 0),
-    unit: price?.unit ?? '',
+    egress: compute?.egress ?? false,
+    tee: tee?.kind ?? '',
+    region: network?.region ?? '',
+    operator: capability.operator,
+    pricePerCpuHour: formatMicro(price.cpuHourMicro),
+    askedPerCpuHour: formatMicro(asked === undefined ? price.cpuHourMicro : cpuHourMicroOf(price, asked)),
+    pricePerGibHour: formatMicro(price.memoryGibHourMicro),
+    pricePerGpuHour: formatMicro(price.gpuHourMicro),
+    pricePerGbMonth: formatMicro(price.gbMonthMicro),
+    measuredPercent: price.measuredPercent,
+    challengedPercent: price.challengedPercent,
+    unit: price.unit,
     evidence: compute?.cpuMilli.evidence ?? 'claimed',
+    wallMsMax: compute?.wallMsMax ?? 0,
+    openForMs: Number.isFinite(openForMs) ? openForMs : null,
+    freeCpuMilli: compute === null || free === null ? null : freeMilliMax({ compute, free }),
+    standing: Math.round(standing * 100) / 100,
+    rttMs: rttMs === undefined ? null : Math.round(rttMs * 10) / 10,
     expiresMs: capability.expiresMs,
   }
 }
@@ -86,7 +121,7 @@ export function objectView(entry: ObjectEntry, audits: readonly AuditEntry[]): O
 
 export function newJobView(
   id: string,
-  fields: Pick<JobView, 'name' | 'role' | 'unit' | 'out' | 'requester' | 'provider' | 'lease'>,
+  fields: Pick<JobView, 'name' | 'role' | 'unit' | 'out' | 'requester' | 'provider' | 'lease' | 'asked'>,
   nowMs: number,
 ): JobView {
   return {

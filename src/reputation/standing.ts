@@ -12,6 +12,9 @@ export interface Seen {
   readonly noShow: number
 }
 
+/** Of a peer that is proven to have signed two things that exclude each other: nothing that it signs is worth anything. */
+export const provenStanding = 0
+
 /** Weight of one fault and of one no-show against one success. A fault is never an accident of the network. */
 const faultWeight = 8
 const noShowWeight = 1

@@ -6,6 +6,8 @@ import fc from 'fast-check'
 
 import {
   bidBytesMax,
+  bidSpreadMsMax,
+  bidSkewMsMax,
   bidTermMsMax,
   bidTopic,
   bidWindowMs,
@@ -50,6 +52,8 @@ const bid = (over: Partial<Bid> = {}): Bid => ({
   unit: 'credit',
   ceilingMicro: 1_000_000,
   cpuHourMicroMax: 2_000_000,
+  spreadMs: 100,
+  enough: false,
   ...over,
 })
 const requiring = (over: Partial<Requirements>) => ({ requirements: { ...bid().requirements, ...over } })
@@ -102,6 +106,8 @@ test('a bid reads back as it was written', () => {
       unit: text,
       ceilingMicro: integer,
       cpuHourMicroMax: integer,
+      spreadMs: fc.nat(bidSpreadMsMax),
+      enough: fc.boolean(),
     },
     { noNullPrototype: true },
   )
@@ -120,6 +126,8 @@ test('a bid that no honest requester makes is a fault', () => {
     ['a lawful one', {}, 'no fault'],
     ['the longest term', { expiresMs: nowMs + bidTermMsMax }, 'no fault'],
     ['a term too long', { expiresMs: nowMs + bidTermMsMax + 1 }, 'FIELD_INVALID'],
+    ['the longest spread', { spreadMs: bidSpreadMsMax }, 'no fault'],
+    ['a spread too long', { spreadMs: bidSpreadMsMax + 1 }, 'FIELD_INVALID'],
     ['no term', { expiresMs: nowMs }, 'FIELD_INVALID'],
     ['a term that runs backwards', { expiresMs: nowMs - 1 }, 'FIELD_INVALID'],
     ['a job that is no CID', { job: 'bafy' }, 'FIELD_INVALID'],
@@ -139,8 +147,13 @@ test('a bid that no honest requester makes is a fault', () => {
 test('what no honest peer passes on is rejected, what may be late or too often is ignored', () => {
   const rows: readonly [string, Uint8Array, Parameters<typeof judged>[1], Judgement['verdict'], string?][] = [
     ['a lawful bid', unchecked(), {}, 'accept'],
-    ['its last moment', unchecked(), { atMs: nowMs + 59_999 }, 'accept'],
-    ['expired', unchecked(), { atMs: nowMs + 60_000 }, 'ignore', 'expired'],
+    [
+      'its last moment, as far behind as clocks differ',
+      unchecked(),
+      { atMs: nowMs + 60_000 + bidSkewMsMax - 1 },
+      'accept',
+    ],
+    ['expired', unchecked(), { atMs: nowMs + 60_000 + bidSkewMsMax }, 'ignore', 'expired'],
     ['as far ahead as clocks differ', unchecked(), { atMs: nowMs - 30_000 }, 'accept'],
     ['from the future', unchecked(), { atMs: nowMs - 30_001 }, 'ignore', 'from the future'],
     ['by another author', unchecked(), { author: stranger.peer }, 'reject', 'author is not the signer'],
@@ -178,7 +191,8 @@ test('a bid is repeated unchanged and accepted each time, up to 120 in a minute'
   assert.equal(hear(nowMs + bidWindowMs - 1), 'ignore')
   const later = sealBid(asker, network, bid({ expiresMs: nowMs + 300_000 }))
   assert.equal(hear(nowMs + bidWindowMs, asker.peer, later), 'accept', 'the next window')
-  assert.equal(hear(nowMs + bidWindowMs, stranger.peer, others), 'ignore', 'expired by then')
+  const tooLateMs = nowMs + bidWindowMs + bidSkewMsMax
+  assert.equal(hear(tooLateMs, stranger.peer, others), 'ignore', 'expired by then')
 })
 
 test('three times as many are no mistake', () => {

@@ -82,18 +82,49 @@ cached   3 shards, 300 MB of 10 GB
         .map((line) => line.slice(0, 4))
     const { out } = await ok('offers')
     assert.deepEqual(names(out), ['bris', 'calm', 'evil'])
-    assert.match(out, /brisk-reed +12D3KooW…Reed +2 cpu +4 GiB +20 GB +1\.0\/cpu-h +wasi-preview1 +wasm +claimed/)
-    assert.deepEqual(names((await ok('offers', '--cpu', '4')).out), ['calm'])
-    assert.deepEqual(names((await ok('offers', '--memory', '5Gi', '--sort', 'name', '--known')).out), ['calm'])
+    assert.match(
+      out,
+      /brisk-reed +12D3KooW…Reed +2 cpu +4 GiB +2x L4\\u\{1b\}\[2J 24 GiB\? +20 GB +1\.0\/cpu-h +eu\? +0\.50 +13 ms +wasi-preview1 \(wasm\) +claimed/,
+    )
+    assert.match(out, /^calm-twill .* - +20 GB +1\.4\/cpu-h +- +0\.90 +- +wasi-preview1 \(wasm, closed now\)/m)
     assert.deepEqual(names((await ok('offers', '--sort', 'cpu')).out)[0], 'calm')
-    assert.deepEqual(control.calls.slice(-4), [
-      'offers asked for',
-      'offers asked for',
-      'offers known',
-      'offers asked for',
-    ])
-    const { err } = await ok('offers', '--cpu', '64')
-    assert.equal(err, '3 known, and none has that much\n')
+    assert.deepEqual(names((await ok('offers', '--sort', 'standing')).out), ['calm', 'bris', 'evil'])
+    assert.deepEqual(names((await ok('offers', '--sort', 'rtt', '--known')).out), ['evil', 'bris', 'calm'])
+    assert.equal(control.calls.at(-1), 'offers known')
+    const { code, err } = await home.run(['offers', '--sort', 'luck'])
+    assert.equal(code, 2)
+    assert.match(
+      err,
+      /^error: --sort luck is no order .*\n {2}why: there are price, cpu, memory, name, standing, rtt\n/,
+    )
+  })
+
+  test('offers with flags of run: those that fit, at the price of what is asked for', async () => {
+    const { out } = await ok('offers', '--cpu', '4', '--region', 'eu,uk', '--gpu-mem', '24G', '--known')
+    assert.match(out, /\ncalm-twill .* 2\.5\/cpu-h /)
+    assert.equal(
+      control.calls.at(-1),
+      'offers known for {"cpuMilli":4000,"gpuMemoryBytes":24000000000,"regions":["eu","uk"]}',
+    )
+    const nobody = await home.run(['offers', '--cpu', '64', '--sort', 'price'])
+    assert.equal(nobody.code, 4)
+    assert.match(nobody.err, /^error: no provider matches \(exit 4\)\n {2}17 known, 15 reachable \(2 silent\)/)
+    assert.match(nobody.err, /wait for one: pleach run --wait 30m {7}see all: pleach offers\n$/)
+    const asJson = await home.run(['offers', '--cpu', '64', '--json'])
+    assert.equal((lastJson(asJson)['explanation'] as { known: number }).known, 17)
+    assert.equal((await home.run(['offers', '--cpu', 'many'])).code, 2)
+  })
+
+  test('offers --explain JOB: what each said or lacks, who took it first', async () => {
+    const { id } = (await control.jobs())[0]!
+    const { out, err } = await ok('offers', '--explain', id)
+    assert.match(err, /^job [0-9a-f]{4}: 3 providers known\n$/)
+    const [, took, said, lacks] = out.split('\n')
+    assert.match(took ?? '', /^brisk-reed +12D3KooW…Reed +took +took it$/)
+    assert.match(said ?? '', /^evil.* +it said +busy\\u\{a\} \(wanted 2\); now: busy +BAD\\u\{1b\}\[2J$/)
+    assert.match(lacks ?? '', /^calm-twill +.* +lacks +cpu \(4 < 8\); region \(de, not eu\) +LACKS_CPU$/)
+    assert.equal((lastJson(await ok('offers', '--explain', id, '--json'))['providers'] as unknown[]).length, 3)
+    assert.equal((await home.run(['offers', '--explain', 'nope'])).code, 2)
   })
 
   test('jobs', async () => {
@@ -254,6 +285,7 @@ describe('for a program: one object on stdout, nothing on stderr', () => {
     [['join', '/ip4/1.2.3.4/tcp/1'], (json) => (json['peers'] as unknown[]).length, () => 2],
     [['stop'], (json) => json, () => ({ v: 1 })],
     [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => 31],
+    [['explain', 'BUSY'], (json) => json['code'], () => 'BUSY'],
     [['help'], (json) => (json['commands'] as unknown[]).length > 10, () => true],
     [['--version'], (json) => json['version'], () => '0.1.0'],
   ]

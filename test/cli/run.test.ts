@@ -177,7 +177,7 @@ describe('when nobody matches', () => {
     const { code, out, err } = await home.run(['run', 'nomatch.wasm'])
     assert.deepEqual([code, out], [4, ''])
     assert.equal(
-      err.slice(err.indexOf('error')),
+      err.slice(err.indexOf('error')).replace(/(?<=--explain )[0-9a-f]{4}$/m, 'JOB'),
       `error: no provider matches (exit 4)
   17 known, 15 reachable (2 silent)
   excluded, first failing requirement:        pass if only this is relaxed:
@@ -187,7 +187,7 @@ describe('when nobody matches', () => {
     bu\\u{7}sy (it said)    2
     cannot be reached      1
   nearest: calm-twill - only price (1.15/h > 1/h)
-  wait for one: add --wait 30m       see all: pleach offers
+  wait for one: add --wait 30m       see all: pleach offers --explain JOB
 `,
     )
   })
@@ -205,10 +205,14 @@ describe('a dry run', () => {
     assert.deepEqual([code, err], [0, ''])
     assert.equal(
       out,
-      '17 providers known, 15 reachable, 3 pass - would cost at most 0.9-1.3 credit, 2 could start now\n',
+      '17 providers known, 15 reachable, 3 pass - would cost at most 0.9-1.3 credit, start in ~1.96 s (2 of 3 asked are free)\n',
     )
     assert.deepEqual(control.calls.at(-1), 'estimate sum.wasm 2000')
     assert.equal(lastJson(await home.run(['run', '--dry-run', '--json', 'sum.wasm']))['costTo'], '1.3')
+    assert.match(
+      (await home.run(['run', '--dry-run', 'slow.wasm'])).out,
+      / \(2 of 3 asked are free, 1 did not answer in time\)$/m,
+    )
   })
 
   test('that nobody passes is said as of a job that nobody takes, exit 4', async () => {

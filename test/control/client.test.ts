@@ -44,11 +44,20 @@ describe('every call of the peer, carried over the socket', () => {
     assert.deepEqual(control.calls, ['offers asked for', 'offers asked for', 'offers known'])
   })
 
+  test('offers that fit, and why a job was not taken', async () => {
+    const wish = { cpuMilli: 4_000, regions: ['eu'], egress: true }
+    assert.deepEqual(await client.findOffers(wish, false, never), await control.findOffers(wish, false, never))
+    assert.equal(control.calls.at(-1), `offers known for ${JSON.stringify(wish)}`)
+    const { id } = await control.submit({ module: '/hello.wasm' }, never)
+    assert.deepEqual(await client.explainJob(id.slice(0, 9), never), await control.explainJob(id, never))
+    await assert.rejects(client.explainJob('zzz', never), { code: 'NOT_FOUND' })
+  })
+
   test('a job and its events, every byte of its log', async () => {
     const spec = { module: '/big.wasm', args: ['ä', ''], env: { A: '"' }, inputs: [{ path: '/x', guestPath: '/in/y' }] }
     const job = await client.submit(spec, never)
-    assert.deepEqual(control.specs[0], spec)
-    assert.deepEqual(await client.jobs(), [job])
+    assert.deepEqual(control.specs.at(-1), spec)
+    assert.deepEqual((await client.jobs())[0], job)
     assert.deepEqual(await client.job(job.id.slice(0, 9)), job)
     const events = await all(client.jobEvents(job.id, { logs: true, follow: true }, never))
     const bytes = events.flatMap((event) => (event.type === 'log' ? [Buffer.from(event.base64, 'base64')] : []))

@@ -59,17 +59,45 @@ const offer = (by: PeerView, change: Partial<OfferView>): OfferView => ({
   ...by,
   self: false,
   arch: 'x86_64',
+  features: [],
   cpuMilli: 2_000,
   memoryBytes: 4 * 2 ** 30,
+  diskBytes: 2 ** 40,
   keepBytes: 20e9,
+  gpus: [],
   runtimes: ['wasi-preview1'],
   isolation: 'wasm',
+  egress: false,
+  tee: '',
+  region: '',
+  operator: '',
   pricePerCpuHour: '1',
+  askedPerCpuHour: change.pricePerCpuHour ?? '1',
+  pricePerGibHour: '0',
+  pricePerGpuHour: '0',
+  pricePerGbMonth: '0',
+  measuredPercent: 0,
+  challengedPercent: 0,
   unit: 'credit',
   evidence: 'claimed',
+  wallMsMax: 86_400_000,
+  openForMs: null,
+  freeCpuMilli: null,
+  standing: 0.5,
+  rttMs: null,
   expiresMs: startMs + 600_000,
   ...change,
 })
+
+const offers: readonly OfferView[] = [
+  offer(twill, { pricePerCpuHour: '1.4', cpuMilli: 4_000, memoryBytes: 8 * 2 ** 30, standing: 0.9, openForMs: 0 }),
+  offer(reed, {
+    gpus: [{ vendor: 'NVIDIA', model: 'L4\u001b[2J', memoryBytes: 24 * 2 ** 30, count: 2, evidence: 'claimed' }],
+    region: 'eu',
+    rttMs: 12.4,
+  }),
+  offer(mallory, { pricePerCpuHour: '10', runtimes: ['\u0007bell'], rttMs: 3 }),
+]
 
 /** One job's events, its log, and how it ends. */
 interface Script {
@@ -204,12 +232,27 @@ export class FakeControl implements PeerControl {
 
   offers: PeerControl['offers'] = async (refresh) => {
     this.calls.push(`offers ${refresh ? 'asked for' : 'known'}`)
-    return [
-      offer(twill, { pricePerCpuHour: '1.4', cpuMilli: 4_000, memoryBytes: 8 * 2 ** 30 }),
-      offer(reed, {}),
-      offer(mallory, { pricePerCpuHour: '10', runtimes: ['\u0007bell'] }),
-    ]
+    return offers
   }
+
+  findOffers: PeerControl['findOffers'] = async (wish, refresh) => {
+    this.calls.push(`offers ${refresh ? 'asked for' : 'known'} for ${JSON.stringify(wish)}`)
+    const { cpuMilli = 0, memoryBytes = 0, gpus = 0 } = wish
+    const fitting = offers.filter(
+      (one) => one.cpuMilli >= cpuMilli && one.memoryBytes >= memoryBytes && one.gpus.length >= Math.min(1, gpus),
+    )
+    return { v: 1, offers: fitting.map((one) => ({ ...one, askedPerCpuHour: '2.5' })), explanation }
+  }
+
+  explainJob: PeerControl['explainJob'] = async (prefix) => ({
+    v: 1,
+    job: this.#find(prefix).id,
+    providers: [
+      { ...twill, verdict: 'lacks', code: 'LACKS_CPU', reasons: ['cpu (4 < 8)', 'region (de, not eu)'] },
+      { ...mallory, verdict: 'declined', code: 'BAD\u001b[2J', reasons: ['busy\n (wanted 2)', 'now: busy'] },
+      { ...reed, verdict: 'took', code: null, reasons: ['took it'] },
+    ],
+  })
 
   estimate: PeerControl['estimate'] = async ({ module, cpuMilli = 1_000 }) => {
     this.calls.push(`estimate ${basename(module)} ${cpuMilli}`)
@@ -220,7 +263,9 @@ export class FakeControl implements PeerControl {
       reachable: 15,
       pass: nobody ? 0 : 3,
       asked: nobody ? 0 : 3,
+      answered: nobody ? 0 : module.endsWith('slow.wasm') ? 2 : 3,
       ready: nobody ? 0 : 2,
+      startInMs: nobody ? null : 1_960,
       costFrom: nobody ? null : '0.9',
       costTo: nobody ? null : '1.3',
       pricesPerCpuHour: nobody ? [] : ['1.0', '1.4'],

@@ -3,15 +3,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 
-import type { Bid } from '../../protocols/bid/index.ts'
+import { bidSkewMsMax, type Bid } from '../../protocols/bid/index.ts'
 import { refusal, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
+import { SeededRandom } from '../../sim/random.ts'
 import { plainLending } from '../../sim/model/stand-ins.ts'
 import { silentLog } from '../../src/environment.ts'
 import { BidDesk, type BidDeskDeps } from '../../src/market/bid-desk.ts'
 import { wordOf } from '../../src/market/decline.ts'
 import { busyAfterMs, idleAfterMs, idleAtFirst, stepIdle, type IdleState } from '../../src/market/idle-policy.ts'
-import { decideOffer, nothingInUse, type InUse, type Lending } from '../../src/market/offer-policy.ts'
+import { decideOffer, nothingInUse, offerDelayMs, type InUse, type Lending } from '../../src/market/offer-policy.ts'
 import { Tally } from '../../src/market/tally.ts'
 import { ask } from '../spec/vectors/announcements.ts'
 import { signer } from '../support/peers.ts'
@@ -19,11 +20,11 @@ import { signer } from '../support/peers.ts'
 const [asker, other] = [signer(1).peer, signer(2).peer]
 const bidOf = (over: Partial<Bid> = {}, by = asker): Signed<Bid> => ({
   by,
-  body: { ...ask, expiresMs: Number.MAX_SAFE_INTEGER, ...over },
+  body: { ...ask, expiresMs: Number.MAX_SAFE_INTEGER, spreadMs: 0, ...over },
   envelope: new Uint8Array(),
 })
 const lending = plainLending(1_000_000)
-const around = { inUse: nothingInUse, unanswered: [], standing: 0.5, nowMs: ask.issuedMs }
+const around = { inUse: nothingInUse, unanswered: [], unpaid: 0, standing: 0.5, nowMs: ask.issuedMs }
 const codeFor = (lent: Lending, over = {}, bid = bidOf()): string => {
   const decision = decideOffer(bid, lent, { ...around, ...over })
   return decision.answer ? `at ${decision.cpuHourMicro}` : decision.because.code
@@ -36,6 +37,8 @@ test('who asks comes first, then what there is at all, then what is free', () =>
   assert.equal(codeFor(ruled({ allow: [other] })), 'NOT_ALLOWED')
   assert.equal(codeFor(ruled({ allow: [asker] })), 'at 1000000')
   assert.equal(codeFor(lending, { standing: 0.05 }), 'STANDING_POOR')
+  assert.equal(codeFor(lending, { unpaid: 1 }), 'UNPAID', 'a stranger is worked for once at a time')
+  assert.equal(codeFor(lending, { unpaid: 1, standing: 0.6 }), 'at 1000000')
   const tooLarge = bidOf({ requirements: { ...ask.requirements, cpuMilli: 2_001 } })
   assert.equal(codeFor(lending, {}, tooLarge), 'LACKS_CPU')
   assert.equal(codeFor(lending, { inUse: { ...nothingInUse, cpuMilli: 1_500 } }), 'BUSY')
@@ -51,6 +54,11 @@ test('reasons in the words of the owner', () => {
   assert.equal(wordOf(refusal('BUSY')), 'busy')
 })
 
+/** Until nothing waits any more. */
+const runOut = (clock: VirtualClock): void => {
+  while (clock.nextMs !== undefined) clock.jump()
+}
+
 /** A desk with one processor of two in use or not. */
 function desk(over: Partial<BidDeskDeps> = {}) {
   const clock = new VirtualClock(ask.issuedMs)
@@ -59,11 +67,13 @@ function desk(over: Partial<BidDeskDeps> = {}) {
   const bids = new BidDesk({
     self: other,
     clock,
+    random: SeededRandom.of(1, 'policy'),
     log: silentLog,
     standing: { of: () => 0.5 },
     capacity: {
       inUse: () => state.inUse,
       unanswered: () => [],
+      unpaid: () => 0,
       isAnswered: (_by, job) => offered.includes(job),
       isFull: () => false,
     },
@@ -84,12 +94,14 @@ test('a provider full then free looks again at what is open, the longest waiting
   bids.onBid(bidOf({ job: 'gone', expiresMs: clock.nowMs() + 10 }))
   assert.deepEqual(offered, [])
   assert.deepEqual(bids.tally.counts().notAnswered, { busy: 3, 'over cpu': 1 }, 'a repeated bid counts once')
-  clock.after(20, () => {})
-  while (clock.nextMs !== undefined) clock.jump()
+  clock.after(10 + bidSkewMsMax, () => {})
+  runOut(clock)
+  // Who asks is still there: it says one of its bids again.
+  bids.onBid(bidOf({ job: 'two' }))
   state.inUse = nothingInUse
   bids.somethingIsFree()
   bids.somethingIsFree()
-  while (clock.nextMs !== undefined) clock.jump()
+  runOut(clock)
   assert.deepEqual(offered.slice(0, 2), ['one', 'two'])
   assert.equal(offered.length, 2)
   assert.deepEqual(bids.quote(bidOf({ job: 'over' })).heard, {
@@ -105,7 +117,7 @@ test('while the owner is at work nothing is offered, and what is open is looked 
   assert.deepEqual(offered, [])
   assert.deepEqual(bids.tally.counts().notAnswered, { 'owner at work': 1 })
   bids.rest(null)
-  while (clock.nextMs !== undefined) clock.jump()
+  runOut(clock)
   assert.deepEqual(offered, ['one'])
 })
 
@@ -118,7 +130,7 @@ test("the owner's own word: admitted, not admitted, failed, and asked once", asy
       throw new Error('no such program')
     },
   }
-  const { bids, offered } = desk({
+  const { bids, clock, offered } = desk({
     admit: async ({ body }) => {
       asked.push(body.job)
       return answers[body.job]!()
@@ -126,9 +138,51 @@ test("the owner's own word: admitted, not admitted, failed, and asked once", asy
   })
   for (const job of ['good', 'good', 'bad', 'broken']) bids.onBid(bidOf({ job }))
   await setImmediate()
+  runOut(clock)
   assert.deepEqual(asked, ['good', 'bad', 'broken'])
   assert.deepEqual(offered, ['good'])
   assert.deepEqual(bids.tally.counts().notAnswered, { 'not admitted': 2 })
+})
+
+test('a bid that is answered often enough is not answered any more, until it is called anew', () => {
+  const { bids, clock, offered } = desk()
+  const spread = { spreadMs: 10_000 }
+  bids.onBid(bidOf({ job: 'one', ...spread }))
+  bids.onBid(bidOf({ job: 'one', ...spread, enough: true }))
+  bids.onBid(bidOf({ job: 'one', ...spread }))
+  bids.onBid(bidOf({ job: 'unheard', ...spread, enough: true }))
+  bids.onBid(bidOf({ job: 'unheard', ...spread }))
+  bids.somethingIsFree()
+  runOut(clock)
+  assert.deepEqual(offered, [])
+  assert.deepEqual(bids.tally.counts().notAnswered, { 'others were sooner': 2 })
+  assert.equal(bids.tally.counts().bidsSeen, 2)
+  assert.deepEqual(bids.quote(bidOf({ job: 'one' })).heard, { offered: false, because: refusal('ENOUGH') })
+  bids.onBid(bidOf({ job: 'one', ...spread, issuedMs: ask.issuedMs + 1 }))
+  bids.onBid(bidOf({ job: 'one', ...spread, enough: true }))
+  runOut(clock)
+  assert.deepEqual(offered, ['one'], 'word of the call before closes nothing')
+})
+
+test('what is only due binds nothing, and is looked at again when its time comes', () => {
+  const { bids, clock, offered, state } = desk()
+  bids.onBid(bidOf({ job: 'one', spreadMs: 10_000 }))
+  state.inUse = { ...nothingInUse, cpuMilli: 2_000 }
+  runOut(clock)
+  assert.deepEqual(offered, [])
+  assert.deepEqual(bids.tally.counts().notAnswered, { busy: 1 })
+  state.inUse = nothingInUse
+  bids.somethingIsFree()
+  runOut(clock)
+  assert.deepEqual(offered, ['one'])
+})
+
+test('answers are spread over what the requester says, and the cheap come twice as fast', () => {
+  const spread = { ...ask, spreadMs: 1_000, cpuHourMicroMax: 2_000_000 }
+  assert.equal(offerDelayMs(spread, 2_000_000, 0.999), 999)
+  assert.equal(offerDelayMs(spread, 0, 0.999), 499)
+  assert.equal(offerDelayMs(spread, 2_000_000, 0), 0, 'some of the dear are first as well')
+  assert.equal(offerDelayMs({ ...spread, spreadMs: 0 }, 2_000_000, 0.999), 0)
 })
 
 test('what was lost to cheaper offers says at what price it would not have been', () => {
@@ -141,6 +195,23 @@ test('what was lost to cheaper offers says at what price it would not have been'
   assert.deepEqual(tally.hint(6_000), { cpuHourMicro: 850_000, wouldHaveWon: 2 })
   assert.equal(tally.dearerPercent(6_000), 18)
   assert.equal(tally.hint(5_001 + 24 * 3_600_000), undefined, 'a day later it says nothing')
+})
+
+test('a tally goes on after a restart from what was kept, within its limits', () => {
+  const tally = new Tally()
+  tally.seen()
+  tally.answered()
+  tally.won()
+  tally.declined(refusal('BUSY'))
+  for (let index = 0; index < 2_000; index++) tally.lost(refusal('OUTBID', { cpuHourMicro: 800_000 }), 1_000_000, index)
+  const kept = JSON.parse(JSON.stringify(tally.keep())) as ReturnType<Tally['keep']>
+  assert.equal(kept.losses.length, 1_024)
+  const after = new Tally()
+  after.recall(kept)
+  assert.deepEqual(after.counts(), tally.counts())
+  assert.deepEqual(after.hint(3_000), tally.hint(3_000))
+  after.seen()
+  assert.equal(after.counts().bidsSeen, 2)
 })
 
 test('the owner is at work after a while of it, and away after a longer while', () => {

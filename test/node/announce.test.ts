@@ -17,11 +17,13 @@ test('a requester of many jobs announces what others pass on, and keeps half of 
     gossip: { publish: async (_topic: string, bid: Uint8Array) => said.push(bid) },
     log: silentLog,
   } as unknown as ErrandDeps)
-  for (let round = 0; round < bidsPerAuthorMax; round++) errands.announce('topic', bidOf(1))
+  for (let round = 0; round < bidsPerAuthorMax; round++) errands.announce('topic', bidOf(1), true)
   assert.equal(said.length, bidsPerAuthorMax / 2)
-  for (let job = 2; job < 2 + bidsPerAuthorMax; job++) errands.announce('topic', bidOf(job))
+  errands.announce('topic', bidOf(9), false)
+  assert.equal(said.length, bidsPerAuthorMax / 2, 'word that there are enough is not for that half')
+  for (let job = 2; job < 2 + bidsPerAuthorMax; job++) errands.announce('topic', bidOf(job), true)
   assert.equal(said.length, bidsPerAuthorMax)
   nowMs = bidWindowMs
-  errands.announce('topic', bidOf(1))
+  errands.announce('topic', bidOf(1), true)
   assert.equal(said.length, bidsPerAuthorMax + 1, 'a minute later it is heard again')
 })

@@ -1,7 +1,7 @@
 // A put that broke off goes on when the same bytes are put again; and what is the same is known as the same.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -96,7 +96,8 @@ test('when our own copy of what broke off is damaged, that is said once, and the
     (shard) => !puts.shards(cid).some((one) => one.shard === shard && one.keepUntilMs > 0),
   )!
   const root = Buffer.from(decodeObjectManifest(manifest).shards[missing]!).toString('hex')
-  await writeFile(join(planes.peers[owner]!.folder, 'shards', root.slice(0, 2), root), randomBytes(400))
+  const file = join(planes.peers[owner]!.folder, 'shards', root.slice(0, 2), root)
+  await writeFile(file, randomBytes((await stat(file)).size))
   // Data that is damaged is noticed when it is compared, parity when it is to be sent.
   if (missing === 2) assert.equal((await controlErrorOf(put())).code, 'OWN_COPY_DAMAGED')
   const again = await put()

@@ -390,7 +390,7 @@ test('jobs that are given to another provider, and that go on after a restart', 
       yield* lives.shift()!
     },
   }
-  const asker = { name: 'me', control, region: null, isHonest: true }
+  const asker = { name: 'me', control, region: null, isHonest: true, isThere: () => true }
   await tap.watch(asker, 'job')
   assert.deepEqual(tap.findings().endings, { 'not over': 1 })
   await tap.watch(asker, 'job')

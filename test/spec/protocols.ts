@@ -4,6 +4,7 @@ export const protocolsWithReadme = [
   'capability',
   'discover',
   'erasure',
+  'evidence',
   'execute',
   'inquire',
   'negotiate',

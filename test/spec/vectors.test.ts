@@ -30,6 +30,7 @@ import { executeVectors } from './vectors/execute.ts'
 import { asker, fromJson, keys, kinds, network, toJson, worker } from './vectors/kinds.ts'
 import { accept, award, commit, lease } from './vectors/lease.ts'
 import { negotiateVectors } from './vectors/negotiate.ts'
+import { evidenceVectors } from './vectors/evidence.ts'
 import { inquireVectors } from './vectors/inquire.ts'
 import { placementVectors } from './vectors/placement.ts'
 import { receiptVectors } from './vectors/receipt.ts'
@@ -43,6 +44,7 @@ const files: Readonly<Record<string, VectorFile>> = {
   ...negotiateVectors,
   ...executeVectors,
   ...transferVectors,
+  ...evidenceVectors,
   ...discoverVectors,
   ...inquireVectors,
   ...placementVectors,

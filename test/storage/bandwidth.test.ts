@@ -55,6 +55,8 @@ test('a slow line serves fewer at once', () => {
   assert.deepEqual([at(null), at(100_000_000), at(131_072), at(1)], [64, 64, 10, 1])
 })
 
+const triesMax = 4
+
 for (const side of ['up', 'down'] as const) {
   test(`over real streams the limit ${side} is kept within 5 %, by two exchanges together`, async () => {
     const bytesPerSecond = 4_000_000
@@ -80,13 +82,20 @@ for (const side of ['up', 'down'] as const) {
         shelf: emptyShelf,
         pace: side === 'down' ? pace : undefined,
       })
-      let bytes = 0
-      const beganMs = performance.now()
-      const count = async (_leaf: number, leaf: Uint8Array): Promise<void> => void (bytes += leaf.byteLength)
-      await Promise.all([1, 2].map(async () => client.get(far.peer, root, shardBytes, allLeaves, count, never)))
-      const rate = (bytes / (performance.now() - beganMs)) * 1_000
-      assert.equal(bytes, 2 * shardBytes)
-      assert.ok(Math.abs(rate / bytesPerSecond - 1) <= 0.05, `${Math.round(rate)} bytes a second`)
+      const ratios: number[] = []
+      // It is never faster. That it is slower may be the machine's doing, when it has other things to do: it is tried again.
+      for (let tries = 1; tries <= triesMax && (ratios.length === 0 || ratios.at(-1)! < 0.95); tries++) {
+        let bytes = 0
+        const beganMs = performance.now()
+        const count = async (_leaf: number, leaf: Uint8Array): Promise<void> => void (bytes += leaf.byteLength)
+        await Promise.all([1, 2].map(async () => client.get(far.peer, root, shardBytes, allLeaves, count, never)))
+        assert.equal(bytes, 2 * shardBytes)
+        ratios.push((bytes / (performance.now() - beganMs)) * (1_000 / bytesPerSecond))
+      }
+      assert.ok(
+        ratios.every((ratio) => ratio <= 1.05) && ratios.at(-1)! >= 0.95,
+        `times the limit: ${ratios.join(', ')}`,
+      )
     } finally {
       await Promise.all([near.stop(), far.stop()])
     }

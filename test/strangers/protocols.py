@@ -186,6 +186,7 @@ REQUIREMENTS = {
 BID = {
     1: ("job", "string"), 2: ("class", "string"), 3: ("issued_ms", "uint64"), 4: ("expires_ms", "uint64"), 5: ("requirements", REQUIREMENTS),
     6: ("unit", "string"), 7: ("ceiling_micro", "uint64"), 8: ("cpu_hour_micro_max", "uint64"),
+    9: ("spread_ms", "uint32"), 10: ("enough", "bool"),
 }
 
 
@@ -219,6 +220,7 @@ def bid(network, data, _context):
     text(made["class"], 32)
     text(made["unit"])
     integers(made, "issued_ms", "expires_ms", "ceiling_micro", "cpu_hour_micro_max")
+    integers(made, "spread_ms", most=10_000)
     requirements(wanted)
     need(0 < made["expires_ms"] - made["issued_ms"] <= 600_000, "no lawful term")
     return {"by": by, "body": camel(made)}
@@ -364,6 +366,32 @@ def negotiation(network, data, _context):
         return {"say": say, "job": value["job"], "because": {"code": "NOT_CHOSEN", "facts": {}} if because is None else refusal(because)}
     place = {name: value[name] for name in ("job", "slot", "epoch")}
     return {"say": say, "place": place, "refusal": refusal(value["refusal"])}
+
+
+# evidence
+
+
+def statement_of(network, name, data):
+    """The signer and what was signed; None when it is no such statement."""
+    try:
+        by, envelope = open_envelope(network, name, 1, data)
+    except Fault:
+        return None
+    return by, envelope["payload"]
+
+
+def evidence(network, data, _context):
+    made = message({1: ("first", "bytes"), 2: ("second", "bytes")}, data)
+    need(made["first"] and made["second"], "evidence is of two statements")
+    for name, place in (("award", ("job", "slot", "epoch")), ("accept", ("lease",))):
+        first, second = (statement_of(network, name, made[one]) for one in ("first", "second"))
+        if first is None or second is None or first[1] == second[1]:
+            continue
+        bodies = [BODIES[name](payload) for _, payload in (first, second)]
+        if first[0] == second[0] and all(bodies[0][field] == bodies[1][field] for field in place):
+            return {**made, "proves": {"by": first[0], "of": name}}
+    need(False, "they do not exclude each other", "PROOF_INVALID")
+
 
 
 # documents

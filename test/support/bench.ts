@@ -252,7 +252,9 @@ export class Peer {
 
   #errands({ stageMs }: PeerOptions): JobErrands {
     return {
-      announce: (_topic, bid) => this.#world.gossip(this.name, bid),
+      announce: (_topic, bid) => {
+        if (!this.#down) this.#world.gossip(this.name, bid)
+      },
       stage: async (_job, signal) => {
         if (stageMs > 0) await this.#world.clock.sleep(stageMs, signal)
         return emptyOrder

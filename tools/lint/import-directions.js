@@ -27,14 +27,24 @@ export const directions = [
       'src/config/',
       'src/control/client*',
       'src/control/api*',
+      // What codes and endings mean: text, to be had without a peer.
+      'src/control/codes*',
+      'src/control/endings*',
       'src/environment.ts',
       'src/require-node.ts',
       'package.json',
     ],
   },
   { of: 'src/control/', may: ['src/control/', 'src/config/', 'src/environment.ts', 'protocols/', 'package.json'] },
+  // What a program that embeds a peer is given: the composition root behind a smaller door.
+  { of: 'src/sdk/', may: ['src/', 'protocols/'], never: ['src/cli/', 'src/main.ts', 'src/testing/'] },
+  { of: 'src/testing/', may: ['src/testing/', 'src/sdk/', 'src/control/api*', 'src/config/', 'src/environment.ts'] },
   // The composition root in more than one file.
-  { of: 'src/node/', may: ['src/', 'protocols/', 'package.json'], never: ['src/cli/', 'src/main.ts'] },
+  {
+    of: 'src/node/',
+    may: ['src/', 'protocols/', 'package.json'],
+    never: ['src/cli/', 'src/main.ts', 'src/sdk/', 'src/testing/'],
+  },
   { of: 'src/*/', may: ['src/$1/', 'src/environment.ts', 'src/reactor.ts', 'protocols/'] },
   // What is left are the files of src itself: the composition root, and the entries of the published package.
   { of: 'src/', may: ['src/', 'protocols/', 'package.json'], never: ['src/cli/', 'src/main.ts'] },
@@ -63,6 +73,7 @@ export const protocols = {
   placement: ['erasure', 'wire'],
   execute: ['transfer', 'erasure', 'negotiate', 'wire'],
   receipt: ['execute', 'transfer', 'erasure', 'negotiate', 'wire'],
+  evidence: ['negotiate', 'wire'],
   settle: ['receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   discover: ['bid', 'capability', 'wire'],
   challenge: ['capability', 'wire'],

@@ -12,11 +12,14 @@ export interface Asker {
   readonly control: Pick<PeerControl, 'jobEvents'>
   readonly region: string | null
   readonly isHonest: boolean
+  /** Whether it can know how its job ended: who died silently cannot. */
+  readonly isThere: () => boolean
 }
 
 interface Course {
   readonly region: string | null
   readonly isHonest: boolean
+  readonly isThere: () => boolean
   bidMs: number | undefined
   readonly atMs: Map<Stage, number>
   /** When providers were replaced: one who asks again is told again of what it was told before. */
@@ -42,7 +45,7 @@ export class JobTap {
    * where it was.
    */
   async watch(asker: Asker, job: string): Promise<void> {
-    const { name, control, region, isHonest } = asker
+    const { name, control, region, isHonest, isThere } = asker
     const key = `${name} ${job}`
     let course = this.#courses.get(key)
     if (course === undefined) {
@@ -50,6 +53,7 @@ export class JobTap {
       course = {
         region,
         isHonest,
+        isThere,
         bidMs: undefined,
         atMs: new Map(),
         replacedMs: new Set(),
@@ -83,7 +87,7 @@ export class JobTap {
       courses.filter(({ region }) => region !== null),
       ({ region }) => region!,
     )
-    const honest = courses.filter(({ isHonest }) => isHonest)
+    const honest = courses.filter(({ isHonest, isThere }) => isHonest && isThere())
     return {
       jobs: courses.length,
       honest: honest.length,

@@ -107,7 +107,10 @@ export class Measures {
   /** Resolves once the job, which this peer asked for, is over or is not told of any more. After a restart: once again. */
   async watchJob(peer: LivePeer, job: string): Promise<void> {
     const { name, control, vice } = peer
-    await this.#jobs.watch({ name, control, region: this.#regionOf(peer), isHonest: vice === null }, job)
+    await this.#jobs.watch(
+      { name, control, region: this.#regionOf(peer), isHonest: vice === null, isThere: () => peer.state !== 'frozen' },
+      job,
+    )
   }
 
   /** Times a put or a get. */

@@ -94,6 +94,8 @@ function bidOf(author: LivePeer, network: string, random: SeededRandom): Uint8Ar
     unit: 'credit',
     ceilingMicro: 1,
     cpuHourMicroMax: 1,
+    spreadMs: 0,
+    enough: false,
   }
   return sealBid(author.identity.signer, network, bid)
 }

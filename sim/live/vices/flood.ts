@@ -57,6 +57,8 @@ async function cry(host: Host, context: ViceContext): Promise<void> {
       unit: 'credit',
       ceilingMicro: 1_000_000,
       cpuHourMicroMax: 5_000_000,
+      spreadMs: 0,
+      enough: false,
     })
     await host.gossip.publish(topic, envelope)
   }

@@ -5,6 +5,7 @@ import {
   encodeBid,
   sealBid,
   bidBytesMax,
+  bidSpreadMsMax,
   bidTermMsMax,
   bidType,
   type Bid,
@@ -163,6 +164,8 @@ export const ask: Bid = {
   unit: 'credit',
   ceilingMicro: 1_000_000,
   cpuHourMicroMax: 2_000_000,
+  spreadMs: 100,
+  enough: false,
 }
 const raw = (over: Partial<Bid>) => sealEnvelope(asker.signer, network, bidType, encodeBid({ ...ask, ...over }))
 
@@ -211,6 +214,12 @@ const bid: VectorFile = {
       sealEnvelope(asker.signer, network, bidType, withEvidence(7)),
     ),
     bad('bid', 'open too long', 'FIELD_INVALID', raw({ expiresMs: startMs + bidTermMsMax + 1 })),
+    good(
+      'bid',
+      'enough, of what was spread for as long as may be',
+      sealBid(asker.signer, network, { ...ask, spreadMs: bidSpreadMsMax, enough: true }),
+    ),
+    bad('bid', 'spread too long', 'FIELD_INVALID', raw({ spreadMs: bidSpreadMsMax + 1 })),
     bad('bid', 'open for no time', 'FIELD_INVALID', raw({ expiresMs: startMs })),
     bad('bid', 'no processor', 'FIELD_INVALID', raw({ requirements: { ...ask.requirements, cpuMilli: 0 } })),
     bad('bid', 'a job that is no CID', 'FIELD_INVALID', raw({ job: 'the one from yesterday' })),

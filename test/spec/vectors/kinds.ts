@@ -34,6 +34,12 @@ import {
   type Negotiation,
 } from '../../../protocols/negotiate/index.ts'
 import {
+  decodeEvidence,
+  encodeEvidence,
+  provesEquivocation,
+  type Evidence as Proof,
+} from '../../../protocols/evidence/index.ts'
+import {
   decodeBilling,
   encodeBilling,
   sealCountersignature,
@@ -187,6 +193,13 @@ export const kinds: Readonly<Record<string, Kind<unknown>>> = {
   ),
   billing: kind((bytes) => decodeBilling(asker, bytes), encodeSignedBilling),
   settling: kind((bytes) => decodeSettling(asker, bytes), encodeSignedSettling),
+  evidence: kind(
+    (bytes) => {
+      const evidence = decodeEvidence(bytes)
+      return { ...evidence, proves: provesEquivocation(asker, evidence) }
+    },
+    ({ first, second }: Proof) => encodeEvidence({ first, second }),
+  ),
   discovery: kind(decodeDiscovery, (message: Discovery) => encodeDiscovery(message)),
   inquiry: kind((bytes) => decodeInquiry(asker, bytes), encodeSignedInquiry),
   placement: kind(

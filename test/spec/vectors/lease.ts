@@ -46,6 +46,8 @@ export const bid = sealBid(asker.signer, network, {
   unit: 'credit',
   ceilingMicro: 5_000,
   cpuHourMicroMax: 2_000_000,
+  spreadMs: 0,
+  enough: false,
 })
 export const offer = sealOffer(worker, {
   job,

@@ -1,0 +1,42 @@
+/** Whether two statements prove that their signer equivocated. Pure: anybody comes to the same answer. */
+import { equals } from 'uint8arrays'
+
+import { acceptType, awardType, isPlaceOf, openAccept, openAward, type Notary } from '../negotiate/index.ts'
+import { Fault, openEnvelope, type StatementType } from '../wire/index.ts'
+import type { Equivocation, Evidence } from './messages.ts'
+
+/**
+ * Two different AWARDs of one (job, slot, epoch), or two different ACCEPTs of one AWARD, by one signer. Throws a Fault when they are
+ * not: whoever brings them should have known.
+ */
+export function provesEquivocation(notary: Notary, evidence: Evidence): Equivocation {
+  const equivocation = awardsConflict(notary, evidence) ?? acceptsConflict(notary, evidence)
+  if (equivocation === undefined)
+    throw new Fault('PROOF_INVALID', 'the two statements do not exclude each other, or are no AWARDs and no ACCEPTs')
+  return equivocation
+}
+
+function awardsConflict(notary: Notary, evidence: Evidence): Equivocation | undefined {
+  if (!areDifferent(notary, awardType, evidence)) return undefined
+  const [first, second] = [openAward(notary, evidence.first), openAward(notary, evidence.second)]
+  return first.by === second.by && isPlaceOf(first.body, second.body) ? { by: first.by, of: 'award' } : undefined
+}
+
+function acceptsConflict(notary: Notary, evidence: Evidence): Equivocation | undefined {
+  if (!areDifferent(notary, acceptType, evidence)) return undefined
+  const [first, second] = [openAccept(notary, evidence.first), openAccept(notary, evidence.second)]
+  return first.by === second.by && equals(first.body.lease, second.body.lease)
+    ? { by: first.by, of: 'accept' }
+    : undefined
+}
+
+/** Both are of this type and signed, and what was signed differs. Two envelopes of the same words are no contradiction. */
+function areDifferent({ signer, network }: Notary, type: StatementType, { first, second }: Evidence): boolean {
+  try {
+    const payloads = [first, second].map((envelope) => openEnvelope(signer, network, type, envelope).body)
+    return !equals(payloads[0]!, payloads[1]!)
+  } catch (error) {
+    if (error instanceof Fault) return false
+    throw error
+  }
+}

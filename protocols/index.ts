@@ -1,0 +1,12 @@
+/** `pleach/protocols`: the agreement between peers, without a peer. Each is also there alone, as `pleach/protocols/NAME`. */
+export * as bid from './bid/index.ts'
+export * as capability from './capability/index.ts'
+export * as erasure from './erasure/index.ts'
+export * as execute from './execute/index.ts'
+export * as inquire from './inquire/index.ts'
+export * as negotiate from './negotiate/index.ts'
+export * as placement from './placement/index.ts'
+export * as receipt from './receipt/index.ts'
+export * as settle from './settle/index.ts'
+export * as transfer from './transfer/index.ts'
+export * as wire from './wire/index.ts'

@@ -1,0 +1,45 @@
+/** Peers that are proven to have equivocated, each with the two statements that prove it. */
+import type { Store } from './store.ts'
+
+export interface ProofEntry {
+  readonly peer: string
+  readonly first: Uint8Array
+  readonly second: Uint8Array
+  readonly atMs: number
+}
+
+/** Of the largest AWARDs 512 KiB each: 128 MiB at the most. Beyond, the oldest is forgotten. */
+export const proofsMax = 256
+
+export class Proofs {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** One of each peer is enough: the first stays. */
+  async put({ peer, first, second, atMs }: ProofEntry): Promise<void> {
+    await this.#store.write((db) => {
+      db.prepare('INSERT OR IGNORE INTO proofs (peer, first, second, at_ms) VALUES (?, ?, ?, ?)').run(
+        peer,
+        first,
+        second,
+        atMs,
+      )
+      db.prepare(
+        'DELETE FROM proofs WHERE peer IN (SELECT peer FROM proofs ORDER BY at_ms DESC LIMIT -1 OFFSET ?)',
+      ).run(proofsMax)
+    })
+  }
+
+  has(peer: string): boolean {
+    return this.#store.read((db) => db.prepare('SELECT 1 FROM proofs WHERE peer = ?').get(peer)) !== undefined
+  }
+
+  get(peer: string): ProofEntry | undefined {
+    const row = this.#store.read((db) => db.prepare('SELECT * FROM proofs WHERE peer = ?').get(peer))
+    if (row === undefined) return undefined
+    return { peer, first: row.first as Uint8Array, second: row.second as Uint8Array, atMs: row.at_ms as number }
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Peers that signed two things of which only one can be: what proves it is kept, and shown to those that we are connected to. What
+ * others show is checked, and believed as far as it proves itself.
+ */
+import {
+  decodeEvidence,
+  encodeEvidence,
+  evidenceLimits,
+  evidenceProtocol,
+  provesEquivocation,
+  type Evidence,
+} from '../../protocols/evidence/index.ts'
+import { EquivocationFault, type Notary } from '../../protocols/negotiate/index.ts'
+import { describeFacts, type Fault, type PeerName } from '../../protocols/wire/index.ts'
+import type { Clock, Log } from '../environment.ts'
+import type { PeersSeen } from '../ledger/peers-seen.ts'
+import type { Proofs } from '../ledger/proofs.ts'
+import type { Courier } from './routes.ts'
+
+export interface EquivocationsDeps {
+  readonly notary: Notary
+  readonly clock: Clock
+  readonly log: Log
+  readonly proofs: Proofs
+  readonly courier: Courier
+  readonly seen: PeersSeen
+  readonly host: { connections(): readonly { readonly peer: PeerName }[] }
+}
+
+/** Peers that one proof is shown to. They do not pass it on. */
+const shownToMax = 32
+/** Proofs that are taken in a while, from all: new names that equivocate are free. */
+const takenMax = 64
+const takenWindowMs = 60_000
+
+export class Equivocations {
+  readonly #deps: EquivocationsDeps
+  #taken = 0
+  #windowEndsMs = 0
+
+  constructor(deps: EquivocationsDeps) {
+    this.#deps = deps
+  }
+
+  async serve(): Promise<void> {
+    await this.#deps.courier.register(evidenceProtocol, evidenceLimits, (from, frame) => this.#onShown(from, frame))
+  }
+
+  isProven(peer: PeerName): boolean {
+    return this.#deps.proofs.has(peer)
+  }
+
+  /** What a peer did to us; nothing but an equivocation that proves itself is of interest here. */
+  onFault(peer: PeerName, fault: Fault): void {
+    if (!(fault instanceof EquivocationFault) || this.isProven(peer)) return
+    const { courier, host } = this.#deps
+    const evidence: Evidence = fault
+    this.#keep(peer, evidence)
+    const frame = encodeEvidence(evidence)
+    const others = host.connections().filter((other) => other.peer !== peer)
+    for (const { peer: other } of others.slice(0, shownToMax)) courier.send(other, evidenceProtocol, frame)
+  }
+
+  /** Throws a Fault of whoever shows what proves nothing. */
+  #onShown(from: PeerName, frame: Uint8Array): void {
+    const { notary, clock, seen } = this.#deps
+    const nowMs = clock.monotonicMs()
+    if (nowMs >= this.#windowEndsMs) {
+      this.#windowEndsMs = nowMs + takenWindowMs
+      this.#taken = 0
+    }
+    if (this.#taken >= takenMax) return
+    this.#taken++
+    const evidence = decodeEvidence(frame)
+    const { by, of } = provesEquivocation(notary, evidence)
+    if (by === notary.signer.peer || this.isProven(by)) return
+    this.#keep(by, evidence)
+    this.#later(seen.bump(by, 'fault', clock.nowMs(), `EQUIVOCATION${describeFacts({ of, shownBy: from })}`))
+  }
+
+  #keep(peer: PeerName, { first, second }: Evidence): void {
+    const { proofs, clock } = this.#deps
+    this.#later(proofs.put({ peer, first, second, atMs: clock.nowMs() }))
+  }
+
+  #later(writing: Promise<void>): void {
+    writing.catch((error: unknown) => this.#deps.log('warn', 'a proof was not written down', { error }))
+  }
+}

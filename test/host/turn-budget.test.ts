@@ -1,0 +1,62 @@
+// How much is taken of connections in one turn; the turns are the test's.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+
+import { TurnBudget, turnBytesMax, type Holdable, type Incoming } from '../../src/host/turn-budget.ts'
+
+class Connection implements Holdable, Incoming {
+  readStatus = 'readable'
+  #listener: (event: { data: { byteLength: number } }) => void = () => {}
+  addEventListener(_type: 'message', listener: (event: { data: { byteLength: number } }) => void): void {
+    this.#listener = listener
+  }
+  pause(): void {
+    this.readStatus = 'paused'
+  }
+  resume(): void {
+    assert.equal(this.readStatus, 'paused', 'libp2p throws otherwise')
+    this.readStatus = 'readable'
+  }
+  comes(byteLength: number): void {
+    this.#listener({ data: { byteLength } })
+  }
+}
+
+function stage() {
+  const waiting: (() => void)[] = []
+  const budget = new TurnBudget({ next: (run) => void waiting.push(run) })
+  const [one, two] = [new Connection(), new Connection()]
+  budget.watch(one, one)
+  budget.watch(two, two)
+  const turn = (): void => {
+    assert.equal(waiting.length, 1, 'one wake a turn, however much comes')
+    waiting.shift()!()
+  }
+  return { one, two, turn, waiting }
+}
+
+test('beyond the budget of all together they are held until the next turn', () => {
+  const { one, two, turn, waiting } = stage()
+  one.comes(turnBytesMax - 1)
+  assert.equal(one.readStatus, 'readable')
+  two.comes(1)
+  assert.equal(two.readStatus, 'paused')
+  one.comes(10)
+  assert.equal(one.readStatus, 'paused')
+  turn()
+  assert.deepEqual([one.readStatus, two.readStatus], ['readable', 'readable'])
+  one.comes(10)
+  assert.equal(one.readStatus, 'readable', 'a new turn has a new budget')
+  turn()
+  assert.equal(waiting.length, 0, 'and while nothing comes nobody is woken')
+})
+
+test('who was paused by another, or closes, is let be', () => {
+  const { one, two, turn } = stage()
+  one.readStatus = 'paused'
+  one.comes(turnBytesMax)
+  two.comes(turnBytesMax)
+  two.readStatus = 'closing'
+  turn()
+  assert.deepEqual([one.readStatus, two.readStatus], ['paused', 'closing'])
+})

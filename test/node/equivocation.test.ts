@@ -1,0 +1,136 @@
+/** A peer that signs two awards of one place is proven by whoever got both, and third peers deal with it no more. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+import { decodeEvidence, encodeEvidence, evidenceProtocol } from '../../protocols/evidence/index.ts'
+import { EquivocationFault, sealAccept, sealAward } from '../../protocols/negotiate/index.ts'
+import { Fault, type PeerName } from '../../protocols/wire/index.ts'
+import { realClock, silentLog } from '../../src/environment.ts'
+import { PeersSeen } from '../../src/ledger/peers-seen.ts'
+import { Proofs, proofsMax } from '../../src/ledger/proofs.ts'
+import { Store } from '../../src/ledger/store.ts'
+import { Equivocations } from '../../src/node/equivocations.ts'
+import type { Courier } from '../../src/node/routes.ts'
+import { asker, stranger, worker } from '../spec/vectors/kinds.ts'
+import { accept, award, leaseHash, terms } from '../spec/vectors/lease.ts'
+
+const second = sealAward(asker, { ...terms, ceilingMicro: terms.ceilingMicro + 1 })
+const fault = new EquivocationFault('two different AWARDs of one epoch', award, second)
+const settle = async () => sleep(50)
+
+/** Peers that are all connected to each other; a frame that is a fault is held against who sent it. */
+class Company {
+  readonly members = new Map<PeerName, { equivocations: Equivocations; seen: PeersSeen; store: Store }>()
+  readonly faults: { by: PeerName; against: PeerName; code: string }[] = []
+  sent = 0
+  readonly #handlers = new Map<PeerName, (from: PeerName, frame: Uint8Array) => void>()
+
+  async join(notary: typeof asker): Promise<Equivocations> {
+    const self = notary.signer.peer
+    const store = Store.open(':memory:', realClock, silentLog)
+    const seen = new PeersSeen(store)
+    const courier: Courier = {
+      register: async (protocol, _limits, onFrame) => {
+        assert.equal(protocol, evidenceProtocol)
+        this.#handlers.set(self, onFrame)
+      },
+      send: (to, _protocol, frame) => {
+        this.sent++
+        this.deliver(self, to, frame)
+      },
+    }
+    const equivocations = new Equivocations({
+      notary,
+      clock: realClock,
+      log: silentLog,
+      courier,
+      proofs: new Proofs(store),
+      seen,
+      host: { connections: () => [...this.members.keys()].filter((peer) => peer !== self).map((peer) => ({ peer })) },
+    })
+    await equivocations.serve()
+    this.members.set(self, { equivocations, seen, store })
+    return equivocations
+  }
+
+  deliver(from: PeerName, to: PeerName, frame: Uint8Array): void {
+    try {
+      this.#handlers.get(to)?.(from, frame)
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      this.faults.push({ by: from, against: to, code: error.code })
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const { store } of this.members.values()) store.close()
+  }
+}
+
+test('an equivocating requester is proven: a third peer holds it against the one who signed, and keeps both envelopes', async () => {
+  using company = new Company()
+  const [, finder, third] = [await company.join(asker), await company.join(worker), await company.join(stranger)]
+  finder.onFault(asker.signer.peer, fault)
+  await settle()
+  for (const peer of [finder, third]) assert.ok(peer.isProven(asker.signer.peer))
+  const { seen, store } = company.members.get(stranger.signer.peer)!
+  assert.equal(seen.get(asker.signer.peer)?.fault, 1)
+  assert.match(seen.get(asker.signer.peer)!.evidence, /^EQUIVOCATION .*award/)
+  const proof = new Proofs(store).get(asker.signer.peer)!
+  assert.deepEqual(decodeEvidence(encodeEvidence(proof)), { first: award.envelope, second: second.envelope })
+  assert.equal(company.sent, 1, 'the one who signed is not told, and who is shown it does not pass it on')
+  finder.onFault(asker.signer.peer, fault)
+  await settle()
+  assert.equal(company.sent, 1, 'one proof is enough')
+  assert.deepEqual(company.faults, [])
+})
+
+test('a provider that accepts one award twice is proven as well', async () => {
+  using company = new Company()
+  const [finder, third] = [await company.join(asker), await company.join(stranger)]
+  const later = sealAccept(worker, { ...accept.body, lease: leaseHash, issuedMs: accept.body.issuedMs + 1 })
+  finder.onFault(worker.signer.peer, new EquivocationFault('two different ACCEPTs of one award', accept, later))
+  await settle()
+  assert.ok(third.isProven(worker.signer.peer))
+})
+
+test('bad evidence is a fault of whoever brings it, and costs the accused nothing', async () => {
+  using company = new Company()
+  const third = await company.join(stranger)
+  const bring = (first: Uint8Array, other: Uint8Array): void =>
+    company.deliver(worker.signer.peer, stranger.signer.peer, encodeEvidence({ first, second: other }))
+  bring(award.envelope, award.envelope)
+  bring(award.envelope, sealAward(asker, { ...terms, epoch: 2 }).envelope)
+  bring(award.envelope, accept.envelope)
+  company.deliver(worker.signer.peer, stranger.signer.peer, Uint8Array.of(0x0a, 0xff))
+  await settle()
+  assert.deepEqual(
+    company.faults.map(({ by, code }) => [by, code]),
+    [
+      ...Array.from({ length: 3 }, () => [worker.signer.peer, 'PROOF_INVALID']),
+      [worker.signer.peer, 'FRAME_MALFORMED'],
+    ],
+  )
+  assert.ok(!third.isProven(asker.signer.peer))
+  assert.equal(company.members.get(stranger.signer.peer)!.seen.get(asker.signer.peer), undefined)
+})
+
+test('any other fault is nobody else’s business', async () => {
+  using company = new Company()
+  const [finder, third] = [await company.join(worker), await company.join(stranger)]
+  finder.onFault(asker.signer.peer, new Fault('EQUIVOCATION', 'two different receipts with one number'))
+  await settle()
+  assert.equal(company.sent, 0)
+  assert.ok(!third.isProven(asker.signer.peer))
+})
+
+test('proofs are bounded: the oldest gives way', async () => {
+  const store = Store.open(':memory:', realClock, silentLog)
+  const proofs = new Proofs(store)
+  for (let peer = 0; peer <= proofsMax; peer++)
+    await proofs.put({ peer: `peer-${peer}`, first: Uint8Array.of(1), second: Uint8Array.of(2), atMs: peer })
+  assert.ok(!proofs.has('peer-0'))
+  assert.ok(proofs.has('peer-1') && proofs.has(`peer-${proofsMax}`))
+  store.close()
+})
