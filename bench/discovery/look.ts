@@ -17,7 +17,7 @@ import { asKnown, asNewcomer, byDhtAlone, costOf, type Cost, type Way } from './
 const peersCount = 300
 const looks = 100
 /** Of which there are enough to see who is asked more than others. */
-const looksOfPopular = 600
+const looksOfPopular = 400
 const silentShare = 0.3
 const seed = 6
 const gib = 2 ** 30

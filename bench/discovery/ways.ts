@@ -91,7 +91,8 @@ export async function costOf(
     for (let asker; (asker = queue.pop()) !== undefined;) {
       using deadline = realClock.deadline(lookWithinMs)
       const startMs = performance.now()
-      found += (await way(asker, want, limit, deadline.signal).catch(() => 0)) > 0 ? 1 : 0
+      const count = await way(asker, want, limit, deadline.signal).catch(() => 0)
+      if (count > 0) found += 1
       tookMs.push(performance.now() - startMs)
     }
   }

@@ -5,7 +5,9 @@ import type { ProtocolLimits, Refusal } from '../wire/index.ts'
 export const discoverProtocol = '/pleach/discover/1'
 
 export const discoverLimits: ProtocolLimits = { frameBytesMax: 64 * 1024, streamsPerPeerMax: 4 }
-/** The whole exchange. Who takes longer may as well be gone. */
+/** A dial, where there is no connection yet: it may have to be found out first where the peer is. */
+export const discoverOpenMs = 5_000
+/** The exchange then. Who takes longer may as well be gone. */
 export const discoverWithinMs = 2_000
 export const recordsPerAnswerMax = 64
 /** Envelopes of one answer: the frame, less its own bytes. */

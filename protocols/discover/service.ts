@@ -4,6 +4,7 @@ import { decodeDiscovery, encodeDiscovery } from './codec.ts'
 import {
   answerBytesMax,
   discoverLimits,
+  discoverOpenMs,
   discoverProtocol,
   discoverWithinMs,
   queriesPerPeerMax,
@@ -60,8 +61,9 @@ export function createDiscover(deps: {
   return {
     serve: async () => streams.handle(discoverProtocol, discoverLimits, serve),
     async ask(peer, want, recordsMax, signal) {
+      using opening = timekeeper.deadline(discoverOpenMs, signal)
+      const channel = await streams.open(peer, discoverProtocol, discoverLimits, opening.signal)
       using deadline = timekeeper.deadline(discoverWithinMs, signal)
-      const channel = await streams.open(peer, discoverProtocol, discoverLimits, deadline.signal)
       try {
         await channel.write(encodeDiscovery({ say: 'query', want, recordsMax }), deadline.signal)
         const frame = await channel.read(deadline.signal)

@@ -172,9 +172,9 @@ export class LivePeer {
   }
 
   /** Who can do something, as this peer finds it. */
-  get find(): Peer['find'] {
+  async find(...look: Parameters<Peer['find']>): ReturnType<Peer['find']> {
     if (this.#peer === undefined) throw new Error('the peer does not run')
-    return this.#peer.find
+    return this.#peer.find(...look)
   }
 
   get offer(): OfferOptions | null {

@@ -142,7 +142,11 @@ export const marketMutants: readonly Mutant[] = [
         find: 'if (!equals(publicKeyOf(record.by), key))',
         replace: 'if (key.length === 0)',
       },
-      { file: 'src/discovery/record-index.ts', find: 'if (record.by !== peer)', replace: "if (peer === '')" },
+      {
+        file: 'src/discovery/record-index.ts',
+        find: "if (record.by !== peer) throw new Fault('SIGNER_UNEXPECTED', 'the record is by another peer', { by: record.by })\n    return this.admit(record)",
+        replace: 'return this.admit({ ...record, by: peer })',
+      },
     ],
   },
   {

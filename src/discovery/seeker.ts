@@ -58,12 +58,12 @@ export class Seeker {
    */
   async find(want: Want, limit: number, signal: AbortSignal): Promise<KnownCapability[]> {
     const { index } = this.#deps
-    const picked = index.pick(want)
-    if (picked.alive.length < limit) {
+    const look = new Look(() => index.pick(want).alive.length >= limit, signal)
+    if (!look.isOver) {
       let left = exchangesPerQueryMax
-      left -= await this.#probe(want, picked, limit, left - neighboursAskedMax, signal)
-      left -= await this.#askNeighbours(want, limit, Math.min(left, neighboursAskedMax), signal)
-      await this.#probe(want, index.pick(want), limit, left, signal)
+      left -= await this.#probe(want, limit, left - neighboursAskedMax, look)
+      if (!look.isOver) left -= await this.#askNeighbours(want, Math.min(left, neighboursAskedMax), look)
+      if (!look.isOver) await this.#probe(want, limit, left, look)
       if (index.pick(want).alive.length === 0) await this.#askDht(want, signal)
     }
     return this.#shuffled(index.pick(want).alive).slice(0, limit)
@@ -71,7 +71,8 @@ export class Seeker {
 
   /** Asks neighbours what there is, for who has just come. */
   async fill(signal: AbortSignal): Promise<void> {
-    await this.#ask(this.#someNeighbours(neighboursAskedMax), { kind: 'anybody' }, signal)
+    const look = new Look(() => false, signal)
+    await this.#ask(this.#someNeighbours(neighboursAskedMax), { kind: 'anybody' }, look)
   }
 
   /** Asks, in the background, those whose lives are in doubt: somebody wants to see all that there are. */
@@ -96,15 +97,15 @@ export class Seeker {
   }
 
   /** Asks some of those in doubt, no more than are wanted. Resolves with how many were asked. */
-  async #probe(
-    want: Want,
-    { alive, doubtful }: ReturnType<RecordIndex['pick']>,
-    limit: number,
-    most: number,
-    signal: AbortSignal,
-  ): Promise<number> {
+  async #probe(want: Want, limit: number, most: number, look: Look): Promise<number> {
+    const { alive, doubtful } = this.#deps.index.pick(want)
     const asked = this.#shuffled(doubtful).slice(0, Math.max(0, Math.min(most, limit - alive.length)))
-    await Promise.all(asked.map(async ({ peer }) => this.#isThere(peer, signal)))
+    await Promise.all(
+      asked.map(async ({ peer }) => {
+        await this.#isThere(peer, look.signal)
+        look.judge()
+      }),
+    )
     return asked.length
   }
 
@@ -118,22 +119,23 @@ export class Seeker {
     index.prove(peer)
   }
 
-  async #askNeighbours(want: Want, limit: number, most: number, signal: AbortSignal): Promise<number> {
+  async #askNeighbours(want: Want, most: number, look: Look): Promise<number> {
     const { index, clock } = this.#deps
     const { alive } = index.pick(want)
     const isSoon = clock.monotonicMs() - (this.#askedMs.get(want.kind) ?? -Infinity) < askAgainMs
-    if (alive.length >= limit || (alive.length > 0 && isSoon)) return 0
+    if (alive.length > 0 && isSoon) return 0
     this.#askedMs.set(want.kind, clock.monotonicMs())
     const neighbours = this.#someNeighbours(most)
-    await this.#ask(neighbours, want, signal)
+    await this.#ask(neighbours, want, look)
     return neighbours.length
   }
 
-  async #ask(peers: readonly PeerName[], want: Want, signal: AbortSignal): Promise<void> {
+  async #ask(peers: readonly PeerName[], want: Want, look: Look): Promise<void> {
     await Promise.all(
       peers.map(async (peer) => {
-        const envelopes = await this.#askOne(peer, want, recordsPerAnswerMax, signal)
+        const envelopes = await this.#askOne(peer, want, recordsPerAnswerMax, look.signal)
         this.#take(peer, envelopes ?? [])
+        look.judge()
       }),
     )
   }
@@ -201,5 +203,27 @@ export class Seeker {
       .map((item) => ({ item, dice: this.#deps.random.float() }))
       .toSorted((left, right) => left.dice - right.dice)
       .map(({ item }) => item)
+  }
+}
+
+/** One look, which is over as soon as it has found enough: who answers last is not waited for. */
+class Look {
+  readonly #hasEnough: () => boolean
+  readonly #enough = new AbortController()
+  /** Fires when it is over. */
+  readonly signal: AbortSignal
+
+  constructor(hasEnough: () => boolean, signal: AbortSignal) {
+    this.#hasEnough = hasEnough
+    this.signal = AbortSignal.any([signal, this.#enough.signal])
+    this.judge()
+  }
+
+  get isOver(): boolean {
+    return this.signal.aborted
+  }
+
+  judge(): void {
+    if (!this.isOver && this.#hasEnough()) this.#enough.abort(new Error('enough was found'))
   }
 }

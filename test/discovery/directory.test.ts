@@ -109,7 +109,7 @@ test('a board that fails for one peer does not hide another', async () => {
 })
 
 test('an older record is refused, also after a restart: nothing can be played back', async () => {
-  const { directory, index, floor } = opened()
+  const { index, floor } = opened()
   assert.equal(index.take(one.peer, sealed(one, { sequence: 5 })), true)
   assert.equal(index.take(one.peer, sealed(one, { sequence: 4 })), false)
   assert.equal(index.take(one.peer, sealed(one, { sequence: 5, software: 'x' })), false)
