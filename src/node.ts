@@ -15,9 +15,8 @@ import { describeFacts, type Fault, type Notary, type PeerName } from '../protoc
 import type { PeerOptions } from './config/options.ts'
 import type { JobView } from './control/api.ts'
 import { detectMachine, type Machine } from './discovery/detect.ts'
-import { Directory } from './discovery/directory.ts'
 import { readHardware } from './discovery/hardware.ts'
-import { Publisher, type Facts } from './discovery/publisher.ts'
+import type { Facts } from './discovery/publisher.ts'
 import { realFiles, type Clock, type Log, type Random } from './environment.ts'
 import { admitByProgram } from './execution/admission.ts'
 import type { ExecutorProbe } from './execution/executor.ts'
@@ -39,6 +38,7 @@ import type { Acquaintance } from './market/rank.ts'
 import { RequesterDesk } from './market/requester-desk.ts'
 import { OwnControl } from './node/control.ts'
 import { createData } from './node/data.ts'
+import { createDiscovery } from './node/discovery.ts'
 import { Equivocations } from './node/equivocations.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
 import { isAtWork } from './node/at-work.ts'
@@ -51,7 +51,6 @@ import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
 import { watchOwner } from './node/idle-watch.ts'
 import { createKeeperFinder, knownKeepers } from './node/keepers.ts'
-import { lookAround } from './node/look-around.ts'
 import type { Peer } from './node/peer.ts'
 import type { PeerPorts } from './node/ports.ts'
 import { Matchmaker } from './node/matchmaker.ts'
@@ -86,6 +85,8 @@ export async function createPeer(
   const notary: Notary = { signer, network }
   const unit = offer?.unit ?? unitDefault
   await using starting = new AsyncDisposableStack()
+
+  const ending = new AbortController()
 
   // What is remembered.
   const ledger = (ports.openLedger ?? Store.open)(join(dataDir, 'ledger.db'), clock, log)
@@ -130,28 +131,24 @@ export async function createPeer(
   starting.defer(() => courier.stop())
   const proofs = new Proofs(ledger)
   const equivocations: Equivocations = new Equivocations({ notary, clock, log, courier, proofs, seen, host })
-  const directory = new Directory({
-    bulletin: host.bulletin,
-    signer,
-    network,
+  const discovery = createDiscovery({
+    notary,
+    host,
+    ledger,
+    floors,
     clock,
+    random,
     log,
-    floor: { raise: async (key, sequence, hash) => floors.accepts(key, sequence, hash) },
+    onFault,
+    mayAnnounce: ports.mayAnnounce,
   })
-  const publisher = new Publisher({
-    bulletin: host.bulletin,
-    signer,
-    network,
-    clock,
-    log,
-    nextSequence: async () => floors.next('capability', clock.nowMs()),
-    keepersKnown: () => host.readiness().dhtTableSize,
-  })
+  starting.defer(async () => discovery.stop())
+  const { index, seeker, publisher } = discovery
 
   // Data.
   const mill = ports.mill ?? starting.use(new WorkerMill({ workersMax: options.workers }, { clock, log }))
   const quotaBytes = offer?.keepBytes ?? 0
-  const keepers = createKeeperFinder(directory, network, clock, () => host.connections().map(({ peer }) => peer))
+  const keepers = createKeeperFinder(index, seeker, clock, ending.signal)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
   const plane = createData({
@@ -182,7 +179,7 @@ export async function createPeer(
     of: (peer: PeerName) => (equivocations.isProven(peer) ? provenStanding : standingOf(seen.get(peer))),
   }
   const acquaint = (peer: PeerName): Acquaintance => {
-    const known = directory.get(peer)?.capability
+    const known = index.get(peer)?.capability
     return {
       standing: standing.of(peer),
       rttMs: host.connections().find((connection) => connection.peer === peer)?.roundTripMs,
@@ -218,7 +215,7 @@ export async function createPeer(
     gossip: host.gossip,
     files,
     sealed: (object) => objects.sealed(object),
-    keepersKnown: () => knownKeepers(directory),
+    keepersKnown: () => knownKeepers(index),
     unpack,
     onStaged: (job, report) => reporter.onStaged(job, report),
     onCollected: (job, report) => reporter.onCollected(job, report),
@@ -263,7 +260,6 @@ export async function createPeer(
     notary,
     quote: (bid) => provider.bids.quote(bid),
   })
-  const ending = new AbortController()
   starting.defer(() => ending.abort(new Error('the peer is stopping')))
   const matchmaker = new Matchmaker({
     notary,
@@ -273,13 +269,15 @@ export async function createPeer(
     inquire,
     acquaint,
     onFault,
-    known: () => directory.known().filter(({ capability }) => capability.runtimes.length > 0),
+    known: () => {
+      seeker.freshen()
+      return index.alive().filter(({ capability }) => capability.runtimes.length > 0)
+    },
     isReachable: (peer) => host.connections().some((connection) => connection.peer === peer),
   })
   const topic = bidTopic(network, computeClass)
 
   let lending: { facts: Facts; probe: ExecutorProbe; machine: Machine } | undefined
-  const look = async (signal: AbortSignal): Promise<void> => lookAround(directory, network, clock, signal)
   const submissions = new Submissions({
     self,
     unit,
@@ -290,7 +288,7 @@ export async function createPeer(
     objects,
     book,
     errands,
-    look,
+    look: async (ask, signal) => void (await seeker.find({ kind: 'work', ask }, 1, signal)),
     packFolder: plane.packFolder,
   })
   const control = new OwnControl({
@@ -301,7 +299,7 @@ export async function createPeer(
     clock,
     random,
     host,
-    directory,
+    discovery,
     requester,
     provider,
     store,
@@ -339,7 +337,7 @@ export async function createPeer(
   starting.defer(async () => plane.stop())
   await workshop.start()
   let haveResumed = false
-  await Promise.all([inquire.serve(), equivocations.serve()])
+  await Promise.all([inquire.serve(), equivocations.serve(), discovery.begin()])
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
   await host.start()
@@ -382,6 +380,7 @@ export async function createPeer(
     petname: petnameOf(self),
     addresses: () => host.addresses(),
     control,
+    find: async (want, limit, signal) => seeker.find(want, limit, signal),
     async ready(signal) {
       const isInCompany = (): boolean =>
         host.gossip.meshDegree(topic) > 0 && (offer === null || publisher.acknowledged > 0)
@@ -389,9 +388,9 @@ export async function createPeer(
       const waitMs = options.bootstrap.length === 0 && host.readiness().connections === 0 ? 0 : aloneMs
       await idle(clock, isInCompany, waitMs, signal)
       const { connections } = host.readiness()
-      if (connections > 0) await look(signal)
+      if (connections > 0) await discovery.look(signal)
       const meshDegree = host.gossip.meshDegree(topic)
-      const known = { connections, meshDegree, records: directory.known().length }
+      const known = { connections, meshDegree, records: index.alive().length }
       return { ...known, firstRun: identity.fresh, keyPath: join(dataDir, 'key'), ...standsFor(offer, machine, probe) }
     },
     stop: async () =>

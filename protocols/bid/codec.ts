@@ -23,8 +23,9 @@ import {
   bidWordsMax,
   type Bid,
   type GpuWish,
+  type Requirements,
 } from './messages.ts'
-import { BidSchema, type Gpus as WireGpus } from './wire_pb.ts'
+import { BidSchema, type Gpus as WireGpus, type Requirements as WireRequirements } from './wire_pb.ts'
 
 const textCharsMax = 64
 /** A feature of a processor, a region, a kind of enclave. */
@@ -32,8 +33,6 @@ const wordCharsMax = 24
 const gpuCountMax = 1_024
 
 export function encodeBid(bid: Bid): Uint8Array {
-  const { requirements } = bid
-  const { gpus } = requirements
   return toBinary(
     BidSchema,
     create(BidSchema, {
@@ -41,21 +40,7 @@ export function encodeBid(bid: Bid): Uint8Array {
       class: bid.class,
       issuedMs: BigInt(bid.issuedMs),
       expiresMs: BigInt(bid.expiresMs),
-      requirements: {
-        runtime: requirements.runtime,
-        cpuMilli: BigInt(requirements.cpuMilli),
-        memoryBytes: BigInt(requirements.memoryBytes),
-        diskBytes: BigInt(requirements.diskBytes),
-        wallMsMax: BigInt(requirements.wallMsMax),
-        arch: requirements.arch,
-        features: [...requirements.features],
-        regions: [...requirements.regions],
-        isolation: requirements.isolation,
-        tee: requirements.tee,
-        evidence: evidences.indexOf(requirements.evidence),
-        egress: requirements.egress,
-        ...(gpus === null ? {} : { gpus: { ...gpus, memoryBytes: BigInt(gpus.memoryBytes) } }),
-      },
+      requirements: encodeRequirements(bid.requirements),
       unit: bid.unit,
       ceilingMicro: BigInt(bid.ceilingMicro),
       cpuHourMicroMax: BigInt(bid.cpuHourMicroMax),
@@ -67,35 +52,18 @@ export function encodeBid(bid: Bid): Uint8Array {
 
 export function decodeBid(bytes: Uint8Array): Bid {
   const wire = parseMessage(BidSchema, bytes)
-  const requirements = required(wire.requirements, 'requirements')
   const bid: Bid = {
     job: checkedCid(wire.job, 'job'),
     class: checkedText(wire.class, 'class', bidClassCharsMax),
     issuedMs: checkedInteger(wire.issuedMs, 'issued_ms'),
     expiresMs: checkedInteger(wire.expiresMs, 'expires_ms'),
-    requirements: {
-      runtime: checkedText(requirements.runtime, 'runtime', textCharsMax),
-      cpuMilli: checkedInteger(requirements.cpuMilli, 'cpu_milli'),
-      memoryBytes: checkedInteger(requirements.memoryBytes, 'memory_bytes'),
-      diskBytes: checkedInteger(requirements.diskBytes, 'disk_bytes'),
-      wallMsMax: checkedInteger(requirements.wallMsMax, 'wall_ms_max'),
-      arch: checkedText(requirements.arch, 'arch', textCharsMax),
-      features: words(requirements.features, 'features'),
-      gpus: requirements.gpus === undefined ? null : decodeGpus(requirements.gpus),
-      regions: words(requirements.regions, 'regions'),
-      isolation: checkedText(requirements.isolation, 'isolation', textCharsMax),
-      tee: checkedText(requirements.tee, 'tee', wordCharsMax),
-      evidence: checkedEvidence(requirements.evidence),
-      egress: requirements.egress,
-    },
+    requirements: decodeRequirements(wire.requirements),
     unit: checkedText(wire.unit, 'unit', textCharsMax),
     ceilingMicro: checkedInteger(wire.ceilingMicro, 'ceiling_micro'),
     cpuHourMicroMax: checkedInteger(wire.cpuHourMicroMax, 'cpu_hour_micro_max'),
     spreadMs: checkedInteger(wire.spreadMs, 'spread_ms', bidSpreadMsMax),
     enough: wire.enough,
   }
-  if (bid.requirements.cpuMilli === 0)
-    throw new Fault('FIELD_INVALID', 'a bid asks for some processor', { field: 'cpu_milli' })
   if (bid.expiresMs <= bid.issuedMs || bid.expiresMs - bid.issuedMs > bidTermMsMax) {
     throw new Fault('FIELD_INVALID', 'the term of the bid is not lawful', {
       termMs: bid.expiresMs - bid.issuedMs,
@@ -103,6 +71,47 @@ export function decodeBid(bytes: Uint8Array): Bid {
     })
   }
   return bid
+}
+
+/** For whoever else says what work needs. */
+export function encodeRequirements({ evidence, features, regions, gpus, ...requirements }: Requirements) {
+  return {
+    runtime: requirements.runtime,
+    cpuMilli: BigInt(requirements.cpuMilli),
+    memoryBytes: BigInt(requirements.memoryBytes),
+    diskBytes: BigInt(requirements.diskBytes),
+    wallMsMax: BigInt(requirements.wallMsMax),
+    arch: requirements.arch,
+    features: [...features],
+    regions: [...regions],
+    isolation: requirements.isolation,
+    tee: requirements.tee,
+    evidence: evidences.indexOf(evidence),
+    egress: requirements.egress,
+    ...(gpus === null ? {} : { gpus: { ...gpus, memoryBytes: BigInt(gpus.memoryBytes) } }),
+  }
+}
+
+/** Throws a Fault. */
+export function decodeRequirements(wire: WireRequirements | undefined): Requirements {
+  const requirements = required(wire, 'requirements')
+  const cpuMilli = checkedInteger(requirements.cpuMilli, 'cpu_milli')
+  if (cpuMilli === 0) throw new Fault('FIELD_INVALID', 'a bid asks for some processor', { field: 'cpu_milli' })
+  return {
+    runtime: checkedText(requirements.runtime, 'runtime', textCharsMax),
+    cpuMilli,
+    memoryBytes: checkedInteger(requirements.memoryBytes, 'memory_bytes'),
+    diskBytes: checkedInteger(requirements.diskBytes, 'disk_bytes'),
+    wallMsMax: checkedInteger(requirements.wallMsMax, 'wall_ms_max'),
+    arch: checkedText(requirements.arch, 'arch', textCharsMax),
+    features: words(requirements.features, 'features'),
+    gpus: requirements.gpus === undefined ? null : decodeGpus(requirements.gpus),
+    regions: words(requirements.regions, 'regions'),
+    isolation: checkedText(requirements.isolation, 'isolation', textCharsMax),
+    tee: checkedText(requirements.tee, 'tee', wordCharsMax),
+    evidence: checkedEvidence(requirements.evidence),
+    egress: requirements.egress,
+  }
 }
 
 function decodeGpus({ count, memoryBytes, vendor, model }: WireGpus): GpuWish {

@@ -7,6 +7,7 @@ import {
   checkedText,
   openEnvelope,
   parseMessage,
+  peekEnvelope,
   peerNameOf,
   publicKeyBytes,
   publicKeyOf,
@@ -220,26 +221,42 @@ export function openCapability(
   envelope: Uint8Array,
   nowMs: number,
 ): Signed<Capability> {
-  if (envelope.byteLength > capabilityBytesMax) {
-    throw new Fault('FRAME_TOO_LARGE', 'the record is over its cap', { bytes: envelope.byteLength, capabilityBytesMax })
-  }
+  checkSize(envelope)
   const signed = openEnvelope(signer, network, capabilityType, envelope)
   const capability = decodeCapability(signed.body)
-  checkDates(capability, nowMs)
+  checkTerm(capability)
+  const late = lateness(capability, nowMs)
+  if (late !== undefined) throw new Fault('FIELD_INVALID', late, { issuedMs: capability.issuedMs, nowMs })
   return { by: signed.by, envelope, body: capability }
 }
 
-function checkDates({ issuedMs, expiresMs }: Capability, nowMs: number): void {
-  if (issuedMs > nowMs + clockSkewMsMax) {
-    throw new Fault('FIELD_INVALID', 'the record is from the future', { aheadMs: issuedMs - nowMs, clockSkewMsMax })
-  }
-  if (expiresMs <= nowMs) throw new Fault('FIELD_INVALID', 'the record has expired', { agoMs: nowMs - expiresMs })
-  if (expiresMs - issuedMs > capabilityTermMsMax || expiresMs <= issuedMs) {
-    throw new Fault('FIELD_INVALID', 'the term of the record is not lawful', {
-      termMs: expiresMs - issuedMs,
-      capabilityTermMsMax,
-    })
-  }
+/**
+ * What a record says and who it says it is by, before anything is spent on its signature: enough to drop it, and not to believe
+ * it. Throws a Fault for what no clock makes lawful.
+ */
+export function peekCapability(envelope: Uint8Array): Signed<Capability> {
+  checkSize(envelope)
+  const { by, body } = peekEnvelope(capabilityType, envelope)
+  const capability = decodeCapability(body)
+  checkTerm(capability)
+  return { by, envelope, body: capability }
+}
+
+/** Why a record is none at this time: of the future, or over. Undefined when it is lawful now. */
+export function lateness({ issuedMs, expiresMs }: Capability, nowMs: number): string | undefined {
+  if (issuedMs > nowMs + clockSkewMsMax) return 'the record is from the future'
+  return expiresMs <= nowMs ? 'the record has expired' : undefined
+}
+
+function checkSize(envelope: Uint8Array): void {
+  if (envelope.byteLength <= capabilityBytesMax) return
+  throw new Fault('FRAME_TOO_LARGE', 'the record is over its cap', { bytes: envelope.byteLength, capabilityBytesMax })
+}
+
+function checkTerm({ issuedMs, expiresMs }: Capability): void {
+  const termMs = expiresMs - issuedMs
+  if (termMs > capabilityTermMsMax || termMs <= 0)
+    throw new Fault('FIELD_INVALID', 'the term of the record is not lawful', { termMs, capabilityTermMsMax })
 }
 
 function encodeAttested({ evidence, atMs, by }: Attested) {

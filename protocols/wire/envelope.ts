@@ -6,7 +6,7 @@
  */
 import { equals, fromString } from 'uint8arrays'
 
-import { decodeEnvelope, encodeEnvelope, lengthBytes, writeLength } from './envelope-form.ts'
+import { decodeEnvelope, encodeEnvelope, lengthBytes, writeLength, type EnvelopeFields } from './envelope-form.ts'
 import { Fault } from './fault.ts'
 import { sha256 } from './hash.ts'
 import { decodePublicKey, encodePublicKey, peerNameOf, type PeerName } from './peer.ts'
@@ -81,17 +81,30 @@ export function openEnvelope(
   type: StatementType,
   bytes: Uint8Array,
 ): Signed<Uint8Array> {
-  const { publicKey: encodedKey, payloadType, payload, signature } = decodeEnvelope(bytes)
-  const labels = labelsOf(type, network)
-  if (!equals(payloadType, labels.payloadType)) {
-    throw new Fault('FIELD_INVALID', 'the envelope holds another type of statement', { expected: payloadTypeOf(type) })
-  }
-  const publicKey = decodePublicKey(encodedKey)
-  const message = signedBytes(labels.domain, payloadType, payload)
+  const { publicKey, payload, signature } = readEnvelope(type, bytes)
+  const { domain, payloadType } = labelsOf(type, network)
+  const message = signedBytes(domain, payloadType, payload)
   if (signature.byteLength !== signatureBytes || !signer.verify(publicKey, message, signature)) {
     throw new Fault('SIGNATURE_INVALID', 'the signature does not fit the statement', { type: type.name, network })
   }
   return { by: peerNameOf(publicKey), body: payload, envelope: bytes }
+}
+
+/**
+ * What an envelope says, with its signature unread: for who drops what is of no use before it spends anything on it, and opens the rest.
+ * Throws Fault FRAME_MALFORMED or FIELD_INVALID.
+ */
+export function peekEnvelope(type: StatementType, bytes: Uint8Array): Signed<Uint8Array> {
+  const { publicKey, payload } = readEnvelope(type, bytes)
+  return { by: peerNameOf(publicKey), body: payload, envelope: bytes }
+}
+
+function readEnvelope(type: StatementType, bytes: Uint8Array): EnvelopeFields {
+  const fields = decodeEnvelope(bytes)
+  if (!equals(fields.payloadType, payloadTypeBytesOf(type))) {
+    throw new Fault('FIELD_INVALID', 'the envelope holds another type of statement', { expected: payloadTypeOf(type) })
+  }
+  return { ...fields, publicKey: decodePublicKey(fields.publicKey) }
 }
 
 /** By the array, which is kept and never written to: both halves of a protocol name the same statement again and again. */
@@ -117,10 +130,19 @@ function labelsOf(type: StatementType, network: string): Labels {
   if (ofType === undefined) labels.set(type, (ofType = new Map<string, Labels>()))
   let made = ofType.get(network)
   if (made === undefined) {
-    made = { payloadType: fromString(payloadTypeOf(type)), domain: fromString(domainOf(type, network)) }
+    made = { payloadType: payloadTypeBytesOf(type), domain: fromString(domainOf(type, network)) }
     if (ofType.size < networksMax) ofType.set(network, made)
   }
   return made
+}
+
+/** The same on every network. */
+const payloadTypes = new WeakMap<StatementType, Uint8Array>()
+
+function payloadTypeBytesOf(type: StatementType): Uint8Array {
+  let bytes = payloadTypes.get(type)
+  if (bytes === undefined) payloadTypes.set(type, (bytes = fromString(payloadTypeOf(type))))
+  return bytes
 }
 
 const networksMax = 64

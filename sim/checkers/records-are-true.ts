@@ -7,7 +7,7 @@ export const recordsAreTrue: Checker = {
   atEnd(world) {
     const wrong: string[] = []
     for (const peer of honest(world)) {
-      for (const { peer: name, capability } of peer.directory.known()) {
+      for (const { peer: name, capability } of peer.index.heard()) {
         const other = world.peerOf(name)
         const highest = world.accepted.get(`${peer.number} ${capabilityNamespace}/${name}`) ?? 0
         if (capability.sequence < highest)

@@ -67,6 +67,8 @@ export interface LivePeerInit {
   readonly identity: Identity
   readonly vice?: LiveVice | null
   readonly skewMs?: number
+  /** What it lends in the place of what all do. */
+  readonly offer?: Partial<OfferOptions>
 }
 
 /** What a peer is doing, as its world knows. */
@@ -93,6 +95,7 @@ export class LivePeer {
   /** What it knew before it lost its disk, it knows no more. */
   hasLostDisk = false
   readonly #ground: Ground
+  readonly #offer: Partial<OfferOptions>
   #host: Host | undefined
   #peer: Peer | undefined
   #memory: KeyValue
@@ -100,6 +103,7 @@ export class LivePeer {
   #publications = 0
   #isReleased = false
   readonly #mayPublish = Promise.withResolvers<void>()
+  readonly #mayAnnounce = Promise.withResolvers<void>()
   /** Lives so far: each after a crash has a folder of its own. */
   #lives = 0
   #frozenAtMs = 0
@@ -111,7 +115,8 @@ export class LivePeer {
   /** Lives that are over, and whose parts still end. */
   #ending: Promise<void> = Promise.resolve()
 
-  constructor(ground: Ground, { index, place, lends, identity, vice = null, skewMs = 0 }: LivePeerInit) {
+  constructor(ground: Ground, { index, place, lends, identity, vice = null, skewMs = 0, offer = {} }: LivePeerInit) {
+    this.#offer = offer
     this.#ground = ground
     this.index = index
     this.place = place
@@ -166,6 +171,12 @@ export class LivePeer {
     return this.#peer.control
   }
 
+  /** Who can do something, as this peer finds it. */
+  async find(...look: Parameters<Peer['find']>): ReturnType<Peer['find']> {
+    if (this.#peer === undefined) throw new Error('the peer does not run')
+    return this.#peer.find(...look)
+  }
+
   get offer(): OfferOptions | null {
     if (!this.lends) return null
     const honest: OfferOptions = {
@@ -175,6 +186,7 @@ export class LivePeer {
       cpuHourMicro: 1_000_000,
       unit: 'credit',
       wallMsMax: hour,
+      ...this.#offer,
     }
     return this.vice === null ? honest : offerOf(this.vice, honest)
   }
@@ -205,6 +217,7 @@ export class LivePeer {
         openLedger: this.disk.openLedger,
         createHost: this.#hostOn(carrier),
         mayPublish: this.#mayPublish.promise,
+        mayAnnounce: this.#mayAnnounce.promise,
         networksMatter: false,
         onFault: (peer) => this.holds.set(peer, (this.holds.get(peer) ?? 0) + 1),
       }),
@@ -225,6 +238,11 @@ export class LivePeer {
   mayPublish(): void {
     this.#isReleased = true
     this.#mayPublish.resolve()
+  }
+
+  /** From now on, and in all its lives, changes of its record are gossiped. */
+  mayAnnounce(): void {
+    this.#mayAnnounce.resolve()
   }
 
   /** Takes its record back and stops in good order. */

@@ -13,6 +13,7 @@ import { join } from 'node:path'
 
 import { bidTopic } from '../../protocols/bid/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
+import type { OfferOptions } from '../../src/config/options.ts'
 import { workersByDefault } from '../../src/config/capacity.ts'
 import { realClock, type Log } from '../../src/environment.ts'
 import type { Executor } from '../../src/execution/executor.ts'
@@ -35,7 +36,7 @@ import { SignatureMemo } from './signature-memo.ts'
 import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
 import type { LiveVice, ViceContext } from './vices/index.ts'
-import { inTurn, until } from './waits.ts'
+import { inTurn, pause, until } from './waits.ts'
 import { Unhurried } from './unhurried.ts'
 import { TimerWheel } from './wheel.ts'
 
@@ -50,6 +51,8 @@ export interface LiveRole {
   readonly identity?: Identity
   /** The peers, by number, for which alone it works, and to which it is dishonest. Everybody when left out. */
   readonly victims?: readonly number[]
+  /** What it lends in the place of what all do. */
+  readonly offer?: Partial<OfferOptions>
   /** The number of the peer whose IP address it shares. */
   readonly at?: number
 }
@@ -90,6 +93,8 @@ const diallingMax = 48
 const publishingMax = 24
 /** After this the next one has its turn all the same: a publisher's own deadline. */
 const publishedWithinMs = 20_000
+/** Between two first announcements: each costs a sixth of a second of processor time at 300 peers. */
+const announceEveryMs = 250
 /** How long one peer may take to be connected. */
 const connectedWithinMs = 30_000
 
@@ -117,6 +122,8 @@ export class LiveWorld {
   /** Of all peers, by their numbers. */
   #residents: readonly Resident[] = []
   #uninstall = (): void => {}
+  #announcing: Promise<void> = Promise.resolve()
+  #isOver = false
 
   private constructor(options: LiveOptions, folder: string) {
     this.#options = options
@@ -217,6 +224,8 @@ export class LiveWorld {
   }
 
   async stop(): Promise<void> {
+    this.#isOver = true
+    await this.#announcing
     await this.stopPeers()
     await this.#mill[Symbol.asyncDispose]()
     this.carrier.close()
@@ -256,7 +265,11 @@ export class LiveWorld {
       progress(this.peers.length)
     }
     const peers = [...this.#byIndex.values()]
-    if (boot === 'cold') for (const peer of peers) peer.mayPublish()
+    if (boot === 'cold')
+      for (const peer of peers) {
+        peer.mayPublish()
+        peer.mayAnnounce()
+      }
     // Whom all others begin from is there first.
     const [first, ...others] = peers
     await start(first!)
@@ -275,6 +288,25 @@ export class LiveWorld {
       }),
       this.#publishInTurn(),
     ])
+    this.#announcing = this.#announceInTurn()
+  }
+
+  /** Whether everybody may have announced its record by now. */
+  async announced(): Promise<void> {
+    await this.#announcing
+  }
+
+  /**
+   * One after the other, when all are there: that hundreds come within seconds happens to no network of machines, and each announcement
+   * is heard by all.
+   */
+  async #announceInTurn(): Promise<void> {
+    for (const peer of this.lenders) {
+      if (this.#isOver) return
+      await this.#unhurried.turn()
+      peer.mayAnnounce()
+      await pause(announceEveryMs)
+    }
   }
 
   /** Resolves once the last may give its record out. */

@@ -6,6 +6,7 @@ import { bidBytesMax, bidTopic, emptyBidFilter, judgeBid, type Bid } from '../..
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import { Fault, type Gossip, type PeerName, type Signed, type Verdict } from '../../protocols/wire/index.ts'
 import { Directory } from '../../src/discovery/directory.ts'
+import { RecordIndex } from '../../src/discovery/record-index.ts'
 import { Publisher } from '../../src/discovery/publisher.ts'
 import { silentLog } from '../../src/environment.ts'
 import { memorySequenceFloors } from '../../src/host/sequence-floors.ts'
@@ -60,6 +61,7 @@ export class ModelPeer implements Member {
   frozenMs = 0
   requester!: RequesterDesk
   provider!: ProviderDesk
+  index!: RecordIndex
   directory!: Directory
   /** Null in a world that does not settle. */
   accounts: Accounts | null = null
@@ -187,20 +189,18 @@ export class ModelPeer implements Member {
     this.#books = books
     this.#gossip = world.gossip.portOf(number, this.name, (run) => life.live(run))
     const bulletin = world.dht.portOf(this, life)
-    this.directory = new Directory({
-      bulletin,
-      signer: notary.signer,
-      network: notary.network,
+    this.index = new RecordIndex({
+      notary,
       clock: life,
-      log: silentLog,
       floor: {
-        raise: async (key, sequence, hash) => {
+        raise: (key, sequence, hash) => {
           const accepted = books.accepts(key, sequence, hash)
           if (accepted) world.onAccepted(this, key, sequence)
           return accepted
         },
       },
     })
+    this.directory = new Directory({ bulletin, self: notary.signer.peer, index: this.index, log: silentLog })
     this.accounts = world.settles
       ? new Accounts({
           notary,

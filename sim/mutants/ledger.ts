@@ -84,8 +84,8 @@ export const ledgerMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/ledger/sequence-floors.ts',
-        find: 'if (floor !== undefined && sequence < floor.floor) return false',
-        replace: '',
+        find: 'if (floor === undefined || sequence > floor.floor)',
+        replace: 'if (floor === undefined || sequence !== floor.floor)',
       },
     ],
     // Old records come from those who keep them for it.

@@ -126,9 +126,9 @@ export const marketMutants: readonly Mutant[] = [
     about: 'a record below the floor of its sequence number is taken for true',
     edits: [
       {
-        file: 'src/discovery/directory.ts',
-        find: 'if (!(await floor.raise(',
-        replace: 'if (null === (await floor.raise(',
+        file: 'src/discovery/record-index.ts',
+        find: 'if (!floor.raise(floorKeyOf(by), body.sequence, sha256(envelope))) return false',
+        replace: 'floor.raise(floorKeyOf(by), body.sequence, sha256(envelope))',
       },
     ],
     scenario: 'poisoned',
@@ -142,7 +142,11 @@ export const marketMutants: readonly Mutant[] = [
         find: 'if (!equals(publicKeyOf(record.by), key))',
         replace: 'if (key.length === 0)',
       },
-      { file: 'src/discovery/directory.ts', find: 'if (record.by !== peer)', replace: "if (peer === '')" },
+      {
+        file: 'src/discovery/record-index.ts',
+        find: "if (record.by !== peer) throw new Fault('SIGNER_UNEXPECTED', 'the record is by another peer', { by: record.by })\n    return this.admit(record)",
+        replace: 'return this.admit({ ...record, by: peer })',
+      },
     ],
   },
   {

@@ -29,6 +29,16 @@ export const jobCodes: Readonly<Record<string, Row>> = {
     'of strangers, offers without an answer bind half of what is lent at most',
     'bid for fewer jobs at once',
   ],
+  ENOUGH: [
+    'others had answered the bid already',
+    'whoever asks says when there are offers enough; a provider that was not sooner keeps its own to itself',
+    'nothing',
+  ],
+  UNPAID: [
+    'the provider is already at work for us, and has not been paid',
+    'a stranger is worked for once at a time, until it has signed a receipt',
+    'wait for it: --wait 30m',
+  ],
   OFFERS_FULL: ['the provider has too many offers open', 'it can keep track of so many', 'wait for it: --wait 30m'],
   NOT_ADMITTED: [
     "its owner's own program did not admit the bid",
@@ -65,6 +75,11 @@ export const jobCodes: Readonly<Record<string, Row>> = {
     'allow another: --retries 3',
   ],
   LEASE_UNKNOWN: ['the provider does not know the lease', 'it lost what it had written down', another],
+  STRAGGLED: [
+    'another provider was sooner',
+    'a place that took much longer than the others was tried a second time',
+    'nothing: what was done is paid',
+  ],
   RESULT_NOT_TAKEN: ['the requester did not take the result', 'it is gone, or the way to it is', 'nothing'],
   OUTPUTS_SLOW: [
     'the outputs did not come in time',

@@ -1,5 +1,5 @@
 /**
- * Keeps this peer's own record on the bulletin: published, refreshed before it expires, adverts placed, and at the end
+ * Keeps this peer's own record on the bulletin, and has it announced: published, refreshed before it expires, adverts placed, and at the end
  * replaced by one that takes everything back.
  */
 import {
@@ -24,6 +24,8 @@ const retryMs = 2_000
  */
 const growthLookMs = 5_000
 const growthFactor = 1.5
+/** Adverts live for days where they are, and cost far more than a record: they are placed anew when they are others, and this seldom. */
+const advertsEveryMs = 30 * 60_000
 /** One publication with its adverts. */
 const publishWithinMs = 20_000
 const withdrawWithinMs = 3_000
@@ -41,6 +43,8 @@ export interface PublisherDeps {
   nextSequence(): Promise<number>
   /** How many peers the bulletin can choose from to keep a record. Left out, they are always the same. */
   readonly keepersKnown?: () => number
+  /** Who tells everybody of a record that says something else than the last, and of one that takes everything back. */
+  readonly announcer?: { announce(envelope: Uint8Array): void; takeBack(envelope: Uint8Array): Promise<void> }
 }
 
 export class Publisher {
@@ -54,6 +58,11 @@ export class Publisher {
   #isOut = false
   /** Peers that were known when the last publication began. */
   #keepersKnown = 0
+  /** Our last record, and the facts that were announced last. */
+  #current: Sealed | undefined
+  #announced: Facts | undefined
+  /** The adverts that were placed last, one a line, and when. */
+  #placed = { names: '', atMs: -Infinity, keepersKnown: 0 }
 
   constructor(deps: PublisherDeps) {
     this.#deps = deps
@@ -62,6 +71,18 @@ export class Publisher {
   /** Peers that acknowledged the last publication. */
   get acknowledged(): number {
     return this.#published
+  }
+
+  /** Our record, as it was made last; undefined before the first, and once it was taken back. */
+  get current(): Sealed | undefined {
+    return this.#current
+  }
+
+  /** Makes our record anew, to be handed to others: it shows that we are there. Undefined when we lend nothing. */
+  async renew(): Promise<Uint8Array | undefined> {
+    return this.#facts === undefined || this.#stop.signal.aborted
+      ? undefined
+      : (await this.#seal(this.#facts, false)).envelope
   }
 
   /** Publishes these facts from now on. */
@@ -82,7 +103,12 @@ export class Publisher {
     using deadline = this.#deps.clock.deadline(withdrawWithinMs)
     try {
       const nothing = { ...unsaid, software: facts.software, runtimes: [], compute: null, storage: null, price: null }
-      await endOf(this.#put(nothing, true, deadline.signal), deadline.signal)
+      const { envelope } = await this.#seal(nothing, true)
+      this.#current = undefined
+      await endOf(
+        Promise.all([this.#deps.announcer?.takeBack(envelope), this.#store(envelope, deadline.signal)]),
+        deadline.signal,
+      )
     } catch (error) {
       this.#deps.log('debug', 'the record could not be withdrawn; it will expire', { error })
     }
@@ -91,7 +117,7 @@ export class Publisher {
   #soon(delayMs: number): void {
     this.#cancelNext()
     if (this.#stop.signal.aborted) return
-    this.#cancelNext = this.#deps.clock.after(delayMs, () => {
+    this.#cancelNext = this.#deps.clock.after(Math.max(0, delayMs), () => {
       this.#running = this.#round()
     })
   }
@@ -99,18 +125,32 @@ export class Publisher {
   async #round(): Promise<void> {
     const facts = this.#facts
     if (facts === undefined) return
-    const { clock, bulletin, network, log } = this.#deps
+    const { clock, network, log, announcer } = this.#deps
     using deadline = clock.deadline(publishWithinMs, this.#stop.signal)
     this.#keepersKnown = this.#deps.keepersKnown?.() ?? 0
     try {
-      const capability = await this.#put(facts, false, deadline.signal)
-      for (const name of advertsOf(network, capability)) await bulletin.advertise(name, deadline.signal)
+      const { capability, envelope } = await this.#put(facts, deadline.signal)
+      if (this.#announced !== facts) announcer?.announce(envelope)
+      this.#announced = facts
+      await this.#advertise(advertsOf(network, capability), deadline.signal)
     } catch (error) {
       if (!this.#stop.signal.aborted) log('debug', 'the record could not be published', { error })
       this.#published = 0
     }
     if (this.#published === 0) this.#soon(retryMs)
     else this.#rest(clock.monotonicMs() + refreshMs)
+  }
+
+  async #advertise(names: readonly string[], signal: AbortSignal): Promise<void> {
+    const { bulletin, clock } = this.#deps
+    const placed = { names: names.join('\n'), atMs: clock.monotonicMs(), keepersKnown: this.#keepersKnown }
+    const areThere =
+      placed.names === this.#placed.names &&
+      placed.atMs - this.#placed.atMs < advertsEveryMs &&
+      placed.keepersKnown < growthFactor * this.#placed.keepersKnown + 1
+    if (areThere) return
+    for (const name of names) await bulletin.advertise(name, signal)
+    this.#placed = placed
   }
 
   /** Until it is time for a refresh, or there are so many more peers that the record belongs elsewhere. */
@@ -128,8 +168,20 @@ export class Publisher {
     })
   }
 
-  async #put(facts: Facts, withdrawn: boolean, signal: AbortSignal): Promise<Capability> {
-    const { bulletin, signer, network, clock } = this.#deps
+  async #put(facts: Facts, signal: AbortSignal): Promise<Sealed> {
+    const sealed = await this.#seal(facts, false)
+    await this.#store(sealed.envelope, signal)
+    return sealed
+  }
+
+  async #store(envelope: Uint8Array, signal: AbortSignal): Promise<void> {
+    const { bulletin, signer } = this.#deps
+    this.#published = await bulletin.put(capabilityNamespace, publicKeyOf(signer.peer), envelope, signal)
+    this.#isOut ||= this.#published > 0
+  }
+
+  async #seal(facts: Facts, withdrawn: boolean): Promise<Sealed> {
+    const { signer, network, clock } = this.#deps
     const issuedMs = clock.nowMs()
     const capability: Capability = {
       ...facts,
@@ -139,10 +191,14 @@ export class Publisher {
       expiresMs: issuedMs + recordTermMs,
     }
     const envelope = sealCapability(signer, network, capability)
-    this.#published = await bulletin.put(capabilityNamespace, publicKeyOf(signer.peer), envelope, signal)
-    this.#isOut ||= this.#published > 0
-    return capability
+    this.#current = { capability, envelope }
+    return this.#current
   }
+}
+
+export interface Sealed {
+  readonly capability: Capability
+  readonly envelope: Uint8Array
 }
 
 /** Waits for work that was told to end, and no longer than until the signal fires: a query may not listen. */

@@ -106,6 +106,10 @@ export const ledgerSteps: readonly string[] = [
   CREATE TABLE proofs (peer TEXT PRIMARY KEY, first BLOB NOT NULL, second BLOB NOT NULL, at_ms INTEGER NOT NULL) STRICT;
   CREATE INDEX proofs_at ON proofs (at_ms);
   `,
+  `
+  -- What others said last of what they can do, as signed: so that a restart need not ask for it again.
+  CREATE TABLE records_known (peer TEXT PRIMARY KEY, envelope BLOB NOT NULL) STRICT;
+  `,
 ]
 
 /** Brings a database to the newest form. One of a newer program is refused rather than misread. */

@@ -1,4 +1,6 @@
 /** The highest sequence number seen of each key: it never falls, over restarts either. */
+import type { DatabaseSync } from 'node:sqlite'
+
 import { equals } from 'uint8arrays'
 
 import type { Store } from './store.ts'
@@ -10,8 +12,15 @@ import type { Store } from './store.ts'
  */
 export const floorsMax = 16_384
 
+interface Floor {
+  readonly floor: number
+  readonly hash: Uint8Array
+}
+
 export class SequenceFloors {
   readonly #store: Store
+  /** Those that are not on the disk yet. */
+  readonly #raised = new Map<string, Floor>()
   #uses = 0
 
   constructor(store: Store) {
@@ -23,22 +32,66 @@ export class SequenceFloors {
 
   /** Whether a record may stand: above the floor, which is then raised durably, or the very one that made it. */
   accepts(key: string, sequence: number, hash: Uint8Array): boolean {
-    const floor = this.#store.read((db) =>
-      db.prepare('SELECT floor, hash FROM sequence_floors WHERE key = ?').get(key),
-    ) as { floor: number; hash: Uint8Array } | undefined
-    if (floor !== undefined && sequence < floor.floor) return false
-    if (floor !== undefined && sequence === floor.floor) return equals(floor.hash, hash)
-    this.#store.writeNow((db) => {
-      db.prepare(
-        `INSERT INTO sequence_floors (key, floor, hash, used) VALUES (?, ?, ?, ?)
-         ON CONFLICT (key) DO UPDATE SET floor = excluded.floor, hash = excluded.hash, used = excluded.used`,
-      ).run(key, sequence, hash, ++this.#uses)
-      // Walks all that are kept, so only where there is one more of them.
-      if (floor !== undefined) return
-      db.prepare(
-        'DELETE FROM sequence_floors WHERE key IN (SELECT key FROM sequence_floors ORDER BY used DESC LIMIT -1 OFFSET ?)',
-      ).run(floorsMax)
-    })
+    const verdict = this.#judge(key, sequence, hash)
+    if (verdict === 'above') {
+      this.#store.writeNow((db) => {
+        if (this.#put(db, key, sequence, hash)) trim(db)
+      })
+      this.#raised.delete(key)
+    }
+    return verdict !== 'below'
+  }
+
+  /**
+   * The same for records that come by the hundred, and expire within minutes: the floor stands at once, and is on the disk once
+   * `settle` has been committed. What a crash takes back is at most what could be played back within those minutes.
+   */
+  acceptsForNow(key: string, sequence: number, hash: Uint8Array): boolean {
+    const verdict = this.#judge(key, sequence, hash)
+    if (verdict === 'above') this.#raised.set(key, { floor: sequence, hash })
+    return verdict !== 'below'
+  }
+
+  /** Writes down what was raised for now, as part of a change; what it returns is to be called once that is committed. */
+  settle(db: DatabaseSync): () => void {
+    const raised = [...this.#raised]
+    let added = 0
+    for (const [key, { floor, hash }] of raised) added += Number(this.#put(db, key, floor, hash))
+    if (added > 0) trim(db)
+    return () => {
+      for (const [key, floor] of raised) if (this.#raised.get(key) === floor) this.#raised.delete(key)
+    }
+  }
+
+  /** The highest sequence that was accepted; -1 when none was. */
+  of(key: string): number {
+    return this.#floorOf(key)?.floor ?? -1
+  }
+
+  #floorOf(key: string): Floor | undefined {
+    const row = (): unknown =>
+      this.#store.read((db) => db.prepare('SELECT floor, hash FROM sequence_floors WHERE key = ?').get(key))
+    return this.#raised.get(key) ?? (row() as Floor | undefined)
+  }
+
+  #judge(key: string, sequence: number, hash: Uint8Array): 'below' | 'same' | 'above' {
+    const floor = this.#floorOf(key)
+    if (floor === undefined || sequence > floor.floor) return 'above'
+    return sequence === floor.floor && equals(floor.hash, hash) ? 'same' : 'below'
+  }
+
+  /** Whether there is one more of them now. */
+  #put(db: DatabaseSync, key: string, sequence: number, hash: Uint8Array): boolean {
+    const { changes } = db
+      .prepare('UPDATE sequence_floors SET floor = ?, hash = ?, used = ? WHERE key = ?')
+      .run(sequence, hash, ++this.#uses, key)
+    if (changes > 0) return false
+    db.prepare('INSERT INTO sequence_floors (key, floor, hash, used) VALUES (?, ?, ?, ?)').run(
+      key,
+      sequence,
+      hash,
+      this.#uses,
+    )
     return true
   }
 
@@ -53,4 +106,11 @@ export class SequenceFloors {
       return value
     })
   }
+}
+
+/** Walks all that are kept, so only where there are more of them. */
+function trim(db: DatabaseSync): void {
+  db.prepare(
+    'DELETE FROM sequence_floors WHERE key IN (SELECT key FROM sequence_floors ORDER BY used DESC LIMIT -1 OFFSET ?)',
+  ).run(floorsMax)
 }

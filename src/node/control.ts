@@ -2,7 +2,7 @@
 import { toString } from 'uint8arrays'
 
 import type { Requirements } from '../../protocols/bid/index.ts'
-import { keeperAdvert, runtimeAdvert, type KnownCapability } from '../../protocols/capability/index.ts'
+import type { KnownCapability } from '../../protocols/capability/index.ts'
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import { formatMicro } from '../../protocols/wire/index.ts'
 import {
@@ -20,7 +20,6 @@ import {
   type StatusView,
 } from '../control/api.ts'
 import type { Clock, Random } from '../environment.ts'
-import type { Directory } from '../discovery/directory.ts'
 import type { Host } from '../host/index.ts'
 import { HostError, petnameOf } from '../host/index.ts'
 import type { Receipts } from '../ledger/receipts.ts'
@@ -29,6 +28,7 @@ import type { ProviderDesk } from '../market/provider-desk.ts'
 import type { RequesterDesk } from '../market/requester-desk.ts'
 import type { ShardCache } from '../storage/cache.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
+import type { Discovery } from './discovery.ts'
 import type { JobBook } from './job-book.ts'
 import type { ObjectCare } from './object-care.ts'
 import type { ExportInput, ImportInput, ObjectCars } from './object-cars.ts'
@@ -46,7 +46,7 @@ export interface ControlDeps {
   readonly clock: Clock
   readonly random: Random
   readonly host: Host
-  readonly directory: Directory
+  readonly discovery: Discovery
   readonly requester: RequesterDesk
   readonly provider: ProviderDesk
   readonly store: ShardStore
@@ -67,9 +67,6 @@ export interface ControlDeps {
   readonly meshDegree: () => number
 }
 
-/** Peers asked for when somebody wants to see the offers. */
-const offersAskedMax = 64
-
 export class OwnControl implements PeerControl {
   readonly #deps: ControlDeps
   readonly #startedMs: number
@@ -85,7 +82,7 @@ export class OwnControl implements PeerControl {
       profile,
       pid,
       host,
-      directory,
+      discovery,
       provider,
       receipts,
       book,
@@ -115,7 +112,7 @@ export class OwnControl implements PeerControl {
       addresses: host.addresses(),
       connections: host.readiness().connections,
       meshDegree: meshDegree(),
-      recordsKnown: directory.known().length,
+      recordsKnown: discovery.index.alive().length,
       offering: own === undefined ? null : this.#offerView(own),
       market: marketView(provider.bids.tally, clock.nowMs()),
       jobs: {
@@ -152,16 +149,10 @@ export class OwnControl implements PeerControl {
   }
 
   async offers(refresh: boolean, signal: AbortSignal): Promise<readonly OfferView[]> {
-    const { directory, notary } = this.#deps
-    const { network } = notary
-    if (refresh) {
-      await Promise.all([
-        directory.find(runtimeAdvert(network, 'wasi-preview1'), offersAskedMax, signal),
-        directory.find(keeperAdvert(network), offersAskedMax, signal),
-      ])
-    }
+    const { discovery } = this.#deps
+    if (refresh) await discovery.look(signal)
     const own = this.#deps.ownRecord()
-    return [...(own === undefined ? [] : [own]), ...directory.known()].map((record) => this.#offerView(record))
+    return [...(own === undefined ? [] : [own]), ...discovery.index.alive()].map((record) => this.#offerView(record))
   }
 
   async findOffers(wish: OfferWish, refresh: boolean, signal: AbortSignal): Promise<FoundOffersView> {

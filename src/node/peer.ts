@@ -1,4 +1,6 @@
 /** A running peer, to whoever started it. */
+import type { KnownCapability } from '../../protocols/capability/index.ts'
+import type { Want } from '../../protocols/discover/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
 import type { PeerControl } from '../control/api.ts'
 
@@ -24,6 +26,8 @@ export interface Peer {
   readonly petname: string
   addresses(): string[]
   readonly control: PeerControl
+  /** Records of others that fit, of peers that live as far as is known: at once when there are so many, or after a look of seconds. */
+  find(want: Want, limit: number, signal: AbortSignal): Promise<readonly KnownCapability[]>
   /** Resolves once the peer is in the mesh and can be found, or, alone as yet, after a moment. */
   ready(signal: AbortSignal): Promise<ReadyFacts>
   /** Takes the record back, ends work in good order and closes everything, within ten seconds. Never rejects. */

@@ -28,6 +28,8 @@ export interface PeerPorts {
   readonly onFault?: (peer: PeerName, fault: Fault) => void
   /** Resolves when others may be told what the peer lends. In production that is at once. */
   readonly mayPublish?: Promise<void>
+  /** Resolves when the network may be told by gossip as well. In production that is at once. */
+  readonly mayAnnounce?: Promise<void>
   /** False: that peers are in one network says nothing of what befalls them, since all of a world may be. */
   readonly networksMatter?: boolean
 }

@@ -1,6 +1,7 @@
 /** Jobs of this peer's owner on their way in: described, sealed, written down and bid for; or only estimated. */
 import { toString } from 'uint8arrays'
 
+import type { Ask } from '../../protocols/bid/index.ts'
 import { parseCode } from '../../protocols/erasure/index.ts'
 import { reclaimMsDefault } from '../../protocols/execute/index.ts'
 import { cidOfDocument, formatMicro, type PeerName } from '../../protocols/wire/index.ts'
@@ -35,8 +36,8 @@ export interface SubmissionDeps {
   readonly book: JobBook
   readonly errands: OwnErrands
   packFolder(path: string): Promise<string>
-  /** Looks who could do it, as far as that is known within a second. */
-  look(signal: AbortSignal): Promise<void>
+  /** Looks who could do it, among neighbours and further, as far as that is found within seconds. */
+  look(ask: Ask, signal: AbortSignal): Promise<void>
 }
 
 const paymentIntervalMs = 5_000
@@ -45,6 +46,8 @@ const collectWithinMs = 10 * 60_000
 /** How long a job waits for a provider when its owner does not say: not long when nobody that is known would fit. */
 const bidWaitMsDefault = 15_000
 const hopelessWaitMs = 1_000
+/** How long its owner waits until it is known that there is no hope. */
+const lookWithinMs = 1_000
 const retriesDefault = 2
 /** From a bid to the start of the program when no job of ours has started yet: offers are awaited, a child process is started. */
 const startGuessMs = 1_000
@@ -90,7 +93,7 @@ export class Submissions {
     let fitting = matchmaker.fitting(terms)
     if (spec.waitMs === undefined && fitting === 0) {
       // Somebody may have come that we have not heard of.
-      await this.#deps.look(signal)
+      await this.#look(terms, signal)
       fitting = matchmaker.fitting(terms)
       if (fitting === 0) terms = { ...terms, bidUntilMs: nowMs + hopelessWaitMs }
     }
@@ -169,6 +172,11 @@ export class Submissions {
       price: priceOf(wish, this.#deps.unit),
     }
     return this.#termsOf(wish, described, bidWaitMsDefault, this.#deps.clock.nowMs())
+  }
+
+  async #look(terms: JobTerms, signal: AbortSignal): Promise<void> {
+    using deadline = this.#deps.clock.deadline(lookWithinMs, signal)
+    await this.#deps.look(terms, deadline.signal)
   }
 
   #termsOf(

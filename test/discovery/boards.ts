@@ -1,7 +1,7 @@
 /** A bulletin board in memory. What it does with a record is the test's to say. */
 import { capabilityNamespace, openCapability, type Capability } from '../../protocols/capability/index.ts'
 import { publicKeyOf, type Bulletin, type PeerName } from '../../protocols/wire/index.ts'
-import type { SequenceFloor } from '../../src/discovery/directory.ts'
+import type { SequenceFloor } from '../../src/discovery/record-index.ts'
 import { network, signer } from '../support/peers.ts'
 
 export const startMs = 1_700_000_000_000
@@ -58,7 +58,7 @@ export const people = Array.from({ length: 24 }, (_, seed) => signer(seed))
 /** As the ledger's: above the floor, or the very record that made it. */
 export class Floor implements SequenceFloor {
   readonly #highest = new Map<string, { sequence: number; hash: string }>()
-  async raise(key: string, sequence: number, hash: Uint8Array): Promise<boolean> {
+  raise(key: string, sequence: number, hash: Uint8Array): boolean {
     if (!key.startsWith(capabilityNamespace)) throw new Error(key)
     const seen = this.#highest.get(key)
     if (seen !== undefined && sequence < seen.sequence) return false

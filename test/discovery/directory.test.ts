@@ -6,6 +6,7 @@ import { Fault } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { silentLog } from '../../src/environment.ts'
 import { Directory } from '../../src/discovery/directory.ts'
+import { RecordIndex } from '../../src/discovery/record-index.ts'
 import { network, signer } from '../support/peers.ts'
 import { Board, Floor, people, startMs } from './boards.ts'
 
@@ -32,17 +33,18 @@ const sealed = (by: (typeof people)[number], over: Partial<Capability> = {}) =>
 function opened(floor = new Floor()) {
   const clock = new VirtualClock(startMs)
   const board = new Board(() => clock.nowMs())
-  const directory = new Directory({ bulletin: board, signer: signer(0), network, clock, log: silentLog, floor })
-  const names = () => new Set(directory.known().map(({ peer }) => peer))
+  const index = new RecordIndex({ notary: { signer: signer(0), network }, clock, floor })
+  const directory = new Directory({ bulletin: board, self: signer(0).peer, index, log: silentLog })
+  const names = () => new Set(index.heard().map(({ peer }) => peer))
   const later = (delayMs: number) => {
     clock.after(delayMs, () => {})
     while (clock.jump());
   }
-  return { clock, board, directory, floor, names, later }
+  return { clock, board, directory, index, floor, names, later }
 }
 
 test('who advertises is found, with the record that says what it can do', async () => {
-  const { board, directory } = opened()
+  const { board, directory, index } = opened()
   board.found.set(keepers, [one.peer, two.peer])
   board.lay(one.peer, sealed(one))
   board.lay(two.peer, sealed(two, { sequence: 9 }))
@@ -54,7 +56,7 @@ test('who advertises is found, with the record that says what it can do', async 
       [two.peer, 9],
     ]),
   )
-  assert.deepEqual(directory.get(one.peer)?.capability, record())
+  assert.deepEqual(index.get(one.peer)?.capability, record())
 })
 
 test('an advert without a record leads nowhere, and our own is not looked up', async () => {
@@ -77,7 +79,7 @@ test('an unlawful record of one peer does not hide another', async () => {
     ['nothing', new Uint8Array()],
   ]
   for (const [what, envelope] of unlawful) {
-    const { board, directory } = opened()
+    const { board, directory, index } = opened()
     board.found.set(keepers, [one.peer, two.peer])
     board.lay(one.peer, envelope)
     board.lay(two.peer, sealed(two))
@@ -87,7 +89,7 @@ test('an unlawful record of one peer does not hide another', async () => {
       [two.peer],
       what,
     )
-    await assert.rejects(directory.take(one.peer, envelope), Fault, what)
+    assert.throws(() => index.take(one.peer, envelope), Fault, what)
     assert.deepEqual(await directory.fetch('not a peer', never), undefined)
   }
 })
@@ -107,51 +109,47 @@ test('a board that fails for one peer does not hide another', async () => {
 })
 
 test('an older record is refused, also after a restart: nothing can be played back', async () => {
-  const { directory, floor } = opened()
-  assert.equal(await directory.take(one.peer, sealed(one, { sequence: 5 })), true)
-  assert.equal(await directory.take(one.peer, sealed(one, { sequence: 4 })), false)
-  assert.equal(await directory.take(one.peer, sealed(one, { sequence: 5, software: 'x' })), false)
-  assert.equal(directory.get(one.peer)?.capability.sequence, 5)
-  assert.equal(await directory.take(one.peer, sealed(one, { sequence: 6 })), true)
-  assert.equal(directory.get(one.peer)?.capability.sequence, 6)
+  const { index, floor } = opened()
+  assert.equal(index.take(one.peer, sealed(one, { sequence: 5 })), true)
+  assert.equal(index.take(one.peer, sealed(one, { sequence: 4 })), false)
+  assert.equal(index.take(one.peer, sealed(one, { sequence: 5, software: 'x' })), false)
+  assert.equal(index.get(one.peer)?.capability.sequence, 5)
+  assert.equal(index.take(one.peer, sealed(one, { sequence: 6 })), true)
+  assert.equal(index.get(one.peer)?.capability.sequence, 6)
 
   const again = opened(floor)
-  assert.equal(await again.directory.take(one.peer, sealed(one, { sequence: 5 })), false)
-  assert.equal(again.directory.get(one.peer), undefined)
+  assert.equal(again.index.take(one.peer, sealed(one, { sequence: 5 })), false)
+  assert.equal(again.index.get(one.peer), undefined)
   again.board.lay(one.peer, sealed(one, { sequence: 5 }))
   assert.equal(await again.directory.fetch(one.peer, never), undefined)
-  assert.equal(
-    await again.directory.take(one.peer, sealed(one, { sequence: 6 })),
-    true,
-    'the one that was seen is taken',
-  )
-  assert.equal(await again.directory.take(two.peer, sealed(two, { sequence: 1 })), true, 'the floor is of one peer')
+  assert.equal(again.index.take(one.peer, sealed(one, { sequence: 6 })), true, 'the one that was seen is taken')
+  assert.equal(again.index.take(two.peer, sealed(two, { sequence: 1 })), true, 'the floor is of one peer')
 })
 
 test('a peer that takes its record back is known no longer', async () => {
-  const { directory, names } = opened()
-  await directory.take(one.peer, sealed(one))
-  await directory.take(two.peer, sealed(two))
-  await directory.take(one.peer, sealed(one, { sequence: 6, withdrawn: true }))
+  const { index, names } = opened()
+  index.take(one.peer, sealed(one))
+  index.take(two.peer, sealed(two))
+  index.take(one.peer, sealed(one, { sequence: 6, withdrawn: true }))
   assert.deepEqual(names(), new Set([two.peer]))
-  assert.equal(await directory.take(one.peer, sealed(one)), false, 'what was withdrawn stays so')
+  assert.equal(index.take(one.peer, sealed(one)), false, 'what was withdrawn stays so')
   assert.deepEqual(names(), new Set([two.peer]))
 })
 
 test('a record leaves when it expires', async () => {
-  const { directory, names, later } = opened()
-  await directory.take(one.peer, sealed(one, { expiresMs: startMs + 1_000 }))
-  await directory.take(two.peer, sealed(two))
+  const { index, names, later } = opened()
+  index.take(one.peer, sealed(one, { expiresMs: startMs + 1_000 }))
+  index.take(two.peer, sealed(two))
   later(999)
   assert.deepEqual(names(), new Set([one.peer, two.peer]))
   later(1)
   assert.deepEqual(names(), new Set([two.peer]))
-  assert.equal(directory.get(one.peer), undefined)
+  assert.equal(index.get(one.peer), undefined)
 })
 
 test('what is known stays known when the board has nothing newer', async () => {
-  const { board, directory } = opened()
-  await directory.take(one.peer, sealed(one))
+  const { board, directory, index } = opened()
+  index.take(one.peer, sealed(one))
   assert.equal((await directory.fetch(one.peer, never))?.capability.sequence, 5)
   board.lay(one.peer, sealed(one, { sequence: 4 }))
   assert.equal((await directory.fetch(one.peer, never))?.capability.sequence, 5)

@@ -13,6 +13,7 @@ import { BidDesk, type BidDeskDeps } from '../../src/market/bid-desk.ts'
 import { wordOf } from '../../src/market/decline.ts'
 import { busyAfterMs, idleAfterMs, idleAtFirst, stepIdle, type IdleState } from '../../src/market/idle-policy.ts'
 import { decideOffer, nothingInUse, offerDelayMs, type InUse, type Lending } from '../../src/market/offer-policy.ts'
+import { OpenBids } from '../../src/market/open-bids.ts'
 import { Tally } from '../../src/market/tally.ts'
 import { ask } from '../spec/vectors/announcements.ts'
 import { signer } from '../support/peers.ts'
@@ -195,6 +196,18 @@ test('what was lost to cheaper offers says at what price it would not have been'
   assert.deepEqual(tally.hint(6_000), { cpuHourMicro: 850_000, wouldHaveWon: 2 })
   assert.equal(tally.dearerPercent(6_000), 18)
   assert.equal(tally.hint(5_001 + 24 * 3_600_000), undefined, 'a day later it says nothing')
+})
+
+test('what a bid was answered is told after it has ended too, and it is not looked at again', () => {
+  const heard = new OpenBids()
+  const bid = bidOf({ expiresMs: ask.issuedMs + 1_000 })
+  heard.hear(bid, bid.body.issuedMs)
+  heard.note(bid, refusal('BUSY'), bid.body.issuedMs)
+  assert.equal(heard.waiting(bid.body.issuedMs).length, 1)
+  const afterMs = bid.body.expiresMs + 60_000
+  assert.deepEqual(heard.waiting(afterMs), [])
+  assert.equal(heard.verdictOn(bid.by, bid.body.job)?.code, 'BUSY')
+  assert.equal(heard.verdictOn(bid.by, 'another'), undefined)
 })
 
 test('a tally goes on after a restart from what was kept, within its limits', () => {

@@ -2,6 +2,7 @@
 export const protocolsWithReadme = [
   'bid',
   'capability',
+  'discover',
   'erasure',
   'evidence',
   'execute',

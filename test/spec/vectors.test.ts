@@ -25,6 +25,7 @@ import { billedLease } from '../../src/market/terms.ts'
 import { faultOf, startMs } from '../negotiate/parties.ts'
 import { announcementVectors } from './vectors/announcements.ts'
 import type { Case, ChainCase, FileCase, SettlementsCase, VectorFile } from './vectors/cases.ts'
+import { discoverVectors } from './vectors/discover.ts'
 import { executeVectors } from './vectors/execute.ts'
 import { asker, fromJson, keys, kinds, network, toJson, worker } from './vectors/kinds.ts'
 import { accept, award, commit, lease } from './vectors/lease.ts'
@@ -44,6 +45,7 @@ const files: Readonly<Record<string, VectorFile>> = {
   ...executeVectors,
   ...transferVectors,
   ...evidenceVectors,
+  ...discoverVectors,
   ...inquireVectors,
   ...placementVectors,
   ...receiptVectors,

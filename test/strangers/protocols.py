@@ -190,17 +190,7 @@ BID = {
 }
 
 
-def bid(network, data, _context):
-    need(len(data) <= 1024, "too long", "FRAME_TOO_LARGE")
-    by, envelope = open_envelope(network, "bid", 1, data)
-    made = message(BID, envelope["payload"])
-    wanted = made["requirements"]
-    need(wanted is not None, "no requirements")
-    cid(made["job"])
-    text(made["class"], 32)
-    text(made["unit"])
-    integers(made, "issued_ms", "expires_ms", "ceiling_micro", "cpu_hour_micro_max")
-    integers(made, "spread_ms", most=10_000)
+def requirements(wanted):
     for name, most in (("runtime", 64), ("arch", 64), ("isolation", 64), ("tee", 24)):
         text(wanted[name], most)
     integers(wanted, "cpu_milli", "memory_bytes", "disk_bytes", "wall_ms_max")
@@ -217,8 +207,54 @@ def bid(network, data, _context):
         text(gpus["model"])
     need(wanted["evidence"] < 3, "no such evidence")
     wanted["evidence"] = EVIDENCE[wanted["evidence"]]
-    need(wanted["cpu_milli"] > 0 and 0 < made["expires_ms"] - made["issued_ms"] <= 600_000, "no processor, or no lawful term")
+    need(wanted["cpu_milli"] > 0, "no processor")
+
+
+def bid(network, data, _context):
+    need(len(data) <= 1024, "too long", "FRAME_TOO_LARGE")
+    by, envelope = open_envelope(network, "bid", 1, data)
+    made = message(BID, envelope["payload"])
+    wanted = made["requirements"]
+    need(wanted is not None, "no requirements")
+    cid(made["job"])
+    text(made["class"], 32)
+    text(made["unit"])
+    integers(made, "issued_ms", "expires_ms", "ceiling_micro", "cpu_hour_micro_max")
+    integers(made, "spread_ms", most=10_000)
+    requirements(wanted)
+    need(0 < made["expires_ms"] - made["issued_ms"] <= 600_000, "no lawful term")
     return {"by": by, "body": camel(made)}
+
+
+# discover
+
+WORK = {1: ("requirements", REQUIREMENTS), 2: ("unit", "string"), 3: ("cpu_hour_micro_max", "uint64")}
+QUERY = {1: ("work", WORK), 2: ("keep", {1: ("keep_bytes", "uint64")}), 3: ("anybody", {}), 4: ("records_max", "uint32")}
+DISCOVERY = {1: ("query", QUERY), 2: ("records", {1: ("envelopes", ["bytes"])}), 3: ("refused", REFUSAL)}
+
+
+def discovery(_network, data, _context):
+    say, value = which(DISCOVERY, data)
+    need(say is not None, "nothing said")
+    if say == "refused":
+        return {"say": say, "refusal": refusal(value)}
+    if say == "records":
+        need(len(value["envelopes"]) <= 64, "too many records")
+        return {"say": say, "envelopes": value["envelopes"]}
+    integers(value, "records_max", most=64)
+    kinds = [kind for kind in ("work", "keep", "anybody") if value[kind] is not None]
+    want = {"kind": kinds[-1] if kinds else "yourself"}
+    if want["kind"] == "work":
+        work = value["work"]
+        need(work["requirements"] is not None, "no requirements")
+        requirements(work["requirements"])
+        text(work["unit"])
+        integers(work, "cpu_hour_micro_max")
+        want["ask"] = camel(work)
+    elif want["kind"] == "keep":
+        integers(value["keep"], "keep_bytes")
+        want["keepBytes"] = value["keep"]["keep_bytes"]
+    return {"say": say, "want": want, "recordsMax": value["records_max"]}
 
 
 # inquire

@@ -75,7 +75,7 @@ export const protocols = {
   receipt: ['execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   evidence: ['negotiate', 'wire'],
   settle: ['receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
-  discover: ['capability', 'wire'],
+  discover: ['bid', 'capability', 'wire'],
   challenge: ['capability', 'wire'],
   forward: ['execute', 'negotiate', 'wire'],
 }

@@ -165,6 +165,8 @@ export class LivePart implements Part {
   async probe(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     const { restMs, bids, bidEveryMs, lookUps } = this.#plan.scenario.live.probes
+    // What is measured is measured alone.
+    await this.world.announced()
     if (restMs > 0) await this.#measures!.rest(restMs, signal)
     if (bids > 0) {
       await this.#measures!.probeBids(bids, Math.max(bidEveryMs, bidMsOfPeer * this.#plan.peers.length))

@@ -5,6 +5,7 @@ import { fromString, toString } from 'uint8arrays'
 
 import { openBid, sealBid, type Bid } from '../../../protocols/bid/index.ts'
 import { openCapability, sealCapability, type Capability } from '../../../protocols/capability/index.ts'
+import { decodeDiscovery, encodeDiscovery, type Discovery } from '../../../protocols/discover/index.ts'
 import {
   decodeObjectManifest,
   encodeObjectManifest,
@@ -199,6 +200,7 @@ export const kinds: Readonly<Record<string, Kind<unknown>>> = {
     },
     ({ first, second }: Proof) => encodeEvidence({ first, second }),
   ),
+  discovery: kind(decodeDiscovery, (message: Discovery) => encodeDiscovery(message)),
   inquiry: kind((bytes) => decodeInquiry(asker, bytes), encodeSignedInquiry),
   placement: kind(
     (bytes, { nowMs }) => bodyOf(openPlacement(asker.signer, network, bytes, nowMs!)),

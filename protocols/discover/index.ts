@@ -1,0 +1,5 @@
+export * from './codec.ts'
+export * from './judge.ts'
+export * from './messages.ts'
+export * from './service.ts'
+export * from './want.ts'
