@@ -15,7 +15,7 @@ interface Heard {
   readonly bid: Signed<Bid>
   /** Null: an offer was made. */
   readonly declined: Refusal | null
-  /** By our own clock, however far its author's is from it: what was said last is open for no longer than it is open at all. */
+  /** By our own clock, however far its author's is from it: from when it was heard first, as long as it is open at all. */
   readonly untilMs: number
 }
 
@@ -26,14 +26,11 @@ export class OpenBids {
   readonly #lastMs = new Map<PeerName, number>()
 
   /** It was said, for the first time or once more. */
-  hear(bid: Signed<Bid>, nowMs: number): void {
-    this.#lastMs.delete(bid.by)
-    this.#lastMs.set(bid.by, nowMs)
+  hear({ by }: Signed<Bid>, nowMs: number): void {
+    this.#lastMs.delete(by)
+    this.#lastMs.set(by, nowMs)
     const [quietest] = this.#lastMs.keys()
     if (this.#lastMs.size > bidsMax && quietest !== undefined) this.#lastMs.delete(quietest)
-    const key = keyOf(bid)
-    const known = this.#heard.get(key)
-    if (known?.bid.body.issuedMs === bid.body.issuedMs) this.#heard.set(key, { ...known, untilMs: nowMs + termMs(bid) })
   }
 
   /** There are enough answers to it. Whatever was wrong with it before is still the reason why there is none of ours. */
@@ -57,7 +54,8 @@ export class OpenBids {
     const key = keyOf(bid)
     // What is heard again keeps its place in the line: it has waited for longest.
     const known = this.#heard.get(key)
-    const isSame = known?.bid.body.issuedMs === bid.body.issuedMs
+    const { issuedMs, expiresMs } = bid.body
+    const isSame = known?.bid.body.issuedMs === issuedMs && known.bid.body.expiresMs === expiresMs
     this.#heard.set(key, { bid, declined, untilMs: isSame ? known.untilMs : nowMs + termMs(bid) })
     const [oldest] = this.#heard.keys()
     if (this.#heard.size > bidsMax && oldest !== undefined) this.#heard.delete(oldest)
