@@ -32,6 +32,8 @@ export interface SeekerDeps {
 const neighboursAskedMax = 3
 /** Somebody was found, but fewer than were wanted: neighbours are not asked for more again for so long. */
 const askAgainMs = 10_000
+/** With fewer than these, of as many as are wanted, the DHT is asked too: who has just come may have met nobody who knows. */
+const fewRecords = 4
 /** Answers that are wanted of one name in the DHT: it has no more. */
 const providersMax = 20
 const dhtWithinMs = 5_000
@@ -64,7 +66,7 @@ export class Seeker {
       left -= await this.#probe(want, limit, left - neighboursAskedMax, look)
       if (!look.isOver) left -= await this.#askNeighbours(want, Math.min(left, neighboursAskedMax), look)
       if (!look.isOver) await this.#probe(want, limit, left, look)
-      if (index.pick(want).alive.length === 0) await this.#askDht(want, signal)
+      if (index.pick(want).alive.length < Math.min(limit, fewRecords)) await this.#askDht(want, signal)
     }
     return this.#shuffled(index.pick(want).alive).slice(0, limit)
   }

@@ -9,8 +9,9 @@ const lookWithinMs = 3_000
 const keepersMax = 64
 /** With so many nobody waits for a look. */
 const keepersEnough = 16
-/** What was seen this recently is not looked for again. */
+/** What was seen this recently is not looked for again; sooner while there are too few. */
 const lookAgainMs = 10_000
+const lookAgainFewMs = 1_000
 
 const wanted = { kind: 'keep', keepBytes: 1 } as const
 
@@ -35,9 +36,10 @@ export function createKeeperFinder(
   }
 
   return async (signal: AbortSignal): Promise<PeerName[]> => {
-    if (clock.monotonicMs() - lookedMs >= lookAgainMs) {
+    const areEnough = index.pick(wanted).alive.length >= keepersEnough
+    if (clock.monotonicMs() - lookedMs >= (areEnough ? lookAgainMs : lookAgainFewMs)) {
       lookedMs = clock.monotonicMs()
-      if (index.pick(wanted).alive.length >= keepersEnough) void look(ending)
+      if (areEnough) void look(ending)
       else await look(signal)
       signal.throwIfAborted()
     }

@@ -118,6 +118,7 @@ describe('of 24 live peers', { timeout: 4 * deadlineMs }, () => {
     world = await LiveWorld.boot(options, () => {})
     assert.ok(await world.waitForMesh(4, deadlineMs))
     assert.ok(await world.waitForRecords(deadlineMs))
+    await world.announced()
     const { network, topic: bids } = world
     const carrier = { net: undefined, wire: { meter: undefined } }
     const of = (some: LiveWorld['peers']): Measures =>

@@ -55,6 +55,7 @@ export async function connected(seed: number, peers: readonly LiveRole[]): Promi
 export async function booted(seed: number, peers: readonly LiveRole[]): Promise<LiveWorld> {
   const world = await connected(seed, peers)
   assert.ok(await world.waitForRecords(deadlineMs))
+  await world.announced()
   return world
 }
 
