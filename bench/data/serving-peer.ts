@@ -36,6 +36,8 @@ export interface ServingPeer {
 collectForBulk()
 const files = new ShardFiles(realFiles, process.argv[2]!)
 let mode: ServingMode = 'honest'
+/** Who stalls does so until it is told something else: otherwise its exchanges would never be free again. */
+let stalling = Promise.withResolvers<void>()
 let pace = new Bandwidth({ upBytesPerSecond: null, downBytesPerSecond: null }, realClock)
 
 function bent(source: ShardSource): ShardSource {
@@ -43,7 +45,7 @@ function bent(source: ShardSource): ShardSource {
   return {
     ...source,
     async leaf(leaf) {
-      if (mode === 'stalled' && ++sent > 1) await new Promise<never>(() => {})
+      if (mode === 'stalled' && ++sent > 1) await stalling.promise
       const { bytes, proof } = await source.leaf(leaf)
       if (mode === 'corrupt') bytes[leaf % bytes.byteLength]! ^= 1
       return { bytes, proof }
@@ -82,6 +84,8 @@ process.on('message', (order: ServingOrder | 'watch' | 'usage') => {
     return process.send!({})
   }
   mode = order.mode
+  stalling.resolve()
+  stalling = Promise.withResolvers<void>()
   pace = new Bandwidth({ upBytesPerSecond: order.bytesPerSecond, downBytesPerSecond: null }, realClock)
   return process.send!({ set: true })
 })

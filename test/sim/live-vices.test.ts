@@ -124,11 +124,13 @@ describe('a market in which some cheat', { timeout: 2 * deadlineMs }, () => {
   ] as const) {
     test(`${vice}: another does the work`, () => {
       const { job, replaced, said } = storyOf(vice)
-      assert.ok(replaced.includes(`${workerOf(vice).name} ${code}`))
+      // More than once, when all the others were busy just then.
+      const times = replaced.filter((one) => one === `${workerOf(vice).name} ${code}`).length
+      assert.ok(times > 0)
       assert.equal(job.stage, 'paid')
       assert.notEqual(job.provider?.peer, workerOf(vice).name)
       assert.equal(said, text + text)
-      assert.equal(opinions.of(victimOf(vice), workerOf(vice)).noShow, 1)
+      assert.equal(opinions.of(victimOf(vice), workerOf(vice)).noShow, times)
     })
   }
 
