@@ -73,9 +73,9 @@ export class Measures {
     const { name } = peer
     if (this.#peers.has(name)) return
     const unwatch = peer.watchers.add({
-      onPublish: (_topic, message) => {
-        // Of a life that was cut off nobody hears any more.
-        if (peer.state !== 'crashed') this.#gossip.onPublish(name, message)
+      onPublish: (topic, message) => {
+        // Records are announced too, and are not what this is about. Of a life that was cut off nobody hears any more.
+        if (topic === this.#world.topic && peer.state !== 'crashed') this.#gossip.onPublish(name, message)
       },
       onCopy: (message) => this.#gossip.onCopy(name, message),
       onFirst: (message, copy) => this.#gossip.onFirst(name, message, copy),
