@@ -67,8 +67,10 @@ export async function claimRepair(
   const granted: PeerName[] = []
   let answered = 0
   let refusedMs: number | undefined
+  // Also when we were told to stop: otherwise nobody repairs until the claim runs out. Each exchange has a deadline of its own.
   const release = async (): Promise<void> => {
-    await Promise.allSettled(granted.map(async (peer) => placement.claim(peer, object, 0, signal)))
+    const { signal: unhindered } = new AbortController()
+    await Promise.allSettled(granted.map(async (peer) => placement.claim(peer, object, 0, unhindered)))
   }
   const askAt = async (peer: PeerName): Promise<void> => {
     try {
@@ -85,6 +87,7 @@ export async function claimRepair(
   const [first, ...others] = keepers
   if (first !== undefined) await askAt(first)
   if (refusedMs === undefined) await Promise.all(others.map(askAt))
+  if (signal.aborted) await release()
   signal.throwIfAborted()
   // Nobody who knows of claims: then there is nobody to be in the way of either.
   if (refusedMs === undefined || granted.length * 2 > answered) return release
