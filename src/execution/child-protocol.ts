@@ -1,6 +1,7 @@
 /**
  * What the executor and its child process say to each other. The child is told its task as one JSON document on its
- * standard input, and gives one record on a pipe of its own just before it ends.
+ * standard input, and writes lines on a pipe of its own: now and then the gas used so far, as a decimal number, and just before it
+ * ends one record, as JSON.
  */
 import { z } from 'zod'
 
@@ -14,6 +15,10 @@ export interface ChildTask {
   readonly env: readonly string[]
   readonly memoryBytes: number
   readonly outputBytes: number
+  /** At most this much may be used. */
+  readonly gas: number
+  /** The deterministic profile: what time and chance are made from. Null: they are the machine's. */
+  readonly seed: string | null
   /** Descriptor of the standard input; null for an empty one. */
   readonly stdin: number | null
   readonly inputs: readonly { readonly kind: 'file' | 'tar'; readonly guestPath: string; readonly descriptor: number }[]
@@ -21,6 +26,7 @@ export interface ChildTask {
 
 /** Arguments, environment and inputs' names together. */
 export const taskBytesMax = 1_024 * 1_024
+/** Of one line. */
 export const recordBytesMax = 64 * 1_024
 export const detailCharsMax = 1_024
 
@@ -36,6 +42,7 @@ export const recordSchema = z.strictObject({
   cpuMs: count,
   memoryBytesPeak: count,
   outputBytes: count,
+  gas: count,
   /** Files in the tar on the outputs' pipe; null when nothing was written there. */
   outputFiles: count.nullable(),
 })

@@ -17,6 +17,11 @@ export interface ExecutionTask {
   /** A file that is the program's standard input; empty if absent. */
   readonly stdinPath?: string
   readonly inputs: readonly ExecutionInput[]
+  /**
+   * The deterministic profile: time and chance are made from this text, and NaNs are canonical, so that the program does the
+   * same on every machine. Absent: they are the machine's.
+   */
+  readonly seed?: string
   /** Where the tar of /out is put. Must not exist; exists afterwards only if the result says so. */
   readonly outputsTarPath: string
 }
@@ -39,6 +44,8 @@ export interface ExecutionLimits {
   readonly outputBytes: number
   /** stdout and stderr together. */
   readonly logBytes: number
+  /** Instructions, by the table in wasm/costs.ts; what the host does for the program is counted with them. */
+  readonly gas: number
 }
 
 /** Called while the program runs. */
@@ -54,7 +61,7 @@ export type LogStream = 'stdout' | 'stderr'
 /**
  * - `exited`: the program ended itself; `exitCode` says how.
  * - `trapped`: it did what WebAssembly forbids, or aborted.
- * - `wall-limit`, `memory-limit`, `output-limit`, `log-limit`: it was ended for using more than was allowed.
+ * - `wall-limit`, `memory-limit`, `output-limit`, `log-limit`, `gas-limit`: it was ended for using more than was allowed.
  * - `cancelled`: the caller's signal fired.
  * - `module-invalid`: the task cannot be run as given, here or anywhere: not a program, or an input that cannot be read.
  * - `executor-failed`: our own trouble; the same task may well succeed elsewhere.
@@ -66,6 +73,7 @@ export type ExecutionReason =
   | 'memory-limit'
   | 'output-limit'
   | 'log-limit'
+  | 'gas-limit'
   | 'cancelled'
   | 'module-invalid'
   | 'executor-failed'
@@ -77,6 +85,7 @@ export const executionReasons: readonly ExecutionReason[] = [
   'memory-limit',
   'output-limit',
   'log-limit',
+  'gas-limit',
   'cancelled',
   'module-invalid',
   'executor-failed',
@@ -86,6 +95,8 @@ export const executionReasons: readonly ExecutionReason[] = [
 export interface ExecutionUsage {
   readonly wallMs: number
   readonly cpuMs: number
+  /** The same on every machine. Of a program that was killed, what it had told: less than it used by a tenth of a second's work. */
+  readonly gas: number
   /** Linear memory plus files at their most; for a program that was killed, the resident set of its process. */
   readonly memoryBytesPeak: number
   readonly outputBytes: number

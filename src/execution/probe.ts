@@ -8,6 +8,7 @@ import type { Executor, ExecutorProbe } from './executor.ts'
 const engine = 'wasi-preview1'
 const isolation = 'child process, node permission model, files in memory only'
 const probeMs = 10_000
+const probeGas = 1_000
 const probeMemoryBytes = 1_024 * 1_024
 const noBytes = 1
 
@@ -34,7 +35,7 @@ export async function probeExecutor(run: Executor['run']): Promise<ExecutorProbe
     await writeFile(modulePath, leastModule)
     const { reason, exitCode, detail, usage } = await run(
       { modulePath, args: [], env: {}, inputs: [], outputsTarPath: join(folder, 'outputs.tar') },
-      { wallMs: probeMs, memoryBytes: probeMemoryBytes, outputBytes: noBytes, logBytes: noBytes },
+      { wallMs: probeMs, memoryBytes: probeMemoryBytes, outputBytes: noBytes, logBytes: noBytes, gas: probeGas },
       { onLog: () => {} },
       new AbortController().signal,
     )

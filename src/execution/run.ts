@@ -7,7 +7,8 @@ import { rm } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 
 import type { Clock, Log } from '../environment.ts'
-import { recordBytesMax, recordSchema, type ChildRecord } from './child-protocol.ts'
+import type { ChildRecord } from './child-protocol.ts'
+import { readRecord } from './record.ts'
 import type {
   ExecutionLimits,
   ExecutionReason,
@@ -44,6 +45,8 @@ export class Run {
   #child: Launched | undefined
   #cause: Cause | undefined
   #seen: ProcessUsage | undefined
+  /** What the child has told so far. */
+  #gas = 0
 
   constructor(clock: Clock, log: Log, limits: ExecutionLimits, watch: ExecutionWatch) {
     this.#clock = clock
@@ -86,7 +89,7 @@ export class Run {
         this.#pump('stdout', child.stdout),
         this.#pump('stderr', child.stderr),
         take('the outputs cannot be stored', outputs, (bytes) => (tarBytes = bytes)),
-        take('the child misbehaved', readRecord(child.record), (said) => (record = said)),
+        take('the child misbehaved', readRecord(child.record, (gas) => (this.#gas = gas)), (said) => (record = said)),
       ])
       const death = await ended
       // Now only the watchdog is left. The logs may still be on their way to a slow watch.
@@ -179,6 +182,7 @@ export class Run {
       wallMs: Math.ceil(this.#clock.monotonicMs() - this.#startedMs),
       cpuMs: record?.cpuMs ?? this.#seen?.cpuMs ?? 0,
       memoryBytesPeak: record?.memoryBytesPeak ?? this.#seen?.residentBytesPeak ?? 0,
+      gas: record?.gas ?? this.#gas,
       outputBytes: record?.outputBytes ?? 0,
       stdoutBytes: this.#logBytes.stdout,
       stderrBytes: this.#logBytes.stderr,
@@ -215,16 +219,4 @@ function causeOfDeath({ code, by, error }: Death): Cause {
   }
   const how = by === null ? `ended with code ${code}` : `was ended by ${by}`
   return { reason: 'executor-failed', detail: `the child ${how} and left no record` }
-}
-
-/** Undefined when the child ended before it wrote one. Rejects when what it wrote is no record. */
-async function readRecord(pipe: Readable): Promise<ChildRecord | undefined> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of pipe as AsyncIterable<Uint8Array>) {
-    bytes += chunk.byteLength
-    if (bytes > recordBytesMax) throw new RangeError(`its record has more than ${recordBytesMax} bytes`)
-    chunks.push(chunk)
-  }
-  return bytes === 0 ? undefined : recordSchema.parse(JSON.parse(Buffer.concat(chunks).toString('utf8')))
 }

@@ -52,6 +52,8 @@ export class TaskFiles implements AsyncDisposable {
       env,
       memoryBytes: limits.memoryBytes,
       outputBytes: limits.outputBytes,
+      gas: limits.gas,
+      seed: task.seed ?? null,
       stdin: task.stdinPath === undefined ? null : moduleDescriptor + 1,
       inputs: task.inputs.map(({ kind, guestPath }, index) => ({ kind, guestPath, descriptor: firstInput + index })),
     }

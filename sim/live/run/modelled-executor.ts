@@ -28,6 +28,7 @@ export function modelledExecutor(workMs: number): Executor {
         usage: {
           wallMs: Math.ceil(realClock.monotonicMs() - startedMs),
           cpuMs: 1,
+          gas: 1,
           memoryBytesPeak: 65_536,
           outputBytes: outputs?.bytes ?? 0,
           stdoutBytes: 0,

@@ -2,14 +2,15 @@
  * The functions that a program may import: the shim's, mended. Each row below says by being here that the shim's own is
  * wrong or missing, or would throw; the README of this folder lists what was wrong.
  */
-import { randomFillSync } from 'node:crypto'
-
 import { WASI, wasi, type Fd } from '@bjorn3/browser_wasi_shim'
 
 import { handlesMax, type End } from './budget.ts'
 import { OpenFolder } from './open-folder.ts'
-import { clockNs, pollOneoff } from './poll.ts'
+import { hostBytesPerGas, hostCallCost } from '../wasm/costs.ts'
+import { pollOneoff } from './poll.ts'
+import { eventBytes, subscriptionBytes } from './structs.ts'
 import type { Memory } from './web-assembly.ts'
+import type { World } from './world.ts'
 
 /** The one module name that WASI preview 1 has. */
 export const wasiModule = 'wasi_snapshot_preview1'
@@ -28,6 +29,9 @@ export interface Host {
   readonly descriptors: (Fd | undefined)[]
   readonly end: End
   readonly exit: (code: number) => never
+  readonly world: World
+  /** What a call costs the program. */
+  readonly takeGas: (gas: number) => void
 }
 
 export interface ProgramMemory {
@@ -83,8 +87,8 @@ export class Imports {
       environ_sizes_get: (count: number, bytes: number) => this.#putSizes(env, count, bytes),
       environ_get: (pointers: number, bytes: number) => this.#putStrings(env, pointers, bytes),
       clock_res_get: (clock: number, out: number) =>
-        this.#putTime(clockNs(clock) === undefined ? undefined : clockResolutionNs, out),
-      clock_time_get: (clock: number, _precision: bigint, out: number) => this.#putTime(clockNs(clock), out),
+        this.#putTime(this.#host.world.clockNs(clock) === undefined ? undefined : clockResolutionNs, out),
+      clock_time_get: (clock: number, _precision: bigint, out: number) => this.#putTime(this.#host.world.clockNs(clock), out),
       fd_read: bounded(shims['fd_read']),
       fd_pread: bounded(shims['fd_pread']),
       fd_write: bounded(shims['fd_write']),
@@ -95,12 +99,12 @@ export class Imports {
       path_link: () => wasi.ERRNO_NOTSUP,
       path_symlink: () => wasi.ERRNO_NOTSUP,
       poll_oneoff: (input: number, output: number, count: number, countOut: number) =>
-        pollOneoff(this.#view(), input >>> 0, output >>> 0, count >>> 0, countOut >>> 0),
+        pollOneoff(this.#host.world, this.#view(), input >>> 0, output >>> 0, count >>> 0, countOut >>> 0),
       proc_exit: (code: number) => this.#host.exit(code >>> 0),
       proc_raise: (signal: number) => this.#host.end('trapped', `the program raised signal ${signal}`),
       sched_yield: () => wasi.ERRNO_SUCCESS,
       random_get: (at: number, length: number) => {
-        randomFillSync(this.#bytes(at, length))
+        this.#host.world.fillRandom(this.#bytes(at, length))
         return wasi.ERRNO_SUCCESS
       },
       sock_accept: () => wasi.ERRNO_NOTSUP,
@@ -114,13 +118,44 @@ export class Imports {
   #guarded(name: string, call: Import): Import {
     return (...args) => {
       try {
-        return call(...args)
+        this.#host.takeGas(hostCallCost)
+        const errno = call(...args)
+        if (errno === wasi.ERRNO_SUCCESS) this.#chargeBytes(name, args)
+        return errno
       } catch (error) {
         // Our own frames did not fit on the program's stack: that is a trap of the program.
         if (error instanceof RangeError && error.message.includes('call stack')) throw error
         if (error instanceof RangeError) return wasi.ERRNO_FAULT
         return this.#host.end('executor-failed', `${name}: ${error instanceof Error ? error.message : String(error)}`)
       }
+    }
+  }
+
+  /** Bytes that a call has moved between program and host. A call that failed moved none. */
+  #chargeBytes(name: string, args: readonly number[]): void {
+    const bytes = this.#bytesMoved(name, args)
+    if (bytes > 0) this.#host.takeGas(Math.ceil(bytes / hostBytesPerGas))
+  }
+
+  #bytesMoved(name: string, args: readonly number[]): number {
+    switch (name) {
+      case 'fd_read':
+      case 'fd_pread':
+      case 'fd_write':
+      case 'fd_pwrite':
+      case 'fd_readdir':
+        // The last argument of all five is where the number of bytes was put.
+        return this.#view().getUint32(args.at(-1)! >>> 0, true)
+      case 'random_get':
+        return args[1]! >>> 0
+      case 'args_get':
+        return sizeOf(this.#host.args)
+      case 'environ_get':
+        return sizeOf(this.#host.env)
+      case 'poll_oneoff':
+        return (args[2]! >>> 0) * (subscriptionBytes + eventBytes)
+      default:
+        return 0
     }
   }
 
@@ -189,4 +224,9 @@ export class Imports {
     if (from === undefined || to === undefined) return wasi.ERRNO_BADF
     return from instanceof OpenFolder && to instanceof OpenFolder ? from.rename(path, to, newPath) : wasi.ERRNO_NOTDIR
   }
+}
+
+/** As the program gets them, each with its closing zero byte. */
+function sizeOf(strings: readonly string[]): number {
+  return strings.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0)
 }

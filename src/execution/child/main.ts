@@ -12,7 +12,8 @@ import type { Fd } from '@bjorn3/browser_wasi_shim'
 
 import type { ChildRecord, ChildTask } from '../child-protocol.ts'
 import type { ExecutionReason } from '../executor.ts'
-import { limitMemory, ModuleInvalidError, ModuleTooLargeError, pageBytes, type LimitedModule } from '../memory-limit.ts'
+import { pageBytes } from '../wasm/memory.ts'
+import type { PreparedModule } from '../wasm/prepare.ts'
 import { TarError } from '../tar-format.ts'
 import { Budget } from './budget.ts'
 import {
@@ -22,23 +23,28 @@ import {
   stderrDescriptor,
   stdoutDescriptor,
 } from './descriptors.ts'
-import { Imports, wasiModule, type ProgramMemory } from './imports.ts'
+import { Gas } from './gas.ts'
+import { Imports } from './imports.ts'
 import { buildTree, type Tree } from './inputs.ts'
+import { compile, link, prepare, refuseUnknownImports } from './instance.ts'
 import { LentFile, HeldFile, type Folder } from './nodes.ts'
 import { OpenFile, OutputStream, writeAll } from './open-file.ts'
 import { OpenFolder } from './open-folder.ts'
 import { writeOutputs } from './outputs.ts'
-import { wasm, type Instance, type Module } from './web-assembly.ts'
+import { wasm } from './web-assembly.ts'
+import { machineWorld, seededWorld } from './world.ts'
 
 /** As in ../child-protocol.ts, which the child cannot load: it has no right to read the library that checks records. */
 const detailCharsMax = 1_024
 const usPerMs = 1_000
 
 let budget: Budget
+let gas: Gas
 let out: Folder | undefined
 
 export function main(task: ChildTask): never {
   budget = new Budget(task, end)
+  gas = new Gas(task.gas, end, (used) => writeAll(recordDescriptor, Buffer.from(`${used}\n`)))
   try {
     return run(task)
   } catch (error) {
@@ -47,11 +53,11 @@ export function main(task: ChildTask): never {
 }
 
 function run(task: ChildTask): never {
-  const limited = readModule(task.memoryBytes)
+  const canonicalNaNs = task.seed !== null
+  const prepared = prepare(readModule(), { memoryBytesMax: task.memoryBytes, canonicalNaNs }, end)
   // A second belt, held by the engine, around what was written into the module.
-  setFlagsFromString(`--wasm-max-mem-pages=${limited.memoryBytesMax / pageBytes}`)
-  const module = compile(limited.bytes)
-  refuseUnknownImports(module)
+  setFlagsFromString(`--wasm-max-mem-pages=${prepared.memoryBytesMax / pageBytes}`)
+  const module = compile(prepared.bytes, end)
   const tree = inputTree(task.inputs)
   out = tree.out
   const stdin = task.stdin === null ? new HeldFile(budget) : new LentFile(task.stdin, 0, fstatSync(task.stdin).size)
@@ -61,55 +67,29 @@ function run(task: ChildTask): never {
     new OutputStream(stderrDescriptor),
     new OpenFolder(tree.root, budget, '/'),
   ]
-  const imports = new Imports({ args: task.args, env: task.env, descriptors, end, exit })
+  const world = task.seed === null ? machineWorld : seededWorld(task.seed, () => gas.used)
+  const takeGas = (amount: number): void => gas.take(amount)
+  const imports = new Imports({ args: task.args, env: task.env, descriptors, end, exit, world, takeGas })
+  refuseUnknownImports(module, imports, end)
   try {
-    const program = programOf(new wasm.Instance(module, { [wasiModule]: { ...imports.functions } }))
+    const program = link(module, { imports, names: prepared.names, gas, end })
     budget.linearBytes = () => program.memory.buffer.byteLength
-    imports.attach(program)
-    program._start()
+    program.run()
   } catch (error) {
-    return onTrap(error, limited)
+    return onTrap(error, prepared)
   }
   // Returning from _start is an exit with code 0.
   return exit(0)
 }
 
-interface Program extends ProgramMemory {
-  readonly _start: () => void
-}
-
-function readModule(memoryBytesMax: number): LimitedModule {
+function readModule(): Uint8Array {
   const bytes = new Uint8Array(fstatSync(moduleDescriptor).size)
   for (let at = 0; at < bytes.byteLength;) {
     const read = readSync(moduleDescriptor, bytes, at, bytes.byteLength - at, at)
     if (read === 0) end('executor-failed', 'the module became shorter while it was read')
     at += read
   }
-  try {
-    return limitMemory(bytes, memoryBytesMax)
-  } catch (error) {
-    if (error instanceof ModuleInvalidError) return end('module-invalid', error.message)
-    if (error instanceof ModuleTooLargeError) return end('memory-limit', error.message)
-    throw error
-  }
-}
-
-function compile(bytes: Uint8Array): Module {
-  try {
-    return new wasm.Module(bytes)
-  } catch (error) {
-    if (error instanceof wasm.CompileError) return end('module-invalid', error.message)
-    throw error
-  }
-}
-
-function refuseUnknownImports(module: Module): void {
-  const known = new Set(Object.keys(new Imports({ args: [], env: [], descriptors: [], end, exit }).functions))
-  for (const { module: from, name } of wasm.Module.imports(module)) {
-    if (from !== wasiModule || !known.has(name)) {
-      end('module-invalid', `the program imports ${from}.${name}, and only functions of ${wasiModule} are provided`)
-    }
-  }
+  return bytes
 }
 
 function inputTree(inputs: ChildTask['inputs']): Tree {
@@ -121,29 +101,21 @@ function inputTree(inputs: ChildTask['inputs']): Tree {
   }
 }
 
-function programOf(instance: Instance): Program {
-  const { memory, _start: start } = instance.exports
-  if (!(memory instanceof wasm.Memory)) return end('module-invalid', 'the program exports no memory named memory')
-  if (typeof start !== 'function')
-    return end('module-invalid', 'the program exports no function named _start: a library, perhaps')
-  return { memory, _start: start as () => void }
-}
-
 /**
  * WebAssembly does not say that memory.grow was refused: the program gets -1, and most abort. So a program that aborts
  * while it holds at least half of what it may is said to have met the limit (one that doubles a buffer stops at half).
  */
-function onTrap(error: unknown, limited: LimitedModule): never {
+function onTrap(error: unknown, { memoryBytesMin, memoryBytesMax }: PreparedModule): never {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof wasm.LinkError) return end('module-invalid', message)
   if (error instanceof RangeError && message.includes('WebAssembly.Instance')) return end('memory-limit', message)
   if (error instanceof RangeError) return end('trapped', 'the call stack is exhausted')
   const linearBytes = budget.linearBytes()
   const aborted = error instanceof wasm.RuntimeError && message === 'unreachable'
-  if (aborted && linearBytes >= limited.memoryBytesMax / 2 && linearBytes > limited.memoryBytesMin) {
+  if (aborted && linearBytes >= memoryBytesMax / 2 && linearBytes > memoryBytesMin) {
     return end(
       'memory-limit',
-      `the program aborted with ${linearBytes} of the ${limited.memoryBytesMax} bytes of memory it may have`,
+      `the program aborted with ${linearBytes} of the ${memoryBytesMax} bytes of memory it may have`,
     )
   }
   if (error instanceof wasm.RuntimeError) return end('trapped', message)
@@ -167,8 +139,9 @@ function leave(ending: Pick<ChildRecord, 'reason' | 'exitCode' | 'detail' | 'out
     cpuMs: Math.ceil((user + system) / usPerMs),
     memoryBytesPeak: budget.linearBytes() + budget.fileBytesPeak,
     outputBytes: budget.outputBytes,
+    gas: gas.used,
   }
-  writeAll(recordDescriptor, Buffer.from(JSON.stringify(record)))
+  writeAll(recordDescriptor, Buffer.from(`${JSON.stringify(record)}\n`))
   // Not process.exit: tearing the engine down in the middle of a program can wait for its compiler for ever.
   for (;;) process.kill(process.pid, 'SIGKILL')
 }

@@ -1,7 +1,8 @@
 /** Reading the WebAssembly binary format (core specification 5.2): bounded parts of a buffer, LEB128 numbers, names. */
 
 const unsignedBytesMax = 5
-const nameBytesMax = 1_024
+/** What the engine itself takes: names of C++ are long. */
+const nameBytesMax = 100_000
 
 const strictText = new TextDecoder('utf-8', { fatal: true })
 
@@ -42,6 +43,30 @@ export class BinaryReader {
     throw new RangeError(`a number is too long, at byte ${this.#at}`)
   }
 
+  /** A number that only counts as what it is written in: at most `bytesMax` bytes. */
+  skipNumber(bytesMax: number): void {
+    for (let index = 0; index < bytesMax; index++) if (this.byte() < 0x80) return
+    throw new RangeError(`a number is too long, at byte ${this.#at}`)
+  }
+
+  skip(bytes: number): void {
+    if (bytes > this.end - this.#at) throw new RangeError(`it ends within a part, at byte ${this.#at}`)
+    this.#at += bytes
+  }
+
+  /** The next byte, which is not taken. */
+  peek(): number {
+    if (this.#at >= this.end) throw new RangeError(`it ends within a part, at byte ${this.#at}`)
+    return this.#bytes[this.#at]!
+  }
+
+  /** How many things follow. Each takes at least a byte, so a count over what is left is a lie. */
+  count(): number {
+    const count = this.unsigned()
+    if (count > this.end - this.#at) throw new RangeError(`${count} things cannot fit, at byte ${this.#at}`)
+    return count
+  }
+
   /** The next `bytes` bytes as a reader of their own; this one goes on after them. */
   part(bytes: number): BinaryReader {
     if (bytes > this.end - this.#at)
@@ -52,9 +77,8 @@ export class BinaryReader {
   }
 
   name(): string {
-    const bytes = this.unsigned()
-    if (bytes > nameBytesMax) throw new RangeError(`a name has ${bytes} bytes, over ${nameBytesMax}`)
-    const { at, end } = this.part(bytes)
+    const { at, end } = this.part(this.unsigned())
+    if (end - at > nameBytesMax) throw new RangeError(`a name has ${end - at} bytes, over ${nameBytesMax}`)
     try {
       return strictText.decode(this.#bytes.subarray(at, end))
     } catch {
@@ -67,7 +91,7 @@ export class BinaryReader {
   }
 }
 
-/** LEB128, minimal. */
+/** LEB128, the shortest. */
 export function encodeUnsigned(value: number): number[] {
   const bytes: number[] = []
   let rest = value

@@ -1,0 +1,183 @@
+/** Writes a function again with what its marks say put in. */
+import { encodeUnsigned, type BinaryReader } from './binary.ts'
+import type { Blocks } from './blocks.ts'
+import { growPageGasLog2 } from './costs.ts'
+import { canonicalCode } from './floats.ts'
+import { mark } from './marks.ts'
+import { skipValueType } from './types.ts'
+import type { BinaryWriter } from './writer.ts'
+
+/** Of the module that is being written. */
+export interface MeterPlaces {
+  /** The global that holds the gas that is left. */
+  readonly gasGlobal: number
+  /** The table of the host's two functions, and the type of both. */
+  readonly hostTable: number
+  readonly hostType: number
+  /** Pages that the memory may have. */
+  readonly pagesMax: number
+}
+
+/** What stands at each place of the table. */
+export const hostFunctions = { outOfGas: 0, growRefused: 1 } as const
+
+const op = {
+  if: [0x04, 0x40],
+  end: 0x0b,
+  callIndirect: 0x11,
+  localGet: 0x20,
+  localSet: 0x21,
+  localTee: 0x22,
+  globalGet: 0x23,
+  globalSet: 0x24,
+  memorySize: [0x3f, 0x00],
+  i32Const: 0x41,
+  i64Const: 0x42,
+  i32Equal: 0x46,
+  i64LessSigned: 0x53,
+  i64LessOrEqualUnsigned: 0x58,
+  i64Add: 0x7c,
+  i64Subtract: 0x7d,
+  i64ShiftLeft: 0x86,
+  i64ShiftRightUnsigned: 0x88,
+  i64ExtendUnsigned: 0xad,
+} as const
+
+/** Locals that the inserted instructions need, each at most once a function. */
+const locals = [
+  { name: 'gas', type: 0x7e },
+  { name: 'count', type: 0x7f },
+  { name: 'grown', type: 0x7f },
+  { name: 'float32', type: 0x7d },
+  { name: 'float64', type: 0x7c },
+  { name: 'vector', type: 0x7b },
+] as const
+
+type LocalName = (typeof locals)[number]['name']
+
+const neededBy: Readonly<Record<number, readonly LocalName[]>> = {
+  [mark.check]: ['gas'],
+  [mark.bulk]: ['gas', 'count'],
+  [mark.grow]: ['gas', 'count'],
+  [mark.grown]: ['count', 'grown'],
+  [mark.float32]: ['float32'],
+  [mark.float64]: ['float64'],
+  [mark.float32x4]: ['vector'],
+  [mark.float64x2]: ['vector'],
+}
+
+const localsMax = 50_000
+
+export class FunctionWriter {
+  readonly #source: Uint8Array
+  readonly #writer: BinaryWriter
+  readonly #blocks: Blocks
+  readonly #places: MeterPlaces
+  readonly #getGas: readonly number[]
+  readonly #setGas: readonly number[]
+
+  constructor(source: Uint8Array, writer: BinaryWriter, blocks: Blocks, places: MeterPlaces) {
+    this.#source = source
+    this.#writer = writer
+    this.#blocks = blocks
+    this.#places = places
+    const global = encodeUnsigned(places.gasGlobal)
+    this.#getGas = [op.globalGet, ...global]
+    this.#setGas = [op.globalSet, ...global]
+  }
+
+  /** `body`: locals and instructions, as in the code section after their size. */
+  write(body: BinaryReader, parameters: number): void {
+    const groups = body.count()
+    const groupsAt = body.at
+    let declared = parameters
+    for (let group = 0; group < groups; group++) {
+      declared += body.unsigned()
+      if (declared > localsMax) throw new RangeError(`a function has more than ${localsMax} locals`)
+      skipValueType(body)
+    }
+    const codeAt = body.at
+    this.#blocks.read(body)
+    const needed = new Set(this.#blocks.kind.flatMap((kind) => neededBy[kind] ?? []))
+    const added = locals.filter(({ name }) => needed.has(name))
+    const index = (name: LocalName): readonly number[] =>
+      encodeUnsigned(declared + added.findIndex((local) => local.name === name))
+
+    const writer = this.#writer
+    const sizeAt = writer.openSize()
+    writer.unsigned(groups + added.length)
+    writer.copy(this.#source, groupsAt, codeAt)
+    for (const { type } of added) writer.all([1, type])
+    let copied = codeAt
+    const { at, kind, amount } = this.#blocks
+    for (let place = 0; place < at.length; place++) {
+      if (kind[place] === mark.charge && amount[place] === 0) continue
+      writer.copy(this.#source, copied, at[place]!)
+      copied = at[place]!
+      this.#put(kind[place]!, amount[place]!, index)
+    }
+    writer.copy(this.#source, copied, body.end)
+    writer.closeSize(sizeAt)
+  }
+
+  #put(kind: number, amount: number, index: (name: LocalName) => readonly number[]): void {
+    const writer = this.#writer
+    switch (kind) {
+      case mark.charge:
+        writer.all(this.#getGas)
+        writer.byte(op.i64Const)
+        writer.signed(amount)
+        writer.byte(op.i64Subtract)
+        return writer.all(this.#setGas)
+      case mark.check:
+        writer.all(this.#getGas)
+        writer.byte(op.i64Const)
+        writer.signed(amount)
+        return this.#subtractAndLook(index('gas'))
+      case mark.bulk:
+      case mark.grow:
+        writer.all([op.localSet, ...index('count')])
+        writer.all(this.#getGas)
+        writer.all([op.localGet, ...index('count'), op.i64ExtendUnsigned, op.i64Const])
+        writer.signed(kind === mark.grow ? growPageGasLog2 : amount)
+        writer.byte(kind === mark.grow ? op.i64ShiftLeft : op.i64ShiftRightUnsigned)
+        this.#subtractAndLook(index('gas'))
+        return writer.all([op.localGet, ...index('count')])
+      case mark.grown:
+        return this.#lookAtGrown(index('count'), index('grown'))
+      case mark.float32:
+        return writer.all(canonicalCode(kind, index('float32')))
+      case mark.float64:
+        return writer.all(canonicalCode(kind, index('float64')))
+      default:
+        return writer.all(canonicalCode(kind, index('vector')))
+    }
+  }
+
+  /** On the stack: the gas that was left and what is charged. */
+  #subtractAndLook(gas: readonly number[]): void {
+    const writer = this.#writer
+    writer.all([op.i64Subtract, op.localTee, ...gas])
+    writer.all(this.#setGas)
+    writer.all([op.localGet, ...gas, op.i64Const, 0, op.i64LessSigned, ...op.if])
+    this.#callHost(hostFunctions.outOfGas)
+    writer.byte(op.end)
+  }
+
+  /** On the stack: what memory.grow gave, which stays there. -1 although there was room is the host's to explain. */
+  #lookAtGrown(count: readonly number[], grown: readonly number[]): void {
+    const writer = this.#writer
+    writer.all([op.localTee, ...grown, op.i32Const, 0x7f, op.i32Equal, ...op.if])
+    writer.all([...op.memorySize, op.i64ExtendUnsigned, op.localGet, ...count, op.i64ExtendUnsigned, op.i64Add])
+    writer.byte(op.i64Const)
+    writer.signed(this.#places.pagesMax)
+    writer.all([op.i64LessOrEqualUnsigned, ...op.if])
+    this.#callHost(hostFunctions.growRefused)
+    writer.all([op.end, op.end, op.localGet, ...grown])
+  }
+
+  #callHost(which: number): void {
+    const { hostType, hostTable } = this.#places
+    this.#writer.all([op.i32Const, which, op.callIndirect, ...encodeUnsigned(hostType), ...encodeUnsigned(hostTable)])
+  }
+}
