@@ -95,7 +95,7 @@ export const executionReasons: readonly ExecutionReason[] = [
 export interface ExecutionUsage {
   readonly wallMs: number
   readonly cpuMs: number
-  /** The same on every machine. Of a program that was killed, what it had told: less than it used by a tenth of a second's work. */
+  /** The same on every machine. Of a program that was killed, what it had used when it last called the host. */
   readonly gas: number
   /** Linear memory plus files at their most; for a program that was killed, the resident set of its process. */
   readonly memoryBytesPeak: number

@@ -89,7 +89,11 @@ export class Run {
         this.#pump('stdout', child.stdout),
         this.#pump('stderr', child.stderr),
         take('the outputs cannot be stored', outputs, (bytes) => (tarBytes = bytes)),
-        take('the child misbehaved', readRecord(child.record, (gas) => (this.#gas = gas)), (said) => (record = said)),
+        take(
+          'the child misbehaved',
+          readRecord(child.record, (gas) => (this.#gas = gas)),
+          (said) => (record = said),
+        ),
       ])
       const death = await ended
       // Now only the watchdog is left. The logs may still be on their way to a slow watch.

@@ -1,12 +1,12 @@
 /**
- * The host's side of the gas counter. The module counts down by itself what it was given and calls {@link Gas.refill} when that
- * is used up; it is given a slice at a time, so that whoever watches sees how far it is and a program that is killed has told the
- * most of what it used. How large a slice is has no part in the count.
+ * The host's side of the gas counter: a global of the module, which counts down by itself and traps below zero. What the host does
+ * for the program is taken from it too.
  */
+import { growRefused } from '../wasm/function.ts'
 import type { End } from './budget.ts'
 
-/** A tenth of a second of a fast program. */
-const sliceGas = 2 ** 28
+/** How much is used between two reports: a tenth of a second of a fast program. */
+const reportEveryGas = 2 ** 28
 
 /** The i64 global of the module; the part of `WebAssembly.Global` that is used. */
 export interface GasGlobal {
@@ -17,51 +17,44 @@ export class Gas {
   readonly #limit: number
   readonly #end: End
   readonly #report: (used: number) => void
-  #global: GasGlobal = { value: 0n }
-  #given = 0
+  #global: GasGlobal
+  #reported = 0
 
-  /** `limit`: at most `Number.MAX_SAFE_INTEGER`. `report` is told now and then what has been used. */
+  /** `limit`: at most `Number.MAX_SAFE_INTEGER`. `report` is told what has been used, at calls of the host. */
   constructor(limit: number, end: End, report: (used: number) => void) {
     this.#limit = limit
     this.#end = end
     this.#report = report
+    this.#global = { value: BigInt(limit) }
   }
 
   /** Before the program's first instruction. */
   attach(global: GasGlobal): void {
+    global.value = this.#global.value
     this.#global = global
-    this.#give(sliceGas)
   }
 
-  /** A program that is ended for its gas has used what it had, and not a block more. */
+  /** A program that is ended for its gas has used what it had, and not a stretch of instructions more. */
   get used(): number {
-    return Math.min(this.#limit, this.#spent)
+    return Math.min(this.#limit, this.#limit - Number(this.#global.value))
   }
 
-  /** What the host does for the program, which costs the program. */
+  /** What the host does for the program. */
   take(gas: number): void {
-    this.#global.value -= BigInt(gas)
-    if (this.#global.value < 0n) this.refill()
+    const left = this.#global.value - BigInt(gas)
+    this.#global.value = left
+    if (left < 0n) this.endIfOver()
+    if (this.used - this.#reported < reportEveryGas) return
+    this.#reported = this.used
+    this.#report(this.#reported)
   }
 
-  /** The program has used what it was given: it gets more, or ends. */
-  readonly refill = (): void => {
-    const owed = Number(-this.#global.value)
-    if (this.#spent > this.#limit) {
-      this.#end('gas-limit', `it used more than the ${this.#limit} gas allowed`)
+  /** Whether it was for us that the program trapped. */
+  endIfOver(): void {
+    if (this.#global.value === growRefused) {
+      this.#global.value = 0n
+      this.#end('executor-failed', 'the machine had no more memory, though the task may have more')
     }
-    this.#give(Math.max(sliceGas, owed))
-    this.#report(this.used)
-  }
-
-  get #spent(): number {
-    return this.#given - Number(this.#global.value)
-  }
-
-  #give(gas: number): void {
-    const slice = Math.min(gas, this.#limit - this.#given)
-    this.#given += slice
-    this.#global.value += BigInt(slice)
+    if (this.#global.value < 0n) this.#end('gas-limit', `it used more than the ${this.#limit} gas allowed`)
   }
 }
-

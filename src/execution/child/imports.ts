@@ -88,7 +88,8 @@ export class Imports {
       environ_get: (pointers: number, bytes: number) => this.#putStrings(env, pointers, bytes),
       clock_res_get: (clock: number, out: number) =>
         this.#putTime(this.#host.world.clockNs(clock) === undefined ? undefined : clockResolutionNs, out),
-      clock_time_get: (clock: number, _precision: bigint, out: number) => this.#putTime(this.#host.world.clockNs(clock), out),
+      clock_time_get: (clock: number, _precision: bigint, out: number) =>
+        this.#putTime(this.#host.world.clockNs(clock), out),
       fd_read: bounded(shims['fd_read']),
       fd_pread: bounded(shims['fd_pread']),
       fd_write: bounded(shims['fd_write']),

@@ -2,9 +2,8 @@
 import type { End } from './budget.ts'
 import type { Gas, GasGlobal } from './gas.ts'
 import { wasiModule, type Imports, type ProgramMemory } from './imports.ts'
-import { wasm, type Instance, type Module } from './web-assembly.ts'
+import { wasm, type Module } from './web-assembly.ts'
 import { ModuleInvalidError, ModuleTooLargeError } from '../wasm/errors.ts'
-import { hostFunctions } from '../wasm/function.ts'
 import { prepareModule, type PreparedModule, type PrepareOptions, type PrivateNames } from '../wasm/prepare.ts'
 
 export interface Program extends ProgramMemory {
@@ -53,12 +52,6 @@ export function link(module: Module, { imports, names, gas, end }: Linked): Prog
   if (!(memory instanceof wasm.Memory)) return end('module-invalid', 'the program exports no memory named memory')
   if (typeof start !== 'function')
     return end('module-invalid', 'the program exports no function named _start: a library, perhaps')
-  const host = instance.exports[names.host] as { set(place: number, call: unknown): void }
-  host.set(hostFunctions.outOfGas, callable(gas.refill))
-  host.set(
-    hostFunctions.growRefused,
-    callable(() => end('executor-failed', 'the machine had no more memory, though the task may have more')),
-  )
   gas.attach(instance.exports[names.gas] as GasGlobal)
   imports.attach({ memory })
   const first = names.start === null ? undefined : (instance.exports[names.start] as () => void)
@@ -69,17 +62,4 @@ export function link(module: Module, { imports, names, gas, end }: Linked): Prog
       ;(start as () => void)()
     },
   }
-}
-
-/** `(module (import "" "" (func)) (export "" (func 0)))`: a table holds only functions of WebAssembly. */
-const wrapper = Uint8Array.of(
-  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-  ...[1, 4, 1, 0x60, 0, 0],
-  ...[2, 5, 1, 0, 0, 0, 0],
-  ...[7, 4, 1, 0, 0, 0],
-)
-
-function callable(call: () => void): unknown {
-  const instance: Instance = new wasm.Instance(new wasm.Module(wrapper), { '': { '': call } })
-  return instance.exports['']
 }

@@ -106,6 +106,7 @@ function inputTree(inputs: ChildTask['inputs']): Tree {
  * while it holds at least half of what it may is said to have met the limit (one that doubles a buffer stops at half).
  */
 function onTrap(error: unknown, { memoryBytesMin, memoryBytesMax }: PreparedModule): never {
+  gas.endIfOver()
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof wasm.LinkError) return end('module-invalid', message)
   if (error instanceof RangeError && message.includes('WebAssembly.Instance')) return end('memory-limit', message)

@@ -8,7 +8,14 @@ import { eventBytes, readSubscription, subscriptionBytes, writeEvent, type Subsc
 const subscriptionsMax = 2_048
 
 /** Files and streams are always ready, so a wait that asks for any of them is over at once; otherwise the first clock ends it. */
-export function pollOneoff(world: World, view: DataView, input: number, output: number, count: number, countOut: number): number {
+export function pollOneoff(
+  world: World,
+  view: DataView,
+  input: number,
+  output: number,
+  count: number,
+  countOut: number,
+): number {
   if (count === 0 || count > subscriptionsMax) return wasi.ERRNO_INVAL
   const ready: [Subscription, errno: number][] = []
   const clocks: [Subscription, dueNs: bigint][] = []

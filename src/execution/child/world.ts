@@ -58,7 +58,8 @@ const sleptNsMax = 2n ** 62n
 
 /** `seed`: the job's name. `gasUsed`: so far, the call that asks included. */
 export function seededWorld(seed: string, gasUsed: () => number): World {
-  const hash = (what: string): Buffer => createHash('sha256').update(`pleach/deterministic/1\0${what}\0${seed}`).digest()
+  const hash = (what: string): Buffer =>
+    createHash('sha256').update(`pleach/deterministic/1\0${what}\0${seed}`).digest()
   const stream = createCipheriv('aes-256-ctr', hash('random'), new Uint8Array(16))
   const beganNs = (epochSeconds + (hash('clock').readBigUInt64BE() % yearSeconds)) * nsPerSecond
   let sleptNs = 0n

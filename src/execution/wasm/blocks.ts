@@ -7,18 +7,13 @@
  * by themselves and what comes after it together with what came before. What a trap, an exception of a function that is
  * called, or the end of the program within a stretch leaves unexecuted stays charged.
  *
+ * What is written here holds for functions of the program; a call of the host looks as well (child/gas.ts).
+ *
  * Only charges at the head of a loop and at the entry of a function that calls others look whether gas is left. Between two looks
  * every instruction is executed at most once, so a program is over its gas by less than one pass through its functions.
  */
 import type { BinaryReader } from './binary.ts'
-import {
-  bulkBytesLog2,
-  bulkCost,
-  bulkEntriesLog2,
-  callCost,
-  indirectCallCost,
-  ordinaryCost,
-} from './costs.ts'
+import { bulkBytesLog2, bulkCost, bulkEntriesLog2, callCost, indirectCallCost, ordinaryCost } from './costs.ts'
 import { canonicalMark, canonicalVectorMark, hidesNaN } from './floats.ts'
 import { mark } from './marks.ts'
 import {
@@ -36,6 +31,8 @@ import { skipBlockType } from './types.ts'
 /** Nested constructs of one function. The engine's own validator works with a stack like ours. */
 const depthMax = 100_000
 const none = -1
+/** How much more often than what is around it a loop is guessed to be executed. */
+const loopWeight = 8
 
 interface Frame {
   /** The opcode that began it, or the arm that it is in. */
@@ -63,6 +60,11 @@ export class Blocks {
   #charge = none
   #dead = false
   #calls = false
+  #handles = false
+  /** How often things are done, guessed: each loop around them counts. */
+  #weight = 1
+  #chargeWeight = 0
+  #callWeight = 0
 
   /** `canonical`: whether NaNs are made canonical as well. */
   constructor(canonical: boolean, isImport: (functionIndex: number) => boolean) {
@@ -70,16 +72,27 @@ export class Blocks {
     this.#isImport = isImport
   }
 
+  /**
+   * Whether the function does better to keep the counter in a local, which the engine keeps in a register, than to change
+   * the global each time: then it must write it back before every call and read it again after. Measured, for Lua and CPython
+   * the best rule of several (README). Where an exception may come back to, the local would be out of date.
+   */
+  get keepsLocal(): boolean {
+    return !this.#handles && this.#chargeWeight > 2 * this.#callWeight + 1
+  }
+
   /** `body`: the instructions of a function, after its locals. Throws RangeError or ModuleInvalidError. */
   read(body: BinaryReader): void {
     this.at.length = this.kind.length = this.amount.length = 0
     this.#frames = []
-    this.#dead = this.#calls = false
-    this.#begin(body.at, mark.check)
+    this.#dead = this.#calls = this.#handles = false
+    this.#weight = 1
+    this.#chargeWeight = this.#callWeight = 0
+    this.#begin(body.at, mark.entryCheck)
     this.#push(opcode.block)
     while (this.#frames.length > 0) this.#step(body)
     body.expectEnd()
-    if (!this.#calls) this.kind[0] = mark.charge
+    if (!this.#calls) this.kind[0] = mark.entry
   }
 
   #step(body: BinaryReader): void {
@@ -94,6 +107,7 @@ export class Blocks {
       case opcode.loop:
         skipBlockType(body)
         this.#push(code)
+        this.#weight *= loopWeight
         return this.#begin(body.at, mark.check)
       case opcode.if:
         skipBlockType(body)
@@ -104,6 +118,7 @@ export class Blocks {
         skipBlockType(body)
         this.#push(code)
         this.#top.apart = true
+        this.#handles = true
         return this.#begin(body.at)
       case opcode.tryTable:
         return this.#tryTable(body)
@@ -118,49 +133,52 @@ export class Blocks {
         body.skipNumber(5)
         return this.#end(body)
       case opcode.end:
+        if (this.#frames.length === 1) this.#mark(start, mark.flush, 0)
         return this.#end(body)
       case opcode.branch:
         this.#cost(ordinaryCost)
-        this.#leave(body.unsigned())
+        this.#leave(body.unsigned(), start)
         return this.#die()
       case opcode.branchIf:
       case opcode.branchOnNull:
       case opcode.branchOnNonNull:
         this.#cost(ordinaryCost)
-        this.#leave(body.unsigned())
+        this.#leave(body.unsigned(), start)
         return this.#begin(body.at)
       case opcode.branchTable:
         this.#cost(ordinaryCost)
-        for (let targets = body.count() + 1; targets > 0; targets--) this.#leave(body.unsigned())
+        for (let targets = body.count() + 1; targets > 0; targets--) this.#leave(body.unsigned(), start)
         return this.#die()
       case opcode.return:
         this.#cost(ordinaryCost)
-        return this.#leaveFunction()
+        return this.#leaveFunction(start)
       case opcode.throw:
       case opcode.rethrow:
       case opcode.throwRef:
         skipOperands(body, code)
         this.#cost(costOf(code))
-        return this.#leaveFunction()
+        return this.#leaveFunction(start)
       case opcode.unreachable:
         this.#cost(ordinaryCost)
+        this.#mark(start, mark.flush, 0)
         return this.#die()
       case opcode.call:
       case opcode.returnCall: {
         const callee = body.unsigned()
         this.#calls ||= !this.#isImport(callee)
         this.#cost(callCost)
-        return code === opcode.call ? undefined : this.#leaveFunction()
+        if (code === opcode.returnCall) return this.#leaveFunction(start)
+        return this.#around(start, body.at)
       }
       case opcode.callIndirect:
       case opcode.returnCallIndirect:
         body.skipNumber(5)
         body.skipNumber(5)
-        return this.#callIndirect(code === opcode.returnCallIndirect)
+        return this.#callIndirect(code === opcode.returnCallIndirect, start, body.at)
       case opcode.callRef:
       case opcode.returnCallRef:
         body.skipNumber(5)
-        return this.#callIndirect(code === opcode.returnCallRef)
+        return this.#callIndirect(code === opcode.returnCallRef, start, body.at)
       case opcode.memoryGrow:
         skipOperands(body, code)
         this.#cost(bulkCost)
@@ -203,22 +221,31 @@ export class Blocks {
     }
   }
 
-  #callIndirect(returns: boolean): void {
+  /** Others see the counter during a call, and change it. */
+  #around(start: number, end: number): void {
+    this.#callWeight += this.#weight
+    this.#mark(start, mark.flush, 0)
+    this.#mark(end, mark.reload, 0)
+  }
+
+  #callIndirect(returns: boolean, start: number, end: number): void {
     this.#calls = true
     this.#cost(indirectCallCost)
-    if (returns) this.#leaveFunction()
+    if (returns) this.#leaveFunction(start)
+    else this.#around(start, end)
   }
 
   /** Its handlers' labels are those around it: it is no target of its own handlers. */
   #tryTable(body: BinaryReader): void {
     skipBlockType(body)
+    this.#handles = true
     let caught = false
     for (let count = body.count(); count > 0; count--) {
       // catch, catch_ref, catch_all, catch_all_ref: the first two name a tag.
       const form = body.byte()
       if (form > 0x03) throw new RangeError(`unknown handler ${form}, at byte ${body.at}`)
       if (form <= 0x01) body.skipNumber(5)
-      this.#leave(body.unsigned())
+      this.#leave(body.unsigned(), body.at)
       caught = true
     }
     this.#push(opcode.tryTable)
@@ -239,6 +266,7 @@ export class Blocks {
 
   #end(body: BinaryReader): void {
     const frame = this.#frames.pop()!
+    if (frame.code === opcode.loop) this.#weight /= loopWeight
     // An `if` without `else` has a second arm that does nothing.
     const reached = frame.reached || !this.#dead || frame.code === opcode.if
     this.#dead = frame.dead || !reached
@@ -269,6 +297,7 @@ export class Blocks {
   #begin(at: number, kind: number = mark.charge): void {
     if (this.#dead) return
     this.#charge = this.at.length
+    this.#chargeWeight += this.#weight
     this.#mark(at, kind, 0)
   }
 
@@ -292,17 +321,18 @@ export class Blocks {
   }
 
   /** A branch out of `depth` constructs: to the end of the one around them, or to its head if it is a loop. */
-  #leave(depth: number): void {
+  #leave(depth: number, start: number): void {
     const target = this.#frames.length - 1 - depth
     if (target < 0) throw new RangeError(`a branch leaves ${depth} constructs and there are ${this.#frames.length}`)
     if (this.#dead) return
+    if (target === 0 && this.kind.at(-1) !== mark.flush) this.#mark(start, mark.flush, 0)
     const frame = this.#frames[target]!
     if (frame.code !== opcode.loop) frame.reached = true
     this.#top.leavesTo = Math.min(this.#top.leavesTo, target)
   }
 
-  #leaveFunction(): void {
-    this.#leave(this.#frames.length - 1)
+  #leaveFunction(start: number): void {
+    this.#leave(this.#frames.length - 1, start)
     this.#die()
   }
 }

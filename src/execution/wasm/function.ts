@@ -11,20 +11,18 @@ import type { BinaryWriter } from './writer.ts'
 export interface MeterPlaces {
   /** The global that holds the gas that is left. */
   readonly gasGlobal: number
-  /** The table of the host's two functions, and the type of both. */
-  readonly hostTable: number
-  readonly hostType: number
   /** Pages that the memory may have. */
   readonly pagesMax: number
 }
 
-/** What stands at each place of the table. */
-export const hostFunctions = { outOfGas: 0, growRefused: 1 } as const
+/** In the place of the gas that is left: memory.grow was refused below the memory's maximum. */
+export const growRefused = -(2n ** 63n)
+const growRefusedCode = [0x42, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7f]
 
 const op = {
+  unreachable: 0x00,
   if: [0x04, 0x40],
   end: 0x0b,
-  callIndirect: 0x11,
   localGet: 0x20,
   localSet: 0x21,
   localTee: 0x22,
@@ -57,6 +55,7 @@ type LocalName = (typeof locals)[number]['name']
 
 const neededBy: Readonly<Record<number, readonly LocalName[]>> = {
   [mark.check]: ['gas'],
+  [mark.entryCheck]: ['gas'],
   [mark.bulk]: ['gas', 'count'],
   [mark.grow]: ['gas', 'count'],
   [mark.grown]: ['count', 'grown'],
@@ -75,6 +74,8 @@ export class FunctionWriter {
   readonly #places: MeterPlaces
   readonly #getGas: readonly number[]
   readonly #setGas: readonly number[]
+  /** Whether the function keeps the counter in a local. */
+  #local = false
 
   constructor(source: Uint8Array, writer: BinaryWriter, blocks: Blocks, places: MeterPlaces) {
     this.#source = source
@@ -98,7 +99,9 @@ export class FunctionWriter {
     }
     const codeAt = body.at
     this.#blocks.read(body)
+    this.#local = this.#blocks.keepsLocal
     const needed = new Set(this.#blocks.kind.flatMap((kind) => neededBy[kind] ?? []))
+    if (this.#local) needed.add('gas')
     const added = locals.filter(({ name }) => needed.has(name))
     const index = (name: LocalName): readonly number[] =>
       encodeUnsigned(declared + added.findIndex((local) => local.name === name))
@@ -111,7 +114,7 @@ export class FunctionWriter {
     let copied = codeAt
     const { at, kind, amount } = this.#blocks
     for (let place = 0; place < at.length; place++) {
-      if (kind[place] === mark.charge && amount[place] === 0) continue
+      if (this.#isIdle(kind[place]!, amount[place]!)) continue
       writer.copy(this.#source, copied, at[place]!)
       copied = at[place]!
       this.#put(kind[place]!, amount[place]!, index)
@@ -120,24 +123,41 @@ export class FunctionWriter {
     writer.closeSize(sizeAt)
   }
 
+  /** Nothing is to be put in. */
+  #isIdle(kind: number, amount: number): boolean {
+    if (kind === mark.flush || kind === mark.reload) return !this.#local
+    return amount === 0 && (kind === mark.charge || (kind === mark.entry && !this.#local))
+  }
+
   #put(kind: number, amount: number, index: (name: LocalName) => readonly number[]): void {
     const writer = this.#writer
+    const local = this.#local ? index('gas') : undefined
+    // At the entry of a function the counter is always in the global.
+    const get = local === undefined ? this.#getGas : [op.localGet, ...local]
+    const set = local === undefined ? this.#setGas : [op.localSet, ...local]
     switch (kind) {
+      case mark.entry:
       case mark.charge:
-        writer.all(this.#getGas)
+        writer.all(kind === mark.entry ? this.#getGas : get)
         writer.byte(op.i64Const)
         writer.signed(amount)
         writer.byte(op.i64Subtract)
-        return writer.all(this.#setGas)
+        return writer.all(set)
+      case mark.entryCheck:
       case mark.check:
-        writer.all(this.#getGas)
+        writer.all(kind === mark.entryCheck ? this.#getGas : get)
         writer.byte(op.i64Const)
         writer.signed(amount)
         return this.#subtractAndLook(index('gas'))
+      case mark.flush:
+        writer.all(get)
+        return writer.all(this.#setGas)
+      case mark.reload:
+        writer.all(this.#getGas)
+        return writer.all(set)
       case mark.bulk:
       case mark.grow:
-        writer.all([op.localSet, ...index('count')])
-        writer.all(this.#getGas)
+        writer.all([op.localSet, ...index('count'), ...get])
         writer.all([op.localGet, ...index('count'), op.i64ExtendUnsigned, op.i64Const])
         writer.signed(kind === mark.grow ? growPageGasLog2 : amount)
         writer.byte(kind === mark.grow ? op.i64ShiftLeft : op.i64ShiftRightUnsigned)
@@ -158,26 +178,21 @@ export class FunctionWriter {
   #subtractAndLook(gas: readonly number[]): void {
     const writer = this.#writer
     writer.all([op.i64Subtract, op.localTee, ...gas])
-    writer.all(this.#setGas)
-    writer.all([op.localGet, ...gas, op.i64Const, 0, op.i64LessSigned, ...op.if])
-    this.#callHost(hostFunctions.outOfGas)
-    writer.byte(op.end)
+    // The host reads the global to know why the program trapped.
+    if (!this.#local) writer.all([...this.#setGas, op.localGet, ...gas])
+    writer.all([op.i64Const, 0, op.i64LessSigned, ...op.if])
+    if (this.#local) writer.all([op.localGet, ...gas, ...this.#setGas])
+    writer.all([op.unreachable, op.end])
   }
 
-  /** On the stack: what memory.grow gave, which stays there. -1 although there was room is the host's to explain. */
+  /** On the stack: what memory.grow gave, which stays there. -1 although there was room is the machine's fault. */
   #lookAtGrown(count: readonly number[], grown: readonly number[]): void {
     const writer = this.#writer
     writer.all([op.localTee, ...grown, op.i32Const, 0x7f, op.i32Equal, ...op.if])
     writer.all([...op.memorySize, op.i64ExtendUnsigned, op.localGet, ...count, op.i64ExtendUnsigned, op.i64Add])
     writer.byte(op.i64Const)
     writer.signed(this.#places.pagesMax)
-    writer.all([op.i64LessOrEqualUnsigned, ...op.if])
-    this.#callHost(hostFunctions.growRefused)
+    writer.all([op.i64LessOrEqualUnsigned, ...op.if, ...growRefusedCode, ...this.#setGas, op.unreachable])
     writer.all([op.end, op.end, op.localGet, ...grown])
-  }
-
-  #callHost(which: number): void {
-    const { hostType, hostTable } = this.#places
-    this.#writer.all([op.i32Const, which, op.callIndirect, ...encodeUnsigned(hostType), ...encodeUnsigned(hostTable)])
   }
 }

@@ -14,6 +14,13 @@ export const mark = {
   float64: 6,
   float32x4: 7,
   float64x2: 8,
+  /** The first charge of a function, at its entry: with a look, and without. */
+  entryCheck: 9,
+  entry: 10,
+  /** Before others may see the counter: a call, an exit, a trap. */
+  flush: 11,
+  /** After a call. */
+  reload: 12,
 } as const
 
 export const noMark = -1

@@ -156,7 +156,8 @@ export function skipMiscellaneous(reader: BinaryReader, code: number): void {
     case miscellaneous.tableFill:
       return reader.skipNumber(5)
     default:
-      if (code > miscellaneous.tableFill) throw new ModuleInvalidError(`the program has an unknown instruction 0xfc ${code}`)
+      if (code > miscellaneous.tableFill)
+        throw new ModuleInvalidError(`the program has an unknown instruction 0xfc ${code}`)
   }
 }
 

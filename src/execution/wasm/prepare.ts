@@ -2,12 +2,12 @@
  * Makes a module ready to run: bounds its memory, puts in the counter of gas, and makes its NaNs canonical if that is asked.
  *
  * Pure. What it does not read is copied byte for byte and is for the engine's validator, which sees the rewritten bytes.
- * Everything that is added comes after what is there (a type, a table, a global, exports), so that no index changes.
+ * Everything that is added comes after what is there (a global, exports), so that no index changes.
  */
 import { BinaryReader, encodeUnsigned } from './binary.ts'
 import { Blocks } from './blocks.ts'
 import { ModuleInvalidError } from './errors.ts'
-import { FunctionWriter, hostFunctions, type MeterPlaces } from './function.ts'
+import { FunctionWriter, type MeterPlaces } from './function.ts'
 import { boundMemory, encodeMemory, pageBytes, type MemoryLimits } from './memory.ts'
 import { preamble, readSections, readShape, section, sectionOrder, type ModuleShape, type Span } from './sections.ts'
 import { BinaryWriter } from './writer.ts'
@@ -30,8 +30,6 @@ export interface PreparedModule {
 export interface PrivateNames {
   /** An i64, mutable: the gas that is left. It is 0 until the host says otherwise. */
   readonly gas: string
-  /** A table of two functions without operands: {@link hostFunctions}. The host puts them there before anything runs. */
-  readonly host: string
   /** What the module wanted to run before all else: a program must not run before its host is ready. Null: nothing. */
   readonly start: string | null
 }
@@ -56,8 +54,6 @@ function prepared(module: Uint8Array, { memoryBytesMax, canonicalNaNs }: Prepare
   const names = privateNames(shape)
   const places: MeterPlaces = {
     gasGlobal: shape.globals,
-    hostTable: shape.tables,
-    hostType: shape.parameters.length,
     pagesMax: memory?.pagesMax ?? 0,
   }
   const code = sections.spans.get(section.code)
@@ -91,13 +87,12 @@ function bytesOf(memory: MemoryLimits | undefined): Pick<PreparedModule, 'memory
 /** Names that the program does not export itself. */
 function privateNames({ exportNames, start }: ModuleShape): PrivateNames {
   let prefix = 'pleach'
-  const taken = (): boolean => ['gas', 'host', 'start'].some((name) => exportNames.has(`${prefix}:${name}`))
+  const taken = (): boolean => ['gas', 'start'].some((name) => exportNames.has(`${prefix}:${name}`))
   while (taken()) prefix += "'"
-  return { gas: `${prefix}:gas`, host: `${prefix}:host`, start: start === undefined ? null : `${prefix}:start` }
+  return { gas: `${prefix}:gas`, start: start === undefined ? null : `${prefix}:start` }
 }
 
-const kind = { function: 0, table: 1, global: 3 } as const
-const functionReference = 0x70
+const kind = { function: 0, global: 3 } as const
 const mutableI64 = [0x7e, 0x01]
 const i64Zero = [0x42, 0x00, 0x0b]
 
@@ -108,18 +103,12 @@ function additions(
   places: MeterPlaces,
   names: PrivateNames,
 ): readonly (readonly number[])[] | undefined {
-  const entries = Object.keys(hostFunctions).length
   switch (id) {
-    case section.type:
-      return [[0x60, 0, 0]]
-    case section.table:
-      return [[functionReference, 0x01, entries, entries]]
     case section.global:
       return [[...mutableI64, ...i64Zero]]
     case section.export:
       return [
         [...text(names.gas), kind.global, ...encodeUnsigned(places.gasGlobal)],
-        [...text(names.host), kind.table, ...encodeUnsigned(places.hostTable)],
         ...(names.start === null || shape.start === undefined
           ? []
           : [[...text(names.start), kind.function, ...encodeUnsigned(shape.start)]]),

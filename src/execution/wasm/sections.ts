@@ -62,7 +62,6 @@ export interface ModuleShape {
   readonly importedFunctions: number
   /** Index of the type of each function of the module's own. */
   readonly functionTypes: readonly number[]
-  readonly tables: number
   readonly globals: number
   readonly memory: MemoryLimits | undefined
   readonly exportNames: ReadonlySet<string>
@@ -101,11 +100,11 @@ export function readShape(module: Uint8Array, { spans }: ModuleSections): Module
     const span = spans.get(id)
     return span === undefined ? otherwise : read(new BinaryReader(module, span.start, span.end))
   }
+  from(section.table, refuseTables, undefined)
   return {
     parameters: from(section.type, readTypes, []),
     importedFunctions: from(section.import, countImports, 0),
     functionTypes: from(section.function, readIndexes, []),
-    tables: from(section.table, countTables, 0),
     memory: from(section.memory, readMemory, undefined),
     globals: from(section.global, (body) => body.count(), 0),
     exportNames: from(section.export, readExportNames, new Set()),
@@ -140,20 +139,17 @@ function readIndexes(body: BinaryReader): number[] {
 
 const withInitializer = 0x40
 
-/** Only as far as needed: the engine's validator reads the initial values. */
-function countTables(body: BinaryReader): number {
-  const count = body.count()
-  for (let index = 0; index < count; index++) {
+/** Those whose indexes have 64 bits. */
+function refuseTables(body: BinaryReader): void {
+  for (let count = body.count(); count > 0; count--) {
     // What follows the limits of such a table is an expression, whose length only a validator knows.
-    if (body.peek() === withInitializer) return count
+    if (body.peek() === withInitializer) return
     skipValueType(body)
     const flags = body.byte()
     refuseFlags(flags, 'table')
     body.skipNumber(5)
     if (flags !== 0) body.skipNumber(5)
   }
-  body.expectEnd()
-  return count
 }
 
 function readExportNames(body: BinaryReader): Set<string> {

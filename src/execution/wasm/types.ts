@@ -16,7 +16,8 @@ const typesMax = 1_000_000
 
 /** A signed number of 33 bits: an abstract heap type, or the index of a type. */
 export function skipHeapType(reader: BinaryReader): void {
-  if (reader.peek() === sharedType) throw new ModuleInvalidError('the program has shared types, and a task has one thread')
+  if (reader.peek() === sharedType)
+    throw new ModuleInvalidError('the program has shared types, and a task has one thread')
   reader.skipNumber(5)
 }
 
