@@ -75,6 +75,7 @@ function run(task: ChildTask): never {
     const program = link(module, { imports, names: prepared.names, gas, end })
     budget.linearBytes = () => program.memory.buffer.byteLength
     program.run()
+    gas.endIfOver()
   } catch (error) {
     return onTrap(error, prepared)
   }
