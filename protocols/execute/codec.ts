@@ -89,7 +89,7 @@ function encodeBody(message: ExecutionBody): WireBody {
         },
       }
     case 'progress': {
-      const { stage, wallMs, cpuMs, memoryBytes } = message.progress
+      const { stage, wallMs, cpuMs, memoryBytes, gas } = message.progress
       return {
         case: 'progress',
         value: {
@@ -97,6 +97,7 @@ function encodeBody(message: ExecutionBody): WireBody {
           wallMs: BigInt(wallMs),
           cpuMs: BigInt(cpuMs),
           memoryBytes: BigInt(memoryBytes),
+          gas: BigInt(gas),
         },
       }
     }
@@ -158,6 +159,7 @@ export function decodeExecution(bytes: Uint8Array): Execution {
           wallMs: checkedInteger(body.value.wallMs, 'wall_ms'),
           cpuMs: checkedInteger(body.value.cpuMs, 'cpu_ms'),
           memoryBytes: checkedInteger(body.value.memoryBytes, 'memory_bytes'),
+          gas: checkedInteger(body.value.gas, 'gas'),
         },
       }
     case 'cancel':

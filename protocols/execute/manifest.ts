@@ -47,7 +47,11 @@ export const jobManifestSchema = z.strictObject({
     wallMs: integer.min(1),
     logBytes: integer,
     outputBytes: integer,
+    /** Instructions, as the engine counts them (src/execution/README.md); null: as many as the time allows. */
+    gas: integer.min(1).nullable(),
   }),
+  /** Time and chance are made from the job's CID, and the program does the same wherever it runs. */
+  deterministic: z.boolean(),
   /** Erasure code of the outputs. */
   code: z.strictObject({ k: z.int().min(1).max(255), m: z.int().min(0).max(255) }),
   price: z.strictObject({

@@ -67,6 +67,7 @@ export interface ProgressReport {
   readonly wallMs: number
   readonly cpuMs: number
   readonly memoryBytes: number
+  readonly gas: number
 }
 
 export type ExecutionBody =

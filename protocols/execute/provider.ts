@@ -36,6 +36,7 @@ export interface Exit {
   readonly usage: ResultDocument['usage']
   readonly outputBytes: number
   readonly outputFiles: number
+  readonly outputsSha256: string | null
 }
 
 /** What the executor uses while the program runs. */
@@ -43,6 +44,7 @@ export interface Meter {
   readonly wallMs: number
   readonly cpuMs: number
   readonly memoryBytes: number
+  readonly gas: number
 }
 
 interface Common {
@@ -99,7 +101,7 @@ type TaskStep = Step<TaskState, Execution, TaskEvent>
 type Answer = Exclude<TaskInput, { is: 'metered' }>
 type At<Where extends TaskState['at']> = Extract<TaskState, { at: Where }>
 
-const idle: Meter = { wallMs: 0, cpuMs: 0, memoryBytes: 0 }
+const idle: Meter = { wallMs: 0, cpuMs: 0, memoryBytes: 0, gas: 0 }
 const nothing = { bytes: 0, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }
 
 export function awaitStart(lease: WorkedLease, nowMs: number): TaskStep {
@@ -294,6 +296,7 @@ function report(
     outputs: sealed?.cid ?? null,
     outputBytes: sealed === null ? 0 : exit.outputBytes,
     outputFiles: sealed === null ? 0 : exit.outputFiles,
+    outputsSha256: sealed === null ? null : exit.outputsSha256,
     usage: exit.usage,
   }
   const { cid, envelope } = sealResult(notary, document)
@@ -371,9 +374,10 @@ function exitWithout(reason: EndReason, detail: string): Exit {
     exitCode: null,
     stdout: nothing,
     stderr: nothing,
-    usage: { wallMs: 0, cpuMs: 0, memoryBytesPeak: 0, inBytes: 0, outBytes: 0 },
+    usage: { wallMs: 0, cpuMs: 0, memoryBytesPeak: 0, gas: 0, inBytes: 0, outBytes: 0 },
     outputBytes: 0,
     outputFiles: 0,
+    outputsSha256: null,
   }
 }
 

@@ -10,7 +10,7 @@ export const resultBytesMax = 16 * 1024
 const integer = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 
 /**
- * How the work ended. Up to `log-limit` the program ran and the work is owed; `module-invalid` and the last two mean that it
+ * How the work ended. Up to `gas-limit` the program ran and the work is owed; `module-invalid` and the last two mean that it
  * did not run, and nothing is owed.
  */
 export const endReasons = [
@@ -20,6 +20,7 @@ export const endReasons = [
   'memory-limit',
   'output-limit',
   'log-limit',
+  'gas-limit',
   'cancelled',
   'module-invalid',
   'inputs-missing',
@@ -46,10 +47,16 @@ const resultSchema = z.strictObject({
   outputs: z.string().nullable(),
   outputBytes: integer,
   outputFiles: integer,
+  /** Of the tar, before it is sealed; null when there is none. */
+  outputsSha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
   usage: z.strictObject({
     wallMs: integer,
     cpuMs: integer,
     memoryBytesPeak: integer,
+    gas: integer,
     inBytes: integer,
     outBytes: integer,
   }),
@@ -65,6 +72,17 @@ export function isWorkDone(reason: EndReason): boolean {
 /** Whether another provider might do better. A user's own mistake is not retried on every peer. */
 export function isWorthRetrying(reason: EndReason): boolean {
   return reason === 'inputs-missing' || reason === 'provider-failed'
+}
+
+/**
+ * The CID of what came of the program, without who ran it, when, and how fast: for a job of the deterministic profile it is the same
+ * wherever the job ran to its end.
+ */
+export function outcomeOf(result: ResultDocument): string {
+  const { job, reason, exitCode, stdout, stderr, outputsSha256, outputBytes, outputFiles } = result
+  const { gas } = result.usage
+  const outputs = outputsSha256 === null ? null : { sha256: outputsSha256, bytes: outputBytes, files: outputFiles }
+  return cidOfDocument(dagCbor.encode({ v: 1, kind: 'outcome', job, reason, exitCode, stdout, stderr, outputs, gas }))
 }
 
 export function sealResult(

@@ -47,7 +47,7 @@ export function modelWorkshop(clock: Clock, random: SeededRandom, hooks: Worksho
       )
       running.delete(lease)
       const wallMs = Math.round((clock.monotonicMs() - beganMs) * hooks.meterFactor)
-      onMeter({ wallMs, cpuMs: wallMs, memoryBytes: 0 })
+      onMeter({ wallMs, cpuMs: wallMs, memoryBytes: 0, gas: 0 })
       return { exit: plainExit(wallMs, isCancelled), hasOutputs: false }
     },
     seal: async () => {

@@ -55,7 +55,8 @@ export function plainTerms(nonce: string, nowMs: number, options: TermsOptions =
     env: {},
     inputs: [],
     stdin: null,
-    resources: { ...resources, wallMs, logBytes: 1_000, outputBytes: 0 },
+    resources: { ...resources, wallMs, logBytes: 1_000, outputBytes: 0, gas: null },
+    deterministic: false,
     code: { k: 4, m: 2 },
     price: { ...price, cpuHourMicroMax },
     nonce,
@@ -141,9 +142,10 @@ export function plainExit(ranMs: number, isCancelled: boolean): Exit {
     detail: '',
     stdout: nothing,
     stderr: nothing,
-    usage: { wallMs: ranMs, cpuMs: ranMs, memoryBytesPeak: 0, inBytes: 0, outBytes: 0 },
+    usage: { wallMs: ranMs, cpuMs: ranMs, memoryBytesPeak: 0, gas: 0, inBytes: 0, outBytes: 0 },
     outputBytes: 0,
     outputFiles: 0,
+    outputsSha256: null,
   }
 }
 

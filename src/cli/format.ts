@@ -21,6 +21,11 @@ export function size(bytes: number): string {
   return scaled(bytes, 1000, ['B', 'kB', 'MB', 'GB', 'TB'])
 }
 
+/** Instructions: `4.2 G`. */
+export function gas(count: number): string {
+  return scaled(count, 1000, ['', 'k', 'M', 'G', 'T'])
+}
+
 /** Roughly, in one unit: `0.31 s`, `41 s`, `10 min`, `3 h`, `2 d`. */
 export function span(ms: number): string {
   if (ms < 9_950) return seconds(ms)

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 
 import { parseInput } from '../config/job-input.ts'
-import { parseDurationMs } from '../config/quantities.ts'
+import { parseDurationMs, parseGas } from '../config/quantities.ts'
 import type { JobSpec } from '../control/api.ts'
 import type { Flags, FlagValues } from './command.ts'
 import { usage } from './problem.ts'
@@ -22,6 +22,8 @@ export const runFlags = {
   code: { type: 'text', placeholder: 'K+M', about: 'how inputs and outputs are coded, such as 4+2' },
   wait: { type: 'text', placeholder: 'TIME', about: 'how long to wait for a provider' },
   retries: { type: 'text', placeholder: 'N', about: 'how many other providers to try when one fails' },
+  'gas-max': { type: 'text', placeholder: 'N', about: 'the most instructions, such as 20G' },
+  deterministic: { type: 'switch', about: 'the same wherever it runs: time and chance come from the job' },
   name: { type: 'text', placeholder: 'TEXT', about: 'what to call the job' },
   'dry-run': { type: 'switch', about: 'only what it would cost, and who could do it' },
 } as const satisfies Flags
@@ -66,6 +68,8 @@ function given(flags: RunFlags, args: readonly string[], stdinFile: string | und
     nodes: quantityFlag('--nodes', flags.nodes, parseCount),
     spread: oneOf('--spread', flags.spread, ['subnet', 'operator']),
     code: flags.code,
+    gasMax: quantityFlag('--gas-max', flags['gas-max'], parseGas),
+    deterministic: flags.deterministic ? true : undefined,
     costMax: amount('--max-cost', flags['max-cost']),
     waitMs: quantityFlag('--wait', flags.wait, parseDurationMs),
     retries: quantityFlag('--retries', flags.retries, parseCount),

@@ -36,7 +36,7 @@ export const command = defineCommand({
     "else is on stdout; the program's stderr goes to stderr.",
     '',
     'A job file has the keys module, args, env, inputs, stdin, out, cpu, memory, disk, timeout, code, maxPrice, maxCost, wait,',
-    'retries, logBytes, outputBytes; relative paths begin at its own folder.',
+    'retries, logBytes, outputBytes, gasMax, deterministic; relative paths begin at its own folder.',
   ],
   flags: runFlags,
   takes: ['MODULE?'],

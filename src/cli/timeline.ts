@@ -7,7 +7,7 @@ import { relative } from 'node:path'
 import { formatMicro, parseMicro } from '../config/quantities.ts'
 import type { JobSpec, JobStreamEvent, JobView, ReceiptView } from '../control/api.ts'
 import { safe } from './escape.ts'
-import { count, cpu, memory, seconds, shortJob, shortLease, size, span, stopwatch } from './format.ts'
+import { count, cpu, gas, memory, seconds, shortJob, shortLease, size, span, stopwatch } from './format.ts'
 import type { Terminal } from './terminal.ts'
 
 type EventOf<Type extends JobStreamEvent['type']> = Extract<JobStreamEvent, { type: Type }>
@@ -74,7 +74,8 @@ export class Timeline {
 
   /** The last lines: what came back, what it cost, who signed. */
   finish(job: JobView, receipt: ReceiptView | undefined): void {
-    const cost = `cost ${safe(job.cost, 20)}${this.#unspent(job.cost)}`
+    const used = job.gas === undefined ? '' : `gas ${gas(job.gas)}  `
+    const cost = `${used}cost ${safe(job.cost, 20)}${this.#unspent(job.cost)}`
     if (job.outputFiles === 0) {
       this.#marks.push(cost)
       this.flush()
@@ -121,7 +122,7 @@ export class Timeline {
     const cpuMs = event.cpuMs - (last?.cpuMs ?? 0)
     this.#lastProgress = event
     const load = wallMs <= 0 ? '' : `  cpu ${Math.round((cpuMs / wallMs) * 100)} %`
-    const used = `${safe(event.stage, 20)} ${stopwatch(event.wallMs)}${load}  mem ${memory(event.memoryBytes)}`
+    const used = `${safe(event.stage, 20)} ${stopwatch(event.wallMs)}${load}  mem ${memory(event.memoryBytes)}${event.gas === 0 ? '' : `  gas ${gas(event.gas)}`}`
     this.#terminal.live(`${used}          (Ctrl-C detaches; pleach cancel ${shortJob(this.#job)} stops)`)
   }
 

@@ -6,7 +6,7 @@ import { z } from 'zod'
 
 import { describeIssue } from '../../protocols/execute/manifest.ts'
 import { isPeerName } from '../../protocols/wire/peer.ts'
-import { parseBytes, parseCpuMilli, parseDurationMs, parseMicro } from './quantities.ts'
+import { parseBytes, parseCpuMilli, parseDurationMs, parseGas, parseMicro } from './quantities.ts'
 
 const pathCharsMax = 4096
 const textCharsMax = 64 * 1024
@@ -61,6 +61,8 @@ export const jobSpecSchema = z.strictObject({
   wallMs: quantity(parseDurationMs).exactOptional(),
   logBytes: quantity(parseBytes).exactOptional(),
   outputBytes: quantity(parseBytes).exactOptional(),
+  gasMax: quantity(parseGas).pipe(z.int().min(1)).exactOptional(),
+  deterministic: z.boolean().exactOptional(),
   code: z.string().max(32).exactOptional(),
   priceMax: amount.exactOptional(),
   costMax: amount.exactOptional(),
@@ -96,6 +98,8 @@ export const offerWishSchema = jobSpecSchema.omit({
   out: true,
   logBytes: true,
   outputBytes: true,
+  gasMax: true,
+  deterministic: true,
   code: true,
   waitMs: true,
   retries: true,

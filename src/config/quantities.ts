@@ -49,6 +49,15 @@ export function parseBytes(text: string): number {
   return bytes
 }
 
+/** Instructions: `20G`, `1.5T`, `1000000`. By thousands only: nobody counts them by 1024. */
+export function parseGas(text: string): number {
+  const [number, suffix] = split(text)
+  const perUnit = Object.hasOwn(byteSuffixes, suffix) && !suffix.endsWith('i') ? byteSuffixes[suffix] : undefined
+  const gas = perUnit === undefined ? undefined : scaled(number, perUnit)
+  if (gas === undefined || gas === 0) throw new RangeError(`${shown(text)} is not a number of instructions: write 20G`)
+  return gas
+}
+
 /** Bytes per second: `10MB/s`, `1.5MiB/s`, `80Mbit/s`. */
 export function parseRate(text: string): number {
   const found = /^(\S+?)(B|bit)\/s$/.exec(text.trim())

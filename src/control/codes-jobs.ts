@@ -129,6 +129,11 @@ export const jobCodes: Readonly<Record<string, Row>> = {
     'outputBytes: 4Gi in a job file',
   ],
   LOG_LIMIT: ['the program printed more than it may', 'the limit is logBytes', 'logBytes: 256Mi in a job file'],
+  GAS_LIMIT: [
+    'the program executed more instructions than it may',
+    'the limit is --gas-max',
+    'allow more: --gas-max 100G',
+  ],
   MODULE_INVALID: [
     'the module cannot be run',
     'it is no WASI preview 1 module, or wants what is not there',

@@ -20,6 +20,7 @@ const rows: Readonly<Record<string, Row>> = {
   MEMORY_LIMIT: [exits.fault, 'it wanted more memory than it was given', 'give it more: --memory 2Gi'],
   OUTPUT_LIMIT: [exits.fault, 'it wrote more to /out than it may', 'give it more: outputBytes in a job file'],
   LOG_LIMIT: [exits.fault, 'it printed more than it may', 'give it more: logBytes in a job file'],
+  GAS_LIMIT: [exits.fault, 'it executed more instructions than it may', 'allow more: --gas-max 100G'],
   MODULE_INVALID: [exits.usage, 'the module is not one that can be run', 'check that it is a WASI preview 1 module'],
   INPUTS_MISSING: [exits.unreachable, 'the provider could not fetch the inputs', 'pleach peers'],
   PROVIDER_FAILED: [exits.fault, 'the provider failed', 'allow another one: --retries 3'],

@@ -21,6 +21,10 @@ export interface JobSpec {
   readonly wallMs?: number
   readonly logBytes?: number
   readonly outputBytes?: number
+  /** The most instructions, as the engine counts them. */
+  readonly gasMax?: number
+  /** The same wherever it runs: time and chance come from the job's name. */
+  readonly deterministic?: boolean
   /** For example "4+2" or "ship". */
   readonly code?: string
   /** Most for one processor for one hour, and for the whole job, as decimal text. */
@@ -91,6 +95,10 @@ export interface JobView {
   readonly outputFiles: number
   readonly outputBytes: number
   readonly attempts: number
+  /** Instructions that the program executed, once it has ended. */
+  readonly gas?: number
+  /** CID of what came of it, once it has ended: the same wherever a deterministic job runs. */
+  readonly outcome?: string
   /** What was asked of providers; not of work for others, and not of jobs of before this was kept. */
   readonly asked?: OfferWish
 }
@@ -139,6 +147,7 @@ export type JobStreamEvent =
       readonly wallMs: number
       readonly cpuMs: number
       readonly memoryBytes: number
+      readonly gas: number
     }
   | { readonly type: 'log'; readonly channel: 'stdout' | 'stderr'; readonly base64: string }
   | {
@@ -147,6 +156,7 @@ export type JobStreamEvent =
       readonly reason: string
       readonly exitCode: number | null
       readonly detail: string
+      readonly gas: number
     }
   | {
       readonly type: 'collected'

@@ -70,6 +70,8 @@ export type OfferWish = Partial<
     | 'out'
     | 'logBytes'
     | 'outputBytes'
+    | 'gasMax'
+    | 'deterministic'
     | 'code'
     | 'waitMs'
     | 'retries'

@@ -119,6 +119,8 @@ export interface ExecutionResult {
 export interface ExecutionOutputs {
   /** A tar file: the same outputs give the same bytes. */
   readonly path: string
+  /** Of the file, as hex. */
+  readonly sha256: string
   readonly files: number
   /** Content of the files, without the tar's own overhead. */
   readonly bytes: number

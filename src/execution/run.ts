@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream'
 
 import type { Clock, Log } from '../environment.ts'
 import type { ChildRecord } from './child-protocol.ts'
+import type { SavedOutputs } from './outputs-file.ts'
 import { readRecord } from './record.ts'
 import type {
   ExecutionLimits,
@@ -29,6 +30,8 @@ const drainMs = 5_000
  * task's own limit holds memory that none of the finer limits saw.
  */
 const runtimeBytesMax = 1_024 * 1_024 * 1_024
+
+const nothingSaved: SavedOutputs = { bytes: 0, sha256: '' }
 
 interface Cause {
   readonly reason: ExecutionReason
@@ -61,10 +64,10 @@ export class Run {
     return { reason, exitCode: null, detail, usage: this.#usage(undefined), outputs: null }
   }
 
-  /** Resolves when the child is gone and all that it left has been taken in or given up. `outputs` is the tar's size. */
+  /** Resolves when the child is gone and all that it left has been taken in or given up. */
   async follow(
     child: Launched,
-    outputs: Promise<number>,
+    outputs: Promise<SavedOutputs>,
     tarPath: string,
     signal: AbortSignal,
   ): Promise<ExecutionResult> {
@@ -80,7 +83,7 @@ export class Run {
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
     const cancelSampling = this.#sample()
-    let tarBytes = 0
+    let tar: SavedOutputs = nothingSaved
     let record: ChildRecord | undefined
     const take = async <Value>(what: string, from: Promise<Value>, keep: (value: Value) => void): Promise<void> =>
       from.then(keep, (error: unknown) => this.#fail(what, error))
@@ -88,7 +91,7 @@ export class Run {
       const taking = Promise.all([
         this.#pump('stdout', child.stdout),
         this.#pump('stderr', child.stderr),
-        take('the outputs cannot be stored', outputs, (bytes) => (tarBytes = bytes)),
+        take('the outputs cannot be stored', outputs, (saved) => (tar = saved)),
         take(
           'the child misbehaved',
           readRecord(child.record, (gas) => (this.#gas = gas)),
@@ -99,7 +102,7 @@ export class Run {
       // Now only the watchdog is left. The logs may still be on their way to a slow watch.
       child.kill()
       await this.#within(drainMs, taking)
-      return await this.#conclude(death, record, tarBytes, tarPath)
+      return await this.#conclude(death, record, tar, tarPath)
     } finally {
       cancelWall()
       cancelSampling()
@@ -165,19 +168,21 @@ export class Run {
   async #conclude(
     death: Death,
     record: ChildRecord | undefined,
-    tarBytes: number,
+    tar: SavedOutputs,
     tarPath: string,
   ): Promise<ExecutionResult> {
     const { reason, detail } = this.#cause ?? record ?? causeOfDeath(death)
     const exited = reason === 'exited' && record !== undefined
-    const hasOutputs = exited && record.outputFiles !== null && tarBytes > 0
-    if (tarBytes > 0 && !hasOutputs) await rm(tarPath, { force: true })
+    const hasOutputs = exited && record.outputFiles !== null && tar.bytes > 0
+    if (tar.bytes > 0 && !hasOutputs) await rm(tarPath, { force: true })
     return {
       reason,
       exitCode: exited ? record.exitCode : null,
       detail,
       usage: this.#usage(record),
-      outputs: hasOutputs ? { path: tarPath, files: record.outputFiles ?? 0, bytes: record.outputBytes } : null,
+      outputs: hasOutputs
+        ? { path: tarPath, sha256: tar.sha256, files: record.outputFiles ?? 0, bytes: record.outputBytes }
+        : null,
     }
   }
 

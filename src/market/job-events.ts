@@ -29,6 +29,8 @@ export type JobEvent =
       readonly exitCode: number | null
       readonly detail: string
       readonly result: string
+      readonly gas: number
+      readonly outcome: string
     }
   | {
       readonly stage: 'receipt'

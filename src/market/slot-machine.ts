@@ -5,6 +5,7 @@
 import {
   isWorkDone,
   isWorthRetrying,
+  outcomeOf,
   start,
   stepWatch,
   type StartOrder,
@@ -123,9 +124,11 @@ function onWatchEvent(
       return [slot, effects, { turn: 'lost', because: event.because }]
     case 'ended': {
       const { reason, exitCode, detail } = event.document
+      const { gas } = event.document.usage
+      const outcome = outcomeOf(event.document)
       const all: JobEffect[] = [
         ...effects,
-        { do: 'tell', event: { stage: 'result', ...place, reason, exitCode, detail, result: event.cid } },
+        { do: 'tell', event: { stage: 'result', ...place, reason, exitCode, detail, result: event.cid, gas, outcome } },
       ]
       if (isWorthRetrying(reason))
         return [slot, all, { turn: 'lost', because: { code: codeOf(reason), facts: { detail } } }]

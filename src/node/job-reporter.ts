@@ -106,9 +106,11 @@ export class JobReporter {
       case 'progress':
         return book.push(job, { type: 'progress', atMs, ...event.progress })
       case 'result': {
-        const { reason, exitCode, detail } = event
-        book.update(job, { stage: 'collecting', reason, exitCode, detail }, atMs)
-        return book.push(job, { type: 'result', atMs, reason, exitCode, detail })
+        const { reason, exitCode, detail, gas, outcome } = event
+        const terms = this.#deps.termsOf(job)
+        const isSame = terms !== undefined && decodeJobManifest(terms.manifest).deterministic
+        book.update(job, { stage: 'collecting', reason, exitCode, detail, gas, ...(isSame ? { outcome } : {}) }, atMs)
+        return book.push(job, { type: 'result', atMs, reason, exitCode, detail, gas })
       }
       case 'receipt': {
         const amount = formatMicro(event.amountMicro)

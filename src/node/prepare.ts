@@ -95,6 +95,7 @@ export async function prepareJob(spec: JobSpec, deps: PrepareDeps, signal: Abort
     })),
     stdin: stdin === null ? null : contentOf(stdin),
     resources: resourcesOf(spec),
+    deterministic: spec.deterministic ?? false,
     code: { k: code.k, m: code.m },
     price: priceOf(spec, deps.unit),
     nonce: deps.nonce(),
@@ -111,6 +112,7 @@ export function resourcesOf(spec: Partial<JobSpec>): JobManifest['resources'] {
     wallMs: spec.wallMs ?? defaults.wallMs,
     logBytes: spec.logBytes ?? defaults.logBytes,
     outputBytes: spec.outputBytes ?? defaults.outputBytes,
+    gas: spec.gasMax ?? null,
   }
 }
 

@@ -94,6 +94,7 @@ export class LeaseWorkshop implements Workshop {
         env: manifest.env,
         inputs,
         outputsTarPath: this.#outputs(lease.id),
+        ...(manifest.deterministic ? { seed: lease.award.body.job } : {}),
         ...(manifest.stdin === null ? {} : { stdinPath: join(bench.folder, 'stdin') }),
       },
       {
@@ -101,10 +102,12 @@ export class LeaseWorkshop implements Workshop {
         memoryBytes: Math.min(resources.memoryBytes, lease.award.body.memoryBytes),
         outputBytes: Math.max(1, resources.outputBytes),
         logBytes: Math.max(1, resources.logBytes),
+        gas: resources.gas ?? Number.MAX_SAFE_INTEGER,
       },
       {
         onLog: (stream, bytes) => bench.log.append(stream, bytes),
-        onUsage: ({ wallMs, cpuMs, memoryBytesPeak }) => onMeter({ wallMs, cpuMs, memoryBytes: memoryBytesPeak }),
+        onUsage: ({ wallMs, cpuMs, gas, memoryBytesPeak }) =>
+          onMeter({ wallMs, cpuMs, gas, memoryBytes: memoryBytesPeak }),
       },
       signal,
     )
@@ -254,10 +257,12 @@ function exitOf({ reason, exitCode, detail, usage, outputs }: ExecutionResult, b
     stderr: bench.log.summary('stderr'),
     outputBytes: outputs?.bytes ?? 0,
     outputFiles: outputs?.files ?? 0,
+    outputsSha256: outputs?.sha256 ?? null,
     usage: {
       wallMs: usage.wallMs,
       cpuMs: usage.cpuMs,
       memoryBytesPeak: usage.memoryBytesPeak,
+      gas: usage.gas,
       inBytes: bench.inBytes,
       outBytes: usage.outputBytes,
     },

@@ -218,6 +218,7 @@ describe('the course of a job on a terminal', () => {
     wallMs,
     cpuMs,
     memoryBytes: 1.1 * 2 ** 30,
+    gas: 0,
   })
 
   test('progress is a live line with the load since the last one', async () => {

@@ -123,7 +123,7 @@ const course = (...logs: readonly JobStreamEvent[]): JobStreamEvent[] => [
   { type: 'staged', atMs: at(80), bytes: 100, shards: 6, keepers: [twill], code: '4+2' },
   { type: 'running', atMs: at(310), peer: reed },
   ...logs,
-  { type: 'result', atMs: at(320), reason: 'exited', exitCode: 0, detail: '' },
+  { type: 'result', atMs: at(320), reason: 'exited', exitCode: 0, detail: '', gas: 0 },
   { type: 'collected', atMs: at(330), files: 0, bytes: 0, out: null, sources: [], decodedSegments: 0 },
   { type: 'receipt', atMs: at(340), sequence: 1, final: true, amount: '0.0006' },
 ]

@@ -77,6 +77,7 @@ const kinds: { readonly [Word in Execution['say']]: fc.Arbitrary<Extract<Executi
       wallMs: integer,
       cpuMs: integer,
       memoryBytes: integer,
+      gas: integer,
     }),
   }),
   cancel: shaped({ lease: id, say: say('cancel') }),
@@ -201,7 +202,7 @@ test('what is over a limit in any other message is a fault', () => {
     stderrOffset: 0,
     creditBytes,
   })
-  const idle = { stage: 'running', wallMs: 0, cpuMs: 0, memoryBytes: 0 } as const
+  const idle = { stage: 'running', wallMs: 0, cpuMs: 0, memoryBytes: 0, gas: 0 } as const
   assert.equal(code(log(logChunkBytesMax)), 'no fault')
   assert.equal(code(log(logChunkBytesMax + 1)), 'FRAME_TOO_LARGE')
   assert.equal(code(follow(logCreditBytes)), 'no fault')

@@ -67,7 +67,10 @@ const resulting = (over: Partial<ResultDocument> = {}, by = worker, read: Grant 
   say: 'result',
   result: { statement: sealResult(by, { ...document, ...over }).envelope, outputs: read },
 })
-const progress: ExecutionBody = { say: 'progress', progress: { stage: 'running', wallMs: 1, cpuMs: 1, memoryBytes: 1 } }
+const progress: ExecutionBody = {
+  say: 'progress',
+  progress: { stage: 'running', wallMs: 1, cpuMs: 1, memoryBytes: 1, gas: 1 },
+}
 const wake = { is: 'wake' } as const
 const restarted = { is: 'restarted' } as const
 
@@ -90,6 +93,7 @@ const exit: Exit = {
   usage: document.usage,
   outputBytes: 5,
   outputFiles: 1,
+  outputsSha256: 'ab'.repeat(32),
 }
 const exited = (hasOutputs: boolean): TaskInput => ({ is: 'exited', exit, hasOutputs })
 const failed: TaskInput = { is: 'failed', reason: 'inputs-missing', detail: 'no shards' }
@@ -128,7 +132,7 @@ const watchRows: readonly [string, WatchState, WatchInput, number, readonly stri
   [
     'starting: PROGRESS of a provider that still waits is no answer to START',
     starting,
-    says({ say: 'progress', progress: { stage: 'waiting', wallMs: 0, cpuMs: 0, memoryBytes: 0 } }),
+    says({ say: 'progress', progress: { stage: 'waiting', wallMs: 0, cpuMs: 0, memoryBytes: 0, gas: 0 } }),
     10,
     ['starting'],
   ],
@@ -378,13 +382,13 @@ test('a RESULT that is repeated is the same, byte for byte', () => {
 })
 
 test('PROGRESS says what the meter said last', () => {
-  const [metered, silent] = work(atWork, { is: 'metered', meter: { wallMs: 7, cpuMs: 6, memoryBytes: 5 } }, 30)
+  const [metered, silent] = work(atWork, { is: 'metered', meter: { wallMs: 7, cpuMs: 6, memoryBytes: 5, gas: 4 } }, 30)
   assert.deepEqual(silent, [])
   const [, [effect]] = work(metered, wake, 1_020)
   assert.deepEqual(messageOf(effect!), {
     lease: lease.id,
     say: 'progress',
-    progress: { stage: 'running', wallMs: 7, cpuMs: 6, memoryBytes: 5 },
+    progress: { stage: 'running', wallMs: 7, cpuMs: 6, memoryBytes: 5, gas: 4 },
   })
 })
 

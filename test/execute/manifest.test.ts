@@ -366,6 +366,7 @@ test('every way to end is either paid for or not, and only what another peer mig
     ['memory-limit', true, false],
     ['output-limit', true, false],
     ['log-limit', true, false],
+    ['gas-limit', true, false],
     ['cancelled', true, false],
     ['module-invalid', false, false],
     ['inputs-missing', false, true],

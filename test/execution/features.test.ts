@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
+import { sequence } from '../../sim/programs/wasm-builder.ts'
 import { prepareModule } from '../../src/execution/wasm/prepare.ts'
 import { instance, metered, ordinary, plenty, type Exports } from '../fixtures/prepared.ts'
 import { assemble, validate } from '../fixtures/wat.ts'
@@ -105,13 +106,15 @@ describe('a module with', () => {
   }
 
   test('typed references to functions, of which wabt knows only an older form', () => {
-    const bytes = Uint8Array.from([
-      ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-      ...[1, 6, 1, 0x60, 1, 0x7f, 1, 0x7f, 3, 3, 2, 0, 0, 7, 7, 1, 3, ...Buffer.from('run'), 0, 1],
-      ...[9, 5, 1, 0x03, 0x00, 1, 0],
-      // Doubles; calls that by reference.
-      ...[10, 18, 2, 7, 0, 0x20, 0, 0x41, 2, 0x6c, 0x0b, 8, 0, 0x20, 0, 0xd2, 0, 0x14, 0, 0x0b],
-    ])
+    const bytes = Uint8Array.from(
+      sequence(
+        [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+        [1, 6, 1, 0x60, 1, 0x7f, 1, 0x7f, 3, 3, 2, 0, 0, 7, 7, 1, 3, ...Buffer.from('run'), 0, 1],
+        [9, 5, 1, 0x03, 0x00, 1, 0],
+        // Doubles; calls that by reference.
+        [10, 18, 2, 7, 0, 0x20, 0, 0x41, 2, 0x6c, 0x0b, 8, 0, 0x20, 0, 0xd2, 0, 0x14, 0, 0x0b],
+      ),
+    )
     const { exports, used } = metered(bytes)
     assert.equal((exports['run'] as unknown as Run)(21), 42)
     assert.equal(used(), 13n)

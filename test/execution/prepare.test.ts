@@ -48,11 +48,8 @@ const withBody = (code: readonly number[]): Uint8Array => {
 /** The same, with these bytes as its locals. */
 const withLocals = (locals: readonly number[]): Uint8Array => {
   const body = [...locals, 0x0b]
-  return Uint8Array.from([
-    ...bare(1).slice(0, 8),
-    ...[1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0],
-    ...[10, body.length + 2, 1, body.length, ...body],
-  ])
+  const function0 = [1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0]
+  return Uint8Array.from([...bare(1).slice(0, 8), ...function0, 10, body.length + 2, 1, body.length, ...body])
 }
 
 describe('the maximum of a memory', () => {

@@ -41,7 +41,8 @@ export function documentOf(lease: Lease, over: Partial<ResultDocument> = {}): Re
     outputs: null,
     outputBytes: 0,
     outputFiles: 0,
-    usage: { wallMs: 7_000, cpuMs: 7_000, memoryBytesPeak: 1, inBytes: 14_000, outBytes: 21_000 },
+    outputsSha256: null,
+    usage: { wallMs: 7_000, cpuMs: 7_000, memoryBytesPeak: 1, gas: 1, inBytes: 14_000, outBytes: 21_000 },
     ...over,
   }
 }

@@ -450,8 +450,10 @@ def job_manifest(_network, data, _context):
         inputs=every(lambda value: shaped(value, **CONTENT, path=guest_path, kind=exactly("file", "tar")), 64),
         stdin=or_none(lambda value: shaped(value, **CONTENT)),
         resources=lambda value: shaped(
-            value, cpuMilli=whole(1), memoryBytes=whole(65_536), diskBytes=whole(), wallMs=whole(1), logBytes=whole(), outputBytes=whole()
+            value, cpuMilli=whole(1), memoryBytes=whole(65_536), diskBytes=whole(), wallMs=whole(1), logBytes=whole(), outputBytes=whole(),
+            gas=or_none(whole(1)),
         ),
+        deterministic=lambda value: isinstance(value, bool),
         code=lambda value: shaped(value, k=whole(1, 255), m=whole(0, 255)),
         price=lambda value: shaped(value, unit=string(64, None, 1), cpuHourMicroMax=whole(), ceilingMicro=whole()),
         nonce=string(64),
@@ -479,7 +481,7 @@ def object_manifest(_network, data, _context):
 
 
 ENDS = (
-    "exited", "trapped", "wall-limit", "memory-limit", "output-limit", "log-limit", "cancelled", "module-invalid", "inputs-missing",
+    "exited", "trapped", "wall-limit", "memory-limit", "output-limit", "log-limit", "gas-limit", "cancelled", "module-invalid", "inputs-missing",
     "provider-failed",
 )
 
@@ -492,8 +494,8 @@ def result(network, data, _context):
     shaped(
         made, v=exactly(1), kind=exactly("result"), job=is_cid, lease=string(64, None, 64), slot=whole(), epoch=whole(), reason=exactly(*ENDS),
         exitCode=or_none(whole(0, 2**32 - 1)), detail=string(1000), stdout=log, stderr=log, outputs=or_none(is_cid), outputBytes=whole(),
-        outputFiles=whole(),
-        usage=lambda value: shaped(value, wallMs=whole(), cpuMs=whole(), memoryBytesPeak=whole(), inBytes=whole(), outBytes=whole()),
+        outputFiles=whole(), outputsSha256=or_none(string(64, HASH)),
+        usage=lambda value: shaped(value, wallMs=whole(), cpuMs=whole(), memoryBytesPeak=whole(), gas=whole(), inBytes=whole(), outBytes=whole()),
     )
     return {"by": by, "cid": cid_of(envelope["payload"]), "document": made}
 
@@ -508,7 +510,7 @@ EXECUTION = {
     2: ("start", {1: ("module", GRANT), 2: ("inputs", [GRANT]), 3: ("output_key", "bytes"), 4: ("output_keepers", ["string"])}),
     3: ("started", {}), 4: ("follow", uints(1, "stdout_offset", "stderr_offset", "credit_bytes")),
     5: ("log", {1: ("channel", "enum"), 2: ("offset", "uint64"), 3: ("bytes", "bytes")}),
-    6: ("progress", {1: ("stage", "enum"), **uints(2, "wall_ms", "cpu_ms", "memory_bytes")}), 7: ("cancel", {}),
+    6: ("progress", {1: ("stage", "enum"), **uints(2, "wall_ms", "cpu_ms", "memory_bytes", "gas")}), 7: ("cancel", {}),
     8: ("result", {1: ("statement", "bytes"), 2: ("outputs", GRANT)}), 9: ("result-seen", {}), 10: ("unknown", {}),
 }
 STAGES = ["waiting", "staging", "running", "sealing", "ended"]
@@ -543,7 +545,7 @@ def execution(_network, data, _context):
             grant(value["outputs"], 0)
         return {**head, "result": camel(value)}
     if say == "progress":
-        integers(value, "wall_ms", "cpu_ms", "memory_bytes")
+        integers(value, "wall_ms", "cpu_ms", "memory_bytes", "gas")
         value["stage"] = STAGES[value["stage"]] if value["stage"] < 5 else "running"
         return {**head, "progress": camel(value)}
     if say == "log":

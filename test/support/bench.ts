@@ -276,7 +276,7 @@ export class Peer {
           () => true,
         )
         const wallMs = clock.nowMs() - beganMs
-        onMeter({ wallMs, cpuMs: wallMs, memoryBytes: 0 })
+        onMeter({ wallMs, cpuMs: wallMs, memoryBytes: 0, gas: 0 })
         return { hasOutputs: false, exit: { ...plainExit(wallMs, cancelled), ...exit } }
       },
       seal: async () => {

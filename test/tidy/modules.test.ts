@@ -15,6 +15,7 @@ const programs = [
   'bench/main.ts',
   'bench/data/*-worker.ts',
   'bench/data/*-peer.ts',
+  'bench/execution/run-module.ts',
   'sim/demo.ts',
   'sim/demo/direct.ts',
   'src/execution/child/**',

@@ -1,4 +1,5 @@
 /** An executor that runs nothing: the work is a wait, and the output is what the simulator's program would have left. */
+import { createHash } from 'node:crypto'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
@@ -48,7 +49,10 @@ export function modelledExecutor(workMs: number): Executor {
       await writeFile(join(folder, digestPath), digestOf(input))
       const { files, bytes } = await packFolder(folder, outputsTarPath, tarLimits)
       await rm(folder, { recursive: true })
-      return resultOf('exited', { path: outputsTarPath, files, bytes })
+      const sha256 = createHash('sha256')
+        .update(await readFile(outputsTarPath))
+        .digest('hex')
+      return resultOf('exited', { path: outputsTarPath, sha256, files, bytes })
     },
   }
 }

@@ -38,17 +38,19 @@ const canonical32 = [0x00, 0x00, 0xc0, 0x7f]
 const canonical64 = [0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xf8, 0x7f]
 const localGet = 0x20
 const localTee = 0x22
+/** Gives the first of two operands if the third is not zero: here, if the value equals itself. */
+const select = 0x1b
+const bitSelect = [0xfd, 0x52]
+const vectorConst = [0xfd, 0x0c]
 
 /** The instructions for each mark; `local` is the number, encoded, of a local of the right type. */
 export function canonicalCode(kind: number, local: readonly number[]): number[] {
-  const scalar = (constant: readonly number[], equal: number): number[] => [
-    ...[localTee, ...local, ...constant, localGet, ...local, localGet, ...local],
-    ...[equal, 0x1b], // select: the value itself if it equals itself
-  ]
-  const vector = (lane: readonly number[], lanes: number, equal: number): number[] => [
-    ...[localTee, ...local, 0xfd, 0x0c, ...Array.from({ length: lanes }, () => lane).flat()],
-    ...[localGet, ...local, localGet, ...local, 0xfd, equal, 0xfd, 0x52], // v128.bitselect
-  ]
+  const get = [localGet, ...local]
+  const keep = [localTee, ...local]
+  const scalar = (constant: readonly number[], equal: number): number[] =>
+    [keep, constant, get, get, [equal, select]].flat()
+  const vector = (lane: readonly number[], lanes: number, equal: number): number[] =>
+    [keep, vectorConst, Array(lanes).fill(lane).flat(2) as number[], get, get, [0xfd, equal], bitSelect].flat()
   switch (kind) {
     case mark.float32:
       return scalar([0x43, ...canonical32], 0x5b)

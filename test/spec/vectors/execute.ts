@@ -34,7 +34,8 @@ const rich: JobManifest = {
     { bytes: 2 ** 40, sha256: 'ef'.repeat(32), object: object.cid, path: '/in/tree', kind: 'tar' },
   ],
   stdin: { bytes: 3, sha256: '01'.repeat(32), object: null },
-  resources: { ...plain.resources, memoryBytes: 2 ** 32, wallMs: 2 ** 53 - 1 },
+  resources: { ...plain.resources, memoryBytes: 2 ** 32, wallMs: 2 ** 53 - 1, gas: 2 ** 53 - 1 },
+  deterministic: true,
 }
 const wrongJob = (name: string, over: object) =>
   bad('job-manifest', name, 'FIELD_INVALID', dagCbor.encode({ ...plain, ...over }))
@@ -49,6 +50,8 @@ const jobManifest: VectorFile = {
     wrongJob('a path that climbs', { inputs: [{ ...plain.inputs[0]!, path: '/in/../out' }] }),
     wrongJob('a hash in capitals', { module: { ...plain.module, sha256: 'AB'.repeat(32) } }),
     wrongJob('no processor', { resources: { ...plain.resources, cpuMilli: 0 } }),
+    wrongJob('no gas', { resources: { ...plain.resources, gas: 0 } }),
+    wrongJob('a profile that is neither', { deterministic: 'yes' }),
     wrongJob('an argument with a zero byte', { args: ['a\0b'] }),
     wrongJob('another engine', { engine: 'docker' }),
     bad('job-manifest', 'not DAG-CBOR', 'FRAME_MALFORMED', fromString('{}}')),
@@ -91,8 +94,16 @@ const resultFile: VectorFile = {
     good(
       'result',
       'a program that did not come to exit',
-      seals({ reason: 'wall-limit', exitCode: null, outputs: null, outputBytes: 0, outputFiles: 0 }),
+      seals({
+        reason: 'wall-limit',
+        exitCode: null,
+        outputs: null,
+        outputBytes: 0,
+        outputFiles: 0,
+        outputsSha256: null,
+      }),
     ),
+    good('result', 'a program that used up its gas', seals({ reason: 'gas-limit', exitCode: null })),
     good('result', 'an exit code of 32 bits', seals({ exitCode: 2 ** 32 - 1 })),
     good('result', 'by a stranger: that it is not the provider is for the lease to say', seals({}, stranger)),
     bad('result', 'an unknown key', 'FIELD_INVALID', payload(dagCbor.encode({ ...document, mood: 'good' }))),
@@ -102,6 +113,12 @@ const resultFile: VectorFile = {
       'outputs that are no CID',
       'FIELD_INVALID',
       payload(dagCbor.encode({ ...document, outputs: 'elsewhere' })),
+    ),
+    bad(
+      'result',
+      'outputs whose hash is none',
+      'FIELD_INVALID',
+      payload(dagCbor.encode({ ...document, outputsSha256: 'AB' })),
     ),
     bad('result', 'not DAG-CBOR', 'FRAME_MALFORMED', payload(fromString('{}}'))),
     bad('result', 'over its cap', 'FRAME_TOO_LARGE', new Uint8Array(resultBytesMax + 1)),
@@ -150,7 +167,13 @@ const execution: VectorFile = {
     ...(['waiting', 'staging', 'running', 'sealing', 'ended'] as const).map((stage, index) =>
       says(`PROGRESS, ${stage}`, {
         say: 'progress',
-        progress: { stage, wallMs: index * 1_000, cpuMs: index * 900, memoryBytes: index * 65_536 },
+        progress: {
+          stage,
+          wallMs: index * 1_000,
+          cpuMs: index * 900,
+          memoryBytes: index * 65_536,
+          gas: index * 2 ** 40,
+        },
       }),
     ),
     says('CANCEL', { say: 'cancel' }),

@@ -111,7 +111,15 @@ export const document: ResultDocument = {
   outputs: object.cid,
   outputBytes: 100_000,
   outputFiles: 2,
-  usage: { wallMs: 8_200, cpuMs: 7_380, memoryBytesPeak: 65_536, inBytes: 70_000, outBytes: 24_600 },
+  outputsSha256: '5e'.repeat(32),
+  usage: {
+    wallMs: 8_200,
+    cpuMs: 7_380,
+    memoryBytesPeak: 65_536,
+    gas: 5_904_000_000,
+    inBytes: 70_000,
+    outBytes: 24_600,
+  },
 }
 export const result = sealResult(worker, document)
 
