@@ -161,7 +161,7 @@ function bytesOf(base64: string): Uint8Array {
 }
 
 /** Opens envelopes and signs nothing. */
-function verifierOf(network: string): Notary {
+export function verifierOf(network: string): Notary {
   // SubjectPublicKeyInfo of an Ed25519 key (RFC 8410): this prefix, then the 32 bytes.
   const spki = fromString('302a300506032b6570032100', 'hex')
   return {
