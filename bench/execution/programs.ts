@@ -96,9 +96,15 @@ function ofDebian(folder: string, say: (line: string) => void, signal: AbortSign
   return async (name) => join(await (built ??= build()), name)
 }
 
-/** Words by a fixed generator: they compress as text does. */
+/** Words by a fixed generator (xorshift32): they compress as text does. */
 function text(): string {
   let state = 12_345
-  const next = (): number => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31)
-  return Array.from({ length: textWords }, () => (next() % 4_999).toString(26)).join(' ')
+  const next = (): number => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return state >>> 0
+  }
+  const vocabulary = Array.from({ length: 5_000 }, () => next().toString(26))
+  return Array.from({ length: textWords }, () => vocabulary[next() % vocabulary.length]).join(' ')
 }

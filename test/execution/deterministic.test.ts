@@ -32,8 +32,12 @@ async function run(seed: string | undefined, script = curious): Promise<Executio
 }
 
 const told = ({ reason, exitCode, stdout, stderr, usage, outputs }: Execution): object => ({
-  ...{ reason, exitCode, stdout, stderr },
-  ...{ gas: usage.gas, sha256: outputs?.sha256 ?? null },
+  reason,
+  exitCode,
+  stdout,
+  stderr,
+  gas: usage.gas,
+  sha256: outputs?.sha256 ?? null,
 })
 
 describe('a program of the deterministic profile', { concurrency: 2 }, () => {

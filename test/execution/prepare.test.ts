@@ -6,6 +6,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 
 import { op, WasmBuilder } from '../../sim/programs/wasm-builder.ts'
+import { encodeUnsigned } from '../../src/execution/wasm/binary.ts'
 import { ModuleInvalidError, ModuleTooLargeError } from '../../src/execution/wasm/errors.ts'
 import { pageBytes } from '../../src/execution/wasm/memory.ts'
 import { prepareModule, type PreparedModule } from '../../src/execution/wasm/prepare.ts'
@@ -152,6 +153,12 @@ describe('a module is refused', () => {
     ],
   ]
 
+  const many = (times: number, code: readonly number[]): number[] => Array<readonly number[]>(times).fill(code).flat()
+  refusedByFeature.push(
+    ['with a function that no engine would take', withBody(many(8_000_000, [0x01])), /more than 7654321 bytes/],
+    ['that counting would make too large', withBody(many(200_000, [0x03, 0x40, 0x0b])), /counting makes it larger/],
+  )
+
   const refused: [what: string, bytes: Uint8Array, pattern: RegExp][] = [
     [
       'that imports a memory',
@@ -226,13 +233,32 @@ describe('whatever the bytes', () => {
     const zeros = new Uint8Array(100_000_000)
     zeros.set(bare(1).slice(0, 8))
     assert.throws(() => limitMemory(zeros, pages(4)), ModuleInvalidError)
-    // One function of a hundred million `nop`.
-    const large = new Uint8Array(100_000_000).fill(0x01)
-    const size = (bytes: number): number[] =>
-      [0, 7, 14, 21, 28].map((at) => ((bytes >> at) & 0x7f) | (at < 28 ? 0x80 : 0))
-    const head = [...bare(1).slice(0, 8), 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0]
-    large.set([...head, 10, ...size(large.length - head.length - 6), 1, ...size(large.length - head.length - 12), 0])
-    large.set([0x0b], large.length - 1)
+    // A hundred functions of a million `nop`.
+    const size = (bytes: number): number[] => [0, 7, 14].map((at) => ((bytes >> at) & 0x7f) | (at < 14 ? 0x80 : 0))
+    const functions = 100
+    const body = new Uint8Array(1_000_000).fill(0x01)
+    body.set([...size(body.length - 3), 0])
+    body.set([0x0b], body.length - 1)
+    const codeBytes = functions * body.length + 1
+    const head = [
+      ...bare(1).slice(0, 8),
+      1,
+      4,
+      1,
+      0x60,
+      0,
+      0,
+      3,
+      functions + 1,
+      functions,
+      ...Array<number>(functions).fill(0),
+    ]
+    const large = new Uint8Array(
+      Buffer.concat([
+        Uint8Array.from([...head, 10, ...encodeUnsigned(codeBytes), functions]),
+        ...Array<Uint8Array>(functions).fill(body),
+      ]),
+    )
     const beforeBytes = process.memoryUsage().arrayBuffers
     const { bytes } = limitMemory(large, pages(4))
     assert.ok(bytes.byteLength >= large.length)

@@ -65,7 +65,9 @@ const neededBy: Readonly<Record<number, readonly LocalName[]>> = {
   [mark.float64x2]: ['vector'],
 }
 
+/** What the engine itself takes. */
 const localsMax = 50_000
+const bodyBytesMax = 7_654_321
 
 export class FunctionWriter {
   readonly #source: Uint8Array
@@ -89,6 +91,7 @@ export class FunctionWriter {
 
   /** `body`: locals and instructions, as in the code section after their size. */
   write(body: BinaryReader, parameters: number): void {
+    if (body.end - body.at > bodyBytesMax) throw new RangeError(`a function has more than ${bodyBytesMax} bytes`)
     const groups = body.count()
     const groupsAt = body.at
     let declared = parameters
@@ -100,7 +103,8 @@ export class FunctionWriter {
     const codeAt = body.at
     this.#blocks.read(body)
     this.#local = this.#blocks.keepsLocal
-    const needed = new Set(this.#blocks.kind.flatMap((kind) => neededBy[kind] ?? []))
+    const kinds = new Set(this.#blocks.kind)
+    const needed = new Set([...kinds].flatMap((one) => neededBy[one] ?? []))
     if (this.#local) needed.add('gas')
     const added = locals.filter(({ name }) => needed.has(name))
     const index = (name: LocalName): readonly number[] =>

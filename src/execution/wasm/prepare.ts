@@ -34,8 +34,10 @@ export interface PrivateNames {
   readonly start: string | null
 }
 
-/** Rewritten code was 1.2 to 1.5 times as long. */
+/** Rewritten code was 1.2 to 1.5 times as long; one that is nothing but loops would be seven times. */
 const growthExpected = 1.5
+const growthMax = 4
+const growthBytesMin = 65_536
 
 /** Throws ModuleInvalidError or ModuleTooLargeError, and nothing else, whatever the bytes. */
 export function prepareModule(module: Uint8Array, options: PrepareOptions): PreparedModule {
@@ -58,7 +60,8 @@ function prepared(module: Uint8Array, { memoryBytesMax, canonicalNaNs }: Prepare
   }
   const code = sections.spans.get(section.code)
   const codeBytes = code === undefined ? 0 : code.end - code.start
-  const writer = new BinaryWriter(module.byteLength + Math.ceil(codeBytes * (growthExpected - 1)))
+  const bytesMax = module.byteLength * growthMax + growthBytesMin
+  const writer = new BinaryWriter(module.byteLength + Math.ceil(codeBytes * (growthExpected - 1)), bytesMax)
   writer.all(preamble)
   for (const id of sectionOrder) {
     const span = sections.spans.get(id)

@@ -4,9 +4,12 @@ const bytesMinimum = 1_024
 
 export class BinaryWriter {
   #bytes: Uint8Array
+  readonly #bytesMax: number
   #at = 0
 
-  constructor(bytesExpected: number) {
+  /** Throws a RangeError when it would hold more than `bytesMax`. */
+  constructor(bytesExpected: number, bytesMax: number) {
+    this.#bytesMax = bytesMax
     this.#bytes = new Uint8Array(Math.max(bytesMinimum, bytesExpected))
   }
 
@@ -68,6 +71,7 @@ export class BinaryWriter {
   }
 
   #reserve(bytes: number): void {
+    if (this.#at + bytes > this.#bytesMax) throw new RangeError(`counting makes it larger than ${this.#bytesMax} bytes`)
     const grown = new Uint8Array(Math.max(this.#at + bytes, Math.ceil(this.#bytes.byteLength * 1.5)))
     grown.set(this.#bytes.subarray(0, this.#at))
     this.#bytes = grown
