@@ -85,6 +85,7 @@ export class Timeline {
       const files = `${count(job.outputFiles, 'file')} ${size(job.outputBytes)}`
       this.#terminal.note(`out ${where} ${files}  verified  ${cost}`)
     }
+    if (job.outcome !== undefined) this.#terminal.note(`outcome ${safe(job.outcome, 80)}  the same at every provider`)
     if (job.exitCode !== null && job.exitCode !== 0) this.#terminal.note(`the program exited with ${job.exitCode}`)
     if (receipt !== undefined) {
       const signed = receipt.bothSigned === receipt.receipts ? 'signed by both' : 'not yet signed by both'

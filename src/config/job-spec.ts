@@ -39,6 +39,9 @@ function quantity(parse: (text: string) => number) {
   })
 }
 
+/** A job file gives every value as it was written. */
+const truth = z.union([z.boolean(), z.enum(['true', 'false']).transform((written) => written === 'true')])
+
 const amount = z.string().refine((written) => parseMicro(written) !== undefined, 'is not an amount: write 1.5')
 
 export const jobSpecSchema = z.strictObject({
@@ -62,7 +65,7 @@ export const jobSpecSchema = z.strictObject({
   logBytes: quantity(parseBytes).exactOptional(),
   outputBytes: quantity(parseBytes).exactOptional(),
   gasMax: quantity(parseGas).pipe(z.int().min(1)).exactOptional(),
-  deterministic: z.boolean().exactOptional(),
+  deterministic: truth.exactOptional(),
   code: z.string().max(32).exactOptional(),
   priceMax: amount.exactOptional(),
   costMax: amount.exactOptional(),
@@ -78,7 +81,7 @@ export const jobSpecSchema = z.strictObject({
   isolation: word.exactOptional(),
   tee: word.exactOptional(),
   evidence: z.enum(['claimed', 'measured', 'challenged']).exactOptional(),
-  egress: z.boolean().exactOptional(),
+  egress: truth.exactOptional(),
   rttMs: quantity(parseDurationMs).exactOptional(),
   standingMin: z.number().min(0).max(1).exactOptional(),
   allow: peers.exactOptional(),

@@ -25,6 +25,7 @@ import type { Mill } from '../storage/mill.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
 import type { SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
+import { hashFile } from './hash-file.ts'
 import type { JobFiles } from './job-files.ts'
 import { inlineGrant, type PreparedInput } from './prepare.ts'
 import { sourcesOf } from './sources.ts'
@@ -161,6 +162,8 @@ export class OwnErrands implements JobErrands {
       { manifest, key: outputKeyOf(request.outputKey, document.lease), sources, path },
       signal,
     )
+    // Without this the outcome of a job would be what its provider says.
+    if ((await hashFile(path, signal)) !== document.outputsSha256) throw new RefusedError(refusal('OUTPUTS_DIFFER'))
     const out = request.out === null ? null : outOf(request.out, document.slot)
     const unpacked =
       out === null ? { files: document.outputFiles, bytes: document.outputBytes } : await this.#unpack(path, out)

@@ -1,6 +1,5 @@
 /** From what a person asked for to a job manifest: files read, hashed, and sealed where they are too large to travel inline. */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 
@@ -16,6 +15,7 @@ import {
 } from '../../protocols/execute/index.ts'
 import { parseMicro, type Micro } from '../../protocols/wire/index.ts'
 import { ControlError, type JobSpec } from '../control/api.ts'
+import { hashFile } from './hash-file.ts'
 
 /** An input as the requester holds it: to be sent inline, or to be placed with keepers when its turn comes. */
 export interface PreparedInput {
@@ -163,12 +163,6 @@ async function prepareInput(
   const sha256 = await hashFile(path, signal)
   const object = await deps.seal(path, code, signal)
   return { guestPath, kind, bytes: size, sha256, inline: null, object }
-}
-
-async function hashFile(path: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { signal })) hash.update(chunk as Uint8Array)
-  return hash.digest('hex')
 }
 
 async function statOf(path: string) {

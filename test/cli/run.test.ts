@@ -94,7 +94,8 @@ describe('what the peer is asked for', () => {
     writeFileSync(join(home.path, 'words'), 'w')
     const flags =
       '--in scene.tar --in /a/b:/in/c --out frames --env A=1 --env B=x=y --stdin words --cpu 500m --memory 1Gi --disk 2G ' +
-      '--timeout 1h30m --max-cost 2 --max-price 1.5 --code 4+2 --wait 30m --retries 3 --name render'
+      '--timeout 1h30m --max-cost 2 --max-price 1.5 --code 4+2 --wait 30m --retries 3 --name render ' +
+      '--gas-max 20G --deterministic'
     const { code, err } = await home.run(['run', ...flags.split(' '), 'exit7.wasm'])
     assert.equal(code, 7, err)
     assert.deepEqual(lastJob(), {
@@ -111,6 +112,8 @@ describe('what the peer is asked for', () => {
       code: '4+2',
       priceMax: '1.5',
       costMax: '2',
+      gasMax: 20e9,
+      deterministic: true,
       waitMs: 1_800_000,
       retries: 3,
     })

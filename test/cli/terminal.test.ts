@@ -229,9 +229,9 @@ describe('the course of a job on a terminal', () => {
     timeline.on({ type: 'matched', atMs: 1_050, peer: twill, price: '1', offers: 0 })
     timeline.on({ type: 'running', atMs: 1_310, peer: twill })
     timeline.on(progress(40_000, 40_000))
-    timeline.on(progress(41_000, 43_880))
+    timeline.on({ ...progress(41_000, 43_880), gas: 4_161_000_000 } as JobStreamEvent)
     timeline.on({ type: 'collected', atMs: 42_000, files: 0, bytes: 0, out: null, sources: [], decodedSegments: 0 })
-    timeline.finish(job, undefined)
+    timeline.finish({ ...job, gas: 4_200_000_000, outcome: 'bafyoutcome' }, undefined)
     const hint = '(Ctrl-C detaches; pleach cancel 91c0 stops)'
     const erase = '\r\u001b[K'
     assert.equal(
@@ -240,8 +240,9 @@ describe('the course of a job on a terminal', () => {
         `bid 91c0  0.5 cpu 1 GiB, at most 1 min               0.00 s\n`,
         `  matched 0.05 s${erase}  matched 0.05 s  running 0.31 s${erase}  matched 0.05 s  running 0.31 s\n`,
         `running 00:40  cpu 100 %  mem 1.1 GiB          ${hint}${erase}`,
-        `running 00:41  cpu 388 %  mem 1.1 GiB          ${hint}${erase}`,
-        `  verified 41.00 s${erase}  verified 41.00 s  cost 0.71\n`,
+        `running 00:41  cpu 388 %  mem 1.1 GiB  gas 4.2 G          ${hint.slice(0, -2)}${erase}`,
+        `  verified 41.00 s${erase}  verified 41.00 s  gas 4.2 G  cost 0.71\n`,
+        'outcome bafyoutcome  the same at every provider\n',
       ].join(''),
     )
   })

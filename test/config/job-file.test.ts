@@ -32,6 +32,8 @@ const whole = {
   wallMs: 600_000,
   logBytes: 1024,
   outputBytes: 1_000_000,
+  gasMax: 20e9,
+  deterministic: true,
   code: '4+2',
   priceMax: '1.50',
   costMax: '2',
@@ -55,6 +57,8 @@ diskBytes: 20G
 wallMs: 10m
 logBytes: 1Ki
 outputBytes: 1000000
+gasMax: 20G
+deterministic: true
 code: 4+2
 priceMax: 1.50
 costMax: 2

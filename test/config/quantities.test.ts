@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
-import { parseBytes, parseCpuMilli, parseDurationMs, parseRate } from '../../src/config/quantities.ts'
+import { parseBytes, parseCpuMilli, parseDurationMs, parseGas, parseRate } from '../../src/config/quantities.ts'
 
 const lawful: Record<string, [parse: (text: string) => number, rows: [text: string, value: number][]]> = {
   processors: [
@@ -18,6 +18,16 @@ const lawful: Record<string, [parse: (text: string) => number, rows: [text: stri
       // Rounded up, as Kubernetes does.
       ['0.0001', 1],
       ['1.5m', 2],
+    ],
+  ],
+  gas: [
+    parseGas,
+    [
+      ['1', 1],
+      ['20G', 20_000_000_000],
+      ['1.5T', 1_500_000_000_000],
+      ['0.1', 1],
+      ['9007199254740991', Number.MAX_SAFE_INTEGER],
     ],
   ],
   rates: [
@@ -92,6 +102,16 @@ const unlawful: Record<string, [parse: (text: string) => number, rows: [text: st
       ['constructor', /not a number of bytes/],
       ['1constructor', /not a number of bytes/],
       ['x'.repeat(200), /"x{40}…"/],
+    ],
+  ],
+  gas: [
+    parseGas,
+    [
+      ['0', /not a number of instructions: write 20G/],
+      ['1Gi', /write 20G/],
+      ['-1', /write 20G/],
+      ['much', /write 20G/],
+      ['9007199254740992', /write 20G/],
     ],
   ],
   rates: [
