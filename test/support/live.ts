@@ -92,7 +92,8 @@ export async function runAt(worker: LivePeer, requester: LivePeer, spec: JobSpec
     if (had.some(({ peer }) => peer.peer === worker.name)) return story
     const { peers } = await requester.control.peers()
     if (peers.some(({ peer, standing }) => peer === worker.name && Number(standing) < strangerStanding)) return story
-    if (performance.now() > endMs) assert.fail(`${worker.vice ?? 'an honest peer'} was not chosen within ${deadlineMs} ms`)
+    if (performance.now() > endMs)
+      assert.fail(`${worker.vice ?? 'an honest peer'} was not chosen within ${deadlineMs} ms`)
   }
 }
 
