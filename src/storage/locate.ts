@@ -101,6 +101,9 @@ class Search {
     if (known !== undefined) this.#take(known, this.#deps.self)
     const questions = new Set<Promise<void>>()
     const query = new AbortController()
+    const onAbort = (): void => query.abort(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
     let cancel = (): void => {}
     const wait = (): void => {
       cancel()
@@ -123,7 +126,7 @@ class Search {
     ask()
     try {
       const advert = objectAdvert(this.#deps.network, this.#object)
-      for await (const peer of this.#deps.bulletin.find(advert, foundMax, AbortSignal.any([signal, query.signal]))) {
+      for await (const peer of this.#deps.bulletin.find(advert, foundMax, query.signal)) {
         this.#found++
         this.#enqueue(peer)
         ask()
@@ -132,10 +135,11 @@ class Search {
       }
     } catch (error) {
       // A query that ran out of time has still found what it has found.
-      if (!signal.aborted && !query.signal.aborted) this.#failures.push((error as Error).message)
+      if (!query.signal.aborted) this.#failures.push((error as Error).message)
     }
     while (questions.size > 0) await Promise.race(questions)
     cancel()
+    signal.removeEventListener('abort', onAbort)
   }
 
   result(): Located {
