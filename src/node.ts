@@ -151,6 +151,7 @@ export async function createPeer(
   const keepers = createKeeperFinder(index, seeker, clock, ending.signal)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
+  const onSilent = (peer: PeerName): void => index.miss(peer)
   const plane = createData({
     signer,
     network,
@@ -170,10 +171,11 @@ export async function createPeer(
     keepers,
     tarPath: () => join(files.folderOf('inputs'), `${Buffer.from(random.bytes(8)).toString('hex')}.tar`),
     onFault,
+    onSilent,
     onBroken: (peer, what) => later(seen.bump(peer, 'noShow', clock.nowMs(), what)),
   })
-  const { store, transfer, rates, objects, unpack } = plane
-  const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault }
+  const { store, transfer, rates, objects, unpack, networkOf } = plane
+  const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault, onSilent, networkOf }
   // Work and its book-keeping.
   const standing = {
     of: (peer: PeerName) => (equivocations.isProven(peer) ? provenStanding : standingOf(seen.get(peer))),
@@ -233,20 +235,7 @@ export async function createPeer(
       reporter.onJob(job, event)
     },
   })
-  const workshop = new LeaseWorkshop({
-    self,
-    disk,
-    mill,
-    folder: join(dataDir, 'work'),
-    clock,
-    log,
-    executor,
-    store,
-    transfer,
-    rates,
-    send,
-    onFault,
-  })
+  const workshop = new LeaseWorkshop({ ...data, folder: join(dataDir, 'work'), log, executor, send })
   const admission = offer?.policy?.admission ?? null
   const provider = new ProviderDesk({
     ...shared,

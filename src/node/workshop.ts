@@ -24,7 +24,7 @@ import type { Workshop } from '../market/provider-desk.ts'
 import { fetchObject } from '../storage/fetch.ts'
 import type { Mill } from '../storage/mill.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
-import { placeObject, PlacementError, type Placed } from '../storage/place.ts'
+import { placeShards, PlacementError, type PlaceDeps, type Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import { sourcesOf } from './sources.ts'
@@ -43,6 +43,8 @@ export interface WorkshopDeps {
   readonly rates: PeerRates
   send(to: PeerName, carry: Carry): void
   readonly onFault: (peer: PeerName, fault: Fault) => void
+  readonly onSilent: (peer: PeerName) => void
+  networkOf(peer: PeerName): string | undefined
 }
 
 /** How long outputs are kept after the program has ended: the requester may come back late. */
@@ -112,12 +114,12 @@ export class LeaseWorkshop implements Workshop {
   }
 
   async seal(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<{ cid: string; outputs: Grant }> {
-    const { store, transfer, self, clock, log } = this.#deps
+    const { self, clock } = this.#deps
     const { code } = decodeJobManifest(lease.award.body.manifest)
     const keepUntilMs = clock.nowMs() + outputsKeptMs
     const object = await sealFile(this.#deps, this.#outputs(lease.id), code, order.outputKey, keepUntilMs, signal)
     const keepers = order.outputKeepers.filter((peer) => peer !== self)
-    const placed = await placeWhatCanBe(transfer, store, object, keepers, keepUntilMs, signal, log)
+    const placed = await placeWhatCanBe(this.#deps, object, keepers, keepUntilMs, signal)
     return {
       cid: object.cid,
       outputs: {
@@ -266,19 +268,17 @@ function exitOf({ reason, exitCode, detail, usage, outputs }: ExecutionResult, b
 
 /** What finds no keeper stays with us alone: better than to fail, since we hold all shards. */
 export async function placeWhatCanBe(
-  transfer: TransferService,
-  store: ShardStore,
+  deps: PlaceDeps & { readonly log: Log },
   object: SealedObject,
-  keepers: readonly PeerName[],
+  candidates: readonly PeerName[],
   keepUntilMs: number,
   signal: AbortSignal,
-  log: Log,
 ): Promise<readonly Placed[]> {
   try {
-    return await placeObject(transfer, store, object, keepers, keepUntilMs, signal)
+    return await placeShards(deps, { object, candidates, keepUntilMs }, signal)
   } catch (error) {
     if (!(error instanceof PlacementError)) throw error
-    log('info', 'not every shard found a keeper', {
+    deps.log('info', 'not every shard found a keeper', {
       object: object.cid,
       missing: error.missing,
       reasons: error.reasons,
