@@ -23,9 +23,9 @@ export function treeOf(root: number): number[] {
   return tree.slice(0, treeMax)
 }
 
-/** Undefined once the process is gone, and where there is no /proc. */
-export function treeUsage(root: number): ProcessUsage | undefined {
-  const all = treeOf(root).flatMap((pid) => processUsage(pid) ?? [])
+/** Undefined when none of the processes is there any more, and where there is no /proc. */
+export function usageOf(tree: readonly number[]): ProcessUsage | undefined {
+  const all = tree.flatMap((pid) => processUsage(pid) ?? [])
   if (all.length === 0) return undefined
   const sum = (key: keyof ProcessUsage): number => all.reduce((total, usage) => total + usage[key], 0)
   return {

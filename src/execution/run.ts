@@ -12,12 +12,15 @@ import { nodesMax } from './child/budget.ts'
 import type { ExecutionLimits, ExecutionReason, ExecutionResult, ExecutionUsage, ExecutionWatch } from './executor.ts'
 import { heapMiBMax, runtimeBytesMax, type Running } from './launch.ts'
 import { lookMsMax, lookMsMin, LogTail } from './log-tail.ts'
-import { treeOf, treeUsage, type ProcessUsage } from './process-usage.ts'
+import { treeOf, usageOf, type ProcessUsage } from './process-usage.ts'
+import { Sessions } from './sessions.ts'
 import { killGroup, processNamed, readEnding, runFiles, type ProcessName, isRunning } from './supervisor.ts'
 import { tarBytesMax } from './tar-format.ts'
 
 /** How often the processes are looked at. Reading /proc takes some 50 µs for each. */
 export const usageIntervalMs = 500
+/** The first look tells nobody: it makes the run's sessions yield. */
+const firstLookMs = 100
 /** After the process has ended: how long a watch may take for the last of the logs before they are given up. */
 const drainMs = 5_000
 /** Until what was killed is gone: the kernel takes namespaces down by itself, some milliseconds later. */
@@ -41,6 +44,7 @@ export class Run {
   #cause: Cause | undefined
   #seen: ProcessUsage | undefined
   #killed: ProcessName[] = []
+  readonly #sessions = new Sessions()
 
   /** `agoMs`: how long ago it began. */
   constructor(clock: Clock, log: Log, limits: ExecutionLimits, watch: ExecutionWatch, agoMs = 0) {
@@ -65,16 +69,16 @@ export class Run {
     if (signal.aborted) onAbort()
     const cancelSampling = this.#sample()
     let over = false
-    const ended = running.ended.then(() => {
-      over = true
+    const ended = running.ended.then(async () => {
       cancelWall()
       cancelSampling()
+      await this.#untilGone()
+      over = true
     })
     try {
       await using tail = await LogTail.open(folder, this.#limits.logBytes)
       const taking = this.#takeLogs(tail, () => over, ended)
       await ended
-      await this.#untilGone()
       await this.#within(drainMs, taking)
       return await this.#conclude(folder, tarPath)
     } finally {
@@ -139,12 +143,18 @@ export class Run {
         } else next()
       })
     }
-    next()
+    cancel = this.#clock.after(firstLookMs, () => {
+      this.#look()
+      next()
+    })
     return () => cancel()
   }
 
   #look(): ProcessUsage | undefined {
-    const seen = this.#running === undefined ? undefined : treeUsage(this.#running.supervisor.pid)
+    if (this.#running === undefined) return undefined
+    const tree = treeOf(this.#running.supervisor.pid)
+    this.#sessions.yield(tree)
+    const seen = usageOf(tree)
     if (seen !== undefined) this.#seen = seen
     return seen
   }

@@ -24,14 +24,14 @@ const tryMs = 5_000
 /** `nobody`: whoever is nobody owns nothing. A peer that is root must not run strangers' programs as root. */
 const nobody = 65_534
 /** Processes and threads inside the namespaces; node has about 12. */
-const processesMax = 64
-const niceness = '10'
+const processesMax = 16
+export const niceness = 10
 const shell = '/bin/sh'
 const nodeInside = '/node'
 
 const asNobody = ['setpriv', `--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', '--no-new-privs', '--']
 /** The owner's own work, and the peer's, come first. */
-const nicely = ['nice', '-n', niceness]
+const nicely = ['nice', '-n', String(niceness)]
 /**
  * Set inside, where only what is inside counts. `-u` in bash is `-p` in dash. Nothing can be redirected to /dev/null: there is none.
  */
