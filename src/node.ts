@@ -335,7 +335,8 @@ export async function createPeer(
   // Start: first what others may ask of us, then the network, then what we say of ourselves.
   await plane.serve()
   starting.defer(async () => plane.stop())
-  await workshop.start()
+  const leases = machines.open('lease').map(({ state }) => decodeState<LeaseState>(state))
+  await workshop.start(leases)
   let haveResumed = false
   await Promise.all([inquire.serve(), equivocations.serve(), discovery.begin()])
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
@@ -343,7 +344,7 @@ export async function createPeer(
   await host.start()
   const [machine, probe] = await Promise.all([detectMachine(dataDir), executor.probe()])
   for (const { state } of machines.open('job')) requester.resume(decodeState<JobState>(state))
-  for (const { state } of machines.open('lease')) provider.resume(decodeState<LeaseState>(state))
+  for (const lease of leases) provider.resume(lease)
   reporter.settleLost((view) => isAtWork(view, requester, provider))
   haveResumed = true
   if (offer !== null) {
