@@ -67,6 +67,8 @@ interface Bench {
 export class LeaseWorkshop implements Workshop {
   readonly #deps: WorkshopDeps
   readonly #benches = new Map<string, Bench>()
+  /** Folders of runs that are under way. */
+  readonly #runs = new Set<string>()
 
   constructor(deps: WorkshopDeps) {
     this.#deps = deps
@@ -95,17 +97,39 @@ export class LeaseWorkshop implements Workshop {
 
   async run(lease: Lease, _order: StartOrder, onMeter: (meter: Meter) => void, signal: AbortSignal) {
     const { bench, manifest, task, limits } = await this.#work(lease)
-    const result = await this.#deps.executor.run(task, limits, watchOf(bench, onMeter), signal)
+    const result = await this.#among(task.keep.folder, async () =>
+      this.#deps.executor.run(task, limits, watchOf(bench, onMeter), signal),
+    )
     return { exit: exitOf(result, bench, manifest), hasOutputs: result.outputs !== null }
   }
 
   async attach(lease: Lease, order: StartOrder, onMeter: (meter: Meter) => void, signal: AbortSignal) {
     const { bench, manifest, task, limits } = await this.#work(lease)
-    const result = await this.#deps.executor.attach(task, limits, watchOf(bench, onMeter), signal)
+    const result = await this.#among(task.keep.folder, async () =>
+      this.#deps.executor.attach(task, limits, watchOf(bench, onMeter), signal),
+    )
     if (result !== null) return { exit: exitOf(result, bench, manifest), hasOutputs: result.outputs !== null }
     // The peer died between writing down that it runs and running it.
     for (const path of [task.keep.folder, task.outputsTarPath]) await rm(path, { recursive: true, force: true })
     return this.run(lease, order, onMeter, signal)
+  }
+
+  /** Holds all that runs, or lets it go on. What begins to run afterwards is held when this is said again. */
+  hold(isHeld: boolean): void {
+    const { executor } = this.#deps
+    for (const folder of this.#runs) {
+      if (isHeld) executor.suspend(folder)
+      else executor.resume(folder)
+    }
+  }
+
+  async #among<Result>(folder: string, work: () => Promise<Result>): Promise<Result> {
+    this.#runs.add(folder)
+    try {
+      return await work()
+    } finally {
+      this.#runs.delete(folder)
+    }
   }
 
   async seal(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<{ cid: string; outputs: Grant }> {
