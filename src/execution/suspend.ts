@@ -13,7 +13,7 @@ export function resumeRun(folder: string): void {
   signalRun(folder, 'SIGCONT')
 }
 
-function signalRun(folder: string, signal: 'SIGSTOP' | 'SIGCONT'): void {
+function signalRun(folder: string, signal: NodeJS.Signals): void {
   const facts = readRun(folder)
   if (facts === undefined || !isRunning(facts.supervisor)) return
   const told = new Set<number>()
@@ -28,7 +28,7 @@ function signalRun(folder: string, signal: 'SIGSTOP' | 'SIGCONT'): void {
   }
 }
 
-function send(pid: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
+function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)
   } catch {

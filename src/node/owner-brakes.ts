@@ -49,7 +49,8 @@ export class OwnerBrakes {
         ? [
             watchIdleness({
               clock,
-              lentMilli: () => provider.inUse().cpuMilli,
+              // What is held uses nothing.
+              lentMilli: () => (this.#state.reasons.length > 0 ? 0 : provider.inUse().cpuMilli),
               onChange: (isIdle) => this.#take({ is: 'owner', isActive: !isIdle }),
             }),
           ]
