@@ -21,7 +21,7 @@ export interface BrakesDeps {
   readonly memory: KeyValue
   readonly provider: Pick<ProviderDesk, 'evict' | 'inUse'> & { readonly bids: Pick<ProviderDesk['bids'], 'rest'> }
   /** Holds all that runs for others, or lets it go on. */
-  hold(isHeld: boolean): void
+  readonly hold: (isHeld: boolean) => void
 }
 
 export class OwnerBrakes {
