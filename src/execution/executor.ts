@@ -129,7 +129,7 @@ export interface ExecutorProbe {
   readonly engine: string
   /** What isolates the program from the machine, in one word that a bid may ask for. */
   readonly isolation: string
-  /** Why it is not usable, or what was tried. */
+  /** Why it is not usable; otherwise what isolates it, as a sentence for the owner. */
   readonly detail: string
   /** How long the least program took, start to end; null when not usable. */
   readonly startMs: number | null

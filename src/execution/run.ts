@@ -82,6 +82,8 @@ export class Run {
       await this.#within(drainMs, taking)
       return await this.#conclude(folder, tarPath)
     } finally {
+      // When its files cannot be read, nobody would end it any more.
+      if (!over) killGroup(running.supervisor)
       over = true
       cancelWall()
       cancelSampling()
@@ -168,9 +170,10 @@ export class Run {
   }
 
   async #conclude(folder: string, tarPath: string): Promise<ExecutionResult> {
-    const record = await readRecord(join(folder, runFiles.record)).catch((error: unknown) =>
-      this.#fail('the child misbehaved', error),
-    )
+    const record = await readRecord(join(folder, runFiles.record)).catch((error: unknown) => {
+      // What we ended may be half written, or be removed already.
+      if (this.#cause === undefined) this.#fail('the child misbehaved', error)
+    })
     const tarBytes = await stat(tarPath).then(
       ({ size }) => size,
       () => 0,

@@ -57,7 +57,7 @@ export async function findWalls(node: string): Promise<Walls> {
   for (const prefix of prefixes()) {
     const walls: Walls = {
       isolation: 'bubblewrap',
-      detail: 'namespaces of its own: no network, no files and no processes of this machine',
+      detail: 'bubblewrap: programs see no network, no files and no processes of this machine',
       command: (_path, args) => [...prefix, ...nicely, ...command, ...limited, nodeInside, ...args],
     }
     const failure = await failureOf(walls, node)

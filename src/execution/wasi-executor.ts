@@ -66,6 +66,8 @@ export function createWasiExecutor(environment: WasiExecutorEnvironment): Execut
       const facts = readRun(folder)
       if (facts === undefined) return null
       claimRun(folder)
+      // The peer that held it may have died.
+      resumeRun(folder)
       const { supervisor, startedMs } = facts
       const untilMs = readEnding(folder)?.endedMs ?? clock.nowMs()
       const attempt = new Run(clock, log, limits, watch, Math.max(0, untilMs - startedMs))

@@ -96,7 +96,7 @@ export function standsFor(
             price: formatMicro(offer.cpuHourMicro),
             unit: offer.unit,
           },
-    isolation: `${isolation}: ${detail}`,
+    isolation: detail === '' ? isolation : detail,
     measured: { cores, memoryBytes, diskFreeBytes },
   }
 }

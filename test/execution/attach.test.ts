@@ -185,6 +185,10 @@ describe('a run whose peer was killed', { concurrency: 2 }, () => {
     assert.equal(size(), held, 'it stands still')
     assert.ok(held < 26)
     executor.resume(orphan.folder)
+    await sleep(300)
+    assert.ok(size() > held, 'it goes on')
+    executor.suspend(orphan.folder)
+    // Whoever held it may be gone: with whoever goes on, it does.
     const { reason, stdout } = await orphan.attach()
     assert.deepEqual([reason, stdout], ['exited', letters])
   })
