@@ -12,7 +12,7 @@ import { runFiles } from './supervisor.ts'
 const pieceBytesMax = 64 * 1_024
 /** Between two looks: at first, and then twice as long each time that nothing has come. */
 export const lookMsMin = 2
-export const lookMsMax = 32
+export const lookMsMax = 20
 
 export const logStreams: readonly LogStream[] = ['stdout', 'stderr']
 

@@ -203,7 +203,7 @@ describe('what a program leaves', { concurrency }, () => {
     const { exitCode, usage } = await execute(scratch, programs.sleeps(sleepMs, 'hello'), { watch: { onLog } })
     assert.equal(exitCode, 1, 'poll_oneoff says how many events came')
     assert.equal(arrivals.length, 2)
-    assert.ok(arrivals[1]! - arrivals[0]! >= sleepMs - 50, 'the first was held back')
+    assert.ok(arrivals[1]! - arrivals[0]! >= sleepMs / 2, 'the first was held back')
     assert.ok(usage.cpuMs < sleepMs, 'it slept, and did not spin')
   })
 
