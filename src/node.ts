@@ -49,7 +49,7 @@ import { JobReporter } from './node/job-reporter.ts'
 import { factsOf, lendingOf, standsFor } from './node/lending.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
-import { watchOwner } from './node/idle-watch.ts'
+import { OwnerBrakes } from './node/owner-brakes.ts'
 import { createKeeperFinder, knownKeepers } from './node/keepers.ts'
 import type { Peer } from './node/peer.ts'
 import type { PeerPorts } from './node/ports.ts'
@@ -85,7 +85,6 @@ export async function createPeer(
   const notary: Notary = { signer, network }
   const unit = offer?.unit ?? unitDefault
   await using starting = new AsyncDisposableStack()
-
   const ending = new AbortController()
 
   // What is remembered.
@@ -265,7 +264,7 @@ export async function createPeer(
     isReachable: (peer) => host.connections().some((connection) => connection.peer === peer),
   })
   const topic = bidTopic(network, computeClass)
-
+  const brakes = new OwnerBrakes({ clock, log, memory, provider, hold: (isHeld) => workshop.hold(isHeld) })
   let lending: { facts: Facts; probe: ExecutorProbe; machine: Machine } | undefined
   const submissions = new Submissions({
     self,
@@ -302,6 +301,7 @@ export async function createPeer(
     care: plane.care,
     transfers: plane.transfers,
     submissions,
+    brakes,
     acquaint,
     meshDegree: () => host.gossip.meshDegree(topic),
     packFolder: plane.packFolder,
@@ -324,7 +324,8 @@ export async function createPeer(
   // Start: first what others may ask of us, then the network, then what we say of ourselves.
   await plane.serve()
   starting.defer(async () => plane.stop())
-  await workshop.start()
+  const leases = machines.open('lease').map(({ state }) => decodeState<LeaseState>(state))
+  await workshop.start(leases)
   let haveResumed = false
   await Promise.all([inquire.serve(), equivocations.serve(), discovery.begin()])
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
@@ -332,7 +333,7 @@ export async function createPeer(
   await host.start()
   const [machine, probe] = await Promise.all([detectMachine(dataDir), executor.probe()])
   for (const { state } of machines.open('job')) requester.resume(decodeState<JobState>(state))
-  for (const { state } of machines.open('lease')) provider.resume(decodeState<LeaseState>(state))
+  for (const lease of leases) provider.resume(lease)
   reporter.settleLost((view) => isAtWork(view, requester, provider))
   haveResumed = true
   if (offer !== null) {
@@ -343,8 +344,8 @@ export async function createPeer(
     else void ports.mayPublish.then(() => publisher.publish(facts))
     starting.defer(keepTally(provider.bids.tally, memory, clock, log))
     provider.bids.lend(lendingOf(facts, offer))
-    if (offer.policy?.idleOnly === true) starting.defer(watchOwner(clock, provider))
   }
+  starting.defer(brakes.begin(offer?.policy))
   plane.begin()
   const running = starting.move()
 

@@ -55,7 +55,7 @@ export type TaskState =
   | (Common & { readonly at: 'waiting'; readonly giveUpMs: number })
   | (Common & { readonly at: 'staging'; readonly order: StartOrder; readonly cancelled: boolean })
   | (Common & { readonly at: 'running'; readonly order: StartOrder; readonly cancelled: boolean })
-  | (Common & { readonly at: 'sealing'; readonly exit: Exit })
+  | (Common & { readonly at: 'sealing'; readonly order: StartOrder; readonly exit: Exit })
   | (Common & {
       readonly at: 'reporting'
       readonly document: ResultDocument
@@ -86,6 +86,8 @@ export type TaskInput =
 export type TaskEvent =
   | { readonly happened: 'stage'; readonly order: StartOrder }
   | { readonly happened: 'run'; readonly order: StartOrder }
+  /** After a restart: the program may still run, or have ended meanwhile. */
+  | { readonly happened: 'attach'; readonly order: StartOrder }
   | { readonly happened: 'kill' }
   | { readonly happened: 'seal'; readonly order: StartOrder }
   | { readonly happened: 'reported'; readonly document: ResultDocument; readonly cid: string }
@@ -210,6 +212,7 @@ function fromWorking(notary: Notary, state: At<'staging'> | At<'running'>, input
       const next: TaskState = {
         at: 'sealing',
         lease: state.lease,
+        order: state.order,
         exit: input.exit,
         meter: state.meter,
         sayAgainMs: nowMs + progressIntervalMs,
@@ -224,13 +227,7 @@ function fromWorking(notary: Notary, state: At<'staging'> | At<'running'>, input
     case 'wake':
       return sayProgress(state, state.at, nowMs)
     case 'restarted':
-      return report(
-        notary,
-        state,
-        exitWithout('provider-failed', 'the provider was restarted while the program ran'),
-        null,
-        nowMs,
-      )
+      return takeUp(state, nowMs)
     case 'sealed':
       return [state, []]
     default:
@@ -240,6 +237,14 @@ function fromWorking(notary: Notary, state: At<'staging'> | At<'running'>, input
 
 function kill(state: At<'staging'> | At<'running'>): TaskStep {
   return state.cancelled ? [state, []] : [{ ...state, cancelled: true }, [{ do: 'tell', event: { happened: 'kill' } }]]
+}
+
+/** What was fetched is fetched again; a program outlives its peer. */
+function takeUp(state: At<'staging'> | At<'running'>, nowMs: number): TaskStep {
+  const happened = state.at === 'staging' ? 'stage' : 'attach'
+  const effects: TaskEffect[] = [{ do: 'tell', event: { happened, order: state.order } }]
+  if (state.cancelled) effects.push({ do: 'tell', event: { happened: 'kill' } })
+  return [{ ...state, sayAgainMs: nowMs }, effects]
 }
 
 function fromSealing(notary: Notary, state: At<'sealing'>, input: Answer, nowMs: number): TaskStep {
@@ -257,13 +262,7 @@ function fromSealing(notary: Notary, state: At<'sealing'>, input: Answer, nowMs:
         nowMs,
       )
     case 'restarted':
-      return report(
-        notary,
-        state,
-        exitWithout('provider-failed', 'the provider was restarted while it sealed the outputs'),
-        null,
-        nowMs,
-      )
+      return [{ ...state, sayAgainMs: nowMs }, [{ do: 'tell', event: { happened: 'seal', order: state.order } }]]
     case 'wake':
       return sayProgress(state, 'sealing', nowMs)
     default:

@@ -21,6 +21,12 @@ export const commands: Readonly<Record<string, Entry>> = {
   status: { group: 'a peer', about: 'how the peer is doing', load: async () => (await import('./status.ts')).command },
   peers: { group: 'a peer', about: 'whom it is connected to', load: async () => (await import('./peers.ts')).command },
   join: { group: 'a peer', about: 'connect to a peer', load: async () => (await import('./join.ts')).command },
+  pause: {
+    group: 'a peer',
+    about: 'take no work for others for a while',
+    load: async () => (await import('./pause.ts')).command,
+  },
+  resume: { group: 'a peer', about: 'take it again', load: async () => (await import('./resume.ts')).command },
   stop: {
     group: 'a peer',
     about: 'stop the peer in good order',

@@ -43,8 +43,10 @@ export interface OfferPolicy {
   readonly challengedPercent: number
   /** A program that is asked about every bid; null: none. */
   readonly admission: string | null
-  /** Nothing new is taken while the owner uses the machine. */
+  /** Nothing new is taken while the owner uses the machine, and what runs is held. */
   readonly idleOnly: boolean
+  /** The same from this temperature on, where it can be read; null: whatever it is. */
+  readonly celsiusMax: number | null
   /** GPUs that the owner says there are; what the system has is found without. */
   readonly gpus: readonly ClaimedGpu[]
   /** Whether the enclave that the system is in is shown. */
@@ -71,6 +73,7 @@ export const plainPolicy: OfferPolicy = {
   challengedPercent: 0,
   admission: null,
   idleOnly: false,
+  celsiusMax: null,
   gpus: [],
   tee: false,
 }

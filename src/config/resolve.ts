@@ -135,6 +135,7 @@ export function describeSettings(
     premiumChallenged: '0',
     admission: 'none',
     idleOnly: 'false',
+    maxHeat: 'any',
     gpu: 'as found',
     tee: 'false',
   }
@@ -219,6 +220,7 @@ function policyOf(said: SaidSettings, machine: Machine): OfferPolicy {
     challengedPercent: valueOf(said, 'premiumChallenged') ?? plainPolicy.challengedPercent,
     admission: valueOf(said, 'admission') ?? plainPolicy.admission,
     idleOnly: valueOf(said, 'idleOnly') ?? plainPolicy.idleOnly,
+    celsiusMax: valueOf(said, 'maxHeat') ?? plainPolicy.celsiusMax,
     gpus: valueOf(said, 'gpu') ?? plainPolicy.gpus,
     tee: valueOf(said, 'tee') ?? plainPolicy.tee,
   }

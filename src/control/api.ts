@@ -28,6 +28,15 @@ export interface PeerView {
   readonly petname: string
 }
 
+/** Why nothing is worked for others at the moment. */
+export interface RestingView {
+  readonly because: 'PAUSED' | 'OWNER_ACTIVE' | 'TOO_HOT'
+  /** Of a pause; null: until it is ended. */
+  readonly leftMs: number | null
+  /** What runs is held, and handed back after so long; null: nothing is held. */
+  readonly handsBackInMs: number | null
+}
+
 export interface StatusView {
   readonly v: 1
   readonly peer: string
@@ -41,6 +50,7 @@ export interface StatusView {
   readonly meshDegree: number
   readonly recordsKnown: number
   readonly offering: OfferView | null
+  readonly resting: RestingView | null
   readonly market: {
     readonly bidsSeen: number
     readonly answered: number
@@ -119,6 +129,7 @@ export interface ErrorView {
  * POST /objects/import {read, name?} → ObjectView                          POST /objects/pin {object} → ObjectView
  * POST /export {object, path, transfer?} → CarView                         POST /import {path, read?, name?, transfer?} → PutView
  * GET  /receipts → { v, receipts: ReceiptView[] }                          GET /receipts/:lease → the receipt file (JSON)
+ * POST /pause {forMs?, now?} → StatusView                                 POST /resume → StatusView
  * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
  *
  * `:id` and `:lease` may be any unique prefix.
@@ -192,6 +203,9 @@ export interface PeerControl {
   /** The file that `receipt verify` reads. */
   receiptFile(leasePrefix: string): Promise<unknown>
   join(address: string, signal: AbortSignal): Promise<PeersView>
+  /** Takes no work for others, for so long or until `resume`. `now`: what runs is handed back at once, not held. */
+  pause(input: { readonly forMs?: number; readonly now?: boolean }): Promise<StatusView>
+  resume(): Promise<StatusView>
 }
 
 /** An error with what, why and one cure, as a person sees it. Thrown by PeerControl, carried as ErrorView. */

@@ -75,6 +75,8 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
     },
     receiptFile: async (lease) => get<unknown>(`/v1/receipts/${encodeURIComponent(lease)}`),
     join: async (address, own) => post<PeersView>('/v1/join', { address }, own),
+    pause: async (input) => post<StatusView>('/v1/pause', input),
+    resume: async () => post<StatusView>('/v1/resume', {}),
     async stop() {
       await post('/v1/stop', {})
     },

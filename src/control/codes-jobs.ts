@@ -11,6 +11,7 @@ export const jobCodes: Readonly<Record<string, Row>> = {
     'pleach up --offer',
   ],
   PAUSED: ['the provider takes nothing new', 'its owner paused it', 'wait for it: --wait 30m'],
+  TOO_HOT: ['its machine is too hot', 'it was started with --max-heat', 'wait for it: --wait 30m'],
   OWNER_ACTIVE: ['its owner uses the machine', 'it was started with --idle-only', 'wait for it: --wait 30m'],
   BUSY: [
     'nothing is free now, or too much is under way',

@@ -63,6 +63,12 @@ const importCarSchema = z.strictObject({
   transfer: z.string().min(1).max(64).exactOptional(),
 })
 const offersSchema = z.strictObject({ find: z.boolean().exactOptional(), wish: offerWishSchema.exactOptional() })
+/** As long as a clock can tell. */
+const pauseMsMax = 366 * 86_400_000
+const pauseSchema = z.strictObject({
+  forMs: z.int().min(1).max(pauseMsMax).exactOptional(),
+  now: z.boolean().exactOptional(),
+})
 const joinSchema = z.strictObject({ address: z.string().min(1).max(1024) })
 
 const health: Route['answer'] = async () => ({ json: { v: 1, ok: true } })
@@ -85,6 +91,12 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/v1/readyz', answer: readiness },
 
   { method: 'GET', path: '/v1/status', answer: async ({ control }) => ({ json: await control.status() }) },
+  {
+    method: 'POST',
+    path: '/v1/pause',
+    answer: async ({ control }, { body }) => ({ json: await control.pause(checked(pauseSchema, await body())) }),
+  },
+  { method: 'POST', path: '/v1/resume', answer: async ({ control }) => ({ json: await control.resume() }) },
   { method: 'GET', path: '/v1/peers', answer: async ({ control }) => ({ json: await control.peers() }) },
   {
     method: 'GET',

@@ -14,6 +14,7 @@ export interface ChildTask {
   readonly env: readonly string[]
   readonly memoryBytes: number
   readonly outputBytes: number
+  readonly logBytes: number
   /** Descriptor of the standard input; null for an empty one. */
   readonly stdin: number | null
   readonly inputs: readonly { readonly kind: 'file' | 'tar'; readonly guestPath: string; readonly descriptor: number }[]

@@ -19,6 +19,16 @@ export interface ExecutionTask {
   readonly inputs: readonly ExecutionInput[]
   /** Where the tar of /out is put. Must not exist; exists afterwards only if the result says so. */
   readonly outputsTarPath: string
+  /** Where the run can be found again by a peer that was restarted. Without it, it ends with its peer. */
+  readonly keep?: KeptRun
+}
+
+/** A run that outlives its peer. */
+export interface KeptRun {
+  /** The executor's own, one for each run. Must not exist; whoever gave it removes it when the run is of no interest any more. */
+  readonly folder: string
+  /** How long it goes on without its peer, a whole number of at least 1. */
+  readonly aloneMs: number
 }
 
 /** One input, read-only for the program. A `tar` is seen as the folder that it holds. */
@@ -117,9 +127,9 @@ export interface ExecutorProbe {
   readonly usable: boolean
   /** For example `wasi-preview1`. */
   readonly engine: string
-  /** What isolates the program from the machine, in a few words. */
+  /** What isolates the program from the machine, in one word that a bid may ask for. */
   readonly isolation: string
-  /** Why it is not usable, or what was tried. */
+  /** Why it is not usable; otherwise what isolates it, as a sentence for the owner. */
   readonly detail: string
   /** How long the least program took, start to end; null when not usable. */
   readonly startMs: number | null
@@ -135,4 +145,19 @@ export interface Executor {
     watch: ExecutionWatch,
     signal: AbortSignal,
   ): Promise<ExecutionResult>
+  /**
+   * Goes on with a run that an earlier peer started with the same task, running or ended meanwhile, as if it had been this
+   * one: the watch is told the whole log from its beginning. Null when nothing was ever started in `task.keep.folder`.
+   */
+  attach(
+    task: ExecutionTask & { readonly keep: KeptRun },
+    limits: ExecutionLimits,
+    watch: ExecutionWatch,
+    signal: AbortSignal,
+  ): Promise<ExecutionResult | null>
+  /** Ends what may still run in the folder of a kept run. Resolves when it is gone, or was given up. */
+  end(folder: string): Promise<void>
+  /** Holds what runs in the folder of a kept run, and lets it go on. Its time goes on meanwhile. */
+  suspend(folder: string): void
+  resume(folder: string): void
 }

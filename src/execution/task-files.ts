@@ -52,6 +52,7 @@ export class TaskFiles implements AsyncDisposable {
       env,
       memoryBytes: limits.memoryBytes,
       outputBytes: limits.outputBytes,
+      logBytes: limits.logBytes,
       stdin: task.stdinPath === undefined ? null : moduleDescriptor + 1,
       inputs: task.inputs.map(({ kind, guestPath }, index) => ({ kind, guestPath, descriptor: firstInput + index })),
     }

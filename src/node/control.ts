@@ -34,9 +34,10 @@ import type { ObjectCare } from './object-care.ts'
 import type { ExportInput, ImportInput, ObjectCars } from './object-cars.ts'
 import type { ObjectPuts, PutInput } from './object-puts.ts'
 import type { GetInput, OwnObjects } from './objects.ts'
+import type { OwnerBrakes } from './owner-brakes.ts'
 import type { Submissions } from './submissions.ts'
 import type { Transfers } from './transfers.ts'
-import { isOver, marketView, offerView, peerView, receiptView } from './views.ts'
+import { isOver, marketView, offerView, peerView, receiptView, restingView } from './views.ts'
 
 export interface ControlDeps {
   readonly notary: Notary
@@ -60,6 +61,7 @@ export interface ControlDeps {
   readonly care: ObjectCare
   readonly transfers: Transfers
   readonly submissions: Submissions
+  readonly brakes: OwnerBrakes
   /** Our own record, when we lend. */
   ownRecord(): KnownCapability | undefined
   readonly acquaint: Acquaint
@@ -114,6 +116,7 @@ export class OwnControl implements PeerControl {
       meshDegree: meshDegree(),
       recordsKnown: discovery.index.alive().length,
       offering: own === undefined ? null : this.#offerView(own),
+      resting: restingView(this.#deps.brakes.state, clock.nowMs()),
       market: marketView(provider.bids.tally, clock.nowMs()),
       jobs: {
         done: jobs.filter(({ stage }) => stage === 'paid').length,
@@ -130,6 +133,16 @@ export class OwnControl implements PeerControl {
       cached: cache.total(),
       warnings: host.readiness().connections === 0 ? ['no other peer is connected'] : [],
     }
+  }
+
+  async pause({ forMs, now = false }: { readonly forMs?: number; readonly now?: boolean }): Promise<StatusView> {
+    this.#deps.brakes.pause(forMs === undefined ? null : this.#deps.clock.nowMs() + forMs, now)
+    return this.status()
+  }
+
+  async resume(): Promise<StatusView> {
+    this.#deps.brakes.resume()
+    return this.status()
   }
 
   async peers(): Promise<PeersView> {

@@ -83,7 +83,7 @@ export function lendingOf(facts: Facts, { policy = plainPolicy }: OfferOptions):
 export function standsFor(
   offer: OfferOptions | null,
   { cores, memoryBytes, diskFreeBytes }: Machine,
-  { isolation }: ExecutorProbe,
+  { isolation, detail }: ExecutorProbe,
 ): Pick<ReadyFacts, 'offering' | 'isolation' | 'measured'> {
   return {
     offering:
@@ -96,7 +96,7 @@ export function standsFor(
             price: formatMicro(offer.cpuHourMicro),
             unit: offer.unit,
           },
-    isolation,
+    isolation: detail === '' ? isolation : detail,
     measured: { cores, memoryBytes, diskFreeBytes },
   }
 }

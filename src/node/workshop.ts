@@ -1,7 +1,7 @@
 /** Work for others: fetch what a lease names, run it, seal what it made. One folder a lease, gone when the lease is over. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import {
@@ -13,13 +13,21 @@ import {
   type JobManifest,
   type Meter,
   type StartOrder,
+  type TaskState,
 } from '../../protocols/execute/index.ts'
 import type { Lease } from '../../protocols/negotiate/index.ts'
 import { RefusedError, cidOfDocument, refusal, type Fault, type PeerName } from '../../protocols/wire/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Clock, Files, Log } from '../environment.ts'
-import type { ExecutionInput, ExecutionResult, Executor } from '../execution/executor.ts'
+import type {
+  ExecutionInput,
+  ExecutionLimits,
+  ExecutionResult,
+  ExecutionWatch,
+  Executor,
+} from '../execution/executor.ts'
 import type { Carry } from '../market/carry.ts'
+import type { LeaseState } from '../market/lease-machine.ts'
 import type { Workshop } from '../market/provider-desk.ts'
 import { fetchObject } from '../storage/fetch.ts'
 import type { Mill } from '../storage/mill.ts'
@@ -50,67 +58,80 @@ export interface WorkshopDeps {
 /** How long outputs are kept after the program has ended: the requester may come back late. */
 const outputsKeptMs = 60 * 60_000
 
+/** The executor's own folder, in a lease's. */
+const runFolder = 'run'
+
 interface Bench {
   readonly folder: string
   readonly log: TaskLog
-  inBytes: number
 }
 
 export class LeaseWorkshop implements Workshop {
   readonly #deps: WorkshopDeps
   readonly #benches = new Map<string, Bench>()
+  /** Folders of runs that are under way. */
+  readonly #runs = new Set<string>()
 
   constructor(deps: WorkshopDeps) {
     this.#deps = deps
   }
 
-  /** What a crash left lying about is of no use to anybody. */
-  async start(): Promise<void> {
-    await rm(this.#deps.folder, { recursive: true, force: true })
-    await mkdir(this.#deps.folder, { recursive: true, mode: 0o700 })
+  /** Whatever runs or lies about and belongs to none of these is ended and removed. */
+  async start(leases: readonly LeaseState[]): Promise<void> {
+    const { folder, executor } = this.#deps
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const kept = new Set(leases.filter(({ task }) => task !== null && hasFiles(task)).map(({ task }) => task!.lease.id))
+    for (const name of await readdir(folder)) {
+      if (kept.has(name)) continue
+      await executor.end(join(folder, name, runFolder))
+      await rm(join(folder, name), { recursive: true, force: true })
+    }
   }
 
   async stage(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<void> {
     const manifest = decodeJobManifest(lease.award.body.manifest)
+    // What was fetched before a restart may be half of a file.
+    if (!this.#benches.has(lease.id)) await rm(join(this.#deps.folder, lease.id), { recursive: true, force: true })
     const bench = await this.#bench(lease.id)
-    for (const { grant, content, path } of matched(manifest, order, bench.folder)) {
+    for (const { grant, content, path } of matched(manifest, order, bench.folder))
       await this.#fetch(lease, grant, content, path, signal)
-      bench.inBytes += content.bytes
-    }
   }
 
   async run(lease: Lease, _order: StartOrder, onMeter: (meter: Meter) => void, signal: AbortSignal) {
-    const manifest = decodeJobManifest(lease.award.body.manifest)
-    const bench = await this.#bench(lease.id)
-    const { resources } = manifest
-    const inputs: ExecutionInput[] = manifest.inputs.map(({ kind, path }, index) => ({
-      kind,
-      guestPath: path,
-      hostPath: inputPath(bench.folder, index),
-    }))
-    const result = await this.#deps.executor.run(
-      {
-        modulePath: join(bench.folder, 'module'),
-        name: manifest.name,
-        args: manifest.args,
-        env: manifest.env,
-        inputs,
-        outputsTarPath: this.#outputs(lease.id),
-        ...(manifest.stdin === null ? {} : { stdinPath: join(bench.folder, 'stdin') }),
-      },
-      {
-        wallMs: lease.award.body.wallMsMax,
-        memoryBytes: Math.min(resources.memoryBytes, lease.award.body.memoryBytes),
-        outputBytes: Math.max(1, resources.outputBytes),
-        logBytes: Math.max(1, resources.logBytes),
-      },
-      {
-        onLog: (stream, bytes) => bench.log.append(stream, bytes),
-        onUsage: ({ wallMs, cpuMs, memoryBytesPeak }) => onMeter({ wallMs, cpuMs, memoryBytes: memoryBytesPeak }),
-      },
-      signal,
+    const { bench, manifest, task, limits } = await this.#work(lease)
+    const result = await this.#among(task.keep.folder, async () =>
+      this.#deps.executor.run(task, limits, watchOf(bench, onMeter), signal),
     )
-    return { exit: exitOf(result, bench), hasOutputs: result.outputs !== null }
+    return { exit: exitOf(result, bench, manifest), hasOutputs: result.outputs !== null }
+  }
+
+  async attach(lease: Lease, order: StartOrder, onMeter: (meter: Meter) => void, signal: AbortSignal) {
+    const { bench, manifest, task, limits } = await this.#work(lease)
+    const result = await this.#among(task.keep.folder, async () =>
+      this.#deps.executor.attach(task, limits, watchOf(bench, onMeter), signal),
+    )
+    if (result !== null) return { exit: exitOf(result, bench, manifest), hasOutputs: result.outputs !== null }
+    // The peer died between writing down that it runs and running it.
+    for (const path of [task.keep.folder, task.outputsTarPath]) await rm(path, { recursive: true, force: true })
+    return this.run(lease, order, onMeter, signal)
+  }
+
+  /** Holds all that runs, or lets it go on. What begins to run afterwards is held when this is said again. */
+  hold(isHeld: boolean): void {
+    const { executor } = this.#deps
+    for (const folder of this.#runs) {
+      if (isHeld) executor.suspend(folder)
+      else executor.resume(folder)
+    }
+  }
+
+  async #among<Result>(folder: string, work: () => Promise<Result>): Promise<Result> {
+    this.#runs.add(folder)
+    try {
+      return await work()
+    } finally {
+      this.#runs.delete(folder)
+    }
   }
 
   async seal(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<{ cid: string; outputs: Grant }> {
@@ -165,9 +186,38 @@ export class LeaseWorkshop implements Workshop {
     if (known !== undefined) return known
     const folder = join(this.#deps.folder, lease)
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    const bench: Bench = { folder, log: new TaskLog(folder), inBytes: 0 }
+    const bench: Bench = { folder, log: new TaskLog(folder) }
     this.#benches.set(lease, bench)
     return bench
+  }
+
+  async #work(lease: Lease) {
+    const { body } = lease.award
+    const manifest = decodeJobManifest(body.manifest)
+    const bench = await this.#bench(lease.id)
+    const { resources } = manifest
+    const inputs: ExecutionInput[] = manifest.inputs.map(({ kind, path }, index) => ({
+      kind,
+      guestPath: path,
+      hostPath: inputPath(bench.folder, index),
+    }))
+    const task = {
+      modulePath: join(bench.folder, 'module'),
+      name: manifest.name,
+      args: manifest.args,
+      env: manifest.env,
+      inputs,
+      outputsTarPath: this.#outputs(lease.id),
+      keep: { folder: join(bench.folder, runFolder), aloneMs: body.reclaimMs },
+      ...(manifest.stdin === null ? {} : { stdinPath: join(bench.folder, 'stdin') }),
+    }
+    const limits: ExecutionLimits = {
+      wallMs: body.wallMsMax,
+      memoryBytes: Math.min(resources.memoryBytes, body.memoryBytes),
+      outputBytes: Math.max(1, resources.outputBytes),
+      logBytes: Math.max(1, resources.logBytes),
+    }
+    return { bench, manifest, task, limits }
   }
 
   #outputs(lease: string): string {
@@ -246,7 +296,27 @@ function inputPath(folder: string, index: number): string {
   return join(folder, `input-${index}`)
 }
 
-function exitOf({ reason, exitCode, detail, usage, outputs }: ExecutionResult, bench: Bench): Exit {
+function hasFiles({ at }: TaskState): boolean {
+  return at === 'staging' || at === 'running' || at === 'sealing'
+}
+
+function watchOf({ log }: Bench, onMeter: (meter: Meter) => void): ExecutionWatch {
+  return {
+    onLog: (stream, bytes) => log.append(stream, bytes),
+    onUsage: ({ wallMs, cpuMs, memoryBytesPeak }) => onMeter({ wallMs, cpuMs, memoryBytes: memoryBytesPeak }),
+  }
+}
+
+/** All that was fetched for it. */
+function inBytesOf({ module, inputs, stdin }: JobManifest): number {
+  return [module, ...inputs, ...(stdin === null ? [] : [stdin])].reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
+function exitOf(
+  { reason, exitCode, detail, usage, outputs }: ExecutionResult,
+  bench: Bench,
+  manifest: JobManifest,
+): Exit {
   const ending: EndReason = reason === 'executor-failed' ? 'provider-failed' : reason
   return {
     reason: ending,
@@ -260,7 +330,7 @@ function exitOf({ reason, exitCode, detail, usage, outputs }: ExecutionResult, b
       wallMs: usage.wallMs,
       cpuMs: usage.cpuMs,
       memoryBytesPeak: usage.memoryBytesPeak,
-      inBytes: bench.inBytes,
+      inBytes: inBytesOf(manifest),
       outBytes: usage.outputBytes,
     },
   }

@@ -15,6 +15,7 @@ import {
   type OfferView,
   type PeerControl,
   type PeerView,
+  type RestingView,
 } from '../../src/control/api.ts'
 
 export const self: PeerView = { peer: '12D3KooWSelfSelfSelfSelfSelfSelfSelfSelfSelfSelfh9Zt', petname: 'cedar-heddle' }
@@ -180,6 +181,8 @@ export class FakeControl implements PeerControl {
   #stdin = Buffer.alloc(0)
   readonly #ended = new Map<string, () => void>()
 
+  resting: RestingView | null = null
+
   status: PeerControl['status'] = async () => ({
     v: 1,
     ...self,
@@ -192,6 +195,7 @@ export class FakeControl implements PeerControl {
     meshDegree: 4,
     recordsKnown: 17,
     offering: offer(self, { self: true, cpuMilli: 6_000, memoryBytes: 16 * 2 ** 30, keepBytes: 100e9 }),
+    resting: this.resting,
     market: {
       bidsSeen: 214,
       answered: 61,
@@ -207,6 +211,16 @@ export class FakeControl implements PeerControl {
     cached: { shards: 3, bytes: 300_000_000, quotaBytes: 10_000_000_000 },
     warnings: ['inbound only by relay\u001b[2J (+38 ms)'],
   })
+
+  pause: PeerControl['pause'] = async ({ forMs = null, now = false }) => {
+    this.resting = { because: 'PAUSED', leftMs: forMs, handsBackInMs: now ? null : 120_000 }
+    return this.status()
+  }
+
+  resume: PeerControl['resume'] = async () => {
+    this.resting = null
+    return this.status()
+  }
 
   peers: PeerControl['peers'] = async () => ({
     v: 1,

@@ -19,6 +19,12 @@ export function modelledExecutor(workMs: number): Executor {
       startMs: 0,
     }),
 
+    // A wait ends with its peer: whoever comes back waits again.
+    attach: async () => null,
+    end: async () => {},
+    suspend: () => {},
+    resume: () => {},
+
     async run({ stdinPath, outputsTarPath }, { wallMs }, _watch, signal) {
       const startedMs = realClock.monotonicMs()
       const resultOf = (reason: ExecutionResult['reason'], outputs: ExecutionResult['outputs']): ExecutionResult => ({

@@ -2,8 +2,6 @@
  * The functions that a program may import: the shim's, mended. Each row below says by being here that the shim's own is
  * wrong or missing, or would throw; the README of this folder lists what was wrong.
  */
-import { randomFillSync } from 'node:crypto'
-
 import { WASI, wasi, type Fd } from '@bjorn3/browser_wasi_shim'
 
 import { handlesMax, type End } from './budget.ts'
@@ -19,6 +17,9 @@ const buffersMax = 1_024
 const pathBytesMax = 4_096
 /** Of every clock. */
 const clockResolutionNs = 1_000n
+
+/** Loaded when it is asked for: it costs 5 ms of each start. */
+const randomFill = (bytes: Uint8Array): void => void process.getBuiltinModule('node:crypto').randomFillSync(bytes)
 
 type Import = (...args: never[]) => number
 
@@ -100,7 +101,7 @@ export class Imports {
       proc_raise: (signal: number) => this.#host.end('trapped', `the program raised signal ${signal}`),
       sched_yield: () => wasi.ERRNO_SUCCESS,
       random_get: (at: number, length: number) => {
-        randomFillSync(this.#bytes(at, length))
+        randomFill(this.#bytes(at, length))
         return wasi.ERRNO_SUCCESS
       },
       sock_accept: () => wasi.ERRNO_NOTSUP,

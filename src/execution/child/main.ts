@@ -6,13 +6,12 @@
  * program's frames would not do: WebAssembly may catch it (`catch_all`) and go on.
  */
 import { fstatSync, readSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
 
 import type { Fd } from '@bjorn3/browser_wasi_shim'
 
 import type { ChildRecord, ChildTask } from '../child-protocol.ts'
 import type { ExecutionReason } from '../executor.ts'
-import { limitMemory, ModuleInvalidError, ModuleTooLargeError, pageBytes, type LimitedModule } from '../memory-limit.ts'
+import { limitMemory, ModuleInvalidError, ModuleTooLargeError, type LimitedModule } from '../memory-limit.ts'
 import { TarError } from '../tar-format.ts'
 import { Budget } from './budget.ts'
 import {
@@ -48,8 +47,6 @@ export function main(task: ChildTask): never {
 
 function run(task: ChildTask): never {
   const limited = readModule(task.memoryBytes)
-  // A second belt, held by the engine, around what was written into the module.
-  setFlagsFromString(`--wasm-max-mem-pages=${limited.memoryBytesMax / pageBytes}`)
   const module = compile(limited.bytes)
   refuseUnknownImports(module)
   const tree = inputTree(task.inputs)
@@ -57,8 +54,8 @@ function run(task: ChildTask): never {
   const stdin = task.stdin === null ? new HeldFile(budget) : new LentFile(task.stdin, 0, fstatSync(task.stdin).size)
   const descriptors: (Fd | undefined)[] = [
     new OpenFile(stdin, 0, false),
-    new OutputStream(stdoutDescriptor),
-    new OutputStream(stderrDescriptor),
+    new OutputStream(stdoutDescriptor, budget),
+    new OutputStream(stderrDescriptor, budget),
     new OpenFolder(tree.root, budget, '/'),
   ]
   const imports = new Imports({ args: task.args, env: task.env, descriptors, end, exit })
