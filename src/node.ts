@@ -14,13 +14,11 @@ import { BadBlockFault } from '../protocols/transfer/index.ts'
 import { describeFacts, type Fault, type Notary, type PeerName } from '../protocols/wire/index.ts'
 import type { PeerOptions } from './config/options.ts'
 import type { JobView } from './control/api.ts'
-import { detectMachine, type Machine } from './discovery/detect.ts'
+import { detectMachine } from './discovery/detect.ts'
 import { readHardware } from './discovery/hardware.ts'
 import type { Facts } from './discovery/publisher.ts'
 import { realFiles, type Clock, type Log, type Random } from './environment.ts'
 import { admitByProgram } from './execution/admission.ts'
-import type { ExecutorProbe } from './execution/executor.ts'
-import { createWasiExecutor } from './execution/wasi-executor.ts'
 import { createCourier, createHost, openIdentity, petnameOf } from './host/index.ts'
 import { Jobs } from './ledger/jobs.ts'
 import { KeyValueFile } from './ledger/key-value.ts'
@@ -40,6 +38,7 @@ import { OwnControl } from './node/control.ts'
 import { createData } from './node/data.ts'
 import { createDiscovery } from './node/discovery.ts'
 import { Equivocations } from './node/equivocations.ts'
+import { createExecutors } from './node/executors.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
 import { isAtWork } from './node/at-work.ts'
 import { hearBids } from './node/hear-bids.ts'
@@ -188,7 +187,7 @@ export async function createPeer(
       operator: known?.operator ?? '',
     }
   }
-  const executor = ports.executor ?? createWasiExecutor({ clock, log })
+  const executors = createExecutors({ wasi: ports.executor, offer, dataDir, clock, log, env: process.env })
   const book = new JobBook(
     {
       put: (view) => later(jobs.put(view.id, view.createdMs, JSON.stringify(view))),
@@ -240,7 +239,7 @@ export async function createPeer(
     folder: join(dataDir, 'work'),
     clock,
     log,
-    executor,
+    executor: executors.executor,
     store,
     transfer,
     rates,
@@ -277,7 +276,7 @@ export async function createPeer(
   })
   const topic = bidTopic(network, computeClass)
 
-  let lending: { facts: Facts; probe: ExecutorProbe; machine: Machine } | undefined
+  let lending: { facts: Facts } | undefined
   const submissions = new Submissions({
     self,
     unit,
@@ -341,15 +340,15 @@ export async function createPeer(
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
   await host.start()
-  const [machine, probe] = await Promise.all([detectMachine(dataDir), executor.probe()])
+  const [machine, probes] = await Promise.all([detectMachine(dataDir), executors.probe()])
   for (const { state } of machines.open('job')) requester.resume(decodeState<JobState>(state))
   for (const { state } of machines.open('lease')) provider.resume(decodeState<LeaseState>(state))
   reporter.settleLost((view) => isAtWork(view, requester, provider))
   haveResumed = true
   if (offer !== null) {
     const hardware = await (ports.readHardware ?? readHardware)(clock)
-    const facts = factsOf(offer, unit, machine, hardware, probe, clock.nowMs())
-    lending = { facts, probe, machine }
+    const facts = factsOf(offer, unit, machine, hardware, probes, clock.nowMs())
+    lending = { facts }
     if (ports.mayPublish === undefined) publisher.publish(facts)
     else void ports.mayPublish.then(() => publisher.publish(facts))
     starting.defer(keepTally(provider.bids.tally, memory, clock, log))
@@ -391,7 +390,7 @@ export async function createPeer(
       if (connections > 0) await discovery.look(signal)
       const meshDegree = host.gossip.meshDegree(topic)
       const known = { connections, meshDegree, records: index.alive().length }
-      return { ...known, firstRun: identity.fresh, keyPath: join(dataDir, 'key'), ...standsFor(offer, machine, probe) }
+      return { ...known, firstRun: identity.fresh, keyPath: join(dataDir, 'key'), ...standsFor(offer, machine, probes) }
     },
     stop: async () =>
       (stopping ??= stop().catch((error: unknown) => log('error', 'the peer did not stop in good order', { error }))),

@@ -9,3 +9,8 @@ export function parseInput(text: string): InputPath {
   const at = text.lastIndexOf(':/')
   return at <= 0 ? { path: text } : { path: text.slice(0, at), guestPath: text.slice(at + 1) }
 }
+
+/** `NAME@sha256:…` is an image in a registry; all else is the path of an archive. */
+export function isImageReference(text: string): boolean {
+  return /@sha256:[0-9a-f]+$/.test(text)
+}

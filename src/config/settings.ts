@@ -41,6 +41,9 @@ export interface SettingValues {
   idleOnly: boolean
   gpu: readonly ClaimedGpu[]
   tee: boolean
+  containerSocket: string
+  containerPull: boolean
+  egress: boolean
 }
 
 export type SettingName = keyof SettingValues
@@ -140,6 +143,11 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
     texts.map(readGpu),
   ),
   tee: single('', 'show the enclave that this system is in (claimed)', readSwitch),
+  containerSocket: single('PATH', 'socket of Docker or Podman; none: no containers (default: as found)', (text) =>
+    fitting(text, /^(none|auto|\/[^\p{C}]{1,100})$/u, 'an absolute path, auto or none'),
+  ),
+  containerPull: single('', 'fetch images that jobs name from their registries', readSwitch),
+  egress: single('', 'let containers reach the network, your own included, when a job asks for it', readSwitch),
 }
 
 export const settingNames = Object.keys(settings) as SettingName[]
@@ -160,7 +168,7 @@ export const lendingNames: readonly SettingName[] = [
     'deny',
   ] as const),
   ...(['oversubscribe', 'priceMemory', 'priceGpu', 'priceStorage', 'premiumMeasured', 'premiumChallenged'] as const),
-  ...(['admission', 'idleOnly', 'gpu', 'tee'] as const),
+  ...(['admission', 'idleOnly', 'gpu', 'tee', 'containerSocket', 'containerPull', 'egress'] as const),
 ]
 
 /** `maxTime` is `--max-time`. */

@@ -5,8 +5,14 @@ import type { OfferWish } from './offer-views.ts'
 /** What to run. Paths are the caller's, absolute: the peer reads and writes them itself. */
 export interface JobSpec {
   readonly name?: string
-  /** Path of the WASI module. */
-  readonly module: string
+  /** Path of the WASI module; left out when there is an image. */
+  readonly module?: string
+  /** In the place of a module: path of an image as an OCI archive, or `NAME@sha256:…` in a registry. */
+  readonly image?: string
+  /** What the provider's engine must call it, `sha256:…`. */
+  readonly imageDigest?: string
+  /** In the place of the image's own. */
+  readonly entrypoint?: readonly string[]
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   /** Files or folders; seen by the program as /in/<base name>, or as the path given. */
@@ -37,6 +43,8 @@ export interface JobSpec {
   readonly gpuVendor?: string
   readonly gpuModel?: string
   readonly regions?: readonly string[]
+  /** What runs programs: `wasi-preview1`, or `oci` for images. Of a job it follows from what is run. */
+  readonly runtime?: 'wasi-preview1' | 'oci'
   readonly isolation?: string
   readonly tee?: string
   /** The least evidence for all of that. */

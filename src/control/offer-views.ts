@@ -63,6 +63,9 @@ export type OfferWish = Partial<
     JobSpec,
     | 'name'
     | 'module'
+    | 'image'
+    | 'imageDigest'
+    | 'entrypoint'
     | 'args'
     | 'env'
     | 'inputs'

@@ -6,7 +6,7 @@
 
 /** What is run. Host paths are read and written by the executor alone; the program sees only the guest's. */
 export interface ExecutionTask {
-  /** The program: for the WASI executor a WebAssembly binary. */
+  /** The program: a WebAssembly binary for the WASI executor, the archive of an image for that of containers. */
   readonly modulePath: string
   /** What the program sees as argv[0]; the file name of `modulePath` if absent. */
   readonly name?: string
@@ -19,7 +19,26 @@ export interface ExecutionTask {
   readonly inputs: readonly ExecutionInput[]
   /** Where the tar of /out is put. Must not exist; exists afterwards only if the result says so. */
   readonly outputsTarPath: string
+  /** What only containers need; there for them alone. */
+  readonly container?: ContainerTask
 }
+
+export interface ContainerTask {
+  /** Names the task in the engine, so that it is found again: letters and digits, another for each run. */
+  readonly id: string
+  readonly image: ContainerImage
+  /** Null: the image's own. `args` come after it, in the place of the image's own if there are any. */
+  readonly entrypoint: readonly string[] | null
+  readonly cpuMilli: number
+  /** Whether it is to reach the network. */
+  readonly egress: boolean
+  readonly gpus: number
+}
+
+/** An OCI archive, or an image in a registry. `digest`: what the engine must call it, `sha256:…`; null: it is not asked. */
+export type ContainerImage =
+  | { readonly archivePath: string; readonly sha256: string; readonly digest: string | null }
+  | { readonly archivePath: null; readonly reference: string; readonly digest: string | null }
 
 /** One input, read-only for the program. A `tar` is seen as the folder that it holds. */
 export interface ExecutionInput {
@@ -103,6 +122,8 @@ export interface ExecutionResult {
   readonly usage: ExecutionUsage
   /** Only when the reason is `exited` and the program left something under /out. */
   readonly outputs: ExecutionOutputs | null
+  /** What the engine calls the image that was run, `sha256:…`; only of containers, and only when it came to that. */
+  readonly imageDigest?: string
 }
 
 export interface ExecutionOutputs {
@@ -117,6 +138,8 @@ export interface ExecutorProbe {
   readonly usable: boolean
   /** For example `wasi-preview1`. */
   readonly engine: string
+  /** What runs it: `podman 5.4`; left out: this Node. */
+  readonly version?: string
   /** What isolates the program from the machine, in a few words. */
   readonly isolation: string
   /** Why it is not usable, or what was tried. */

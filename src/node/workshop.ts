@@ -18,7 +18,7 @@ import type { Lease } from '../../protocols/negotiate/index.ts'
 import { RefusedError, cidOfDocument, refusal, type Fault, type PeerName } from '../../protocols/wire/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Clock, Files, Log } from '../environment.ts'
-import type { ExecutionInput, ExecutionResult, Executor } from '../execution/executor.ts'
+import type { ContainerTask, ExecutionInput, ExecutionResult, Executor } from '../execution/executor.ts'
 import type { Carry } from '../market/carry.ts'
 import type { Workshop } from '../market/provider-desk.ts'
 import { fetchObject } from '../storage/fetch.ts'
@@ -86,6 +86,7 @@ export class LeaseWorkshop implements Workshop {
       guestPath: path,
       hostPath: inputPath(bench.folder, index),
     }))
+    const container = containerOf(lease, manifest, bench.folder)
     const result = await this.#deps.executor.run(
       {
         modulePath: join(bench.folder, 'module'),
@@ -95,6 +96,7 @@ export class LeaseWorkshop implements Workshop {
         inputs,
         outputsTarPath: this.#outputs(lease.id),
         ...(manifest.stdin === null ? {} : { stdinPath: join(bench.folder, 'stdin') }),
+        ...(container === null ? {} : { container }),
       },
       {
         wallMs: lease.award.body.wallMsMax,
@@ -108,7 +110,7 @@ export class LeaseWorkshop implements Workshop {
       },
       signal,
     )
-    return { exit: exitOf(result, bench), hasOutputs: result.outputs !== null }
+    return { exit: exitOf(result, manifest, bench), hasOutputs: result.outputs !== null }
   }
 
   async seal(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<{ cid: string; outputs: Grant }> {
@@ -224,7 +226,7 @@ function matched(
     throw wrong(`${inputs.length} inputs instead of ${manifest.inputs.length}`)
   if ((stdin === undefined) !== (manifest.stdin === null)) throw wrong('stdin')
   const pairs: { grant: Grant; content: Content; path: string }[] = [
-    { grant: order.module, content: manifest.module, path: join(folder, 'module') },
+    { grant: order.module, content: manifest.module ?? noContent, path: join(folder, 'module') },
   ]
   for (const [index, content] of manifest.inputs.entries()) {
     const grant = inputs[index]!
@@ -240,11 +242,39 @@ function matched(
   return pairs
 }
 
+/** What is said in the place of a module that is in a registry. */
+const noContent: Content = { bytes: 0, sha256: createHash('sha256').digest('hex'), object: null }
+
+function containerOf(
+  lease: Lease,
+  { container, module, resources }: JobManifest,
+  folder: string,
+): ContainerTask | null {
+  if (container === null) return null
+  const { image, digest, entrypoint, egress, gpus } = container
+  return {
+    id: lease.id,
+    image:
+      image === null
+        ? { archivePath: join(folder, 'module'), sha256: module?.sha256 ?? '', digest }
+        : { archivePath: null, reference: image, digest },
+    entrypoint,
+    cpuMilli: resources.cpuMilli,
+    egress,
+    gpus,
+  }
+}
+
 function inputPath(folder: string, index: number): string {
   return join(folder, `input-${index}`)
 }
 
-function exitOf({ reason, exitCode, detail, usage, outputs }: ExecutionResult, bench: Bench): Exit {
+function exitOf(
+  { reason, exitCode, detail, usage, outputs, imageDigest }: ExecutionResult,
+  { module }: JobManifest,
+  bench: Bench,
+): Exit {
+  const archive = module === null ? null : { sha256: module.sha256, object: module.object }
   const ending: EndReason = reason === 'executor-failed' ? 'provider-failed' : reason
   return {
     reason: ending,
@@ -254,6 +284,7 @@ function exitOf({ reason, exitCode, detail, usage, outputs }: ExecutionResult, b
     stderr: bench.log.summary('stderr'),
     outputBytes: outputs?.bytes ?? 0,
     outputFiles: outputs?.files ?? 0,
+    image: imageDigest === undefined ? null : { digest: imageDigest, archive },
     usage: {
       wallMs: usage.wallMs,
       cpuMs: usage.cpuMs,

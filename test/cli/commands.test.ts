@@ -284,7 +284,7 @@ describe('for a program: one object on stdout, nothing on stderr', () => {
     [['receipt', 'show', 'ab'], (json) => json['kind'], () => 'pleach-receipts'],
     [['join', '/ip4/1.2.3.4/tcp/1'], (json) => (json['peers'] as unknown[]).length, () => 2],
     [['stop'], (json) => json, () => ({ v: 1 })],
-    [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => 31],
+    [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => 34],
     [['explain', 'BUSY'], (json) => json['code'], () => 'BUSY'],
     [['help'], (json) => (json['commands'] as unknown[]).length > 10, () => true],
     [['--version'], (json) => json['version'], () => '0.1.0'],
