@@ -357,6 +357,9 @@ export class ContainerRun {
  */
 function causeOf({ exitCode, wasOutOfMemory }: ContainerEnd, detail: string): Cause {
   const killed = 128 + 9
+  // One that lost a helper to the kernel, and came to a good end without it, has ended well.
+  if (wasOutOfMemory && exitCode === 0)
+    return { reason: 'exited', detail: detail || 'one of its processes was killed for want of memory' }
   if (wasOutOfMemory || exitCode === killed)
     return { reason: 'memory-limit', detail: 'it was killed, as what needs more memory than is allowed' }
   return { reason: 'exited', detail }
