@@ -39,6 +39,7 @@ import { createData } from './node/data.ts'
 import { createDiscovery } from './node/discovery.ts'
 import { Equivocations } from './node/equivocations.ts'
 import { createExecutors } from './node/executors.ts'
+import { Forwards } from './node/forwards.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
 import { isAtWork } from './node/at-work.ts'
 import { hearBids } from './node/hear-bids.ts'
@@ -274,9 +275,10 @@ export async function createPeer(
     },
     isReachable: (peer) => host.connections().some((connection) => connection.peer === peer),
   })
+  const forwards = new Forwards({ host, clock, log, executors, provider, book })
   const topic = bidTopic(network, computeClass)
 
-  let lending: { facts: Facts } | undefined
+  let lending: Facts | undefined
   const submissions = new Submissions({
     self,
     unit,
@@ -312,6 +314,7 @@ export async function createPeer(
     care: plane.care,
     transfers: plane.transfers,
     submissions,
+    forwards,
     acquaint,
     meshDegree: () => host.gossip.meshDegree(topic),
     packFolder: plane.packFolder,
@@ -322,7 +325,7 @@ export async function createPeer(
             peer: self,
             envelope: new Uint8Array(),
             capability: {
-              ...lending.facts,
+              ...lending,
               sequence: 0,
               issuedMs: 0,
               expiresMs: clock.nowMs(),
@@ -336,7 +339,7 @@ export async function createPeer(
   starting.defer(async () => plane.stop())
   await workshop.start()
   let haveResumed = false
-  await Promise.all([inquire.serve(), equivocations.serve(), discovery.begin()])
+  await Promise.all([inquire.serve(), forwards.serve(), equivocations.serve(), discovery.begin()])
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
   await host.start()
@@ -347,8 +350,7 @@ export async function createPeer(
   haveResumed = true
   if (offer !== null) {
     const hardware = await (ports.readHardware ?? readHardware)(clock)
-    const facts = factsOf(offer, unit, machine, hardware, probes, clock.nowMs())
-    lending = { facts }
+    const facts = (lending = factsOf(offer, unit, machine, hardware, probes, clock.nowMs()))
     if (ports.mayPublish === undefined) publisher.publish(facts)
     else void ports.mayPublish.then(() => publisher.publish(facts))
     starting.defer(keepTally(provider.bids.tally, memory, clock, log))

@@ -14,6 +14,12 @@ export const runFlags = {
   image: { type: 'text', placeholder: 'FILE', about: 'in the place of MODULE: an OCI archive, or NAME@sha256:…' },
   'image-digest': { type: 'text', placeholder: 'DIGEST', about: 'what its engine must call the image: sha256:…' },
   entrypoint: { type: 'list', placeholder: 'WORD', about: "in the place of the image's own (repeated for each word)" },
+  port: { type: 'list', placeholder: 'PORT', about: 'a service: this port of it can be reached (pleach forward)' },
+  health: {
+    type: 'text',
+    placeholder: 'CHECK',
+    about: 'tcp:PORT or http:PORT/PATH must answer, or the service is ended',
+  },
   in: { type: 'list', placeholder: 'PATH[:GUEST]', about: 'a file or folder; the program sees /in/NAME, or GUEST' },
   out: { type: 'text', placeholder: 'DIR', about: 'where what the program writes to /out is put' },
   env: { type: 'list', placeholder: 'K=V', about: 'a variable of the program' },
@@ -69,6 +75,8 @@ function given(flags: RunFlags, args: readonly string[], stdinFile: string | und
     args: args.length === 0 ? undefined : args,
     env: flags.env.length === 0 ? undefined : variables(flags.env),
     inputs: flags.in.length === 0 ? undefined : flags.in.map(absoluteInput),
+    ports: flags.port.length === 0 ? undefined : flags.port.map((text) => quantityFlag('--port', text, parsePort)),
+    health: flags.health,
     imageDigest: flags['image-digest'],
     entrypoint: flags.entrypoint.length === 0 ? undefined : flags.entrypoint,
     stdin,
@@ -82,6 +90,11 @@ function given(flags: RunFlags, args: readonly string[], stdinFile: string | und
     retries: quantityFlag('--retries', flags.retries, parseCount),
   }
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+}
+
+function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535) return Number(text)
+  throw new RangeError('write a number from 1 to 65535')
 }
 
 function absoluteInput(text: string) {

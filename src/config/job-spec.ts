@@ -4,9 +4,10 @@
  */
 import { z } from 'zod'
 
-import { imageDigestPattern } from '../../protocols/execute/container.ts'
+import { imageDigestPattern, portsMax } from '../../protocols/execute/container.ts'
 import { describeIssue } from '../../protocols/execute/manifest.ts'
 import { isPeerName } from '../../protocols/wire/peer.ts'
+import { parseHealth } from './job-input.ts'
 import { parseBytes, parseCpuMilli, parseDurationMs, parseMicro } from './quantities.ts'
 
 const pathCharsMax = 4096
@@ -79,6 +80,16 @@ export const jobSpecKeys = z.strictObject({
   gpuVendor: word.exactOptional(),
   gpuModel: z.string().min(1).max(64).exactOptional(),
   regions: words.exactOptional(),
+  type: z.enum(['job', 'service']).exactOptional(),
+  ports: z
+    .array(quantity(parseCount).pipe(z.int().min(1).max(65_535)))
+    .max(portsMax)
+    .exactOptional(),
+  health: z
+    .string()
+    .max(600)
+    .refine((written) => parseHealth(written) !== undefined, 'is not tcp:PORT or http:PORT/PATH')
+    .exactOptional(),
   runtime: z.enum(['wasi-preview1', 'oci']).exactOptional(),
   isolation: word.exactOptional(),
   tee: word.exactOptional(),
@@ -114,6 +125,9 @@ export const offerWishSchema = jobSpecKeys.omit({
   image: true,
   imageDigest: true,
   entrypoint: true,
+  type: true,
+  ports: true,
+  health: true,
   args: true,
   env: true,
   inputs: true,

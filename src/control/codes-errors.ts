@@ -42,6 +42,9 @@ export const errorCodes: Readonly<Record<string, Row>> = {
   ],
   NETWORK_INVALID: ['a network cannot have that name', 'small letters, digits and -', '--network main'],
 
+  PORT_TAKEN: ['a local port cannot be had', 'another program listens there', 'pleach forward JOB 0:80'],
+  NOT_RUNNING: ['the job cannot be connected to', 'it is not at work, or not ours', 'pleach jobs'],
+
   // Of the peer that is asked.
   NO_PEER: ['no peer is running', 'nobody answers on the control socket', 'pleach up'],
   NOT_YOUR_PEER: ['the peer belongs to another user', 'whoever can use its socket is its owner', 'pleach up'],

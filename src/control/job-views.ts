@@ -13,6 +13,12 @@ export interface JobSpec {
   readonly imageDigest?: string
   /** In the place of the image's own. */
   readonly entrypoint?: readonly string[]
+  /** A service runs until it is cancelled or its time is over, and is connected to. Left out: a service when there are ports. */
+  readonly type?: 'job' | 'service'
+  /** What may be connected to. */
+  readonly ports?: readonly number[]
+  /** `tcp:PORT` or `http:PORT/PATH`: what must answer every 5 s, or the service is ended after the third time that it does not. */
+  readonly health?: string
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   /** Files or folders; seen by the program as /in/<base name>, or as the path given. */
@@ -232,3 +238,10 @@ export interface MatchExplanation {
   readonly nearest: (PeerView & { readonly reasons: readonly string[] }) | null
   readonly answered: number
 }
+
+/** What happens at a local port that is forwarded. `port` is the local one. */
+export type ForwardEvent =
+  | { readonly type: 'listening'; readonly port: number }
+  | { readonly type: 'connected' | 'closed'; readonly port: number; readonly open: number }
+  | { readonly type: 'refused'; readonly port: number; readonly code: string; readonly why: string }
+  | { readonly type: 'end'; readonly job: JobView }

@@ -33,6 +33,34 @@ export interface ContainerTask {
   /** Whether it is to reach the network. */
   readonly egress: boolean
   readonly gpus: number
+  /** Null: it is a job, and ends by itself. */
+  readonly service: ServiceTask | null
+}
+
+/** A program that others connect to, until its time is over. */
+export interface ServiceTask {
+  /** Null: as long as it runs it is well. */
+  readonly health: HealthCheck | null
+}
+
+export interface HealthCheck {
+  readonly port: number
+  /** What is asked for by HTTP, which must answer below 400; null: to be connected to is enough. */
+  readonly path: string | null
+  readonly intervalMs: number
+  /** So many in a row, and the service is ended. */
+  readonly failuresMax: number
+}
+
+/** Both directions of one TCP connection to a port of a running program. */
+export interface PortConnection {
+  /** What the program sends; ends when it has closed its side. */
+  readonly received: AsyncIterable<Uint8Array>
+  /** Resolves when more may be sent (back-pressure). */
+  send(bytes: Uint8Array): Promise<void>
+  /** No more will be sent; what the program sends goes on. */
+  end(): void
+  close(): void
 }
 
 /** An OCI archive, or an image in a registry. `digest`: what the engine must call it, `sha256:…`; null: it is not asked. */
@@ -158,4 +186,6 @@ export interface Executor {
     watch: ExecutionWatch,
     signal: AbortSignal,
   ): Promise<ExecutionResult>
+  /** Connects to a port of a service that runs, by the `id` of its task. Rejects when nobody listens there. Only of containers. */
+  connect?(id: string, port: number, signal: AbortSignal): Promise<PortConnection>
 }

@@ -35,6 +35,7 @@ export function createExecutors({ offer, dataDir, clock, log, env, ...ports }: E
     executor: {
       probe: async () => wasi.probe(),
       run: async (task, ...rest) => (task.container === undefined ? wasi : containers).run(task, ...rest),
+      connect: async (...asked) => containers.connect(...asked),
     },
     probe: async () => Promise.all([wasi.probe(), containers.probe()]),
   }

@@ -15,7 +15,7 @@ import {
   type JobManifest,
 } from '../../protocols/execute/index.ts'
 import { parseMicro, type Micro } from '../../protocols/wire/index.ts'
-import { isImageReference } from '../config/job-input.ts'
+import { isImageReference, parseHealth } from '../config/job-input.ts'
 import { ControlError, type JobSpec } from '../control/api.ts'
 import { requirementsOf } from './asking.ts'
 
@@ -133,10 +133,16 @@ interface Program {
   readonly reference: string | null
 }
 
-function programOf({ module, image, runtime, imageDigest, entrypoint }: JobSpec): Program {
+function programOf({ module, image, runtime, imageDigest, entrypoint, type, ports, health }: JobSpec): Program {
   if ((module === undefined) === (image === undefined))
     throw badSpec('what is to be run is not clear', 'a job has either a module or an image', 'pleach run --help')
   if (image === undefined) {
+    if (type === 'service' || ports !== undefined || health !== undefined)
+      throw badSpec(
+        'a module cannot be a service',
+        'a program of WASI preview 1 cannot listen',
+        '--image FILE --port 80',
+      )
     const isOfImage = runtime === 'oci' || imageDigest !== undefined || entrypoint !== undefined
     if (isOfImage) throw badSpec('a module is no image', 'what was said is for images alone', '--image FILE')
     return { name: module!, path: module!, reference: null }
@@ -145,7 +151,21 @@ function programOf({ module, image, runtime, imageDigest, entrypoint }: JobSpec)
   return { name: image.slice(0, image.indexOf('@')), path: null, reference: image }
 }
 
-function containerOf(spec: JobSpec, reference: string | null): NonNullable<JobManifest['container']> {
+type Container = NonNullable<JobManifest['container']>
+
+/** How often the health of a service is asked for, and how often it may be bad in a row. */
+const healthDefaults = { intervalMs: 5_000, failuresMax: 3 }
+
+function serviceOf({ type, ports = [], health }: JobSpec): Container['service'] {
+  if (type === 'job' && (ports.length > 0 || health !== undefined))
+    throw badSpec('a job has no ports', 'what is connected to is a service', 'type: service')
+  if (type !== 'service' && ports.length === 0 && health === undefined) return null
+  if (ports.length === 0) throw badSpec('a service without ports cannot be reached', 'none is said', '--port 80')
+  const check = health === undefined ? undefined : parseHealth(health)
+  return { ports: [...ports], health: check === undefined ? null : { ...check, ...healthDefaults } }
+}
+
+function containerOf(spec: JobSpec, reference: string | null): Container {
   const { gpus } = requirementsOf(spec, { engine: 'oci', resources: resourcesOf(spec) })
   return {
     image: reference,
@@ -153,6 +173,7 @@ function containerOf(spec: JobSpec, reference: string | null): NonNullable<JobMa
     entrypoint: spec.entrypoint === undefined ? null : [...spec.entrypoint],
     egress: spec.egress ?? false,
     gpus: gpus?.count ?? 0,
+    service: serviceOf(spec),
   }
 }
 

@@ -251,7 +251,7 @@ function containerOf(
   folder: string,
 ): ContainerTask | null {
   if (container === null) return null
-  const { image, digest, entrypoint, egress, gpus } = container
+  const { image, digest, entrypoint, egress, gpus, service } = container
   return {
     id: lease.id,
     image:
@@ -262,6 +262,7 @@ function containerOf(
     cpuMilli: resources.cpuMilli,
     egress,
     gpus,
+    service: service === null ? null : { health: service.health },
   }
 }
 

@@ -13,6 +13,7 @@ import {
   type JobView,
   type ObjectView,
   type OfferView,
+  type ForwardEvent,
   type PeerControl,
   type PeerView,
 } from '../../src/control/api.ts'
@@ -355,6 +356,18 @@ export class FakeControl implements PeerControl {
     } finally {
       this.streams--
     }
+  }
+
+  async *forward(
+    prefix: string,
+    { port, local }: { readonly port: number; readonly local: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<ForwardEvent> {
+    const job = this.#find(prefix)
+    this.calls.push(`forward ${prefix} ${local}:${port}`)
+    yield { type: 'listening', port: local }
+    yield { type: 'refused', port: local, code: 'PORT_CLOSED', why: 'nobody\u001b[2J listens' }
+    if (!signal.aborted) yield { type: 'end', job }
   }
 
   cancel: PeerControl['cancel'] = async (prefix) => {

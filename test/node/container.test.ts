@@ -9,6 +9,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
 
 import { realClock } from '../../src/environment.ts'
+import type { ForwardEvent } from '../../src/control/api.ts'
 import { createPeer, type EmbeddedPeer } from '../../src/index.ts'
 import { busybox, busyboxImage, sha256 } from '../fixtures/images.ts'
 import { PodmanService } from '../fixtures/podman.ts'
@@ -113,7 +114,70 @@ describe('a container job', { skip: typeof service === 'string' ? `skipped: ${se
     await assert.rejects(requester.run({ module: exits(0), image: imagePath }), { code: 'BAD_SPEC' })
     await assert.rejects(requester.run({ module: exits(0), entrypoint: ['sh'] }), { code: 'BAD_SPEC' })
     await assert.rejects(requester.run({ image: imagePath, runtime: 'wasi-preview1' }), { code: 'BAD_SPEC' })
+    await assert.rejects(requester.run({ module: exits(0), ports: [80] }), { code: 'BAD_SPEC' })
+    await assert.rejects(requester.run({ image: imagePath, type: 'service' }), { code: 'BAD_SPEC' })
+    await assert.rejects(requester.run({ image: imagePath, ports: [80], health: 'icmp:80' }), { code: 'BAD_SPEC' })
     await assert.rejects(requester.run({ image: join(folder, 'none.tar') }), { code: 'NO_SUCH_FILE' })
+  })
+
+  test('a service: its port is reached through the mesh, by its requester alone, until it is cancelled', async () => {
+    const { requester, providers } = net!
+    const script =
+      'mkdir /tmp/w; echo woven > /tmp/w/index.html; echo ready; exec /bin/busybox httpd -f -p 80 -h /tmp/w'
+    const job = await requester.run({
+      ...small,
+      image: imagePath,
+      args: [script],
+      ports: [80, 81],
+      health: 'http:80/index.html',
+    })
+    const signal = AbortSignal.timeout(60_000)
+    for await (const event of job.events({ logs: true, signal })) if (event.type === 'log') break
+    const ending = new AbortController()
+    const events: ForwardEvent[] = []
+    const { promise: listening, resolve } = Promise.withResolvers<number>()
+    const forwarding = (async () => {
+      for await (const event of requester.control.forward(job.id, { port: 80, local: 0 }, ending.signal)) {
+        events.push(event)
+        if (event.type === 'listening') resolve(event.port)
+      }
+    })()
+    const url = `http://127.0.0.1:${await listening}/`
+    assert.equal(await (await fetch(url)).text(), 'woven\n')
+    const all = await Promise.all(Array.from({ length: 4 }, async () => (await fetch(url)).text()))
+    assert.deepEqual(new Set(all), new Set(['woven\n']))
+
+    // Others are told nothing; what the job does not expose, and what nobody listens on, is refused.
+    const refused = async (by: EmbeddedPeer, port: number): Promise<string | undefined> => {
+      for await (const event of by.control.forward(job.id, { port, local: 0 }, signal)) {
+        if (event.type === 'listening') void fetch(`http://127.0.0.1:${event.port}/`).catch(() => {})
+        if (event.type === 'refused') return event.code
+      }
+      return undefined
+    }
+    assert.equal(await refused(requester, 8_080), 'PORT_NOT_EXPOSED')
+    assert.equal(await refused(requester, 81), 'PORT_CLOSED')
+    for (const other of providers) await assert.rejects(refused(other, 80), { code: 'NOT_FOUND' })
+
+    await job.cancel()
+    await forwarding
+    assert.equal(events.at(-1)?.type, 'end')
+    assert.equal((await requester.control.job(job.id)).reason, 'cancelled')
+    await assert.rejects(fetch(url))
+    ending.abort()
+  })
+
+  test('a service that is not well is ended, and the reason is said', async () => {
+    const job = await net!.requester.run({
+      ...small,
+      image: imagePath,
+      args: ['sleep 100'],
+      ports: [80],
+      health: 'tcp:80',
+    })
+    await assert.rejects(job.text({ signal: AbortSignal.timeout(90_000) }), { code: 'TRAPPED' })
+    const { detail } = await job.view()
+    assert.match(detail, /its health check failed 3 times in a row: nobody listens on port 80/)
   })
 
   test('deployContainer: there, and its state behind a URL', async () => {

@@ -260,6 +260,25 @@ def discovery(_network, data, _context):
 # inquire
 
 QUOTE = {1: ("bid", "bytes"), 2: ("issued_ms", "uint64"), 3: ("heard", "enum"), 4: ("declined_then", REFUSAL), 5: ("would", {1: ("cpu_hour_micro", "uint64")}), 6: ("declined_now", REFUSAL)}
+FORWARD = {
+    1: ("open", {1: ("lease", "bytes"), 2: ("port", "uint32")}), 2: ("opened", {}), 3: ("refused", REFUSAL), 4: ("data", "bytes"), 5: ("end", {}),
+}
+
+
+def forward(_network, data, _context):
+    say, value = which(FORWARD, data)
+    need(say is not None, "nothing said")
+    if say == "open":
+        need(1 <= value["port"] <= 65_535, "no such port")
+        return {"say": say, "lease": digest(value["lease"]).hex(), "port": value["port"]}
+    if say == "refused":
+        return {"say": say, "refusal": refusal(value)}
+    if say == "data":
+        need(len(value) > 0, "data of nothing")
+        return {"say": say, "bytes": value}
+    return {"say": say}
+
+
 INQUIRY = {1: ("question", {1: ("bid", "bytes")}), 2: ("quote", "bytes"), 3: ("refused", REFUSAL)}
 
 
@@ -440,10 +459,19 @@ def argument(value):
 IMAGE_DIGEST = "sha256:[0-9a-f]{64}"
 
 
+def service(value):
+    return shaped(
+        value, ports=lambda ports: every(whole(1, 65_535), 16)(ports) and len(ports) > 0,
+        health=or_none(lambda one: shaped(
+            one, port=whole(1, 65_535), path=or_none(string(512, r"/[\x21-\x7e]*")), intervalMs=whole(1_000, 3_600_000), failuresMax=whole(1, 1_000)
+        )),
+    )
+
+
 def container(value):
     return shaped(
         value, image=or_none(string(400, "[a-z0-9][a-z0-9._:/-]{0,250}@" + IMAGE_DIGEST)), digest=or_none(string(71, IMAGE_DIGEST)),
-        entrypoint=or_none(lambda words: every(argument, 64)(words) and len(words) > 0), egress=lambda one: type(one) is bool, gpus=whole(0, 64),
+        entrypoint=or_none(lambda words: every(argument, 64)(words) and len(words) > 0), egress=lambda one: type(one) is bool, gpus=whole(0, 64), service=or_none(service),
     )
 
 

@@ -12,12 +12,14 @@ import type {
   ExecutionWatch,
   Executor,
   ExecutorProbe,
+  PortConnection,
 } from '../executor.ts'
-import { ContainerRun, type ContainerWorld } from './container-run.ts'
+import { ContainerRun, nameOf, type ContainerWorld } from './container-run.ts'
 import { removeContainer, removeVolume } from './container.ts'
 import { Engine } from './engine.ts'
 import { imageBytesMaxDefault, Images } from './images.ts'
 import { leastImage, type Architecture } from './least-image.ts'
+import { connectToPort } from './port-connection.ts'
 import { probeContainers } from './probe.ts'
 import { factsOf, findSocket, socketPaths, type EngineFacts } from './socket.ts'
 
@@ -54,6 +56,7 @@ export interface LeftContainer {
 }
 
 export interface ContainerExecutor extends Executor {
+  connect(id: string, port: number, signal: AbortSignal): Promise<PortConnection>
   /** What is there under this owner's label, running or not. For whoever attaches to what outlived a peer. */
   left(signal: AbortSignal): Promise<readonly LeftContainer[]>
   /** Removes all of this owner's containers, volumes and images, but those of the tasks named. */
@@ -172,7 +175,12 @@ export function createContainerExecutor(
     }
   }
 
-  return { run, probe, left, sweep }
+  const connect = async (id: string, port: number, signal: AbortSignal): Promise<PortConnection> => {
+    const { engine, owner } = (await open(signal)).world
+    return connectToPort(engine, `${nameOf(owner, id)}-guard`, port, signal)
+  }
+
+  return { run, probe, connect, left, sweep }
 }
 
 function labelFilter(owner: string): string {

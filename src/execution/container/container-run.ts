@@ -27,6 +27,7 @@ import {
   contentAtLeast,
   guardBody,
   inputsVolume,
+  networkOf,
   outFilesMax,
   outputsVolume,
   programBody,
@@ -35,7 +36,10 @@ import {
 import type { Engine } from './engine.ts'
 import { ImageInvalidError } from './image-archive.ts'
 import type { Images } from './images.ts'
+import { causeOf, isNoProgram, type Cause } from './cause.ts'
+import { tend } from './health.ts'
 import { LogFrames } from './log-frames.ts'
+import { connectToPort } from './port-connection.ts'
 import type { EngineKind } from './socket.ts'
 import { inputsTar, takeOutputs } from './task-folders.ts'
 
@@ -50,6 +54,11 @@ const removeMs = 30_000
 const tmpfsType = 0x0102_1994
 const volumeSchema = z.object({ Mountpoint: z.string().min(1) })
 
+/** Of what belongs to a task in the engine; its parts are added. */
+export function nameOf(owner: string, task: string): string {
+  return `pleach-${owner}-${task.slice(0, 32)}`
+}
+
 export interface ContainerWorld {
   readonly clock: Clock
   readonly log: Log
@@ -59,11 +68,6 @@ export interface ContainerWorld {
   readonly images: Images
   /** The image of the guard. */
   readonly guardReference: string
-}
-
-interface Cause {
-  readonly reason: ExecutionReason
-  readonly detail: string
 }
 
 export class ContainerRun {
@@ -101,7 +105,7 @@ export class ContainerRun {
     this.#limits = limits
     this.#watch = watch
     this.#startedMs = world.clock.monotonicMs()
-    this.#name = `pleach-${world.owner}-${asked.id.slice(0, 32)}`
+    this.#name = nameOf(world.owner, asked.id)
     this.#volumes = { inputs: `${this.#name}-in`, outputs: `${this.#name}-out` }
   }
 
@@ -132,13 +136,14 @@ export class ContainerRun {
     using image = await images.ready(this.#asked.image, signal)
     this.#imageDigest = image.digest
     const labels = { owner, task: this.#asked.id }
+    const isService = this.#asked.service !== null
     const { inputs, outputs } = this.#volumes
     for (const body of [inputsVolume(inputs, labels), outputsVolume(outputs, this.#limits.outputBytes, labels)])
       await engine.ask('POST', '/volumes/create', { body, signal })
     const guard = await Container.create(
       engine,
       `${this.#name}-guard`,
-      guardBody(guardReference, this.#volumes, labels),
+      guardBody(guardReference, this.#volumes, networkOf(isService && this.#asked.egress), labels),
       signal,
     )
     await guard.start(signal)
@@ -153,12 +158,22 @@ export class ContainerRun {
       reference: image.reference,
       imageVolumes: image.volumes,
       volumes: this.#volumes,
+      network: isService ? guard.id : null,
       kind: this.#world.kind,
       labels,
     })
     const program = await Container.create(engine, `${this.#name}-program`, body, signal)
     this.#program = program
-    const end = await this.#follow(program)
+    const health = this.#asked.service?.health ?? null
+    const connect = async (port: number, until: AbortSignal) => connectToPort(engine, guard.id, port, until)
+    const cancelHealth =
+      health === null ? () => {} : tend(health, connect, this.#world.clock, (why) => this.#stop('trapped', why))
+    let end: ContainerEnd
+    try {
+      end = await this.#follow(program)
+    } finally {
+      cancelHealth()
+    }
     if (this.#cause !== undefined) return { end, outputs: null, detail: '' }
     return { end, ...(await this.#collect(guard)) }
   }
@@ -349,28 +364,4 @@ export class ContainerRun {
       log('warn', 'a container could not be removed', { container: this.#name, error })
     }
   }
-}
-
-/**
- * The first program of a container cannot be ended from inside by SIGKILL, and we did not: so it was the kernel, for memory
- * (not every engine says so), or it ends with that code because a child of it was.
- */
-function causeOf({ exitCode, wasOutOfMemory }: ContainerEnd, detail: string): Cause {
-  const killed = 128 + 9
-  // One that lost a helper to the kernel, and came to a good end without it, has ended well.
-  if (wasOutOfMemory && exitCode === 0)
-    return { reason: 'exited', detail: detail || 'one of its processes was killed for want of memory' }
-  if (wasOutOfMemory || exitCode === killed)
-    return { reason: 'memory-limit', detail: 'it was killed, as what needs more memory than is allowed' }
-  return { reason: 'exited', detail }
-}
-
-/** The image has no such program, or one that is none: the engine finds out when it starts it. */
-function isNoProgram(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    /executable file .*not found|no such file or directory|exec format error|permission denied.*exec|no command or entrypoint|no command specified/i.test(
-      error.message,
-    )
-  )
 }

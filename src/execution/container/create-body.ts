@@ -32,6 +32,8 @@ export interface ProgramBody {
   /** Folders that the image wants to be written to. */
   readonly imageVolumes: readonly string[]
   readonly volumes: TaskVolumes
+  /** Container whose network it has; null: one of its own. */
+  readonly network: string | null
   readonly kind: EngineKind
   readonly labels: Labels
 }
@@ -71,24 +73,29 @@ export function inputsVolume(name: string, labels: Labels): object {
 }
 
 /** Holds both volumes while the program runs and after: memory that nobody mounts is gone. */
-export function guardBody(reference: string, volumes: TaskVolumes, labels: Labels): object {
+export function guardBody(reference: string, volumes: TaskVolumes, network: object, labels: Labels): object {
+  // In a network that is a service's own anybody may listen on port 80; it has no rights otherwise.
+  const sysctls = { 'net.ipv4.ip_unprivileged_port_start': '0' }
   return {
     ...body(reference, labels),
     Cmd: ['wait'],
     HostConfig: {
       ...walls(guardMemoryBytes, guardPids),
-      NetworkMode: 'none',
+      ...network,
+      Sysctls: sysctls,
       Binds: [`${volumes.inputs}:/in:rw,nocopy`, `${volumes.outputs}:/out:rw,nocopy`],
     },
   }
 }
 
 export function programBody(asked: ProgramBody): object {
-  const { task, args, env, hasStdin, limits, reference, imageVolumes, volumes, kind, labels } = asked
+  const { task, args, env, hasStdin, limits, reference, imageVolumes, volumes, network, kind, labels } = asked
+  // One that shares another's network has its name as well.
+  const { Hostname: _, ...inNetwork } = body(reference, labels)
   const folder = `rw,exec,nosuid,nodev,mode=1777,size=${limits.memoryBytes}`
   const folders = ['/tmp', ...imageVolumes.filter((path) => path !== '/in' && path !== '/out')]
   return {
-    ...body(reference, labels),
+    ...(network === null ? body(reference, labels) : inNetwork),
     ...(task.entrypoint === null ? {} : { Entrypoint: task.entrypoint }),
     ...(args.length === 0 ? {} : { Cmd: args }),
     Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
@@ -98,8 +105,7 @@ export function programBody(asked: ProgramBody): object {
     HostConfig: {
       ...walls(limits.memoryBytes, pidsMax),
       NanoCpus: task.cpuMilli * 1_000_000,
-      // Without a word an engine gives its own bridge: the way to the internet, and to the owner's network.
-      ...(task.egress ? {} : { NetworkMode: 'none' }),
+      ...(network === null ? networkOf(task.egress) : { NetworkMode: `container:${network}` }),
       Binds: [`${volumes.inputs}:/in:ro,nocopy`, `${volumes.outputs}:/out:rw,nocopy`],
       Tmpfs: Object.fromEntries(folders.map((path) => [path, folder])),
       ...gpusOf(task.gpus, kind),
@@ -107,7 +113,12 @@ export function programBody(asked: ProgramBody): object {
   }
 }
 
-function body(reference: string, labels: Labels): object {
+/** Without a word an engine gives its own bridge: the way to the internet, and to the owner's network. */
+export function networkOf(egress: boolean): object {
+  return egress ? {} : { NetworkMode: 'none' }
+}
+
+function body(reference: string, labels: Labels) {
   return {
     Image: reference,
     User: `${uid}:${uid}`,

@@ -83,10 +83,10 @@ export class Engine {
     return answerTo(sent)
   }
 
-  /** Both directions of a container's standard streams (`POST /containers/{id}/attach`): a connection that is HTTP no more. */
+  /** Both directions of standard streams (of a container, or of a program run beside it): a connection that is HTTP no more. */
   async attach(path: string, ask: Ask): Promise<Duplex> {
     using deadline = this.#clock.deadline(ask.withinMs ?? engineAnswerMs, ask.signal)
-    const sent = this.#request('POST', path, ask.query, deadline.signal, 'application/vnd.docker.raw-stream', {
+    const sent = this.#request('POST', path, ask.query, deadline.signal, 'application/json', {
       connection: 'Upgrade',
       upgrade: 'tcp',
     })
@@ -99,7 +99,7 @@ export class Engine {
         resolve(socket)
       })
       sent.on('response', (answer) => void refusedBy(answer).then(reject, reject))
-      sent.end()
+      sent.end(ask.body === undefined ? undefined : JSON.stringify(ask.body))
     })
   }
 

@@ -1,12 +1,15 @@
 /**
- * The least image that there is, made here byte by byte: one static ELF file of some two hundred bytes. By it the probe
- * finds out what the engine can do, without a registry; and it stands guard over a task's folders while the program runs.
+ * The least image that there is, made here byte by byte: one static ELF file of some five hundred bytes. By it the probe
+ * finds out what the engine can do, without a registry; it stands guard over a task's folders while the program runs, and it
+ * is the way to the ports of a service.
  *
- * The program is its own assembler's work (`as`, `aarch64-linux-gnu-as`), and does by its number of arguments:
+ * The program was assembled from least.md beside this file, and does by its number of arguments:
  *
  *     none   exit(0)
  *     one    pause() for ever
  *     two    writes one byte to each page of 64 MiB, and exit(0): whoever has less than that is killed for it
+ *     three  connects to 127.0.0.1 at the port that the third names, and joins it with stdin and stdout, each way until its
+ *            end; a byte on stderr says that it is connected; exit(1) when nobody listens
  */
 import { createHash } from 'node:crypto'
 
@@ -21,14 +24,26 @@ const machines: Readonly<Record<Architecture, { readonly elf: number; readonly c
   amd64: {
     elf: 0x3e,
     code:
-      '8b0c2483f902740b7712b83c00000031ff0f05b8220000000f05ebf7' + 'b800008000b900400000c60001480500100000ffc975f3ebd5',
+      '8b0c2483f902741383f903741783f904742b31ffb83c0000000f05b8220000000f05ebf7b800008000b900400000c6000148' +
+      '0500100000ffc975f3ebd5488b74242031db0fb60685c0740c6bdb0a8d5c03d048ffc6ebedb829000000bf02000000be0100' +
+      '000031d20f054189c486fbc1e31083cb024883ec10891c24c74424047f00000148c744240800000000b82a0000004489e748' +
+      '89e6ba100000000f05bf0100000085c00f8868ffffffb801000000bf020000004889e6ba010000000f05b8390000000f0541' +
+      '89c785c074224589e541be01000000e833000000b83e0000004489ffbe090000000f05e922ffffff4531ed4589e6e8140000' +
+      '00b8300000004489e7be010000000f05e903ffffff31c04489efbe00008000ba000001000f0585c07e2189c3bd00008000b8' +
+      '010000004489f789ee89da0f0585c07e0801c529c375e8ebcac3',
   },
   arm64: {
     elf: 0xb7,
     code:
-      'e00340f91f0800f1a000005468010054000080d2a80b80d2010000d4' +
-      '000080d2010080d2020080d2030080d2280980d2010000d4faffff17' +
-      '0110a0d2020088d2230080522300003921044091420400f1a1ffff54efffff17',
+      'e00340f91f0800f1000100541f0c00f1a00100541f1000f160020054000080d2a80b80d2010000d4000080d2010080d20200' +
+      '80d2030080d2280980d2010000d4faffff170110a0d2020088d2230080522300003921044091420400f1a1ffff54efffff17' +
+      'e11340f91300805244018052201440388000003400c000517302041bfcffff17400080d2210080d2020080d2c81880d20100' +
+      '00d4f40300aa7306c05a733e105373021f32ff4300d1f30300b9e10f80520120a072e10700b9ff0700f9e00314aae1030091' +
+      '020280d2681980d2010000d41f0000ea200080d224faff54400080d2e1030091220080d2080880d2010000d4200280d20100' +
+      '80d2020080d2030080d2040080d2881b80d2010000d4f50300aa200100b4f60314aa370080d20e000094e00315aa210180d2' +
+      '281080d2010000d4baffff17160080d2f70314aa06000094e00314aa210080d2481a80d2010000d4b2ffff17e00316aa0110' +
+      'a0d22200a0d2e80780d2010000d41f0000f1cd010054f80300aa1910a0d2e00317aae10319aae20318aa080880d2010000d4' +
+      '1f0000f1ad0000543903008b180300ebe1feff54edffff17c0035fd6',
   },
 }
 

@@ -31,6 +31,7 @@ export async function probeContainers(
           cpuMilli: 1_000,
           egress: false,
           gpus: 0,
+          service: null,
         },
       },
       { wallMs: probeMs, memoryBytes, outputBytes: noBytes, logBytes: noBytes },

@@ -72,6 +72,7 @@ async function run(scratch: Scratch, args: readonly string[], asked: Asked = {})
         cpuMilli: 1_000,
         egress: false,
         gpus: 0,
+        service: null,
         ...asked.container,
       },
     },

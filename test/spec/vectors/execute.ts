@@ -40,7 +40,7 @@ const digest = `sha256:${'ab'.repeat(32)}`
 const contained: JobManifest = {
   ...plain,
   engine: 'oci',
-  container: { image: null, digest, entrypoint: ['/bin/sh', '-c'], egress: true, gpus: 2 },
+  container: { image: null, digest, entrypoint: ['/bin/sh', '-c'], egress: true, gpus: 2, service: null },
 }
 const fromRegistry: JobManifest = {
   ...contained,
@@ -51,6 +51,7 @@ const fromRegistry: JobManifest = {
     entrypoint: null,
     egress: false,
     gpus: 0,
+    service: { ports: [80, 65_535], health: { port: 80, path: '/ready?x', intervalMs: 1_000, failuresMax: 3 } },
   },
 }
 const wrongJob = (name: string, over: object) =>
@@ -67,6 +68,14 @@ const jobManifest: VectorFile = {
     wrongJob('no container of the engine oci', { engine: 'oci' }),
     wrongJob('neither an archive nor an image in a registry', { ...contained, module: null }),
     wrongJob('both an archive and an image in a registry', { ...fromRegistry, module: plain.module }),
+    wrongJob('a service without ports', {
+      ...contained,
+      container: { ...contained.container, service: { ports: [], health: null } },
+    }),
+    wrongJob('a service on port 0', {
+      ...contained,
+      container: { ...contained.container, service: { ports: [0], health: null } },
+    }),
     wrongJob('an image by its tag', {
       ...fromRegistry,
       container: { ...fromRegistry.container, image: 'docker.io/library/alpine:latest' },
