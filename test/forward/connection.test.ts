@@ -30,6 +30,8 @@ class Made implements ConnectionEnd {
   #give: ((bytes: Uint8Array | undefined) => void) | undefined
   #given: (Uint8Array | undefined)[] = []
   isClosed = false
+  /** How often something was asked of it, and given. */
+  taken = 0
   /** Sending waits for this. */
   room: Promise<void> = Promise.resolve()
 
@@ -48,6 +50,7 @@ class Made implements ConnectionEnd {
             : await new Promise<Uint8Array | undefined>((resolve) => {
                 this.#give = resolve
               })
+        this.taken++
         return bytes === undefined ? { done: true, value: undefined } : { done: false, value: bytes }
       },
     }),
@@ -153,11 +156,13 @@ test('a program that does not read is not sent for ever: back-pressure', async (
   far.room = promise
   const connection = await near.open(provider, lease, 80, never)
   const carried = connection.carry(here, never)
-  const pieces = 8
+  // Far more than a stream holds.
+  const pieces = 64
   for (let piece = 0; piece < pieces; piece++) here.give(Buffer.alloc(forwardDataBytesMax, piece))
   here.give(undefined)
-  await new Promise(setImmediate)
+  for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate)
   assert.equal(far.sent.length, 0)
+  assert.ok(here.taken < pieces / 2, `${here.taken} pieces were taken from who sends`)
   resolve()
   await far.ended.promise
   assert.deepEqual(

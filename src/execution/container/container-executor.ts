@@ -21,7 +21,7 @@ import { imageBytesMaxDefault, Images } from './images.ts'
 import { leastImage, type Architecture } from './least-image.ts'
 import { connectToPort } from './port-connection.ts'
 import { probeContainers } from './probe.ts'
-import { factsOf, findSocket, socketPaths, type EngineFacts } from './socket.ts'
+import { factsOf, mayUse, socketPaths, type EngineFacts } from './socket.ts'
 
 export const containerEngine = 'oci'
 /** What a peer wants that asks for a container, as `--isolation` says it. */
@@ -90,11 +90,7 @@ export function createContainerExecutor(
   const open = async (signal: AbortSignal): Promise<Ready> => {
     if (ready !== undefined) return ready
     const paths = options.socketPath === null ? socketPaths(env) : [options.socketPath]
-    const socketPath = await findSocket(paths)
-    if (socketPath === undefined) throw new Error(`no container engine listens at ${paths.join(', ')}`)
-    const engine = new Engine(socketPath, clock)
-    const facts = await factsOf(engine, signal)
-    if (facts.lacks.length > 0) throw new Error(`${facts.version} cannot limit ${facts.lacks.join(', ')} here`)
+    const { engine, facts } = await firstOf(paths, clock, signal)
     const { architecture } = facts
     if (!isKnown(architecture)) throw new Error(`${facts.version} runs on ${architecture}, for which we have no probe`)
     const prefix = `localhost/pleach-${options.owner}`
@@ -181,6 +177,28 @@ export function createContainerExecutor(
   }
 
   return { run, probe, connect, left, sweep }
+}
+
+/** The first that answers and can limit what must be limited. A socket file may be there of an engine that is not. */
+async function firstOf(
+  paths: readonly string[],
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<{ engine: Engine; facts: EngineFacts }> {
+  const why: string[] = []
+  for (const path of paths) {
+    if (!(await mayUse(path))) continue
+    const engine = new Engine(path, clock)
+    try {
+      const facts = await factsOf(engine, signal)
+      if (facts.lacks.length === 0) return { engine, facts }
+      why.push(`${facts.version} cannot limit ${facts.lacks.join(', ')} here`)
+    } catch (error) {
+      signal.throwIfAborted()
+      why.push(`${path}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  throw new Error(why.length > 0 ? why.join('; ') : `no container engine listens at ${paths.join(', ')}`)
 }
 
 function labelFilter(owner: string): string {

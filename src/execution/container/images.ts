@@ -32,6 +32,8 @@ export interface ReadyImage extends Disposable {
   readonly reference: string
   /** As the engine names it: the digest of its configuration, with most engines. */
   readonly digest: string
+  /** The same in every engine; null for an image of a registry. */
+  readonly configDigest: string | null
   /** Folders that the image declares to be volumes. */
   readonly volumes: readonly string[]
 }
@@ -50,6 +52,7 @@ export interface ImagesDeps {
 }
 
 interface Kept {
+  readonly configDigest: string | null
   bytes: number
   users: number
   usedAt: number
@@ -58,8 +61,8 @@ interface Kept {
 export class Images {
   readonly #deps: ImagesDeps
   readonly #kept = new Map<string, Kept>()
-  /** One at a time: two tasks with the same image load it once. */
-  #turn: Promise<unknown> = Promise.resolve()
+  /** By what is wanted: two tasks with the same image load it once, and nobody waits for another's. */
+  readonly #turns = new Map<string, Promise<unknown>>()
   #uses = 0
 
   constructor(deps: ImagesDeps) {
@@ -68,13 +71,18 @@ export class Images {
 
   /** Throws ImageInvalidError for an image that is not what it should be, EngineError, or the signal's reason. */
   async ready(image: ContainerImage, signal: AbortSignal): Promise<ReadyImage> {
-    const turn = this.#turn.then(async () => {
+    const wanted = image.archivePath === null ? image.reference : image.sha256
+    const turn = (this.#turns.get(wanted) ?? Promise.resolve()).then(async () => {
       signal.throwIfAborted()
       return image.archivePath === null ? this.#pulled(image.reference, signal) : this.#loaded(image, signal)
     })
-    this.#turn = turn.catch(() => {})
+    const quietly = turn.catch(() => {})
+    this.#turns.set(wanted, quietly)
+    void quietly.then(() => {
+      if (this.#turns.get(wanted) === quietly) this.#turns.delete(wanted)
+    })
     const ready = await turn
-    if (image.digest === null || image.digest === ready.digest) return ready
+    if (image.digest === null || image.digest === ready.digest || image.digest === ready.configDigest) return ready
     ready[Symbol.dispose]()
     throw new ImageInvalidError(`the image is ${ready.digest} in this engine, and the job wants ${image.digest}`)
   }
@@ -103,7 +111,12 @@ export class Images {
     }
     const archive = await readImageArchive(archivePath, architecture, { bytesMax, entriesMax }, signal)
     await this.#makeRoom(archive.bytesUnpacked, signal)
-    this.#kept.set(reference, { bytes: archive.bytesUnpacked, users: 0, usedAt: ++this.#uses })
+    this.#kept.set(reference, {
+      configDigest: archive.config.digest,
+      bytes: archive.bytesUnpacked,
+      users: 0,
+      usedAt: ++this.#uses,
+    })
     try {
       const query = { quiet: '1' }
       await engine.upload('POST', '/images/load', saved(archive, reference, signal), {
@@ -135,7 +148,7 @@ export class Images {
     const inspected = await this.#inspect(reference, signal).catch(ifUnknown)
     if (inspected === undefined) throw new ImageInvalidError(`${reference} was not found`)
     const bytes = inspected.Size ?? 0
-    this.#kept.set(reference, { bytes, users: 0, usedAt: ++this.#uses })
+    this.#kept.set(reference, { configDigest: null, bytes, users: 0, usedAt: ++this.#uses })
     if (bytes > bytesMax) throw new ImageInvalidError(`the image has ${bytes} bytes, more than ${bytesMax}`)
     await this.#makeRoom(0, signal)
     return this.#use(reference, inspected)
@@ -155,6 +168,7 @@ export class Images {
     let isUsed = true
     return {
       ...readyOf(reference, inspected),
+      configDigest: kept?.configDigest ?? null,
       [Symbol.dispose]() {
         if (isUsed && kept !== undefined) kept.users--
         isUsed = false

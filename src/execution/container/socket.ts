@@ -36,16 +36,12 @@ export function socketPaths(env: Readonly<Record<string, string | undefined>>): 
   return [...said, '/var/run/docker.sock', ...own, '/run/podman/podman.sock']
 }
 
-/** The first that we may speak to; undefined: there is none. */
-export async function findSocket(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) {
-    const mayUse = await access(path, constants.R_OK | constants.W_OK).then(
-      () => true,
-      () => false,
-    )
-    if (mayUse) return path
-  }
-  return undefined
+/** Whether there is such a socket, and we may speak to it. */
+export async function mayUse(path: string): Promise<boolean> {
+  return access(path, constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  )
 }
 
 export async function factsOf(engine: Engine, signal: AbortSignal): Promise<EngineFacts> {
