@@ -52,6 +52,8 @@ export interface LeftContainer {
   readonly id: string
   /** The `id` of its task. */
   readonly task: string
+  /** Whether it is the task's own program, or what stands guard over it. */
+  readonly isProgram: boolean
   readonly isRunning: boolean
 }
 
@@ -66,6 +68,7 @@ export interface ContainerExecutor extends Executor {
 const leftSchema = z.array(
   z.object({
     Id: z.string().regex(/^[0-9a-f]{12,64}$/),
+    Names: z.array(z.string()),
     State: z.string().nullish(),
     Labels: z.record(z.string(), z.string()).nullish(),
   }),
@@ -139,20 +142,23 @@ export function createContainerExecutor(
     const query = { all: '1', filters: labelFilter(options.owner) }
     return leftSchema
       .parse(await engine.ask('GET', '/containers/json', { query, signal }))
-      .map(({ Id, State, Labels }) => ({
+      .map(({ Id, Names, State, Labels }) => ({
         id: Id,
         task: Labels?.['pleach.task'] ?? '',
+        isProgram: Names.some((name) => name.endsWith('-program')),
         isRunning: State === 'running',
       }))
   }
 
   const sweep = async (keep: ReadonlySet<string>, signal: AbortSignal): Promise<void> => {
     const { engine, images } = (await open(signal)).world
-    for (const { id, task } of await left(signal)) if (!keep.has(task)) await removeContainer(engine, id, signal)
-    const found = volumesSchema.parse(
+    // A service has the network of its guard, which cannot go before it.
+    const found = (await left(signal)).toSorted((a, b) => Number(b.isProgram) - Number(a.isProgram))
+    for (const { id, task } of found) if (!keep.has(task)) await removeContainer(engine, id, signal)
+    const volumes = volumesSchema.parse(
       await engine.ask('GET', '/volumes', { query: { filters: labelFilter(options.owner) }, signal }),
     )
-    for (const { Name, Labels } of found.Volumes ?? [])
+    for (const { Name, Labels } of volumes.Volumes ?? [])
       if (!keep.has(Labels?.['pleach.task'] ?? '')) await removeVolume(engine, Name, signal)
     await images.sweep(signal)
   }

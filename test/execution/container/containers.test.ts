@@ -411,17 +411,16 @@ describe('what a peer leaves when it dies', { skip }, () => {
     const { signal } = new AbortController()
     const executor = service.executor()
     const cancel = new AbortController()
-    const running = run(scratch, ['echo up; sleep 60'], { signal: cancel.signal })
+    // A service: its program cannot be removed after its guard.
+    const container = { service: { health: null } }
+    const running = run(scratch, ['echo up; sleep 60'], { signal: cancel.signal, container })
     const task = `run${runs}`
     await realClock.sleep(1_500, signal)
     const left = await executor.left(signal)
-    assert.deepEqual(
-      left.map((one) => [one.task, one.isRunning]),
-      [
-        [task, true],
-        [task, true],
-      ],
-    )
+    assert.deepEqual(left.map((one) => [one.task, one.isRunning, one.isProgram]).toSorted(), [
+      [task, true, false],
+      [task, true, true],
+    ])
     await executor.sweep(new Set([task]), signal)
     assert.equal((await executor.left(signal)).length, 2)
     await executor.sweep(new Set(), signal)
