@@ -417,10 +417,13 @@ describe('what a peer leaves when it dies', { skip }, () => {
     const task = `run${runs}`
     await realClock.sleep(1_500, signal)
     const left = await executor.left(signal)
-    assert.deepEqual(left.map((one) => [one.task, one.isRunning, one.isProgram]).toSorted(), [
-      [task, true, false],
-      [task, true, true],
-    ])
+    assert.deepEqual(
+      left.map((one) => [one.task, one.isRunning, one.isProgram]).toSorted(([, , a], [, , b]) => Number(a) - Number(b)),
+      [
+        [task, true, false],
+        [task, true, true],
+      ],
+    )
     await executor.sweep(new Set([task]), signal)
     assert.equal((await executor.left(signal)).length, 2)
     await executor.sweep(new Set(), signal)
