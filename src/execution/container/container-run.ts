@@ -184,9 +184,10 @@ export class ContainerRun {
     const { signal } = this.#ending
     const streams = await program.attach(this.#task.stdinPath !== undefined, signal)
     const pumping = this.#pump(streams)
-    const cancelLooking = this.#look(program)
+    let cancelLooking = (): void => {}
     try {
       await program.start(signal)
+      cancelLooking = this.#look(program)
       const feeding = this.#feed(streams)
       // From here on a stop kills the program, and its end is waited for all the same.
       const end = await program.ended(pumping, clock, this.#gone.signal)
