@@ -6,6 +6,7 @@
  */
 import type { Notary } from '../negotiate/codec.ts'
 import type { Effect, PeerName, Step } from '../wire/index.ts'
+import type { RanImage } from './container.ts'
 import {
   executeRetransmitMs,
   progressIntervalMs,
@@ -36,6 +37,7 @@ export interface Exit {
   readonly usage: ResultDocument['usage']
   readonly outputBytes: number
   readonly outputFiles: number
+  readonly image: RanImage | null
 }
 
 /** What the executor uses while the program runs. */
@@ -293,6 +295,7 @@ function report(
     outputs: sealed?.cid ?? null,
     outputBytes: sealed === null ? 0 : exit.outputBytes,
     outputFiles: sealed === null ? 0 : exit.outputFiles,
+    image: exit.image,
     usage: exit.usage,
   }
   const { cid, envelope } = sealResult(notary, document)
@@ -373,6 +376,7 @@ function exitWithout(reason: EndReason, detail: string): Exit {
     usage: { wallMs: 0, cpuMs: 0, memoryBytesPeak: 0, inBytes: 0, outBytes: 0 },
     outputBytes: 0,
     outputFiles: 0,
+    image: null,
   }
 }
 

@@ -39,7 +39,7 @@ export const commands: Readonly<Record<string, Entry>> = {
   },
   run: {
     group: 'jobs',
-    about: 'run a WASI module on another machine',
+    about: 'run a WASI module or an image on another machine',
     load: async () => (await import('./run.ts')).command,
   },
   jobs: {
@@ -48,6 +48,11 @@ export const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./jobs.ts')).command,
   },
   logs: { group: 'jobs', about: 'what a job has written', load: async () => (await import('./logs.ts')).command },
+  forward: {
+    group: 'jobs',
+    about: 'reach a port of a service',
+    load: async () => (await import('./forward.ts')).command,
+  },
   cancel: { group: 'jobs', about: 'stop a job', load: async () => (await import('./cancel.ts')).command },
   put: {
     group: 'data',

@@ -19,8 +19,20 @@ export interface OfferOptions {
   readonly unit: string
   /** Longest job that is taken. */
   readonly wallMsMax: number
+  /** Left out: no containers. */
+  readonly containers?: ContainerPolicy
   /** Left out: plainPolicy. */
   readonly policy?: OfferPolicy
+}
+
+/** How images of others are run, by an engine of this machine. */
+export interface ContainerPolicy {
+  /** Of Docker or Podman; null: wherever one listens. */
+  readonly socketPath: string | null
+  /** Whether images are fetched from the registries that jobs name. */
+  readonly mayPull: boolean
+  /** Whether their programs may reach the network, the owner's own included. */
+  readonly mayEgress: boolean
 }
 
 /** To whom, when and on what terms. */

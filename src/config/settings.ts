@@ -42,6 +42,9 @@ export interface SettingValues {
   maxHeat: number
   gpu: readonly ClaimedGpu[]
   tee: boolean
+  containerSocket: string
+  containerPull: boolean
+  egress: boolean
 }
 
 export type SettingName = keyof SettingValues
@@ -142,6 +145,11 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
     texts.map(readGpu),
   ),
   tee: single('', 'show the enclave that this system is in (claimed)', readSwitch),
+  containerSocket: single('PATH', 'socket of Docker or Podman; none: no containers (default: as found)', (text) =>
+    fitting(text, /^(none|auto|\/[^\p{C}]{1,100})$/u, 'an absolute path, auto or none'),
+  ),
+  containerPull: single('', 'fetch images that jobs name from their registries', readSwitch),
+  egress: single('', 'let containers reach the network, your own included, when a job asks for it', readSwitch),
 }
 
 export const settingNames = Object.keys(settings) as SettingName[]
@@ -162,7 +170,7 @@ export const lendingNames: readonly SettingName[] = [
     'deny',
   ] as const),
   ...(['oversubscribe', 'priceMemory', 'priceGpu', 'priceStorage', 'premiumMeasured', 'premiumChallenged'] as const),
-  ...(['admission', 'idleOnly', 'maxHeat', 'gpu', 'tee'] as const),
+  ...(['admission', 'idleOnly', 'maxHeat', 'gpu', 'tee', 'containerSocket', 'containerPull', 'egress'] as const),
 ]
 
 /** `maxTime` is `--max-time`. */

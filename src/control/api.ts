@@ -5,7 +5,7 @@
  * Amounts are decimal text in the unit of account; times are milliseconds since the epoch; `v` is 1 and changes are additive.
  */
 
-import type { EstimateView, JobSpec, JobStreamEvent, JobView } from './job-views.ts'
+import type { EstimateView, ForwardEvent, JobSpec, JobStreamEvent, JobView } from './job-views.ts'
 import type { FoundOffersView, JobExplanationView, OfferView, OfferWish } from './offer-views.ts'
 import type {
   AuditView,
@@ -122,6 +122,7 @@ export interface ErrorView {
  * POST /jobs JobSpec → JobView         GET /jobs → { v, jobs: JobView[] }  GET /jobs/:id → JobView
  * POST /estimate JobSpec → EstimateView
  * GET  /jobs/:id/events?logs=1&follow=1 → NDJSON of JobStreamEvent         POST /jobs/:id/cancel → JobView
+ * GET  /jobs/:id/forward?port=80&local=8080 → NDJSON of ForwardEvent: for as long as it is read
  * POST /put {path, code?, name?, convergent?, transfer?} → PutView         POST /get {object, path, unpack?, transfer?} → GetView
  * GET  /objects → { v, objects: ObjectView[] }                             GET /transfers/:id → TransferView
  * POST /objects/remove {object} → RemovedView                              POST /objects/audit {object} → AuditView
@@ -154,6 +155,12 @@ export interface PeerControl {
     signal: AbortSignal,
   ): AsyncIterable<JobStreamEvent>
   cancel(idPrefix: string): Promise<JobView>
+  /** Listens on a local port (0: any that is free) for a port of a service of ours, until the signal fires or the job is over. */
+  forward(
+    idPrefix: string,
+    options: { readonly port: number; readonly local: number },
+    signal: AbortSignal,
+  ): AsyncIterable<ForwardEvent>
   /**
    * A folder is put as a tar. `convergent`: the same bytes, put again by this peer, are the same object. `transfer` is a name under
    * which `transfer` can be asked meanwhile. What broke off goes on when the same bytes are put again.

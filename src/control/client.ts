@@ -6,6 +6,7 @@ import type {
   AuditView,
   CarView,
   EstimateView,
+  ForwardEvent,
   FoundOffersView,
   GetView,
   JobExplanationView,
@@ -54,6 +55,10 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
     jobEvents(id, { logs, follow }, own) {
       const query = `logs=${logs ? 1 : 0}&follow=${follow ? 1 : 0}`
       return transport.lines(`/v1/jobs/${encodeURIComponent(id)}/events?${query}`, own) as AsyncIterable<JobStreamEvent>
+    },
+    forward(id, { port, local }, own) {
+      const query = `port=${port}&local=${local}`
+      return transport.lines(`/v1/jobs/${encodeURIComponent(id)}/forward?${query}`, own) as AsyncIterable<ForwardEvent>
     },
     cancel: async (id) => post<JobView>(`/v1/jobs/${encodeURIComponent(id)}/cancel`, {}),
     put: async (input, own) => post<PutView>('/v1/put', input, own),

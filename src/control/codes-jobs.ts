@@ -75,6 +75,8 @@ export const jobCodes: Readonly<Record<string, Row>> = {
     'it is gone, or the way to it is',
     'allow another: --retries 3',
   ],
+  PORT_NOT_EXPOSED: ['the service has no such port', 'the job does not say it', 'name it: pleach run --port 80'],
+  PORT_CLOSED: ['nobody listens on the port', 'the program has not begun to, or has ended', 'pleach logs JOB'],
   LEASE_UNKNOWN: ['the provider does not know the lease', 'it lost what it had written down', another],
   STRAGGLED: [
     'another provider was sooner',

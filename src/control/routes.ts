@@ -62,6 +62,8 @@ const importCarSchema = z.strictObject({
   name: z.string().exactOptional(),
   transfer: z.string().min(1).max(64).exactOptional(),
 })
+const portNumber = z.coerce.number().pipe(z.int().min(0).max(65_535))
+const forwardSchema = z.strictObject({ port: portNumber.pipe(z.int().min(1)), local: portNumber.exactOptional() })
 const offersSchema = z.strictObject({ find: z.boolean().exactOptional(), wish: offerWishSchema.exactOptional() })
 /** As long as a clock can tell. */
 const pauseMsMax = 366 * 86_400_000
@@ -135,6 +137,14 @@ export const routes: readonly Route[] = [
     answer: async ({ control }, { id, query, signal }) => ({
       lines: control.jobEvents(id, { logs: query.get('logs') === '1', follow: query.get('follow') === '1' }, signal),
     }),
+  },
+  {
+    method: 'GET',
+    path: '/v1/jobs/:id/forward',
+    answer: async ({ control }, { id, query, signal }) => {
+      const { port, local = 0 } = checked(forwardSchema, Object.fromEntries(query))
+      return { lines: control.forward(id, { port, local }, signal) }
+    },
   },
   {
     method: 'GET',

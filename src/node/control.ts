@@ -29,6 +29,7 @@ import type { RequesterDesk } from '../market/requester-desk.ts'
 import type { ShardCache } from '../storage/cache.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import type { Discovery } from './discovery.ts'
+import type { Forwards } from './forwards.ts'
 import type { JobBook } from './job-book.ts'
 import type { ObjectCare } from './object-care.ts'
 import type { ExportInput, ImportInput, ObjectCars } from './object-cars.ts'
@@ -62,6 +63,7 @@ export interface ControlDeps {
   readonly transfers: Transfers
   readonly submissions: Submissions
   readonly brakes: OwnerBrakes
+  readonly forwards: Forwards
   /** Our own record, when we lend. */
   ownRecord(): KnownCapability | undefined
   readonly acquaint: Acquaint
@@ -203,6 +205,10 @@ export class OwnControl implements PeerControl {
   jobEvents(idPrefix: string, options: { readonly logs: boolean; readonly follow: boolean }, signal: AbortSignal) {
     const { book } = this.#deps
     return book.stream(book.find(idPrefix).id, options, signal)
+  }
+
+  forward(idPrefix: string, options: { readonly port: number; readonly local: number }, signal: AbortSignal) {
+    return this.#deps.forwards.listen(this.#deps.book.find(idPrefix).id, options, signal)
   }
 
   async cancel(idPrefix: string): Promise<JobView> {

@@ -20,6 +20,7 @@ import { RefusedError, cidOfDocument, refusal, type Fault, type PeerName } from 
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Clock, Files, Log } from '../environment.ts'
 import type {
+  ContainerTask,
   ExecutionInput,
   ExecutionLimits,
   ExecutionResult,
@@ -201,6 +202,7 @@ export class LeaseWorkshop implements Workshop {
       guestPath: path,
       hostPath: inputPath(bench.folder, index),
     }))
+    const container = containerOf(lease, manifest, bench.folder)
     const task = {
       modulePath: join(bench.folder, 'module'),
       name: manifest.name,
@@ -210,6 +212,7 @@ export class LeaseWorkshop implements Workshop {
       outputsTarPath: this.#outputs(lease.id),
       keep: { folder: join(bench.folder, runFolder), aloneMs: body.reclaimMs },
       ...(manifest.stdin === null ? {} : { stdinPath: join(bench.folder, 'stdin') }),
+      ...(container === null ? {} : { container }),
     }
     const limits: ExecutionLimits = {
       wallMs: body.wallMsMax,
@@ -276,7 +279,7 @@ function matched(
     throw wrong(`${inputs.length} inputs instead of ${manifest.inputs.length}`)
   if ((stdin === undefined) !== (manifest.stdin === null)) throw wrong('stdin')
   const pairs: { grant: Grant; content: Content; path: string }[] = [
-    { grant: order.module, content: manifest.module, path: join(folder, 'module') },
+    { grant: order.module, content: manifest.module ?? noContent, path: join(folder, 'module') },
   ]
   for (const [index, content] of manifest.inputs.entries()) {
     const grant = inputs[index]!
@@ -290,6 +293,30 @@ function matched(
     if (object !== content.object) throw wrong(`${grant.guestPath || grant.kind} is another object`)
   }
   return pairs
+}
+
+/** What is said in the place of a module that is in a registry. */
+const noContent: Content = { bytes: 0, sha256: createHash('sha256').digest('hex'), object: null }
+
+function containerOf(
+  lease: Lease,
+  { container, module, resources }: JobManifest,
+  folder: string,
+): ContainerTask | null {
+  if (container === null) return null
+  const { image, digest, entrypoint, egress, gpus, service } = container
+  return {
+    id: lease.id,
+    image:
+      image === null
+        ? { archivePath: join(folder, 'module'), sha256: module?.sha256 ?? '', digest }
+        : { archivePath: null, reference: image, digest },
+    entrypoint,
+    cpuMilli: resources.cpuMilli,
+    egress,
+    gpus,
+    service: service === null ? null : { health: service.health },
+  }
 }
 
 function inputPath(folder: string, index: number): string {
@@ -309,14 +336,16 @@ function watchOf({ log }: Bench, onMeter: (meter: Meter) => void): ExecutionWatc
 
 /** All that was fetched for it. */
 function inBytesOf({ module, inputs, stdin }: JobManifest): number {
-  return [module, ...inputs, ...(stdin === null ? [] : [stdin])].reduce((sum, { bytes }) => sum + bytes, 0)
+  return [module, ...inputs, stdin].filter((one) => one !== null).reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 function exitOf(
-  { reason, exitCode, detail, usage, outputs }: ExecutionResult,
+  { reason, exitCode, detail, usage, outputs, imageDigest }: ExecutionResult,
   bench: Bench,
   manifest: JobManifest,
 ): Exit {
+  const { module } = manifest
+  const archive = module === null ? null : { sha256: module.sha256, object: module.object }
   const ending: EndReason = reason === 'executor-failed' ? 'provider-failed' : reason
   return {
     reason: ending,
@@ -326,6 +355,7 @@ function exitOf(
     stderr: bench.log.summary('stderr'),
     outputBytes: outputs?.bytes ?? 0,
     outputFiles: outputs?.files ?? 0,
+    image: imageDigest === undefined ? null : { digest: imageDigest, archive },
     usage: {
       wallMs: usage.wallMs,
       cpuMs: usage.cpuMs,

@@ -13,6 +13,7 @@ import {
   type JobView,
   type ObjectView,
   type OfferView,
+  type ForwardEvent,
   type PeerControl,
   type PeerView,
   type RestingView,
@@ -268,7 +269,7 @@ export class FakeControl implements PeerControl {
     ],
   })
 
-  estimate: PeerControl['estimate'] = async ({ module, cpuMilli = 1_000 }) => {
+  estimate: PeerControl['estimate'] = async ({ module = '', cpuMilli = 1_000 }) => {
     this.calls.push(`estimate ${basename(module)} ${cpuMilli}`)
     const nobody = module.endsWith('nomatch.wasm')
     return {
@@ -293,7 +294,7 @@ export class FakeControl implements PeerControl {
     // Like a peer: what the spec names has been read when the answer comes.
     if (spec.stdin !== undefined && spec.stdin.includes('pleach-stdin-')) this.#stdin = readFileSync(spec.stdin)
     const id = `bafy${createHash('sha256').update(String(this.specs.length)).digest('hex').slice(0, 20)}`
-    const name = spec.name ?? basename(spec.module)
+    const name = nameOf(spec)
     if (name === 'nofile.wasm') {
       const cure = 'ls -l'
       throw new ControlError({
@@ -342,10 +343,11 @@ export class FakeControl implements PeerControl {
     this.streams++
     try {
       yield { type: 'job', job }
-      const module = this.specs.find((spec) => (spec.name ?? basename(spec.module)) === job.name)!
-      const script = scripts[basename(module.module)]?.(module, this.#stdin) ?? {
+      const spec = this.specs.find((one) => nameOf(one) === job.name)!
+      const program = basename(spec.module ?? spec.image ?? '')
+      const script = scripts[program]?.(spec, this.#stdin) ?? {
         events: course().slice(0, 7),
-        ending: endings[basename(module.module)] ?? {},
+        ending: endings[program] ?? {},
       }
       for (const event of script.events) {
         if (signal.aborted) return
@@ -368,6 +370,18 @@ export class FakeControl implements PeerControl {
     } finally {
       this.streams--
     }
+  }
+
+  async *forward(
+    prefix: string,
+    { port, local }: { readonly port: number; readonly local: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<ForwardEvent> {
+    const job = this.#find(prefix)
+    this.calls.push(`forward ${prefix} ${local}:${port}`)
+    yield { type: 'listening', port: local }
+    yield { type: 'refused', port: local, code: 'PORT_CLOSED', why: 'nobody\u001b[2J listens' }
+    if (!signal.aborted) yield { type: 'end', job }
   }
 
   cancel: PeerControl['cancel'] = async (prefix) => {
@@ -563,4 +577,8 @@ const explanation = {
 
 function notFound(what: string, cure: string): ControlError {
   return new ControlError({ code: 'NOT_FOUND', what, why: 'it was never here, or its record is gone', cure, exit: 2 })
+}
+
+function nameOf({ name, module, image = '' }: JobSpec): string {
+  return name ?? basename(module ?? image)
 }

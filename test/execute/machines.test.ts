@@ -90,6 +90,7 @@ const exit: Exit = {
   usage: document.usage,
   outputBytes: 5,
   outputFiles: 1,
+  image: null,
 }
 const exited = (hasOutputs: boolean): TaskInput => ({ is: 'exited', exit, hasOutputs })
 const failed: TaskInput = { is: 'failed', reason: 'inputs-missing', detail: 'no shards' }

@@ -28,6 +28,7 @@ function leaseOf(module: Uint8Array): Lease {
     name: 'x',
     engine: 'wasi-preview1',
     module: contentOf(module),
+    container: null,
     args: [],
     env: {},
     inputs: [],

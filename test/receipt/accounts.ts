@@ -41,6 +41,7 @@ export function documentOf(lease: Lease, over: Partial<ResultDocument> = {}): Re
     outputs: null,
     outputBytes: 0,
     outputFiles: 0,
+    image: null,
     usage: { wallMs: 7_000, cpuMs: 7_000, memoryBytesPeak: 1, inBytes: 14_000, outBytes: 21_000 },
     ...over,
   }

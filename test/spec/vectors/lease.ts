@@ -111,6 +111,7 @@ export const document: ResultDocument = {
   outputs: object.cid,
   outputBytes: 100_000,
   outputFiles: 2,
+  image: null,
   usage: { wallMs: 8_200, cpuMs: 7_380, memoryBytesPeak: 65_536, inBytes: 70_000, outBytes: 24_600 },
 }
 export const result = sealResult(worker, document)
