@@ -22,6 +22,7 @@ import socket
 import warnings
 from dataclasses import dataclass, field
 from typing import Any, Iterator, Mapping, Optional
+from urllib.parse import quote
 
 __all__ = ["ComputeClient", "Deployment", "Job", "PleachError", "Provider"]
 
@@ -144,15 +145,23 @@ class ComputeClient:
             connection.close()
 
     def deploy_container(self, provider_id: str, image: str, env_vars: Optional[Mapping[str, str]] = None) -> Deployment:
-        """Raises PleachError NO_CONTAINER_RUNTIME: peers run WASI modules only, as yet."""
+        """Runs an image at a provider: the path of an OCI archive, or NAME@sha256:… in a registry. Does not wait for it.
+
+        `status_url` is of the peer's control socket, in the form of requests-unixsocket: http+unix://SOCKET/v1/jobs/JOB."""
         if not provider_id or not image:
             raise PleachError("BAD_SPEC", "a container needs provider_id and image", "one of them is empty", "pleach offers")
-        raise PleachError(
-            "NO_CONTAINER_RUNTIME",
-            f"{image[:200]} cannot be deployed: no container runtime here",
-            "peers run WASI modules; none runs containers yet",
-            "build it for wasm32-wasip1, and client.run(module)",
-        )
+        wish = {"runtime": "oci", "allow": [provider_id]}
+        offers = self._ask("POST", "/v1/offers", {"find": True, "wish": wish})["offers"]
+        if not any(offer["peer"] == provider_id and "oci" in offer["runtimes"] for offer in offers):
+            raise PleachError(
+                "NO_CONTAINER_RUNTIME",
+                f"{image[:200]} cannot be deployed there",
+                "that provider is not known to run containers",
+                "pleach offers --runtime oci",
+            )
+        source = image if "@sha256:" in image else os.path.abspath(image)
+        job = self._ask("POST", "/v1/jobs", {"image": source, "env": dict(env_vars or {}), "allow": [provider_id]})
+        return Deployment(f"http+unix://{quote(self._socket_path, safe='')}/v1/jobs/{job['id']}")
 
     def _ask(self, method: str, path: str, body: Optional[Mapping[str, Any]] = None) -> Mapping[str, Any]:
         connection = self._connect(self._timeout_s)

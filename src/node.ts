@@ -14,13 +14,11 @@ import { BadBlockFault } from '../protocols/transfer/index.ts'
 import { describeFacts, type Fault, type Notary, type PeerName } from '../protocols/wire/index.ts'
 import type { PeerOptions } from './config/options.ts'
 import type { JobView } from './control/api.ts'
-import { detectMachine, type Machine } from './discovery/detect.ts'
+import { detectMachine } from './discovery/detect.ts'
 import { readHardware } from './discovery/hardware.ts'
 import type { Facts } from './discovery/publisher.ts'
 import { realFiles, type Clock, type Log, type Random } from './environment.ts'
 import { admitByProgram } from './execution/admission.ts'
-import type { ExecutorProbe } from './execution/executor.ts'
-import { createWasiExecutor } from './execution/wasi-executor.ts'
 import { createCourier, createHost, openIdentity, petnameOf } from './host/index.ts'
 import { Jobs } from './ledger/jobs.ts'
 import { KeyValueFile } from './ledger/key-value.ts'
@@ -40,6 +38,8 @@ import { OwnControl } from './node/control.ts'
 import { createData } from './node/data.ts'
 import { createDiscovery } from './node/discovery.ts'
 import { Equivocations } from './node/equivocations.ts'
+import { createExecutors } from './node/executors.ts'
+import { Forwards } from './node/forwards.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
 import { isAtWork } from './node/at-work.ts'
 import { hearBids } from './node/hear-bids.ts'
@@ -49,7 +49,7 @@ import { JobReporter } from './node/job-reporter.ts'
 import { factsOf, lendingOf, standsFor } from './node/lending.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
-import { watchOwner } from './node/idle-watch.ts'
+import { OwnerBrakes } from './node/owner-brakes.ts'
 import { createKeeperFinder, knownKeepers } from './node/keepers.ts'
 import type { Peer } from './node/peer.ts'
 import type { PeerPorts } from './node/ports.ts'
@@ -85,7 +85,6 @@ export async function createPeer(
   const notary: Notary = { signer, network }
   const unit = offer?.unit ?? unitDefault
   await using starting = new AsyncDisposableStack()
-
   const ending = new AbortController()
 
   // What is remembered.
@@ -151,6 +150,7 @@ export async function createPeer(
   const keepers = createKeeperFinder(index, seeker, clock, ending.signal)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
+  const onSilent = (peer: PeerName): void => index.miss(peer)
   const plane = createData({
     signer,
     network,
@@ -170,10 +170,11 @@ export async function createPeer(
     keepers,
     tarPath: () => join(files.folderOf('inputs'), `${Buffer.from(random.bytes(8)).toString('hex')}.tar`),
     onFault,
+    onSilent,
     onBroken: (peer, what) => later(seen.bump(peer, 'noShow', clock.nowMs(), what)),
   })
-  const { store, transfer, rates, objects, unpack } = plane
-  const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault }
+  const { store, transfer, rates, objects, unpack, networkOf } = plane
+  const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault, onSilent, networkOf }
   // Work and its book-keeping.
   const standing = {
     of: (peer: PeerName) => (equivocations.isProven(peer) ? provenStanding : standingOf(seen.get(peer))),
@@ -188,7 +189,7 @@ export async function createPeer(
       operator: known?.operator ?? '',
     }
   }
-  const executor = ports.executor ?? createWasiExecutor({ clock, log })
+  const executors = createExecutors({ wasi: ports.executor, offer, dataDir, clock, log, env: process.env })
   const book = new JobBook(
     {
       put: (view) => later(jobs.put(view.id, view.createdMs, JSON.stringify(view))),
@@ -234,18 +235,11 @@ export async function createPeer(
     },
   })
   const workshop = new LeaseWorkshop({
-    self,
-    disk,
-    mill,
+    ...data,
     folder: join(dataDir, 'work'),
-    clock,
     log,
-    executor,
-    store,
-    transfer,
-    rates,
+    executor: executors.executor,
     send,
-    onFault,
   })
   const admission = offer?.policy?.admission ?? null
   const provider = new ProviderDesk({
@@ -275,9 +269,10 @@ export async function createPeer(
     },
     isReachable: (peer) => host.connections().some((connection) => connection.peer === peer),
   })
+  const forwards = new Forwards({ host, clock, log, executors, provider, book })
   const topic = bidTopic(network, computeClass)
-
-  let lending: { facts: Facts; probe: ExecutorProbe; machine: Machine } | undefined
+  const brakes = new OwnerBrakes({ clock, log, memory, provider, hold: (isHeld) => workshop.hold(isHeld) })
+  let lending: Facts | undefined
   const submissions = new Submissions({
     self,
     unit,
@@ -313,6 +308,8 @@ export async function createPeer(
     care: plane.care,
     transfers: plane.transfers,
     submissions,
+    brakes,
+    forwards,
     acquaint,
     meshDegree: () => host.gossip.meshDegree(topic),
     packFolder: plane.packFolder,
@@ -323,7 +320,7 @@ export async function createPeer(
             peer: self,
             envelope: new Uint8Array(),
             capability: {
-              ...lending.facts,
+              ...lending,
               sequence: 0,
               issuedMs: 0,
               expiresMs: clock.nowMs(),
@@ -335,27 +332,27 @@ export async function createPeer(
   // Start: first what others may ask of us, then the network, then what we say of ourselves.
   await plane.serve()
   starting.defer(async () => plane.stop())
-  await workshop.start()
+  const leases = machines.open('lease').map(({ state }) => decodeState<LeaseState>(state))
+  await workshop.start(leases)
   let haveResumed = false
-  await Promise.all([inquire.serve(), equivocations.serve(), discovery.begin()])
+  await Promise.all([inquire.serve(), forwards.serve(), equivocations.serve(), discovery.begin()])
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
   await host.start()
-  const [machine, probe] = await Promise.all([detectMachine(dataDir), executor.probe()])
+  const [machine, probes] = await Promise.all([detectMachine(dataDir), executors.probe()])
   for (const { state } of machines.open('job')) requester.resume(decodeState<JobState>(state))
-  for (const { state } of machines.open('lease')) provider.resume(decodeState<LeaseState>(state))
+  for (const lease of leases) provider.resume(lease)
   reporter.settleLost((view) => isAtWork(view, requester, provider))
   haveResumed = true
   if (offer !== null) {
     const hardware = await (ports.readHardware ?? readHardware)(clock)
-    const facts = factsOf(offer, unit, machine, hardware, probe, clock.nowMs())
-    lending = { facts, probe, machine }
+    const facts = (lending = factsOf(offer, unit, machine, hardware, probes, clock.nowMs()))
     if (ports.mayPublish === undefined) publisher.publish(facts)
     else void ports.mayPublish.then(() => publisher.publish(facts))
     starting.defer(keepTally(provider.bids.tally, memory, clock, log))
     provider.bids.lend(lendingOf(facts, offer))
-    if (offer.policy?.idleOnly === true) starting.defer(watchOwner(clock, provider))
   }
+  starting.defer(brakes.begin(offer?.policy))
   plane.begin()
   const running = starting.move()
 
@@ -391,7 +388,7 @@ export async function createPeer(
       if (connections > 0) await discovery.look(signal)
       const meshDegree = host.gossip.meshDegree(topic)
       const known = { connections, meshDegree, records: index.alive().length }
-      return { ...known, firstRun: identity.fresh, keyPath: join(dataDir, 'key'), ...standsFor(offer, machine, probe) }
+      return { ...known, firstRun: identity.fresh, keyPath: join(dataDir, 'key'), ...standsFor(offer, machine, probes) }
     },
     stop: async () =>
       (stopping ??= stop().catch((error: unknown) => log('error', 'the peer did not stop in good order', { error }))),

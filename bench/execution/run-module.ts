@@ -43,7 +43,7 @@ const exit = (code: number): never => {
   process.exit(0)
 }
 
-const budget = new Budget({ memoryBytes: bytesMax, outputBytes: bytesMax }, end)
+const budget = new Budget({ memoryBytes: bytesMax, outputBytes: bytesMax, logBytes: bytesMax }, end)
 const input = inputPath === undefined ? undefined : openSync(inputPath, 'r')
 const inputs = input === undefined ? [] : [{ kind: 'file' as const, guestPath: '/in/input', descriptor: input }]
 const stdin = input === undefined ? new HeldFile(budget) : new LentFile(input, 0, fstatSync(input).size)
@@ -53,8 +53,8 @@ const imports = new Imports({
   env: [],
   descriptors: [
     new OpenFile(stdin, 0, false),
-    new OutputStream(1),
-    new OutputStream(2),
+    new OutputStream(1, budget),
+    new OutputStream(2, budget),
     new OpenFolder(tree.root, budget, '/'),
   ],
   end,

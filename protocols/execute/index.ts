@@ -1,4 +1,6 @@
+export * from './argument.ts'
 export * from './codec.ts'
+export * from './container.ts'
 export * from './log-reader.ts'
 export * from './manifest.ts'
 export * from './messages.ts'

@@ -8,10 +8,11 @@ import { z } from 'zod'
 
 import { Fault, checkedCid, cidOfDocument, microMax } from '../wire/index.ts'
 import { manifestBytesMax } from '../negotiate/messages.ts'
+import { argument } from './argument.ts'
+import { containerSchema } from './container.ts'
 import { nearestName } from './nearest-name.ts'
 
 export const argsMax = 1024
-export const argCharsMax = 64 * 1024
 export const envMax = 256
 export const inputsMax = 64
 const pathCharsMax = 512
@@ -21,21 +22,18 @@ const envNamePattern = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
 const integer = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
 const cid = z.string().refine((text) => isCid(text), 'is not the CID of a document')
 const guestPath = z.string().refine((path) => isGuestPath(path), 'is not an absolute path under /in')
-/** C strings end at a zero byte, so no argument may hold one. */
-const argument = z
-  .string()
-  .max(argCharsMax)
-  .refine((text) => !text.includes('\0'), 'holds a zero byte')
 
 /** What the bytes are, so that whoever fetches them can tell. `object` is null when they travel inside START. */
 const content = { bytes: integer, sha256: z.string().regex(sha256HexPattern), object: cid.nullable() }
 
-export const jobManifestSchema = z.strictObject({
+const manifestSchema = z.strictObject({
   apiVersion: z.literal('pleach/v1'),
   kind: z.literal('job'),
   name: z.string().max(64),
-  engine: z.literal('wasi-preview1'),
-  module: z.strictObject(content),
+  engine: z.enum(['wasi-preview1', 'oci']),
+  /** A WebAssembly module, or an image as an OCI archive; null when the image is in a registry. */
+  module: z.strictObject(content).nullable(),
+  container: containerSchema.nullable(),
   args: z.array(argument).max(argsMax),
   env: z.record(z.string().regex(envNamePattern), argument),
   inputs: z.array(z.strictObject({ ...content, path: guestPath, kind: z.enum(['file', 'tar']) })).max(inputsMax),
@@ -62,6 +60,24 @@ export const jobManifestSchema = z.strictObject({
   /** Random text: two runs of the same work are two jobs. */
   nonce: z.string().max(64),
 })
+
+export const jobManifestSchema = manifestSchema
+  .refine(({ engine, container }) => (engine === 'oci') === (container !== null), {
+    path: ['container'],
+    message: 'goes with the engine oci, and with no other',
+  })
+  .refine(({ module, container }) => (module === null) === (typeof container?.image === 'string'), {
+    path: ['module'],
+    message: 'there is either a module or an image in a registry',
+  })
+  .refine(({ engine, resources }) => engine === 'wasi-preview1' || resources.gas === null, {
+    path: ['resources', 'gas'],
+    message: 'nobody counts the instructions of a container: gas goes with the engine wasi-preview1',
+  })
+  .refine(({ engine, deterministic }) => engine === 'wasi-preview1' || !deterministic, {
+    path: ['deterministic'],
+    message: 'a container cannot be made to do the same everywhere: it goes with the engine wasi-preview1',
+  })
 
 export type JobManifest = z.infer<typeof jobManifestSchema>
 export type JobInput = JobManifest['inputs'][number]

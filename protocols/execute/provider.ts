@@ -6,6 +6,7 @@
  */
 import type { Notary } from '../negotiate/codec.ts'
 import type { Effect, PeerName, Step } from '../wire/index.ts'
+import type { RanImage } from './container.ts'
 import {
   executeRetransmitMs,
   progressIntervalMs,
@@ -37,6 +38,7 @@ export interface Exit {
   readonly outputBytes: number
   readonly outputFiles: number
   readonly outputsSha256: string | null
+  readonly image: RanImage | null
 }
 
 /** What the executor uses while the program runs. */
@@ -57,7 +59,7 @@ export type TaskState =
   | (Common & { readonly at: 'waiting'; readonly giveUpMs: number })
   | (Common & { readonly at: 'staging'; readonly order: StartOrder; readonly cancelled: boolean })
   | (Common & { readonly at: 'running'; readonly order: StartOrder; readonly cancelled: boolean })
-  | (Common & { readonly at: 'sealing'; readonly exit: Exit })
+  | (Common & { readonly at: 'sealing'; readonly order: StartOrder; readonly exit: Exit })
   | (Common & {
       readonly at: 'reporting'
       readonly document: ResultDocument
@@ -88,6 +90,8 @@ export type TaskInput =
 export type TaskEvent =
   | { readonly happened: 'stage'; readonly order: StartOrder }
   | { readonly happened: 'run'; readonly order: StartOrder }
+  /** After a restart: the program may still run, or have ended meanwhile. */
+  | { readonly happened: 'attach'; readonly order: StartOrder }
   | { readonly happened: 'kill' }
   | { readonly happened: 'seal'; readonly order: StartOrder }
   | { readonly happened: 'reported'; readonly document: ResultDocument; readonly cid: string }
@@ -212,6 +216,7 @@ function fromWorking(notary: Notary, state: At<'staging'> | At<'running'>, input
       const next: TaskState = {
         at: 'sealing',
         lease: state.lease,
+        order: state.order,
         exit: input.exit,
         meter: state.meter,
         sayAgainMs: nowMs + progressIntervalMs,
@@ -226,13 +231,7 @@ function fromWorking(notary: Notary, state: At<'staging'> | At<'running'>, input
     case 'wake':
       return sayProgress(state, state.at, nowMs)
     case 'restarted':
-      return report(
-        notary,
-        state,
-        exitWithout('provider-failed', 'the provider was restarted while the program ran'),
-        null,
-        nowMs,
-      )
+      return takeUp(state, nowMs)
     case 'sealed':
       return [state, []]
     default:
@@ -242,6 +241,14 @@ function fromWorking(notary: Notary, state: At<'staging'> | At<'running'>, input
 
 function kill(state: At<'staging'> | At<'running'>): TaskStep {
   return state.cancelled ? [state, []] : [{ ...state, cancelled: true }, [{ do: 'tell', event: { happened: 'kill' } }]]
+}
+
+/** What was fetched is fetched again; a program outlives its peer. */
+function takeUp(state: At<'staging'> | At<'running'>, nowMs: number): TaskStep {
+  const happened = state.at === 'staging' ? 'stage' : 'attach'
+  const effects: TaskEffect[] = [{ do: 'tell', event: { happened, order: state.order } }]
+  if (state.cancelled) effects.push({ do: 'tell', event: { happened: 'kill' } })
+  return [{ ...state, sayAgainMs: nowMs }, effects]
 }
 
 function fromSealing(notary: Notary, state: At<'sealing'>, input: Answer, nowMs: number): TaskStep {
@@ -259,13 +266,7 @@ function fromSealing(notary: Notary, state: At<'sealing'>, input: Answer, nowMs:
         nowMs,
       )
     case 'restarted':
-      return report(
-        notary,
-        state,
-        exitWithout('provider-failed', 'the provider was restarted while it sealed the outputs'),
-        null,
-        nowMs,
-      )
+      return [{ ...state, sayAgainMs: nowMs }, [{ do: 'tell', event: { happened: 'seal', order: state.order } }]]
     case 'wake':
       return sayProgress(state, 'sealing', nowMs)
     default:
@@ -297,6 +298,7 @@ function report(
     outputBytes: sealed === null ? 0 : exit.outputBytes,
     outputFiles: sealed === null ? 0 : exit.outputFiles,
     outputsSha256: sealed === null ? null : exit.outputsSha256,
+    image: exit.image,
     usage: exit.usage,
   }
   const { cid, envelope } = sealResult(notary, document)
@@ -378,6 +380,7 @@ function exitWithout(reason: EndReason, detail: string): Exit {
     outputBytes: 0,
     outputFiles: 0,
     outputsSha256: null,
+    image: null,
   }
 }
 

@@ -4,6 +4,7 @@ import { z } from 'zod'
 
 import { Fault, checkedCid, cidOfDocument, openEnvelope, sealEnvelope, type Signed } from '../wire/index.ts'
 import type { Notary } from '../negotiate/codec.ts'
+import { ranImageSchema } from './container.ts'
 import { resultType } from './messages.ts'
 
 export const resultBytesMax = 16 * 1024
@@ -52,6 +53,8 @@ const resultSchema = z.strictObject({
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .nullable(),
+  /** Of a container, once its image was in the engine. */
+  image: ranImageSchema.nullable(),
   usage: z.strictObject({
     wallMs: integer,
     cpuMs: integer,

@@ -22,7 +22,7 @@ import { quantile } from '../report/samples.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 import { tokenVariable } from './agent.ts'
 import { interruptedCode, onInterrupt } from './interrupts.ts'
-import { collectGarbage, inOwnProcess } from './own-process.ts'
+import { collectGarbage, heapFlags, inOwnProcess, workFlags } from './own-process.ts'
 
 /** What it takes to ask one agent, with as much again for whatever else is to be done. */
 const lookMsEach = 5
@@ -39,7 +39,9 @@ export interface LiveOrder {
 
 /** In this process's child, or, with agents, in theirs. */
 export async function live(order: LiveOrder, args: readonly string[]): Promise<number> {
-  return order.agents.length > 0 ? watched(order, args) : inOwnProcess(args, async () => watched(order, args))
+  if (order.agents.length > 0) return watched(order, args)
+  const works = order.scenario.live.requesters > 0
+  return inOwnProcess(args, async () => watched(order, args), works ? workFlags : heapFlags)
 }
 
 /** Exit code: 0, 3 when an invariant or an assertion does not hold, 130 when it was interrupted; what was found so far is told. */

@@ -20,12 +20,23 @@ export const heapFlags = [
 ]
 
 /**
+ * For peers that work for a while: what lives grows to some hundred MiB, and is looked through for garbage every three seconds with the
+ * flags above. Measured with the market of a storm, 300 peers, one run each: 180 s of processor time with those and 122 with these,
+ * which take 0.4 GB more.
+ */
+export const workFlags = ['--max-semi-space-size=64', '--no-parallel-scavenge', '--heap-growing-percent=100']
+
+/**
  * Here, when this is such a process; otherwise in one that is given the same arguments, and that is told when this one is told to
  * end, or has gone without a word: a channel between them breaks.
  */
-export async function inOwnProcess(args: readonly string[], run: () => Promise<number>): Promise<number> {
-  if (heapFlags.every((flag) => process.execArgv.includes(flag))) return run()
-  const child = spawn(process.execPath, [...heapFlags, process.argv[1]!, ...args], {
+export async function inOwnProcess(
+  args: readonly string[],
+  run: () => Promise<number>,
+  flags: readonly string[] = heapFlags,
+): Promise<number> {
+  if (flags.every((flag) => process.execArgv.includes(flag))) return run()
+  const child = spawn(process.execPath, [...flags, process.argv[1]!, ...args], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   })
   // From a terminal the child is told too; by whatever else, only this process.

@@ -1,4 +1,5 @@
 /** What stands in for staging and running where they are not modelled: waits, in the place of work. */
+import type { Meter } from '../../protocols/execute/index.ts'
 import type { Lease } from '../../protocols/negotiate/index.ts'
 import type { Clock } from '../../src/environment.ts'
 import type { Workshop } from '../../src/market/provider-desk.ts'
@@ -33,22 +34,56 @@ export interface WorkshopHooks {
   onRunning(leases: ReadonlySet<Lease>): void
 }
 
-export function modelWorkshop(clock: Clock, random: SeededRandom, hooks: WorkshopHooks): Workshop {
+type OnMeter = (meter: Meter) => void
+
+/** A program that runs beside its peer, on the machine: a crash of the peer does not end it. */
+export interface ModelRun {
+  readonly beganMs: number
+  readonly endsMs: number
+}
+
+/** Of a hundred crashes of a peer this many are of its whole machine, and end its programs. */
+const machineCrashPercent = 30
+
+/** `machine`: what runs on it, by lease. It is the same for all lives of a peer. */
+export function modelWorkshop(
+  clock: Clock,
+  random: SeededRandom,
+  machine: Map<string, ModelRun>,
+  hooks: WorkshopHooks,
+): Workshop {
   const running = new Set<Lease>()
+  const follow = async (lease: Lease, { beganMs, endsMs }: ModelRun, signal: AbortSignal) => {
+    running.add(lease)
+    hooks.onRunning(running)
+    const isCancelled = await clock.sleep(Math.max(0, endsMs - clock.monotonicMs()), signal).then(
+      () => false,
+      () => true,
+    )
+    running.delete(lease)
+    machine.delete(lease.id)
+    const wallMs = Math.round(Math.min(endsMs, clock.monotonicMs()) - beganMs) * hooks.meterFactor
+    return { wallMs: Math.round(wallMs), isCancelled }
+  }
+  const finished = ({ wallMs, isCancelled }: { wallMs: number; isCancelled: boolean }, onMeter: OnMeter) => {
+    onMeter({ wallMs, cpuMs: wallMs, memoryBytes: 0, gas: 0 })
+    return { exit: plainExit(wallMs, isCancelled), hasOutputs: false }
+  }
   return {
     stage: async (_lease, _order, signal) => clock.sleep(random.between(10, 500), signal),
     run: async (lease, _order, onMeter, signal) => {
       const beganMs = clock.monotonicMs()
-      running.add(lease)
-      hooks.onRunning(running)
-      const isCancelled = await clock.sleep(random.between(...runMs), signal).then(
-        () => false,
-        () => true,
-      )
-      running.delete(lease)
-      const wallMs = Math.round((clock.monotonicMs() - beganMs) * hooks.meterFactor)
-      onMeter({ wallMs, cpuMs: wallMs, memoryBytes: 0, gas: 0 })
-      return { exit: plainExit(wallMs, isCancelled), hasOutputs: false }
+      const run = { beganMs, endsMs: beganMs + random.between(...runMs) }
+      machine.set(lease.id, run)
+      return finished(await follow(lease, run, signal), onMeter)
+    },
+    attach: async (lease, _order, onMeter, signal) => {
+      const run = machine.get(lease.id)
+      if (run === undefined || random.between(0, 100) < machineCrashPercent) {
+        machine.delete(lease.id)
+        throw new Error('the program is gone')
+      }
+      return finished(await follow(lease, run, signal), onMeter)
     },
     seal: async () => {
       throw new Error('the model has no outputs')

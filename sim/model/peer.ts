@@ -24,7 +24,7 @@ import type { SeededRandom } from '../random.ts'
 import { Accounts, frameOf } from './accounts.ts'
 import type { Member, Shelf } from './bulletin.ts'
 import type { Books, OpenBooks } from './disk.ts'
-import { modelErrands, modelWorkshop } from './errands.ts'
+import { modelErrands, modelWorkshop, type ModelRun } from './errands.ts'
 import { LifeClock } from './life.ts'
 import { PoisonedAnswers } from './poison.ts'
 import { factsOf } from './stand-ins.ts'
@@ -69,6 +69,8 @@ export class ModelPeer implements Member {
   #books!: OpenBooks
   #gossip!: Gossip
   readonly #world: World
+  /** What runs on its machine: a crash of the peer does not end it. */
+  readonly #machine = new Map<string, ModelRun>()
   readonly #poison: PoisonedAnswers | null
   /** A bid of another that was heard. */
   #cried: Uint8Array | undefined
@@ -228,7 +230,7 @@ export class ModelPeer implements Member {
     this.provider = new ProviderDesk({
       ...shared,
       standing: { of: (peer) => this.standing(peer) },
-      workshop: modelWorkshop(life, random, {
+      workshop: modelWorkshop(life, random, this.#machine, {
         meterFactor: this.dishonesty?.meterFactor ?? 1,
         onRunning: (leases) => world.onRunning(this, leases),
       }),

@@ -51,6 +51,7 @@ export function plainTerms(nonce: string, nowMs: number, options: TermsOptions =
     name: 'plain',
     engine: 'wasi-preview1',
     module: { bytes: 1, sha256: '0'.repeat(64), object: null },
+    container: null,
     args: [],
     env: {},
     inputs: [],
@@ -146,6 +147,7 @@ export function plainExit(ranMs: number, isCancelled: boolean): Exit {
     outputBytes: 0,
     outputFiles: 0,
     outputsSha256: null,
+    image: null,
   }
 }
 

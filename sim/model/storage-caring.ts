@@ -119,6 +119,7 @@ export function createCaring(caring: CaringDeps, deps: LifeDeps): Caring {
     audits,
     advertise,
     onFault,
+    onSilent: () => {},
     rates: new PeerRates(),
     transfers: new Transfers(life),
     keepers: async () => keepers(),

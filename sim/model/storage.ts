@@ -17,7 +17,7 @@ import { withOwnShelf } from '../../src/node/local-transfer.ts'
 import { sourcesOf } from '../../src/node/sources.ts'
 import { fetchObject, type FetchReport, type FetchSource } from '../../src/storage/fetch.ts'
 import { LocalMill } from '../../src/storage/local-mill.ts'
-import { placeObject } from '../../src/storage/place.ts'
+import { placeShards } from '../../src/storage/place.ts'
 import { sealFile, type SealedObject } from '../../src/storage/seal.ts'
 import type { ShardEntry } from '../../src/storage/shard-index.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
@@ -203,7 +203,7 @@ export class ModelStorage {
     }
   }
 
-  /** Places what was sealed, in this life or one before, perhaps not for the first time. Rejects as placeObject does. */
+  /** Places what was sealed, in this life or one before, perhaps not for the first time. Rejects as placeShards does. */
   async place(
     object: SealedObject,
     keepers: readonly PeerName[],
@@ -213,7 +213,11 @@ export class ModelStorage {
     const { self, onFault } = this.#deps
     const { life, store, transfer } = this.#alive()
     const keepUntilMs = life.nowMs() + keptMs
-    const placed = await placeObject(transfer, store, object, keepers, keepUntilMs, signal, onFault)
+    const placed = await placeShards(
+      { transfer, store, clock: life, onFault },
+      { object, candidates: keepers, keepUntilMs },
+      signal,
+    )
     const { cid, manifest, key } = object
     await this.#running?.caring?.remember(object, placed)
     return {

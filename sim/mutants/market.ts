@@ -43,6 +43,18 @@ export const marketMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'program-not-attached',
+    about: 'a program that outlived its provider is not taken up again',
+    edits: [
+      {
+        file: 'protocols/execute/provider.ts',
+        find: "const happened = state.at === 'staging' ? 'stage' : 'attach'\n  const effects: TaskEffect[] = [{ do: 'tell', event: { happened, order: state.order } }]",
+        replace:
+          "const effects: TaskEffect[] = state.at === 'staging' ? [{ do: 'tell', event: { happened: 'stage', order: state.order } }] : []",
+      },
+    ],
+  },
+  {
     name: 'staging-forgotten',
     about: 'a requester that is restarted while it bids does not stage its inputs again',
     edits: [

@@ -24,6 +24,8 @@ const calls = {
   environ_sizes_get: { params: i32s(2), results: ['i32'] },
   environ_get: { params: i32s(2), results: ['i32'] },
   poll_oneoff: { params: i32s(4), results: ['i32'] },
+  fd_close: { params: i32s(1), results: ['i32'] },
+  path_symlink: { params: i32s(5), results: ['i32'] },
   random_get: { params: i32s(2), results: ['i32'] },
   path_open: { params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i64', 'i64', 'i32', 'i32'], results: ['i32'] },
 } satisfies Record<string, Signature>

@@ -21,6 +21,12 @@ export const commands: Readonly<Record<string, Entry>> = {
   status: { group: 'a peer', about: 'how the peer is doing', load: async () => (await import('./status.ts')).command },
   peers: { group: 'a peer', about: 'whom it is connected to', load: async () => (await import('./peers.ts')).command },
   join: { group: 'a peer', about: 'connect to a peer', load: async () => (await import('./join.ts')).command },
+  pause: {
+    group: 'a peer',
+    about: 'take no work for others for a while',
+    load: async () => (await import('./pause.ts')).command,
+  },
+  resume: { group: 'a peer', about: 'take it again', load: async () => (await import('./resume.ts')).command },
   stop: {
     group: 'a peer',
     about: 'stop the peer in good order',
@@ -33,7 +39,7 @@ export const commands: Readonly<Record<string, Entry>> = {
   },
   run: {
     group: 'jobs',
-    about: 'run a WASI module on another machine',
+    about: 'run a WASI module or an image on another machine',
     load: async () => (await import('./run.ts')).command,
   },
   jobs: {
@@ -42,6 +48,11 @@ export const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./jobs.ts')).command,
   },
   logs: { group: 'jobs', about: 'what a job has written', load: async () => (await import('./logs.ts')).command },
+  forward: {
+    group: 'jobs',
+    about: 'reach a port of a service',
+    load: async () => (await import('./forward.ts')).command,
+  },
   cancel: { group: 'jobs', about: 'stop a job', load: async () => (await import('./cancel.ts')).command },
   put: {
     group: 'data',

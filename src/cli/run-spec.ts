@@ -1,7 +1,7 @@
 /** What `pleach run` was told, as a job: the file's word first, then the flags', which are stronger. Paths become absolute. */
 import { resolve } from 'node:path'
 
-import { parseInput } from '../config/job-input.ts'
+import { isImageReference, parseInput } from '../config/job-input.ts'
 import { parseDurationMs, parseGas } from '../config/quantities.ts'
 import type { JobSpec } from '../control/api.ts'
 import type { Flags, FlagValues } from './command.ts'
@@ -11,6 +11,15 @@ import { amount, oneOf, parseCount, wishFlags, wishOf } from './wish-flags.ts'
 
 export const runFlags = {
   file: { type: 'text', short: 'f', placeholder: 'FILE', about: 'the job, as YAML; flags count more' },
+  image: { type: 'text', placeholder: 'FILE', about: 'in the place of MODULE: an OCI archive, or NAME@sha256:…' },
+  'image-digest': { type: 'text', placeholder: 'DIGEST', about: 'what its engine must call the image: sha256:…' },
+  entrypoint: { type: 'list', placeholder: 'WORD', about: "in the place of the image's own (repeated for each word)" },
+  port: { type: 'list', placeholder: 'PORT', about: 'a service: this port of it can be reached (pleach forward)' },
+  health: {
+    type: 'text',
+    placeholder: 'CHECK',
+    about: 'tcp:PORT or http:PORT/PATH must answer, or the service is ended',
+  },
   in: { type: 'list', placeholder: 'PATH[:GUEST]', about: 'a file or folder; the program sees /in/NAME, or GUEST' },
   out: { type: 'text', placeholder: 'DIR', about: 'where what the program writes to /out is put' },
   env: { type: 'list', placeholder: 'K=V', about: 'a variable of the program' },
@@ -42,10 +51,16 @@ export interface RunRequest {
 /** Throws a ConfigError: USAGE for a flag, BAD_JOB_FILE for the file. */
 export async function jobSpecOf({ flags, module, args, stdinFile }: RunRequest): Promise<JobSpec> {
   const spec = { ...(await fileSpec(flags.file)), ...given(flags, args, stdinFile) }
-  const path = module === undefined ? spec.module : resolve(module)
-  if (path === undefined)
-    throw usage('pleach run needs MODULE', 'neither it nor -f FILE was given', 'pleach run --help')
-  return { ...spec, module: path }
+  // What is run is one word of the command line: it stands against both of the file's.
+  const { module: fileModule, image: fileImage, ...others } = spec
+  if (module !== undefined && flags.image !== undefined)
+    throw usage('MODULE and --image cannot both be run', 'a job runs one of them', 'pleach run --image FILE -- ARGS')
+  if (module !== undefined) return { ...others, module: resolve(module) }
+  if (flags.image !== undefined)
+    return { ...others, image: isImageReference(flags.image) ? flags.image : resolve(flags.image) }
+  if (fileModule === undefined && fileImage === undefined)
+    throw usage('pleach run needs MODULE', 'neither it nor --image nor -f FILE was given', 'pleach run --help')
+  return spec
 }
 
 async function fileSpec(file: string | undefined): Promise<Partial<JobSpec>> {
@@ -62,6 +77,10 @@ function given(flags: RunFlags, args: readonly string[], stdinFile: string | und
     args: args.length === 0 ? undefined : args,
     env: flags.env.length === 0 ? undefined : variables(flags.env),
     inputs: flags.in.length === 0 ? undefined : flags.in.map(absoluteInput),
+    ports: flags.port.length === 0 ? undefined : flags.port.map((text) => quantityFlag('--port', text, parsePort)),
+    health: flags.health,
+    imageDigest: flags['image-digest'],
+    entrypoint: flags.entrypoint.length === 0 ? undefined : flags.entrypoint,
     stdin,
     out: flags.out === undefined ? undefined : resolve(flags.out),
     ...wishOf(flags),
@@ -75,6 +94,11 @@ function given(flags: RunFlags, args: readonly string[], stdinFile: string | und
     retries: quantityFlag('--retries', flags.retries, parseCount),
   }
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+}
+
+function parsePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535) return Number(text)
+  throw new RangeError('write a number from 1 to 65535')
 }
 
 function absoluteInput(text: string) {

@@ -25,7 +25,7 @@ import { Timeline } from './timeline.ts'
 const heldBytesMax = 64 * 1024 * 1024
 
 export const command = defineCommand({
-  usage: 'run [flags] MODULE [-- ARGS]      run [flags] -f FILE [-- ARGS]',
+  usage: 'run [flags] MODULE [-- ARGS]      run [flags] --image FILE [-- ARGS]      run [flags] -f FILE [-- ARGS]',
   about: [
     "Runs a WASI module on another machine. The program's stdout is our stdout byte for byte, its stderr our stderr; the",
     "course of the job is told on stderr (with -q not). The exit code is the program's own when it ran; 4 when no provider",
@@ -35,8 +35,13 @@ export const command = defineCommand({
     'With --json the last line on stdout is one object: { v, job, exitCode, stdoutBase64, stdoutCut, receipt }, and nothing',
     "else is on stdout; the program's stderr goes to stderr.",
     '',
-    'A job file has the keys module, args, env, inputs, stdin, out, cpu, memory, disk, timeout, code, maxPrice, maxCost, wait,',
-    'retries, logBytes, outputBytes, gasMax, deterministic; relative paths begin at its own folder.',
+    'An image (--image) is run in a container, where a provider has an engine for it. It is an OCI archive, as docker save and',
+    'podman save --format oci-archive write it, and travels like any input; or NAME@sha256:…, where a provider fetches images.',
+    '',
+    'With --port it is a service: it runs until it is cancelled or --timeout is over, and pleach forward leads to it.',
+    '',
+    'A job file has the keys module or image, args, env, inputs, stdin, out, cpu, memory, disk, timeout, code, maxPrice, maxCost,',
+    'wait, retries, logBytes, outputBytes, gasMax, deterministic, type, ports, health; relative paths begin at its own folder.',
   ],
   flags: runFlags,
   takes: ['MODULE?'],

@@ -4,6 +4,7 @@ import type { StatusView } from '../control/api.ts'
 import { defineCommand } from './command.ts'
 import { connect } from './connect.ts'
 import { safe } from './escape.ts'
+import { restingText } from './resting.ts'
 import { count, cpu, memory, price, shortPeer, size, span } from './format.ts'
 
 export const command = defineCommand({
@@ -35,6 +36,7 @@ function statusLines(status: StatusView): string[] {
       ? 'offering nothing   (pleach up --offer lends this machine)'
       : `offering ${cpu(offering.cpuMilli)}, ${memory(offering.memoryBytes)}, ${size(offering.keepBytes)}, ` +
         `${price(offering.pricePerCpuHour)}, ${safe(offering.isolation)}`,
+    ...(offering === null && status.resting === null ? [] : [`resting  ${restingText(status.resting)}`]),
     `market   ${count(market.bidsSeen, 'bid')} seen - ${market.answered} answered - ${market.won} won`,
     ...reasons('not answered', market.notAnswered),
     ...reasons('lost', market.lost, market.dearerPercent),

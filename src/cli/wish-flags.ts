@@ -17,6 +17,7 @@ export const wishFlags = {
   'gpu-mem': { type: 'text', placeholder: 'SIZE', about: 'memory of each GPU, such as 24G' },
   'gpu-model': { type: 'text', placeholder: 'TEXT', about: 'part of its name, such as 4090' },
   region: { type: 'list', placeholder: 'NAME', about: 'where: eu, or de; any of them when repeated' },
+  runtime: { type: 'text', placeholder: 'NAME', about: 'wasi-preview1, or oci for images' },
   isolation: { type: 'text', placeholder: 'NAME', about: 'what contains the program, such as bubblewrap' },
   tee: { type: 'text', placeholder: 'NAME', about: 'an enclave, such as sev-snp' },
   evidence: {
@@ -44,6 +45,7 @@ export function wishOf(flags: FlagValues<typeof wishFlags>): OfferWish {
     gpuMemoryBytes: quantityFlag('--gpu-mem', flags['gpu-mem'], parseBytes),
     gpuModel: flags['gpu-model'],
     regions: flags.region.length === 0 ? undefined : flags.region.flatMap((text) => text.split(',')),
+    runtime: oneOf('--runtime', flags.runtime, ['wasi-preview1', 'oci']),
     isolation: flags.isolation,
     tee: flags.tee,
     evidence: oneOf('--evidence', flags.evidence, ['claimed', 'measured', 'challenged']),

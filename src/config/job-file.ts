@@ -8,16 +8,17 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 
 import { ConfigError, exits } from './error.ts'
-import { parseInput } from './job-input.ts'
-import { describeProblem, jobSpecSchema, type JobSpecInput } from './job-spec.ts'
+import { isImageReference, parseInput } from './job-input.ts'
+import { describeProblem, jobSpecKeys, oneProgram, type JobSpecInput } from './job-spec.ts'
 import { parseBytes, parseCpuMilli, parseDurationMs } from './quantities.ts'
 import { isGroup, readYaml } from './yaml-file.ts'
 
 /** What the schema knows, and what says which schema it is. */
-const jobFileSchema = jobSpecSchema.extend({
+const jobFileKeys = jobSpecKeys.extend({
   apiVersion: z.literal('pleach/v1').exactOptional(),
   kind: z.literal('job').exactOptional(),
 })
+const jobFileSchema = oneProgram(jobFileKeys)
 
 /** The flags' words, the key that each stands for, and how its plain numbers are meant. */
 const flagWords: Readonly<Record<string, { readonly key: string; readonly parse: (text: string) => unknown }>> = {
@@ -32,14 +33,14 @@ const flagWords: Readonly<Record<string, { readonly key: string; readonly parse:
   maxCost: { key: 'costMax', parse: (text) => text },
 }
 
-const names = [...Object.keys(jobFileSchema.shape), ...Object.keys(flagWords)]
+const names = [...Object.keys(jobFileKeys.shape), ...Object.keys(flagWords)]
 const inputNames = ['path', 'guestPath']
 
 /** Throws a ConfigError BAD_JOB_FILE; for an unknown key it names the nearest right one. */
 export async function readJobFile(path: string): Promise<JobSpecInput> {
   const document = await readYaml(path, (why) => bad(path, why))
   if (document === undefined) throw bad(path, 'there is no such file')
-  if (!isGroup(document)) throw bad(path, 'it holds no keys: begin with module: FILE.wasm')
+  if (!isGroup(document)) throw bad(path, 'it holds no keys: begin with module: FILE.wasm, or image: FILE.tar')
   const parsed = jobFileSchema.safeParse(withRightNames(path, document))
   if (!parsed.success) throw bad(path, describeProblem(parsed.error.issues, jobFileSchema))
   const { apiVersion: _apiVersion, kind: _kind, ...spec } = parsed.data
@@ -50,7 +51,8 @@ export async function readJobFile(path: string): Promise<JobSpecInput> {
 function fromFolder(spec: JobSpecInput, folder: string): JobSpecInput {
   return {
     ...spec,
-    module: resolve(folder, spec.module),
+    ...(spec.module === undefined ? {} : { module: resolve(folder, spec.module) }),
+    ...(spec.image === undefined || isImageReference(spec.image) ? {} : { image: resolve(folder, spec.image) }),
     ...(spec.inputs === undefined
       ? {}
       : { inputs: spec.inputs.map((input) => ({ ...input, path: resolve(folder, input.path) })) }),

@@ -4,8 +4,10 @@
  */
 import { z } from 'zod'
 
+import { imageDigestPattern, portsMax } from '../../protocols/execute/container.ts'
 import { describeIssue } from '../../protocols/execute/manifest.ts'
 import { isPeerName } from '../../protocols/wire/peer.ts'
+import { parseHealth } from './job-input.ts'
 import { parseBytes, parseCpuMilli, parseDurationMs, parseGas, parseMicro } from './quantities.ts'
 
 const pathCharsMax = 4096
@@ -13,6 +15,7 @@ const textCharsMax = 64 * 1024
 const argsMax = 1024
 const envMax = 256
 const inputsMax = 64
+const entrypointMax = 64
 /** Providers of one job at the same time. */
 export const nodesMax = 64
 
@@ -44,9 +47,13 @@ const truth = z.union([z.boolean(), z.enum(['true', 'false']).transform((written
 
 const amount = z.string().refine((written) => parseMicro(written) !== undefined, 'is not an amount: write 1.5')
 
-export const jobSpecSchema = z.strictObject({
+/** The keys; whether they make a job is {@link oneProgram}'s to say. */
+export const jobSpecKeys = z.strictObject({
   name: z.string().max(64).exactOptional(),
-  module: path,
+  module: path.exactOptional(),
+  image: path.exactOptional(),
+  imageDigest: z.string().regex(imageDigestPattern, 'is not a digest: write sha256:…').exactOptional(),
+  entrypoint: z.array(text).min(1).max(entrypointMax).exactOptional(),
   args: z.array(text).max(argsMax).exactOptional(),
   env: z
     .record(z.string(), text)
@@ -78,6 +85,17 @@ export const jobSpecSchema = z.strictObject({
   gpuVendor: word.exactOptional(),
   gpuModel: z.string().min(1).max(64).exactOptional(),
   regions: words.exactOptional(),
+  type: z.enum(['job', 'service']).exactOptional(),
+  ports: z
+    .array(quantity(parseCount).pipe(z.int().min(1).max(65_535)))
+    .max(portsMax)
+    .exactOptional(),
+  health: z
+    .string()
+    .max(600)
+    .refine((written) => parseHealth(written) !== undefined, 'is not tcp:PORT or http:PORT/PATH')
+    .exactOptional(),
+  runtime: z.enum(['wasi-preview1', 'oci']).exactOptional(),
   isolation: word.exactOptional(),
   tee: word.exactOptional(),
   evidence: z.enum(['claimed', 'measured', 'challenged']).exactOptional(),
@@ -90,10 +108,31 @@ export const jobSpecSchema = z.strictObject({
   nodes: quantity(parseCount).pipe(z.int().min(1).max(nodesMax)).exactOptional(),
 })
 
+/** A job runs either a module or an image. */
+export function oneProgram<Schema extends z.ZodType<{ module?: string; image?: string }>>(schema: Schema): Schema {
+  return schema
+    .refine(({ module, image }) => module !== undefined || image !== undefined, {
+      path: ['module'],
+      message: 'is missing, and so is image',
+    })
+    .refine(({ module, image }) => module === undefined || image === undefined, {
+      path: ['image'],
+      message: 'there is a module already',
+    })
+}
+
+export const jobSpecSchema = oneProgram(jobSpecKeys)
+
 /** What a provider must have, without the job. */
-export const offerWishSchema = jobSpecSchema.omit({
+export const offerWishSchema = jobSpecKeys.omit({
   name: true,
   module: true,
+  image: true,
+  imageDigest: true,
+  entrypoint: true,
+  type: true,
+  ports: true,
+  health: true,
   args: true,
   env: true,
   inputs: true,

@@ -19,8 +19,20 @@ export interface OfferOptions {
   readonly unit: string
   /** Longest job that is taken. */
   readonly wallMsMax: number
+  /** Left out: no containers. */
+  readonly containers?: ContainerPolicy
   /** Left out: plainPolicy. */
   readonly policy?: OfferPolicy
+}
+
+/** How images of others are run, by an engine of this machine. */
+export interface ContainerPolicy {
+  /** Of Docker or Podman; null: wherever one listens. */
+  readonly socketPath: string | null
+  /** Whether images are fetched from the registries that jobs name. */
+  readonly mayPull: boolean
+  /** Whether their programs may reach the network, the owner's own included. */
+  readonly mayEgress: boolean
 }
 
 /** To whom, when and on what terms. */
@@ -43,8 +55,10 @@ export interface OfferPolicy {
   readonly challengedPercent: number
   /** A program that is asked about every bid; null: none. */
   readonly admission: string | null
-  /** Nothing new is taken while the owner uses the machine. */
+  /** Nothing new is taken while the owner uses the machine, and what runs is held. */
   readonly idleOnly: boolean
+  /** The same from this temperature on, where it can be read; null: whatever it is. */
+  readonly celsiusMax: number | null
   /** GPUs that the owner says there are; what the system has is found without. */
   readonly gpus: readonly ClaimedGpu[]
   /** Whether the enclave that the system is in is shown. */
@@ -71,6 +85,7 @@ export const plainPolicy: OfferPolicy = {
   challengedPercent: 0,
   admission: null,
   idleOnly: false,
+  celsiusMax: null,
   gpus: [],
   tee: false,
 }

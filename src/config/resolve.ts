@@ -8,7 +8,14 @@ import { ConfigError, exits, type Env } from './error.ts'
 import { cacheByDefault, lendingByDefault, workersByDefault, type Machine } from './capacity.ts'
 import { inUtc } from './hours.ts'
 import { nearestName } from './nearest.ts'
-import { plainPolicy, type OfferOptions, type OfferPolicy, type PeerOptions, type Reach } from './options.ts'
+import {
+  plainPolicy,
+  type ContainerPolicy,
+  type OfferOptions,
+  type OfferPolicy,
+  type PeerOptions,
+  type Reach,
+} from './options.ts'
 import { formatMicro } from './quantities.ts'
 import {
   cpuHourMicroDefault,
@@ -135,8 +142,12 @@ export function describeSettings(
     premiumChallenged: '0',
     admission: 'none',
     idleOnly: 'false',
+    maxHeat: 'any',
     gpu: 'as found',
     tee: 'false',
+    containerSocket: 'auto',
+    containerPull: 'false',
+    egress: 'false',
   }
   return settingNames.map((name) => {
     const spoken = said.get(name)
@@ -184,6 +195,7 @@ function offerOf(said: SaidSettings, machine: Machine): OfferOptions | null {
     valueOf(said, 'maxTime'),
   ]
   const policy = policyOf(said, machine)
+  const containers = containersOf(said)
   if (valueOf(said, 'offer') !== true) {
     const idle = lendingNames.find((name) => said.get(name)?.source === 'flag')
     if (idle === undefined) return null
@@ -199,8 +211,16 @@ function offerOf(said: SaidSettings, machine: Machine): OfferOptions | null {
     cpuHourMicro: cpuHourMicro ?? cpuHourMicroDefault,
     unit: unit ?? unitDefault,
     wallMsMax: wallMsMax ?? wallMsMaxDefault,
+    ...(containers === null ? {} : { containers }),
     policy,
   }
+}
+
+/** Null: the owner wants none. */
+function containersOf(said: SaidSettings): ContainerPolicy | null {
+  const socket = valueOf(said, 'containerSocket') ?? 'auto'
+  const [mayPull, mayEgress] = [valueOf(said, 'containerPull') ?? false, valueOf(said, 'egress') ?? false]
+  return socket === 'none' ? null : { socketPath: socket === 'auto' ? null : socket, mayPull, mayEgress }
 }
 
 /** Hours are in the time that is kept where the peer starts; when clocks are put back it must be started again. */
@@ -219,6 +239,7 @@ function policyOf(said: SaidSettings, machine: Machine): OfferPolicy {
     challengedPercent: valueOf(said, 'premiumChallenged') ?? plainPolicy.challengedPercent,
     admission: valueOf(said, 'admission') ?? plainPolicy.admission,
     idleOnly: valueOf(said, 'idleOnly') ?? plainPolicy.idleOnly,
+    celsiusMax: valueOf(said, 'maxHeat') ?? plainPolicy.celsiusMax,
     gpus: valueOf(said, 'gpu') ?? plainPolicy.gpus,
     tee: valueOf(said, 'tee') ?? plainPolicy.tee,
   }

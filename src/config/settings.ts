@@ -39,8 +39,12 @@ export interface SettingValues {
   premiumChallenged: number
   admission: string
   idleOnly: boolean
+  maxHeat: number
   gpu: readonly ClaimedGpu[]
   tee: boolean
+  containerSocket: string
+  containerPull: boolean
+  egress: boolean
 }
 
 export type SettingName = keyof SettingValues
@@ -135,11 +139,17 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
   admission: single('PROGRAM', 'is given each bid as JSON on stdin; admits it by exit code 0', (text) =>
     fitting(text, /^\/[^\p{C}]{1,4000}$/u, 'an absolute path'),
   ),
-  idleOnly: single('', 'take nothing new while this machine is in use', readSwitch),
+  idleOnly: single('', 'rest while this machine is in use', readSwitch),
+  maxHeat: single('CELSIUS', 'rest while this machine is hotter, 40 to 110 (default: whatever it is)', readHeat),
   gpu: list('MODEL:SIZE[:COUNT]', 'a GPU that is not found by itself (claimed), such as RTX 4090:24G', (texts) =>
     texts.map(readGpu),
   ),
   tee: single('', 'show the enclave that this system is in (claimed)', readSwitch),
+  containerSocket: single('PATH', 'socket of Docker or Podman; none: no containers (default: as found)', (text) =>
+    fitting(text, /^(none|auto|\/[^\p{C}]{1,100})$/u, 'an absolute path, auto or none'),
+  ),
+  containerPull: single('', 'fetch images that jobs name from their registries', readSwitch),
+  egress: single('', 'let containers reach the network, your own included, when a job asks for it', readSwitch),
 }
 
 export const settingNames = Object.keys(settings) as SettingName[]
@@ -160,7 +170,7 @@ export const lendingNames: readonly SettingName[] = [
     'deny',
   ] as const),
   ...(['oversubscribe', 'priceMemory', 'priceGpu', 'priceStorage', 'premiumMeasured', 'premiumChallenged'] as const),
-  ...(['admission', 'idleOnly', 'gpu', 'tee'] as const),
+  ...(['admission', 'idleOnly', 'maxHeat', 'gpu', 'tee', 'containerSocket', 'containerPull', 'egress'] as const),
 ]
 
 /** `maxTime` is `--max-time`. */
@@ -235,6 +245,11 @@ function readFactor(text: string): number {
   const factor = Number(text)
   if (/^\d(\.\d{1,2})?$/.test(text) && factor >= 1 && factor <= 4) return factor
   throw new RangeError(`${JSON.stringify(text.slice(0, 40))} is no such factor: write 1 to 4, such as 1.5`)
+}
+
+function readHeat(text: string): number {
+  if (/^\d{2,3}$/.test(text) && Number(text) >= 40 && Number(text) <= 110) return Number(text)
+  throw new RangeError(`${JSON.stringify(text.slice(0, 40))} is no such temperature: write 40 to 110, such as 85`)
 }
 
 function readPeer(text: string): string {

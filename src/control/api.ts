@@ -5,7 +5,7 @@
  * Amounts are decimal text in the unit of account; times are milliseconds since the epoch; `v` is 1 and changes are additive.
  */
 
-import type { EstimateView, JobSpec, JobStreamEvent, JobView } from './job-views.ts'
+import type { EstimateView, ForwardEvent, JobSpec, JobStreamEvent, JobView } from './job-views.ts'
 import type { FoundOffersView, JobExplanationView, OfferView, OfferWish } from './offer-views.ts'
 import type {
   AuditView,
@@ -28,6 +28,15 @@ export interface PeerView {
   readonly petname: string
 }
 
+/** Why nothing is worked for others at the moment. */
+export interface RestingView {
+  readonly because: 'PAUSED' | 'OWNER_ACTIVE' | 'TOO_HOT'
+  /** Of a pause; null: until it is ended. */
+  readonly leftMs: number | null
+  /** What runs is held, and handed back after so long; null: nothing is held. */
+  readonly handsBackInMs: number | null
+}
+
 export interface StatusView {
   readonly v: 1
   readonly peer: string
@@ -41,6 +50,7 @@ export interface StatusView {
   readonly meshDegree: number
   readonly recordsKnown: number
   readonly offering: OfferView | null
+  readonly resting: RestingView | null
   readonly market: {
     readonly bidsSeen: number
     readonly answered: number
@@ -112,6 +122,7 @@ export interface ErrorView {
  * POST /jobs JobSpec → JobView         GET /jobs → { v, jobs: JobView[] }  GET /jobs/:id → JobView
  * POST /estimate JobSpec → EstimateView
  * GET  /jobs/:id/events?logs=1&follow=1 → NDJSON of JobStreamEvent         POST /jobs/:id/cancel → JobView
+ * GET  /jobs/:id/forward?port=80&local=8080 → NDJSON of ForwardEvent: for as long as it is read
  * POST /put {path, code?, name?, convergent?, transfer?} → PutView         POST /get {object, path, unpack?, transfer?} → GetView
  * GET  /objects → { v, objects: ObjectView[] }                             GET /transfers/:id → TransferView
  * POST /objects/remove {object} → RemovedView                              POST /objects/audit {object} → AuditView
@@ -119,6 +130,7 @@ export interface ErrorView {
  * POST /objects/import {read, name?} → ObjectView                          POST /objects/pin {object} → ObjectView
  * POST /export {object, path, transfer?} → CarView                         POST /import {path, read?, name?, transfer?} → PutView
  * GET  /receipts → { v, receipts: ReceiptView[] }                          GET /receipts/:lease → the receipt file (JSON)
+ * POST /pause {forMs?, now?} → StatusView                                 POST /resume → StatusView
  * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
  *
  * `:id` and `:lease` may be any unique prefix.
@@ -143,6 +155,12 @@ export interface PeerControl {
     signal: AbortSignal,
   ): AsyncIterable<JobStreamEvent>
   cancel(idPrefix: string): Promise<JobView>
+  /** Listens on a local port (0: any that is free) for a port of a service of ours, until the signal fires or the job is over. */
+  forward(
+    idPrefix: string,
+    options: { readonly port: number; readonly local: number },
+    signal: AbortSignal,
+  ): AsyncIterable<ForwardEvent>
   /**
    * A folder is put as a tar. `convergent`: the same bytes, put again by this peer, are the same object. `transfer` is a name under
    * which `transfer` can be asked meanwhile. What broke off goes on when the same bytes are put again.
@@ -192,6 +210,9 @@ export interface PeerControl {
   /** The file that `receipt verify` reads. */
   receiptFile(leasePrefix: string): Promise<unknown>
   join(address: string, signal: AbortSignal): Promise<PeersView>
+  /** Takes no work for others, for so long or until `resume`. `now`: what runs is handed back at once, not held. */
+  pause(input: { readonly forMs?: number; readonly now?: boolean }): Promise<StatusView>
+  resume(): Promise<StatusView>
 }
 
 /** An error with what, why and one cure, as a person sees it. Thrown by PeerControl, carried as ErrorView. */

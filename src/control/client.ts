@@ -6,6 +6,7 @@ import type {
   AuditView,
   CarView,
   EstimateView,
+  ForwardEvent,
   FoundOffersView,
   GetView,
   JobExplanationView,
@@ -55,6 +56,10 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
       const query = `logs=${logs ? 1 : 0}&follow=${follow ? 1 : 0}`
       return transport.lines(`/v1/jobs/${encodeURIComponent(id)}/events?${query}`, own) as AsyncIterable<JobStreamEvent>
     },
+    forward(id, { port, local }, own) {
+      const query = `port=${port}&local=${local}`
+      return transport.lines(`/v1/jobs/${encodeURIComponent(id)}/forward?${query}`, own) as AsyncIterable<ForwardEvent>
+    },
     cancel: async (id) => post<JobView>(`/v1/jobs/${encodeURIComponent(id)}/cancel`, {}),
     put: async (input, own) => post<PutView>('/v1/put', input, own),
     get: async (input, own) => post<GetView>('/v1/get', input, own),
@@ -75,6 +80,8 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
     },
     receiptFile: async (lease) => get<unknown>(`/v1/receipts/${encodeURIComponent(lease)}`),
     join: async (address, own) => post<PeersView>('/v1/join', { address }, own),
+    pause: async (input) => post<StatusView>('/v1/pause', input),
+    resume: async () => post<StatusView>('/v1/resume', {}),
     async stop() {
       await post('/v1/stop', {})
     },

@@ -7,7 +7,11 @@ export const errorCodes: Readonly<Record<string, Row>> = {
   // Of a program that embeds a peer.
   NOT_DONE: ['the job is not known to be done', 'results are known once they were waited for', 'await job.done'],
   NO_RECEIPT: ['there is no receipt of the job', 'nobody worked at it, or nobody signed', 'pleach receipts'],
-  NO_CONTAINER_RUNTIME: ['containers cannot be run', 'peers run WASI modules only', 'build it for wasm32-wasip1'],
+  NO_CONTAINER_RUNTIME: [
+    'the image cannot be run there',
+    'that provider has no container engine',
+    'pleach offers --runtime oci',
+  ],
 
   // What was typed or written.
   USAGE: ['the command line is not understood', 'a command, a flag or a value is not one', 'pleach COMMAND --help'],
@@ -37,6 +41,9 @@ export const errorCodes: Readonly<Record<string, Row>> = {
     'pleach status   at that peer prints it',
   ],
   NETWORK_INVALID: ['a network cannot have that name', 'small letters, digits and -', '--network main'],
+
+  PORT_TAKEN: ['a local port cannot be had', 'another program listens there', 'pleach forward JOB 0:80'],
+  NOT_RUNNING: ['the job cannot be connected to', 'it is not at work, or not ours', 'pleach jobs'],
 
   // Of the peer that is asked.
   NO_PEER: ['no peer is running', 'nobody answers on the control socket', 'pleach up'],

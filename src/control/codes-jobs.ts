@@ -11,6 +11,7 @@ export const jobCodes: Readonly<Record<string, Row>> = {
     'pleach up --offer',
   ],
   PAUSED: ['the provider takes nothing new', 'its owner paused it', 'wait for it: --wait 30m'],
+  TOO_HOT: ['its machine is too hot', 'it was started with --max-heat', 'wait for it: --wait 30m'],
   OWNER_ACTIVE: ['its owner uses the machine', 'it was started with --idle-only', 'wait for it: --wait 30m'],
   BUSY: [
     'nothing is free now, or too much is under way',
@@ -74,6 +75,8 @@ export const jobCodes: Readonly<Record<string, Row>> = {
     'it is gone, or the way to it is',
     'allow another: --retries 3',
   ],
+  PORT_NOT_EXPOSED: ['the service has no such port', 'the job does not say it', 'name it: pleach run --port 80'],
+  PORT_CLOSED: ['nobody listens on the port', 'the program has not begun to, or has ended', 'pleach logs JOB'],
   LEASE_UNKNOWN: ['the provider does not know the lease', 'it lost what it had written down', another],
   STRAGGLED: [
     'another provider was sooner',

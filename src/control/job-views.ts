@@ -5,8 +5,20 @@ import type { OfferWish } from './offer-views.ts'
 /** What to run. Paths are the caller's, absolute: the peer reads and writes them itself. */
 export interface JobSpec {
   readonly name?: string
-  /** Path of the WASI module. */
-  readonly module: string
+  /** Path of the WASI module; left out when there is an image. */
+  readonly module?: string
+  /** In the place of a module: path of an image as an OCI archive, or `NAME@sha256:…` in a registry. */
+  readonly image?: string
+  /** What the provider's engine must call it, `sha256:…`. */
+  readonly imageDigest?: string
+  /** In the place of the image's own. */
+  readonly entrypoint?: readonly string[]
+  /** A service runs until it is cancelled or its time is over, and is connected to. Left out: a service when there are ports. */
+  readonly type?: 'job' | 'service'
+  /** What may be connected to. */
+  readonly ports?: readonly number[]
+  /** `tcp:PORT` or `http:PORT/PATH`: what must answer every 5 s, or the service is ended after the third time that it does not. */
+  readonly health?: string
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   /** Files or folders; seen by the program as /in/<base name>, or as the path given. */
@@ -41,6 +53,8 @@ export interface JobSpec {
   readonly gpuVendor?: string
   readonly gpuModel?: string
   readonly regions?: readonly string[]
+  /** What runs programs: `wasi-preview1`, or `oci` for images. Of a job it follows from what is run. */
+  readonly runtime?: 'wasi-preview1' | 'oci'
   readonly isolation?: string
   readonly tee?: string
   /** The least evidence for all of that. */
@@ -234,3 +248,10 @@ export interface MatchExplanation {
   readonly nearest: (PeerView & { readonly reasons: readonly string[] }) | null
   readonly answered: number
 }
+
+/** What happens at a local port that is forwarded. `port` is the local one. */
+export type ForwardEvent =
+  | { readonly type: 'listening'; readonly port: number }
+  | { readonly type: 'connected' | 'closed'; readonly port: number; readonly open: number }
+  | { readonly type: 'refused'; readonly port: number; readonly code: string; readonly why: string }
+  | { readonly type: 'end'; readonly job: JobView }

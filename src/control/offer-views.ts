@@ -63,6 +63,12 @@ export type OfferWish = Partial<
     JobSpec,
     | 'name'
     | 'module'
+    | 'image'
+    | 'imageDigest'
+    | 'entrypoint'
+    | 'type'
+    | 'ports'
+    | 'health'
     | 'args'
     | 'env'
     | 'inputs'

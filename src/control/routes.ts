@@ -62,7 +62,15 @@ const importCarSchema = z.strictObject({
   name: z.string().exactOptional(),
   transfer: z.string().min(1).max(64).exactOptional(),
 })
+const portNumber = z.coerce.number().pipe(z.int().min(0).max(65_535))
+const forwardSchema = z.strictObject({ port: portNumber.pipe(z.int().min(1)), local: portNumber.exactOptional() })
 const offersSchema = z.strictObject({ find: z.boolean().exactOptional(), wish: offerWishSchema.exactOptional() })
+/** As long as a clock can tell. */
+const pauseMsMax = 366 * 86_400_000
+const pauseSchema = z.strictObject({
+  forMs: z.int().min(1).max(pauseMsMax).exactOptional(),
+  now: z.boolean().exactOptional(),
+})
 const joinSchema = z.strictObject({ address: z.string().min(1).max(1024) })
 
 const health: Route['answer'] = async () => ({ json: { v: 1, ok: true } })
@@ -85,6 +93,12 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/v1/readyz', answer: readiness },
 
   { method: 'GET', path: '/v1/status', answer: async ({ control }) => ({ json: await control.status() }) },
+  {
+    method: 'POST',
+    path: '/v1/pause',
+    answer: async ({ control }, { body }) => ({ json: await control.pause(checked(pauseSchema, await body())) }),
+  },
+  { method: 'POST', path: '/v1/resume', answer: async ({ control }) => ({ json: await control.resume() }) },
   { method: 'GET', path: '/v1/peers', answer: async ({ control }) => ({ json: await control.peers() }) },
   {
     method: 'GET',
@@ -123,6 +137,14 @@ export const routes: readonly Route[] = [
     answer: async ({ control }, { id, query, signal }) => ({
       lines: control.jobEvents(id, { logs: query.get('logs') === '1', follow: query.get('follow') === '1' }, signal),
     }),
+  },
+  {
+    method: 'GET',
+    path: '/v1/jobs/:id/forward',
+    answer: async ({ control }, { id, query, signal }) => {
+      const { port, local = 0 } = checked(forwardSchema, Object.fromEntries(query))
+      return { lines: control.forward(id, { port, local }, signal) }
+    },
   },
   {
     method: 'GET',

@@ -174,9 +174,11 @@ export class RecordIndex {
     return expiresMs > this.#deps.clock.nowMs() && !withdrawn
   }
 
-  #lives({ record, signMs, missedMs }: Entry, connected: ReadonlySet<PeerName>): boolean {
-    if (connected.has(record.peer)) return true
-    return signMs > missedMs && this.#deps.clock.nowMs() - signMs <= aliveForMs
+  #lives(entry: Entry, connected: ReadonlySet<PeerName>): boolean {
+    const nowMs = this.#deps.clock.nowMs()
+    // A connection outlives its peer for a while: who was asked in vain is not there, whatever it seems.
+    if (connected.has(entry.record.peer)) return !isSilent(entry, nowMs)
+    return entry.signMs > entry.missedMs && nowMs - entry.signMs <= aliveForMs
   }
 
   #evict(): void {

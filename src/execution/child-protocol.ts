@@ -1,7 +1,7 @@
 /**
  * What the executor and its child process say to each other. The child is told its task as one JSON document on its
- * standard input, and writes lines on a pipe of its own: now and then the gas used so far, as a decimal number, and just before it
- * ends one record, as JSON.
+ * standard input, and writes a file of two lines: the gas used so far, which it writes again and again in the same place, so that the
+ * file stays small however long it runs; and just before it ends one record, as JSON.
  */
 import { z } from 'zod'
 
@@ -15,6 +15,7 @@ export interface ChildTask {
   readonly env: readonly string[]
   readonly memoryBytes: number
   readonly outputBytes: number
+  readonly logBytes: number
   /** At most this much may be used. */
   readonly gas: number
   /** The deterministic profile: what time and chance are made from. Null: they are the machine's. */
@@ -26,7 +27,7 @@ export interface ChildTask {
 
 /** Arguments, environment and inputs' names together. */
 export const taskBytesMax = 1_024 * 1_024
-/** Of one line. */
+/** Of the record's line, without that of the gas. */
 export const recordBytesMax = 64 * 1_024
 export const detailCharsMax = 1_024
 
@@ -42,8 +43,7 @@ export const recordSchema = z.strictObject({
   cpuMs: count,
   memoryBytesPeak: count,
   outputBytes: count,
-  gas: count,
-  /** Files in the tar on the outputs' pipe; null when nothing was written there. */
+  /** Files in the tar of the outputs; null when nothing was written there. */
   outputFiles: count.nullable(),
 })
 

@@ -6,7 +6,7 @@
 
 /** What is run. Host paths are read and written by the executor alone; the program sees only the guest's. */
 export interface ExecutionTask {
-  /** The program: for the WASI executor a WebAssembly binary. */
+  /** The program: a WebAssembly binary for the WASI executor, the archive of an image for that of containers. */
   readonly modulePath: string
   /** What the program sees as argv[0]; the file name of `modulePath` if absent. */
   readonly name?: string
@@ -24,7 +24,64 @@ export interface ExecutionTask {
   readonly seed?: string
   /** Where the tar of /out is put. Must not exist; exists afterwards only if the result says so. */
   readonly outputsTarPath: string
+  /** What only containers need; there for them alone. */
+  readonly container?: ContainerTask
+  /** Where the run can be found again by a peer that was restarted. Without it, it ends with its peer. */
+  readonly keep?: KeptRun
 }
+
+/** A run that outlives its peer. */
+export interface KeptRun {
+  /** The executor's own, one for each run. Must not exist; whoever gave it removes it when the run is of no interest any more. */
+  readonly folder: string
+  /** How long it goes on without its peer, a whole number of at least 1. */
+  readonly aloneMs: number
+}
+
+export interface ContainerTask {
+  /** Names the task in the engine, so that it is found again: letters and digits, another for each run. */
+  readonly id: string
+  readonly image: ContainerImage
+  /** Null: the image's own. `args` come after it, in the place of the image's own if there are any. */
+  readonly entrypoint: readonly string[] | null
+  readonly cpuMilli: number
+  /** Whether it is to reach the network. */
+  readonly egress: boolean
+  readonly gpus: number
+  /** Null: it is a job, and ends by itself. */
+  readonly service: ServiceTask | null
+}
+
+/** A program that others connect to, until its time is over. */
+export interface ServiceTask {
+  /** Null: as long as it runs it is well. */
+  readonly health: HealthCheck | null
+}
+
+export interface HealthCheck {
+  readonly port: number
+  /** What is asked for by HTTP, which must answer below 400; null: to be connected to is enough. */
+  readonly path: string | null
+  readonly intervalMs: number
+  /** So many in a row, and the service is ended. */
+  readonly failuresMax: number
+}
+
+/** Both directions of one TCP connection to a port of a running program. */
+export interface PortConnection {
+  /** What the program sends; ends when it has closed its side. */
+  readonly received: AsyncIterable<Uint8Array>
+  /** Resolves when more may be sent (back-pressure). */
+  send(bytes: Uint8Array): Promise<void>
+  /** No more will be sent; what the program sends goes on. */
+  end(): void
+  close(): void
+}
+
+/** An OCI archive, or an image in a registry. `digest`: what the engine must call it, `sha256:…`; null: it is not asked. */
+export type ContainerImage =
+  | { readonly archivePath: string; readonly sha256: string; readonly digest: string | null }
+  | { readonly archivePath: null; readonly reference: string; readonly digest: string | null }
 
 /** One input, read-only for the program. A `tar` is seen as the folder that it holds. */
 export interface ExecutionInput {
@@ -114,13 +171,13 @@ export interface ExecutionResult {
   readonly usage: ExecutionUsage
   /** Only when the reason is `exited` and the program left something under /out. */
   readonly outputs: ExecutionOutputs | null
+  /** What the engine calls the image that was run, `sha256:…`; only of containers, and only when it came to that. */
+  readonly imageDigest?: string
 }
 
 export interface ExecutionOutputs {
   /** A tar file: the same outputs give the same bytes. */
   readonly path: string
-  /** Of the file, as hex. */
-  readonly sha256: string
   readonly files: number
   /** Content of the files, without the tar's own overhead. */
   readonly bytes: number
@@ -130,9 +187,11 @@ export interface ExecutorProbe {
   readonly usable: boolean
   /** For example `wasi-preview1`. */
   readonly engine: string
-  /** What isolates the program from the machine, in a few words. */
+  /** What runs it: `podman 5.4`; left out: this Node. */
+  readonly version?: string
+  /** What isolates the program from the machine, in one word that a bid may ask for. */
   readonly isolation: string
-  /** Why it is not usable, or what was tried. */
+  /** Why it is not usable; otherwise what isolates it, as a sentence for the owner. */
   readonly detail: string
   /** How long the least program took, start to end; null when not usable. */
   readonly startMs: number | null
@@ -148,4 +207,21 @@ export interface Executor {
     watch: ExecutionWatch,
     signal: AbortSignal,
   ): Promise<ExecutionResult>
+  /**
+   * Goes on with a run that an earlier peer started with the same task, running or ended meanwhile, as if it had been this
+   * one: the watch is told the whole log from its beginning. Null when nothing was ever started in `task.keep.folder`.
+   */
+  attach(
+    task: ExecutionTask & { readonly keep: KeptRun },
+    limits: ExecutionLimits,
+    watch: ExecutionWatch,
+    signal: AbortSignal,
+  ): Promise<ExecutionResult | null>
+  /** Ends what may still run in the folder of a kept run. Resolves when it is gone, or was given up. */
+  end(folder: string): Promise<void>
+  /** Holds what runs in the folder of a kept run, and lets it go on. Its time goes on meanwhile. */
+  suspend(folder: string): void
+  resume(folder: string): void
+  /** Connects to a port of a service that runs, by the `id` of its task. Rejects when nobody listens there. Only of containers. */
+  connect?(id: string, port: number, signal: AbortSignal): Promise<PortConnection>
 }

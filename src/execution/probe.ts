@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import type { Executor, ExecutorProbe } from './executor.ts'
+import type { Walls } from './walls.ts'
 
 const engine = 'wasi-preview1'
-const isolation = 'child process, node permission model, files in memory only'
 const probeMs = 10_000
 const probeGas = 1_000
 const probeMemoryBytes = 1_024 * 1_024
@@ -25,8 +25,8 @@ const leastModule = Buffer.from(
   'hex',
 )
 
-export async function probeExecutor(run: Executor['run']): Promise<ExecutorProbe> {
-  const probe = { engine, isolation }
+export async function probeExecutor(run: Executor['run'], walls: Walls): Promise<ExecutorProbe> {
+  const probe = { engine, isolation: walls.isolation }
   if (process.platform === 'win32') return { ...probe, usable: false, detail: 'needs a POSIX system', startMs: null }
   let folder: string | undefined
   try {
@@ -43,7 +43,7 @@ export async function probeExecutor(run: Executor['run']): Promise<ExecutorProbe
     return {
       ...probe,
       usable,
-      detail: usable ? `the least program took ${usage.wallMs} ms` : `${reason}: ${detail}`,
+      detail: usable ? walls.detail : `${reason}: ${detail}`,
       startMs: usable ? usage.wallMs : null,
     }
   } catch (error) {

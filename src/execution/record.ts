@@ -1,30 +1,39 @@
-/** What comes on the child's own pipe, taken as if a stranger had written it. */
-import type { Readable } from 'node:stream'
+/** The child's record, a file, taken as if a stranger had written it. child-protocol.ts says what is in it. */
+import { closeSync, openSync, readSync } from 'node:fs'
 
 import { recordBytesMax, recordSchema, type ChildRecord } from './child-protocol.ts'
+import { gasDigits, gasLineBytes } from './child/gas.ts'
 
-const newline = 0x0a
-const gasPattern = /^\d{1,16}$/
+const gasPattern = new RegExp(`^\\d{${gasDigits}}\n$`)
 
-/**
- * Undefined when the child ended before it wrote a record. Rejects when what it wrote is none, or a line is longer than one may be.
- * `onGas` is told each count, which only grows.
- */
-export async function readRecord(pipe: Readable, onGas: (gas: number) => void): Promise<ChildRecord | undefined> {
-  let record: ChildRecord | undefined
-  let gas = 0
-  let rest = Buffer.alloc(0)
-  for await (const chunk of pipe as AsyncIterable<Uint8Array>) {
-    rest = Buffer.concat([rest, chunk])
-    for (let end = rest.indexOf(newline); end >= 0; end = rest.indexOf(newline)) {
-      const line = rest.toString('utf8', 0, end)
-      rest = rest.subarray(end + 1)
-      if (record !== undefined) throw new RangeError('it wrote more after its record')
-      if (!gasPattern.test(line)) record = recordSchema.parse(JSON.parse(line))
-      else if (Number.isSafeInteger(Number(line))) onGas((gas = Math.max(gas, Number(line))))
-    }
-    if (rest.byteLength > recordBytesMax) throw new RangeError(`its record has more than ${recordBytesMax} bytes`)
+/** Undefined when nothing is there yet, or no count. One read of few bytes. */
+export function readGas(path: string): number | undefined {
+  return gasOf(readUpTo(path, gasLineBytes))
+}
+
+/** What the child left. Throws when that is more than may be, or no record. */
+export function readRecord(path: string): ChildRecord | undefined {
+  const bytes = readUpTo(path, gasLineBytes + recordBytesMax + 1)
+  if (bytes.byteLength > gasLineBytes + recordBytesMax)
+    throw new RangeError(`its record has more than ${recordBytesMax} bytes`)
+  if (bytes.byteLength === 0) return undefined
+  if (gasOf(bytes) === undefined) throw new RangeError('its record does not begin with its gas')
+  const said = bytes.toString('utf8', gasLineBytes)
+  return said === '' ? undefined : recordSchema.parse(JSON.parse(said))
+}
+
+function gasOf(bytes: Buffer): number | undefined {
+  const line = bytes.toString('latin1', 0, gasLineBytes)
+  const gas = Number(line)
+  return gasPattern.test(line) && Number.isSafeInteger(gas) ? gas : undefined
+}
+
+function readUpTo(path: string, bytesMax: number): Buffer {
+  const file = openSync(path, 'r')
+  try {
+    const bytes = Buffer.alloc(bytesMax)
+    return bytes.subarray(0, readSync(file, bytes, 0, bytesMax, 0))
+  } finally {
+    closeSync(file)
   }
-  if (rest.byteLength > 0) throw new RangeError('its last line has no end')
-  return record
 }

@@ -18,6 +18,8 @@ export interface TarLimits {
   readonly entriesMax: number
   /** Content of all files together. */
   readonly bytesMax: number
+  /** Whether what is neither a file nor a folder is passed over, and counted; left out: such an archive is refused. */
+  readonly skipsOthers?: boolean
 }
 
 /** An entry begins; then its content in pieces, `bytes` in all; then the next. `at` is the content's offset in the archive. */
@@ -46,6 +48,8 @@ export class TarDecoder {
   #pax: PaxValues = {}
   #bytes = 0
   #at = 0
+  /** What was passed over, being neither a file nor a folder. */
+  skipped = 0
 
   constructor(limits: TarLimits) {
     this.#limits = limits
@@ -105,14 +109,22 @@ export class TarDecoder {
       return false
     }
     this.#padding = paddingBytes(header.bytes)
-    if (header.flag === 'x' || header.flag === 'L' || header.flag === 'g') {
+    const { flag } = header
+    const isOther = this.#limits.skipsOthers === true && !taken.includes(flag)
+    if (flag === 'x' || flag === 'L' || flag === 'g' || (isOther && flag === 'K')) {
       if (header.bytes > recordBytesMax)
         throw new TarError(`a record of ${header.bytes} bytes before an entry is over ${recordBytesMax}`)
-      this.#expect({ what: 'record', flag: header.flag, bytes: header.bytes }, header.bytes)
+      this.#expect({ what: 'record', flag, bytes: header.bytes }, header.bytes)
+      return true
+    }
+    if (isOther) {
+      this.skipped++
+      this.#pax = {}
+      this.#expect({ what: 'skip' }, header.bytes + paddingBytes(header.bytes))
       return true
     }
     const path = this.#pax.path ?? header.path()
-    const kind = kindOf(header.flag, path)
+    const kind = kindOf(flag, path)
     const parts = safeParts(path)
     const bytes = kind === 'folder' ? 0 : (this.#pax.bytes ?? header.bytes)
     this.#padding = paddingBytes(bytes)
@@ -172,6 +184,9 @@ export class TarDecoder {
     return kept
   }
 }
+
+/** The types of files and folders. */
+const taken = '057'
 
 function kindOf(flag: string, path: string): TarEntry['kind'] {
   // Before ustar a folder was a file whose name ends in a slash.

@@ -54,6 +54,7 @@ export class TaskFiles implements AsyncDisposable {
       outputBytes: limits.outputBytes,
       gas: limits.gas,
       seed: task.seed ?? null,
+      logBytes: limits.logBytes,
       stdin: task.stdinPath === undefined ? null : moduleDescriptor + 1,
       inputs: task.inputs.map(({ kind, guestPath }, index) => ({ kind, guestPath, descriptor: firstInput + index })),
     }

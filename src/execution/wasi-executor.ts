@@ -1,52 +1,119 @@
 /**
- * Runs a WASI preview 1 program in a child process of its own. This side never touches the program's bytes: it starts the
- * child, takes what comes out of it within the limits, and kills it when time or patience is over.
+ * Runs a WASI preview 1 program in a child process of its own. This side never touches the program's bytes: it has the
+ * child started under its supervisor, takes what comes out of it within the limits, and ends it when time or patience is over.
  */
+import { rm } from 'node:fs/promises'
+
 import type { Clock, Log } from '../environment.ts'
-import { nodesMax } from './child/budget.ts'
 import type { Executor, ExecutionLimits, ExecutionResult, ExecutionTask } from './executor.ts'
-import { launch, type Launched } from './launch.ts'
-import { saveOutputs } from './outputs-file.ts'
+import { launch, wasiProgram, type ChildProgram, type Running } from './launch.ts'
 import { probeExecutor } from './probe.ts'
 import { Run } from './run.ts'
-import { tarBytesMax } from './tar-format.ts'
+import { claimRun, isRunning, killGroup, readEnding, readRun } from './supervisor.ts'
+import { resumeRun, suspendRun } from './suspend.ts'
 import { TaskFiles, TaskInvalidError } from './task-files.ts'
+import { findWalls, type Walls } from './walls.ts'
 
 export interface WasiExecutorEnvironment {
   readonly clock: Clock
   readonly log: Log
+  /** What is put around children instead of what this machine has. */
+  readonly walls?: Walls
+  /** What runs in the child instead of what runs WASI programs. */
+  readonly program?: ChildProgram
 }
 
-export function createWasiExecutor({ clock, log }: WasiExecutorEnvironment): Executor {
+/** For a run that ends with its peer: the supervisor looks once in a second. */
+const aloneMsMin = 1
+/** How often it is looked whether a run that another peer started has ended. */
+const lookMs = 25
+const endWithinMs = 2_000
+
+/** The same for all peers of a process. */
+let wallsHere: Promise<Walls> | undefined
+
+export function createWasiExecutor(environment: WasiExecutorEnvironment): Executor {
+  const { clock, log } = environment
+  const wallsOf = async (): Promise<Walls> => environment.walls ?? (wallsHere ??= findWalls(process.execPath))
   const run: Executor['run'] = async (task, limits, watch, signal) => {
     checkLimits(limits)
     const attempt = new Run(clock, log, limits, watch)
     if (signal.aborted) return attempt.without('cancelled', 'cancelled before it began')
+    const folder = task.keep?.folder ?? `${task.outputsTarPath}.run`
     try {
-      return await runTask(attempt, task, limits, signal)
+      const { program = await wasiProgram() } = environment
+      const walls = await wallsOf()
+      const running = await started(task, limits, { program, walls, folder })
+      return await attempt.follow(running, folder, task.outputsTarPath, signal)
     } catch (error) {
       const reason = error instanceof TaskInvalidError ? 'module-invalid' : 'executor-failed'
-      return attempt.without(reason, error instanceof Error ? error.message : String(error))
+      return attempt.without(reason, messageOf(error))
+    } finally {
+      if (task.keep === undefined) await rm(folder, { recursive: true, force: true })
     }
   }
-  return { run, probe: async () => probeExecutor(run) }
+  const until = async (holds: () => boolean, withinMs = Infinity): Promise<void> => {
+    const endMs = clock.monotonicMs() + withinMs
+    const never = new AbortController().signal
+    while (!holds() && clock.monotonicMs() < endMs) await clock.sleep(lookMs, never)
+  }
+  return {
+    run,
+    probe: async () => probeExecutor(run, await wallsOf()),
+    async attach(task, limits, watch, signal) {
+      checkLimits(limits)
+      const { folder } = task.keep
+      const facts = readRun(folder)
+      if (facts === undefined) return null
+      claimRun(folder)
+      // The peer that held it may have died.
+      resumeRun(folder)
+      const { supervisor, startedMs } = facts
+      const untilMs = readEnding(folder)?.endedMs ?? clock.nowMs()
+      const attempt = new Run(clock, log, limits, watch, Math.max(0, untilMs - startedMs))
+      return goOn(attempt, { supervisor, ended: until(() => !isRunning(supervisor)) }, task, signal)
+    },
+    async end(folder) {
+      const facts = readRun(folder)
+      if (facts === undefined) return
+      killGroup(facts.supervisor)
+      await until(() => !isRunning(facts.supervisor), endWithinMs)
+    },
+    suspend: suspendRun,
+    resume: resumeRun,
+  }
 }
 
-async function runTask(
+async function goOn(
   attempt: Run,
-  task: ExecutionTask,
-  limits: ExecutionLimits,
+  running: Running,
+  task: ExecutionTask & { readonly keep: { readonly folder: string } },
   signal: AbortSignal,
 ): Promise<ExecutionResult> {
-  const child = await started(task, limits)
-  const outputs = saveOutputs(child.outputs, task.outputsTarPath, tarBytesMax(limits.outputBytes, nodesMax))
-  return attempt.follow(child, outputs, task.outputsTarPath, signal)
+  try {
+    return await attempt.follow(running, task.keep.folder, task.outputsTarPath, signal)
+  } catch (error) {
+    return attempt.without('executor-failed', messageOf(error))
+  }
 }
 
 /** The child has its own copies of the descriptors once it runs; ours are closed. */
-async function started(task: ExecutionTask, limits: ExecutionLimits): Promise<Launched> {
+async function started(
+  task: ExecutionTask,
+  limits: ExecutionLimits,
+  where: { readonly program: ChildProgram; readonly walls: Walls; readonly folder: string },
+): Promise<Running> {
   await using files = await TaskFiles.open(task, limits)
-  return await launch(files.child, limits.wallMs, files.descriptors)
+  const { outputsTarPath, keep } = task
+  const { child, descriptors } = files
+  return await launch({
+    ...where,
+    task: child,
+    limits,
+    outputsTarPath,
+    aloneMs: keep?.aloneMs ?? aloneMsMin,
+    descriptors,
+  })
 }
 
 /** A limit that is not a whole number of at least 1 is our caller's mistake, not the task's. */
@@ -54,4 +121,8 @@ function checkLimits(limits: ExecutionLimits): void {
   for (const [name, value] of Object.entries(limits) as [string, number][]) {
     if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`the limit ${name} is ${value}`)
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -35,6 +35,7 @@ const words: Readonly<Record<string, string>> = {
   NOT_LENDING: 'not lending',
   PAUSED: 'paused',
   OWNER_ACTIVE: 'owner at work',
+  TOO_HOT: 'too hot',
   LEDGER_FAILED: 'ledger failed',
   OFFERS_FULL: 'too many offers open',
   NOT_ALLOWED: 'requester not allowed',
@@ -70,6 +71,7 @@ const passing: ReadonlySet<string> = new Set([
   'UNPAID',
   'OFFERS_FULL',
   'OWNER_ACTIVE',
+  'TOO_HOT',
   'PAUSED',
   'NOT_LENDING',
 ])

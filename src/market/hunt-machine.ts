@@ -296,8 +296,6 @@ function onNotLeased(
   let next = areNew ? { ...state, terms: prolonged(state.terms, hunt.sinceMs, nowMs) } : state
   const told: JobEffect[] = []
   for (const { slot, provider: peer, because } of failures) {
-    const place = vacantOf(next, slot)!
-    next = withPlace(next, { ...place, attempts: place.attempts + 1 })
     next = { ...next, failed: [...next.failed.filter((name) => name !== peer), peer] }
     told.push({ do: 'tell', event: { stage: 'replacing', slot, peer, because } })
   }

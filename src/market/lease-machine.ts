@@ -77,6 +77,7 @@ export type LeaseEvent =
 export type LeaseErrand =
   | { readonly errand: 'stage'; readonly order: StartOrder }
   | { readonly errand: 'run'; readonly order: StartOrder }
+  | { readonly errand: 'attach'; readonly order: StartOrder }
   | { readonly errand: 'seal'; readonly order: StartOrder }
   | { readonly errand: 'kill' }
 
@@ -194,6 +195,7 @@ function onTaskEvent(notary: Notary, state: LeaseState, event: TaskEvent, nowMs:
   const lease = state.task!.lease.id
   switch (event.happened) {
     case 'stage':
+    case 'attach':
     case 'seal':
       return [state, [{ do: 'errand', errand: event.happened, order: event.order }]]
     case 'kill':

@@ -40,6 +40,13 @@ export interface Workshop {
     onMeter: (meter: Meter) => void,
     signal: AbortSignal,
   ): Promise<{ readonly exit: Exit; readonly hasOutputs: boolean }>
+  /** As `run`, of what was run before a restart of the peer. Rejects when it is gone. */
+  attach(
+    lease: Lease,
+    order: StartOrder,
+    onMeter: (meter: Meter) => void,
+    signal: AbortSignal,
+  ): Promise<{ readonly exit: Exit; readonly hasOutputs: boolean }>
   seal(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<{ readonly cid: string; readonly outputs: Grant }>
   /** Sends what there is of the log, from an offset, within a credit. */
   follow(lease: string, from: PeerName, request: Extract<Execution, { say: 'follow' }>): void
@@ -305,8 +312,10 @@ export class ProviderDesk {
         case 'stage':
           await workshop.stage(lease, effect.order, signal)
           return bench.push({ is: 'staged' })
-        case 'run': {
-          const done = await workshop.run(lease, effect.order, (meter) => bench.push({ is: 'metered', meter }), signal)
+        case 'run':
+        case 'attach': {
+          const onMeter = (meter: Meter): void => bench.push({ is: 'metered', meter })
+          const done = await workshop[effect.errand](lease, effect.order, onMeter, signal)
           return bench.push({ is: 'exited', ...done })
         }
         case 'seal': {

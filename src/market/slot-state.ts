@@ -9,7 +9,7 @@ interface Place {
   readonly slot: number
   /** Of its last award; 0 before the first. */
   readonly epoch: number
-  /** Awards that came to a lease, or to nothing through its own provider: a gang that closed for another's sake counts not. */
+  /** Awards that came to a lease. */
   readonly attempts: number
 }
 

@@ -29,14 +29,16 @@ import type { RequesterDesk } from '../market/requester-desk.ts'
 import type { ShardCache } from '../storage/cache.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import type { Discovery } from './discovery.ts'
+import type { Forwards } from './forwards.ts'
 import type { JobBook } from './job-book.ts'
 import type { ObjectCare } from './object-care.ts'
 import type { ExportInput, ImportInput, ObjectCars } from './object-cars.ts'
 import type { ObjectPuts, PutInput } from './object-puts.ts'
 import type { GetInput, OwnObjects } from './objects.ts'
+import type { OwnerBrakes } from './owner-brakes.ts'
 import type { Submissions } from './submissions.ts'
 import type { Transfers } from './transfers.ts'
-import { isOver, marketView, offerView, peerView, receiptView } from './views.ts'
+import { isOver, marketView, offerView, peerView, receiptView, restingView } from './views.ts'
 
 export interface ControlDeps {
   readonly notary: Notary
@@ -60,6 +62,8 @@ export interface ControlDeps {
   readonly care: ObjectCare
   readonly transfers: Transfers
   readonly submissions: Submissions
+  readonly brakes: OwnerBrakes
+  readonly forwards: Forwards
   /** Our own record, when we lend. */
   ownRecord(): KnownCapability | undefined
   readonly acquaint: Acquaint
@@ -114,6 +118,7 @@ export class OwnControl implements PeerControl {
       meshDegree: meshDegree(),
       recordsKnown: discovery.index.alive().length,
       offering: own === undefined ? null : this.#offerView(own),
+      resting: restingView(this.#deps.brakes.state, clock.nowMs()),
       market: marketView(provider.bids.tally, clock.nowMs()),
       jobs: {
         done: jobs.filter(({ stage }) => stage === 'paid').length,
@@ -130,6 +135,16 @@ export class OwnControl implements PeerControl {
       cached: cache.total(),
       warnings: host.readiness().connections === 0 ? ['no other peer is connected'] : [],
     }
+  }
+
+  async pause({ forMs, now = false }: { readonly forMs?: number; readonly now?: boolean }): Promise<StatusView> {
+    this.#deps.brakes.pause(forMs === undefined ? null : this.#deps.clock.nowMs() + forMs, now)
+    return this.status()
+  }
+
+  async resume(): Promise<StatusView> {
+    this.#deps.brakes.resume()
+    return this.status()
   }
 
   async peers(): Promise<PeersView> {
@@ -190,6 +205,10 @@ export class OwnControl implements PeerControl {
   jobEvents(idPrefix: string, options: { readonly logs: boolean; readonly follow: boolean }, signal: AbortSignal) {
     const { book } = this.#deps
     return book.stream(book.find(idPrefix).id, options, signal)
+  }
+
+  forward(idPrefix: string, options: { readonly port: number; readonly local: number }, signal: AbortSignal) {
+    return this.#deps.forwards.listen(this.#deps.book.find(idPrefix).id, options, signal)
   }
 
   async cancel(idPrefix: string): Promise<JobView> {

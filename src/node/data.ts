@@ -54,10 +54,13 @@ export interface DataDeps {
   /** A path for a tar that is gone soon. */
   readonly tarPath: () => string
   readonly onFault: (peer: PeerName, fault: Fault) => void
+  readonly onSilent: (peer: PeerName) => void
   readonly onBroken: (peer: PeerName, what: string) => void
 }
 
 export interface DataPlane {
+  /** Whom a peer shares its fate with, where that matters. */
+  readonly networkOf: (peer: PeerName) => string | undefined
   readonly store: ShardStore
   readonly cache: ShardCache
   readonly transfer: TransferService
@@ -104,7 +107,9 @@ export function createData(deps: DataDeps): DataPlane {
     log,
     keepers,
     onFault,
+    onSilent,
   } = deps
+  const networkOf = (peer: PeerName) => (deps.isPublic ? host.networkOf(peer) : undefined)
   const self = signer.peer
   const { bulletin, streams } = host
   const shards = new Shards(ledger)
@@ -155,7 +160,8 @@ export function createData(deps: DataDeps): DataPlane {
     packFolder: pack,
     objects: new Objects(ledger),
     audits: new Audits(ledger),
-    networkOf: (peer: PeerName) => (deps.isPublic ? host.networkOf(peer) : undefined),
+    onSilent,
+    networkOf,
     locating: { ...saying, self, known: async (object: string) => archive.dossier(object).catch(() => undefined) },
     announcing: { ...saying, nextSequence: async () => floors.next('placement', clock.nowMs()) },
   }
@@ -178,6 +184,7 @@ export function createData(deps: DataDeps): DataPlane {
     care,
     packFolder: pack,
     unpack,
+    networkOf,
     async serve() {
       await store.start()
       await cache.start()

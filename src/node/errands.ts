@@ -76,6 +76,8 @@ export interface ErrandDeps {
   onCollected(job: string, report: CollectReport): void
   onLog(job: string): void
   readonly onFault: (peer: PeerName, fault: Fault) => void
+  readonly onSilent: (peer: PeerName) => void
+  networkOf(peer: PeerName): string | undefined
 }
 
 export class OwnErrands implements JobErrands {
@@ -114,8 +116,8 @@ export class OwnErrands implements JobErrands {
       if (input.object === null) return inlineGrant(input)
       const object = this.#deps.sealed(input.object)
       if (object === undefined) throw new RefusedError(refusal('INPUT_GONE', { object: input.object }))
-      const { transfer, store, self, log } = this.#deps
-      const placed = await placeWhatCanBe(transfer, store, object, keepers, request.keepUntilMs, signal, log)
+      const { self } = this.#deps
+      const placed = await placeWhatCanBe(this.#deps, object, keepers, request.keepUntilMs, signal)
       for (const { peer } of placed) used.add(peer)
       bytes += placed.length * object.shardBytes
       shards += placed.length
@@ -163,7 +165,8 @@ export class OwnErrands implements JobErrands {
       signal,
     )
     // Without this the outcome of a job would be what its provider says.
-    if ((await hashFile(path, signal)) !== document.outputsSha256) throw new RefusedError(refusal('OUTPUTS_DIFFER'))
+    const { sha256 } = await hashFile(path, signal)
+    if (sha256 !== document.outputsSha256) throw new RefusedError(refusal('OUTPUTS_DIFFER'))
     const out = request.out === null ? null : outOf(request.out, document.slot)
     const unpacked =
       out === null ? { files: document.outputFiles, bytes: document.outputBytes } : await this.#unpack(path, out)

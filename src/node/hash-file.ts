@@ -1,9 +1,16 @@
-/** SHA-256 of a file, as hex. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 
-export async function hashFile(path: string, signal: AbortSignal): Promise<string> {
+/** What a file holds, piece by piece and never all of it in memory. `sha256` is hex. */
+export async function hashFile(
+  path: string,
+  signal: AbortSignal,
+): Promise<{ readonly bytes: number; readonly sha256: string }> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { signal })) hash.update(chunk as Uint8Array)
-  return hash.digest('hex')
+  let bytes = 0
+  for await (const chunk of createReadStream(path, { signal })) {
+    hash.update(chunk as Uint8Array)
+    bytes += (chunk as Uint8Array).byteLength
+  }
+  return { bytes, sha256: hash.digest('hex') }
 }

@@ -1,10 +1,8 @@
 /** Looks how busy the machine is with what is not ours, and says when that changes. */
 import { cpus } from 'node:os'
 
-import { refusal } from '../../protocols/wire/index.ts'
 import type { Clock } from '../environment.ts'
 import { idleAtFirst, stepIdle } from '../market/idle-policy.ts'
-import type { ProviderDesk } from '../market/provider-desk.ts'
 
 const lookEveryMs = 2_000
 
@@ -41,15 +39,6 @@ export function watchIdleness({ clock, lentMilli, onChange, ticks = systemTicks 
   }
   cancel = clock.after(lookEveryMs, look)
   return () => cancel()
-}
-
-/** While the owner is at work, the provider takes nothing new. */
-export function watchOwner(clock: Clock, provider: ProviderDesk): () => void {
-  return watchIdleness({
-    clock,
-    lentMilli: () => provider.inUse().cpuMilli,
-    onChange: (isIdle) => provider.bids.rest(isIdle ? null : refusal('OWNER_ACTIVE')),
-  })
 }
 
 function systemTicks(): Ticks {

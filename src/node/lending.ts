@@ -14,6 +14,7 @@ import { plainPolicy, type ClaimedGpu, type OfferOptions } from '../config/optio
 import type { Machine } from '../discovery/detect.ts'
 import type { Hardware } from '../discovery/hardware.ts'
 import type { Facts } from '../discovery/publisher.ts'
+import { containerEngine } from '../execution/container/container-executor.ts'
 import type { ExecutorProbe } from '../execution/executor.ts'
 import { formatMicro } from '../../protocols/wire/index.ts'
 import type { Lending } from '../market/offer-policy.ts'
@@ -28,31 +29,33 @@ export function factsOf(
   unit: string,
   machine: Machine,
   hardware: Hardware,
-  probe: ExecutorProbe,
+  probes: readonly ExecutorProbe[],
   nowMs: number,
 ): Facts {
   const policy = offer.policy ?? plainPolicy
-  const runtimes = probe.usable
-    ? [{ name: probe.engine, version: process.versions.node, isolation: probe.isolation }]
-    : []
+  const runtimes = probes
+    .filter(({ usable }) => usable)
+    .map(({ engine, version = process.versions.node, isolation }) => ({ name: engine, version, isolation }))
   const quantity = (value: number, have: number): Quantity =>
     value <= have ? { value, evidence: 'measured', atMs: nowMs } : { value, evidence: 'claimed' }
   return {
     ...unsaid,
     software: `pleach/${packageJson.version}`,
     operator: policy.operator,
-    compute: probe.usable
-      ? {
-          ...plainCompute,
-          arch: machine.arch,
-          model: hardware.cpuModel,
-          features: hardware.features,
-          cpuMilli: quantity(offer.cpuMilli, machine.cores * 1_000),
-          memoryBytes: quantity(offer.memoryBytes, machine.memoryBytes),
-          diskBytes: quantity(machine.diskFreeBytes, machine.diskFreeBytes),
-          wallMsMax: offer.wallMsMax,
-        }
-      : null,
+    compute:
+      runtimes.length > 0
+        ? {
+            ...plainCompute,
+            arch: machine.arch,
+            model: hardware.cpuModel,
+            features: hardware.features,
+            cpuMilli: quantity(offer.cpuMilli, machine.cores * 1_000),
+            memoryBytes: quantity(offer.memoryBytes, machine.memoryBytes),
+            diskBytes: quantity(machine.diskFreeBytes, machine.diskFreeBytes),
+            wallMsMax: offer.wallMsMax,
+            egress: (offer.containers?.mayEgress ?? false) && runtimes.some(({ name }) => name === containerEngine),
+          }
+        : null,
     storage:
       offer.keepBytes === 0
         ? null
@@ -83,7 +86,7 @@ export function lendingOf(facts: Facts, { policy = plainPolicy }: OfferOptions):
 export function standsFor(
   offer: OfferOptions | null,
   { cores, memoryBytes, diskFreeBytes }: Machine,
-  { isolation }: ExecutorProbe,
+  probes: readonly ExecutorProbe[],
 ): Pick<ReadyFacts, 'offering' | 'isolation' | 'measured'> {
   return {
     offering:
@@ -96,9 +99,24 @@ export function standsFor(
             price: formatMicro(offer.cpuHourMicro),
             unit: offer.unit,
           },
-    isolation,
+    isolation: isolationOf(probes),
     measured: { cores, memoryBytes, diskFreeBytes },
   }
+}
+
+/** How programs are kept apart from this machine, engine by engine, and why containers are not run where they might be. */
+function isolationOf(probes: readonly ExecutorProbe[]): string {
+  return probes
+    .map(({ engine, isolation, version, usable, detail }) => {
+      if (engine !== containerEngine) {
+        if (!usable) return `none: ${detail}`
+        return detail === '' ? isolation : detail
+      }
+      return usable
+        ? `containers: ${version}`
+        : `no containers: ${detail}  (apt install podman lets you take container jobs)`
+    })
+    .join('; ')
 }
 
 const notSaid: Quantity = { value: 0, evidence: 'claimed' }

@@ -52,10 +52,20 @@ export class ObjectCare {
     const target = this.#deps.own.target(text)
     try {
       const known = await this.#known(target, signal)
-      return auditViewOf(known, await this.#audited(known, signal))
+      const results = await this.#audited(known, signal)
+      await this.#remember(known, results)
+      return auditViewOf(known, results)
     } catch (error) {
       throw toldOf(error, target.name, `pleach audit ${text}`)
     }
+  }
+
+  /** Where others have placed it since: whoever said so may not be there when it is read. */
+  async #remember(known: Known, results: readonly AuditResult[]): Promise<void> {
+    const { entry } = known.target
+    if (entry === undefined) return
+    const placement = placesText(mergedPlaces(placesOf(entry.placement), placesOfPassed(known, results)))
+    if (placement !== entry.placement) await this.#deps.objects.put({ ...entry, placement })
   }
 
   /** Brings an object back to all of its shards, now. */

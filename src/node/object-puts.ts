@@ -171,7 +171,6 @@ export class ObjectPuts {
           shards: wanted,
           held,
           offered: noted.filter(({ keepUntilMs }) => keepUntilMs === 0),
-          clock,
           candidates: await this.#deps.keepers(signal),
           keepUntilMs: clock.nowMs() + objectsKeptMs,
         },

@@ -52,6 +52,8 @@ export interface ObjectDeps {
   readonly packFolder: (path: string) => Promise<string>
   unpack(tar: string, folder: string): Promise<unknown>
   readonly onFault: (peer: PeerName, fault: Fault) => void
+  /** It was asked to take a shard, and gave no sign. */
+  readonly onSilent: (peer: PeerName) => void
 }
 
 /** An object that somebody means: by a string, or by the id of one that is ours. */

@@ -14,8 +14,10 @@ import {
   type JobManifest,
 } from '../../protocols/execute/index.ts'
 import { parseMicro, type Micro } from '../../protocols/wire/index.ts'
+import { isImageReference, parseHealth } from '../config/job-input.ts'
 import { ControlError, type JobSpec } from '../control/api.ts'
 import { hashFile } from './hash-file.ts'
+import { requirementsOf } from './asking.ts'
 
 /** An input as the requester holds it: to be sent inline, or to be placed with keepers when its turn comes. */
 export interface PreparedInput {
@@ -51,10 +53,19 @@ export interface Code {
   readonly m: number
 }
 
-/** What runs programs. */
-export const engine = 'wasi-preview1' as const
+type Engine = JobManifest['engine']
 
 const mib = 1024 * 1024
+const nameCharsMax = 64
+/** In the place of a module, where there is none. */
+const nothing: PreparedInput = {
+  guestPath: '',
+  kind: 'module',
+  bytes: 0,
+  sha256: createHash('sha256').digest('hex'),
+  inline: new Uint8Array(),
+  object: null,
+}
 const defaults = {
   cpuMilli: 1_000,
   memoryBytes: 512 * mib,
@@ -70,7 +81,10 @@ const defaults = {
 export async function prepareJob(spec: JobSpec, deps: PrepareDeps, signal: AbortSignal): Promise<PreparedJob> {
   const code = codeOf(spec.code ?? defaults.code, deps)
   const budget = { inlineLeft: inlineTotalBytesMax }
-  const module = await prepareInput(spec.module, '', 'module', code, budget, deps, signal)
+  const engine = engineOf(spec)
+  const program = programOf(spec)
+  const module =
+    program.path === null ? nothing : await prepareInput(program.path, '', 'module', code, budget, deps, signal)
   const inputs: PreparedInput[] = []
   for (const { path, guestPath } of spec.inputs ?? []) {
     const at = guestPath ?? `/in/${basename(path)}`
@@ -83,9 +97,10 @@ export async function prepareJob(spec: JobSpec, deps: PrepareDeps, signal: Abort
   const manifest = checkedManifest({
     apiVersion: 'pleach/v1',
     kind: 'job',
-    name: spec.name ?? basename(spec.module),
+    name: spec.name ?? basename(program.name).slice(0, nameCharsMax),
     engine,
-    module: contentOf(module),
+    module: program.path === null ? null : contentOf(module),
+    container: engine === 'oci' ? containerOf(spec, program.reference) : null,
     args: [...(spec.args ?? [])],
     env: { ...spec.env },
     inputs: inputs.map((input) => ({
@@ -102,6 +117,74 @@ export async function prepareJob(spec: JobSpec, deps: PrepareDeps, signal: Abort
   })
   const { job, bytes } = encodeJobManifest(manifest)
   return { job, manifest, manifestBytes: bytes, module, inputs: stdin === null ? inputs : [...inputs, stdin] }
+}
+
+/** What is to run it: what the job says, or else what follows from what is run. Throws a ControlError BAD_SPEC. */
+export function engineOf(spec: Pick<JobSpec, 'image' | 'runtime'>): Engine {
+  const follows = spec.image === undefined ? undefined : 'oci'
+  if (spec.runtime !== undefined && follows !== undefined && spec.runtime !== follows)
+    throw badSpec('the runtime does not fit', `an image is run by ${follows}, not by ${spec.runtime}`, '--runtime oci')
+  return spec.runtime ?? follows ?? 'wasi-preview1'
+}
+
+interface Program {
+  readonly name: string
+  /** Null: it is in a registry, under `reference`. */
+  readonly path: string | null
+  readonly reference: string | null
+}
+
+function programOf(spec: JobSpec): Program {
+  const { module, image, runtime, imageDigest, entrypoint, type, ports, health, gasMax, deterministic } = spec
+  if ((module === undefined) === (image === undefined))
+    throw badSpec('what is to be run is not clear', 'a job has either a module or an image', 'pleach run --help')
+  if (image === undefined) {
+    if (type === 'service' || ports !== undefined || health !== undefined)
+      throw badSpec(
+        'a module cannot be a service',
+        'a program of WASI preview 1 cannot listen',
+        '--image FILE --port 80',
+      )
+    const isOfImage = runtime === 'oci' || imageDigest !== undefined || entrypoint !== undefined
+    if (isOfImage) throw badSpec('a module is no image', 'what was said is for images alone', '--image FILE')
+    return { name: module!, path: module!, reference: null }
+  }
+  if (gasMax !== undefined)
+    throw badSpec('an image has no limit of gas', 'nobody counts the instructions of a container', '--timeout 10m')
+  if (deterministic === true)
+    throw badSpec(
+      'an image is not deterministic',
+      "time and chance of a container are the machine's",
+      'pleach run MODULE',
+    )
+  if (!isImageReference(image)) return { name: image, path: image, reference: null }
+  return { name: image.slice(0, image.indexOf('@')), path: null, reference: image }
+}
+
+type Container = NonNullable<JobManifest['container']>
+
+/** How often the health of a service is asked for, and how often it may be bad in a row. */
+const healthDefaults = { intervalMs: 5_000, failuresMax: 3 }
+
+function serviceOf({ type, ports = [], health }: JobSpec): Container['service'] {
+  if (type === 'job' && (ports.length > 0 || health !== undefined))
+    throw badSpec('a job has no ports', 'what is connected to is a service', 'type: service')
+  if (type !== 'service' && ports.length === 0 && health === undefined) return null
+  if (ports.length === 0) throw badSpec('a service without ports cannot be reached', 'none is said', '--port 80')
+  const check = health === undefined ? undefined : parseHealth(health)
+  return { ports: [...ports], health: check === undefined ? null : { ...check, ...healthDefaults } }
+}
+
+function containerOf(spec: JobSpec, reference: string | null): Container {
+  const { gpus } = requirementsOf(spec, { engine: 'oci', resources: resourcesOf(spec) })
+  return {
+    image: reference,
+    digest: spec.imageDigest ?? null,
+    entrypoint: spec.entrypoint === undefined ? null : [...spec.entrypoint],
+    egress: spec.egress ?? false,
+    gpus: gpus?.count ?? 0,
+    service: serviceOf(spec),
+  }
 }
 
 export function resourcesOf(spec: Partial<JobSpec>): JobManifest['resources'] {
@@ -160,7 +243,7 @@ async function prepareInput(
       object: null,
     }
   }
-  const sha256 = await hashFile(path, signal)
+  const { sha256 } = await hashFile(path, signal)
   const object = await deps.seal(path, code, signal)
   return { guestPath, kind, bytes: size, sha256, inline: null, object }
 }
@@ -193,6 +276,10 @@ function checkedManifest(manifest: JobManifest): JobManifest {
     cure: 'pleach run --help',
     exit: 2,
   })
+}
+
+function badSpec(what: string, why: string, cure: string): ControlError {
+  return new ControlError({ code: 'BAD_SPEC', what, why, cure, exit: 2 })
 }
 
 function codeOf(text: string, deps: PrepareDeps): Code {

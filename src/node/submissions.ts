@@ -22,7 +22,7 @@ import type { OwnErrands } from './errands.ts'
 import { shortJob, type JobBook } from './job-book.ts'
 import { median, type Matchmaker } from './matchmaker.ts'
 import { inputsKeptMs, type OwnObjects } from './objects.ts'
-import { checkOut, engine, prepareJob, priceOf, resourcesOf } from './prepare.ts'
+import { checkOut, engineOf, prepareJob, priceOf, resourcesOf } from './prepare.ts'
 import { estimateOf, newJobView, peerView } from './views.ts'
 
 export interface SubmissionDeps {
@@ -115,7 +115,7 @@ export class Submissions {
         requester: peerView(self),
         provider: null,
         lease: null,
-        asked: wishIn(spec),
+        asked: wishIn({ ...spec, runtime: prepared.manifest.engine }),
       },
       nowMs,
     )
@@ -167,7 +167,7 @@ export class Submissions {
     const described = {
       job: cidOfDocument(new Uint8Array()),
       manifest: new Uint8Array(),
-      engine,
+      engine: engineOf(wish),
       resources: resourcesOf(wish),
       price: priceOf(wish, this.#deps.unit),
     }

@@ -38,7 +38,10 @@ export class TaskLog {
     this.#pump(name)
   }
 
-  /** Asked from an offset: what was sent beyond it before may be lost, and is sent again. */
+  /**
+   * Asked from an offset: what was sent beyond it before may be lost, and is sent again. It may be beyond what is here, when
+   * the peer was restarted and is reading the log again.
+   */
   follow(
     offsets: Readonly<Record<LogChannel, number>>,
     creditBytes: number,
@@ -47,7 +50,7 @@ export class TaskLog {
     this.#send = send
     for (const name of ['stdout', 'stderr'] as const) {
       const channel = this.#channels[name]
-      channel.sent = Math.min(offsets[name], channel.bytes)
+      channel.sent = offsets[name]
       channel.until = offsets[name] + creditBytes
       this.#pump(name)
     }

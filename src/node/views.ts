@@ -3,11 +3,21 @@ import { cpuHourMicroOf, freeMilliMax, openForMs as openForMsOf, type Requiremen
 import { plainPrice, type KnownCapability } from '../../protocols/capability/index.ts'
 import { decodeObjectManifest, formatCode } from '../../protocols/erasure/index.ts'
 import { costOf, formatMicro, type PeerName } from '../../protocols/wire/index.ts'
-import type { JobStage, JobView, ObjectView, OfferView, PeerView, ReceiptView, StatusView } from '../control/api.ts'
+import type {
+  JobStage,
+  JobView,
+  ObjectView,
+  OfferView,
+  PeerView,
+  ReceiptView,
+  RestingView,
+  StatusView,
+} from '../control/api.ts'
 import { petnameOf } from '../host/index.ts'
 import type { AuditEntry } from '../ledger/audits.ts'
 import type { ObjectEntry } from '../ledger/objects.ts'
 import type { LeaseTotal } from '../ledger/receipts.ts'
+import { heldMsMax, type BrakeState } from '../market/brakes.ts'
 import type { Acquaintance } from '../market/rank.ts'
 import type { Tally } from '../market/tally.ts'
 import type { JobTerms } from '../market/terms.ts'
@@ -149,3 +159,14 @@ export function estimateOf(terms: JobTerms, cpuHourMicro: number): string {
 }
 
 export const isOver = (stage: JobStage): boolean => stage === 'paid' || stage === 'refused' || stage === 'expired'
+
+export function restingView(state: BrakeState, nowMs: number): RestingView | null {
+  const [because] = state.reasons
+  if (because === undefined) return null
+  const { pausedUntilMs, heldSinceMs } = state
+  return {
+    because,
+    leftMs: pausedUntilMs === null ? null : Math.max(0, pausedUntilMs - nowMs),
+    handsBackInMs: heldSinceMs === null ? null : Math.max(0, heldSinceMs + heldMsMax - nowMs),
+  }
+}

@@ -1,7 +1,6 @@
 /** Work for others: fetch what a lease names, run it, seal what it made. One folder a lease, gone when the lease is over. */
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import {
@@ -13,20 +12,30 @@ import {
   type JobManifest,
   type Meter,
   type StartOrder,
+  type TaskState,
 } from '../../protocols/execute/index.ts'
 import type { Lease } from '../../protocols/negotiate/index.ts'
 import { RefusedError, cidOfDocument, refusal, type Fault, type PeerName } from '../../protocols/wire/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Clock, Files, Log } from '../environment.ts'
-import type { ExecutionInput, ExecutionResult, Executor } from '../execution/executor.ts'
+import type {
+  ContainerTask,
+  ExecutionInput,
+  ExecutionLimits,
+  ExecutionResult,
+  ExecutionWatch,
+  Executor,
+} from '../execution/executor.ts'
 import type { Carry } from '../market/carry.ts'
+import type { LeaseState } from '../market/lease-machine.ts'
 import type { Workshop } from '../market/provider-desk.ts'
 import { fetchObject } from '../storage/fetch.ts'
 import type { Mill } from '../storage/mill.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
-import { placeObject, PlacementError, type Placed } from '../storage/place.ts'
+import { placeShards, PlacementError, type PlaceDeps, type Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
+import { hashFile } from './hash-file.ts'
 import { sourcesOf } from './sources.ts'
 import { TaskLog } from './task-log.ts'
 
@@ -43,84 +52,96 @@ export interface WorkshopDeps {
   readonly rates: PeerRates
   send(to: PeerName, carry: Carry): void
   readonly onFault: (peer: PeerName, fault: Fault) => void
+  readonly onSilent: (peer: PeerName) => void
+  networkOf(peer: PeerName): string | undefined
 }
 
 /** How long outputs are kept after the program has ended: the requester may come back late. */
 const outputsKeptMs = 60 * 60_000
 
+/** The executor's own folder, in a lease's. */
+const runFolder = 'run'
+
 interface Bench {
   readonly folder: string
   readonly log: TaskLog
-  inBytes: number
 }
 
 export class LeaseWorkshop implements Workshop {
   readonly #deps: WorkshopDeps
   readonly #benches = new Map<string, Bench>()
+  /** Folders of runs that are under way. */
+  readonly #runs = new Set<string>()
 
   constructor(deps: WorkshopDeps) {
     this.#deps = deps
   }
 
-  /** What a crash left lying about is of no use to anybody. */
-  async start(): Promise<void> {
-    await rm(this.#deps.folder, { recursive: true, force: true })
-    await mkdir(this.#deps.folder, { recursive: true, mode: 0o700 })
+  /** Whatever runs or lies about and belongs to none of these is ended and removed. */
+  async start(leases: readonly LeaseState[]): Promise<void> {
+    const { folder, executor } = this.#deps
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const kept = new Set(leases.filter(({ task }) => task !== null && hasFiles(task)).map(({ task }) => task!.lease.id))
+    for (const name of await readdir(folder)) {
+      if (kept.has(name)) continue
+      await executor.end(join(folder, name, runFolder))
+      await rm(join(folder, name), { recursive: true, force: true })
+    }
   }
 
   async stage(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<void> {
     const manifest = decodeJobManifest(lease.award.body.manifest)
+    // What was fetched before a restart may be half of a file.
+    if (!this.#benches.has(lease.id)) await rm(join(this.#deps.folder, lease.id), { recursive: true, force: true })
     const bench = await this.#bench(lease.id)
-    for (const { grant, content, path } of matched(manifest, order, bench.folder)) {
+    for (const { grant, content, path } of matched(manifest, order, bench.folder))
       await this.#fetch(lease, grant, content, path, signal)
-      bench.inBytes += content.bytes
-    }
   }
 
   async run(lease: Lease, _order: StartOrder, onMeter: (meter: Meter) => void, signal: AbortSignal) {
-    const manifest = decodeJobManifest(lease.award.body.manifest)
-    const bench = await this.#bench(lease.id)
-    const { resources } = manifest
-    const inputs: ExecutionInput[] = manifest.inputs.map(({ kind, path }, index) => ({
-      kind,
-      guestPath: path,
-      hostPath: inputPath(bench.folder, index),
-    }))
-    const result = await this.#deps.executor.run(
-      {
-        modulePath: join(bench.folder, 'module'),
-        name: manifest.name,
-        args: manifest.args,
-        env: manifest.env,
-        inputs,
-        outputsTarPath: this.#outputs(lease.id),
-        ...(manifest.deterministic ? { seed: lease.award.body.job } : {}),
-        ...(manifest.stdin === null ? {} : { stdinPath: join(bench.folder, 'stdin') }),
-      },
-      {
-        wallMs: lease.award.body.wallMsMax,
-        memoryBytes: Math.min(resources.memoryBytes, lease.award.body.memoryBytes),
-        outputBytes: Math.max(1, resources.outputBytes),
-        logBytes: Math.max(1, resources.logBytes),
-        gas: resources.gas ?? Number.MAX_SAFE_INTEGER,
-      },
-      {
-        onLog: (stream, bytes) => bench.log.append(stream, bytes),
-        onUsage: ({ wallMs, cpuMs, gas, memoryBytesPeak }) =>
-          onMeter({ wallMs, cpuMs, gas, memoryBytes: memoryBytesPeak }),
-      },
-      signal,
+    const { bench, manifest, task, limits } = await this.#work(lease)
+    const result = await this.#among(task.keep.folder, async () =>
+      this.#deps.executor.run(task, limits, watchOf(bench, onMeter), signal),
     )
-    return { exit: exitOf(result, bench), hasOutputs: result.outputs !== null }
+    return finished(result, bench, manifest, signal)
+  }
+
+  async attach(lease: Lease, order: StartOrder, onMeter: (meter: Meter) => void, signal: AbortSignal) {
+    const { bench, manifest, task, limits } = await this.#work(lease)
+    const result = await this.#among(task.keep.folder, async () =>
+      this.#deps.executor.attach(task, limits, watchOf(bench, onMeter), signal),
+    )
+    if (result !== null) return finished(result, bench, manifest, signal)
+    // The peer died between writing down that it runs and running it.
+    for (const path of [task.keep.folder, task.outputsTarPath]) await rm(path, { recursive: true, force: true })
+    return this.run(lease, order, onMeter, signal)
+  }
+
+  /** Holds all that runs, or lets it go on. What begins to run afterwards is held when this is said again. */
+  hold(isHeld: boolean): void {
+    const { executor } = this.#deps
+    for (const folder of this.#runs) {
+      if (isHeld) executor.suspend(folder)
+      else executor.resume(folder)
+    }
+  }
+
+  async #among<Result>(folder: string, work: () => Promise<Result>): Promise<Result> {
+    this.#runs.add(folder)
+    try {
+      return await work()
+    } finally {
+      this.#runs.delete(folder)
+    }
   }
 
   async seal(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<{ cid: string; outputs: Grant }> {
-    const { store, transfer, self, clock, log } = this.#deps
+    const { self, clock } = this.#deps
     const { code } = decodeJobManifest(lease.award.body.manifest)
     const keepUntilMs = clock.nowMs() + outputsKeptMs
     const object = await sealFile(this.#deps, this.#outputs(lease.id), code, order.outputKey, keepUntilMs, signal)
     const keepers = order.outputKeepers.filter((peer) => peer !== self)
-    const placed = await placeWhatCanBe(transfer, store, object, keepers, keepUntilMs, signal, log)
+    const placed = await placeWhatCanBe(this.#deps, object, keepers, keepUntilMs, signal)
     return {
       cid: object.cid,
       outputs: {
@@ -166,9 +187,42 @@ export class LeaseWorkshop implements Workshop {
     if (known !== undefined) return known
     const folder = join(this.#deps.folder, lease)
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    const bench: Bench = { folder, log: new TaskLog(folder), inBytes: 0 }
+    const bench: Bench = { folder, log: new TaskLog(folder) }
     this.#benches.set(lease, bench)
     return bench
+  }
+
+  async #work(lease: Lease) {
+    const { body } = lease.award
+    const manifest = decodeJobManifest(body.manifest)
+    const bench = await this.#bench(lease.id)
+    const { resources } = manifest
+    const inputs: ExecutionInput[] = manifest.inputs.map(({ kind, path }, index) => ({
+      kind,
+      guestPath: path,
+      hostPath: inputPath(bench.folder, index),
+    }))
+    const container = containerOf(lease, manifest, bench.folder)
+    const task = {
+      modulePath: join(bench.folder, 'module'),
+      name: manifest.name,
+      args: manifest.args,
+      env: manifest.env,
+      inputs,
+      outputsTarPath: this.#outputs(lease.id),
+      keep: { folder: join(bench.folder, runFolder), aloneMs: body.reclaimMs },
+      ...(manifest.deterministic ? { seed: body.job } : {}),
+      ...(manifest.stdin === null ? {} : { stdinPath: join(bench.folder, 'stdin') }),
+      ...(container === null ? {} : { container }),
+    }
+    const limits: ExecutionLimits = {
+      wallMs: body.wallMsMax,
+      memoryBytes: Math.min(resources.memoryBytes, body.memoryBytes),
+      outputBytes: Math.max(1, resources.outputBytes),
+      logBytes: Math.max(1, resources.logBytes),
+      gas: resources.gas ?? Number.MAX_SAFE_INTEGER,
+    }
+    return { bench, manifest, task, limits }
   }
 
   #outputs(lease: string): string {
@@ -192,13 +246,8 @@ export class LeaseWorkshop implements Workshop {
         failed: report.failed,
       })
     }
-    const hash = createHash('sha256')
-    let bytes = 0
-    for await (const chunk of createReadStream(path)) {
-      hash.update(chunk as Uint8Array)
-      bytes += (chunk as Uint8Array).byteLength
-    }
-    if (bytes !== content.bytes || hash.digest('hex') !== content.sha256) {
+    const { bytes, sha256 } = await hashFile(path, signal)
+    if (bytes !== content.bytes || sha256 !== content.sha256) {
       throw new RefusedError(
         refusal('INPUT_DIFFERS'),
         `an input is not what the job manifest says (${grant.guestPath || grant.kind})`,
@@ -227,7 +276,7 @@ function matched(
     throw wrong(`${inputs.length} inputs instead of ${manifest.inputs.length}`)
   if ((stdin === undefined) !== (manifest.stdin === null)) throw wrong('stdin')
   const pairs: { grant: Grant; content: Content; path: string }[] = [
-    { grant: order.module, content: manifest.module, path: join(folder, 'module') },
+    { grant: order.module, content: manifest.module ?? noContent, path: join(folder, 'module') },
   ]
   for (const [index, content] of manifest.inputs.entries()) {
     const grant = inputs[index]!
@@ -243,11 +292,70 @@ function matched(
   return pairs
 }
 
+/** What is said in the place of a module that is in a registry. */
+const noContent: Content = { bytes: 0, sha256: createHash('sha256').digest('hex'), object: null }
+
+function containerOf(
+  lease: Lease,
+  { container, module, resources }: JobManifest,
+  folder: string,
+): ContainerTask | null {
+  if (container === null) return null
+  const { image, digest, entrypoint, egress, gpus, service } = container
+  return {
+    id: lease.id,
+    image:
+      image === null
+        ? { archivePath: join(folder, 'module'), sha256: module?.sha256 ?? '', digest }
+        : { archivePath: null, reference: image, digest },
+    entrypoint,
+    cpuMilli: resources.cpuMilli,
+    egress,
+    gpus,
+    service: service === null ? null : { health: service.health },
+  }
+}
+
 function inputPath(folder: string, index: number): string {
   return join(folder, `input-${index}`)
 }
 
-function exitOf({ reason, exitCode, detail, usage, outputs }: ExecutionResult, bench: Bench): Exit {
+function hasFiles({ at }: TaskState): boolean {
+  return at === 'staging' || at === 'running' || at === 'sealing'
+}
+
+function watchOf({ log }: Bench, onMeter: (meter: Meter) => void): ExecutionWatch {
+  return {
+    onLog: (stream, bytes) => log.append(stream, bytes),
+    onUsage: ({ wallMs, cpuMs, gas, memoryBytesPeak }) => onMeter({ wallMs, cpuMs, gas, memoryBytes: memoryBytesPeak }),
+  }
+}
+
+/** All that was fetched for it. */
+function inBytesOf({ module, inputs, stdin }: JobManifest): number {
+  return [module, ...inputs, stdin].filter((one) => one !== null).reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
+/** What was made is hashed by us, whatever has run. Cancelled meanwhile, it is as if nothing had been made. */
+async function finished(result: ExecutionResult, bench: Bench, manifest: JobManifest, signal: AbortSignal) {
+  const exit = exitOf(result, bench, manifest)
+  if (result.outputs === null) return { exit, hasOutputs: false }
+  try {
+    const { sha256 } = await hashFile(result.outputs.path, signal)
+    return { exit: { ...exit, outputsSha256: sha256 }, hasOutputs: true }
+  } catch (error) {
+    if (!signal.aborted) throw error
+    return { exit: { ...exit, reason: 'cancelled' as const, exitCode: null, detail: 'cancelled' }, hasOutputs: false }
+  }
+}
+
+function exitOf(
+  { reason, exitCode, detail, usage, outputs, imageDigest }: ExecutionResult,
+  bench: Bench,
+  manifest: JobManifest,
+): Exit {
+  const { module } = manifest
+  const archive = module === null ? null : { sha256: module.sha256, object: module.object }
   const ending: EndReason = reason === 'executor-failed' ? 'provider-failed' : reason
   return {
     reason: ending,
@@ -257,13 +365,14 @@ function exitOf({ reason, exitCode, detail, usage, outputs }: ExecutionResult, b
     stderr: bench.log.summary('stderr'),
     outputBytes: outputs?.bytes ?? 0,
     outputFiles: outputs?.files ?? 0,
-    outputsSha256: outputs?.sha256 ?? null,
+    outputsSha256: null,
+    image: imageDigest === undefined ? null : { digest: imageDigest, archive },
     usage: {
       wallMs: usage.wallMs,
       cpuMs: usage.cpuMs,
       memoryBytesPeak: usage.memoryBytesPeak,
       gas: usage.gas,
-      inBytes: bench.inBytes,
+      inBytes: inBytesOf(manifest),
       outBytes: usage.outputBytes,
     },
   }
@@ -271,19 +380,17 @@ function exitOf({ reason, exitCode, detail, usage, outputs }: ExecutionResult, b
 
 /** What finds no keeper stays with us alone: better than to fail, since we hold all shards. */
 export async function placeWhatCanBe(
-  transfer: TransferService,
-  store: ShardStore,
+  deps: PlaceDeps & { readonly log: Log },
   object: SealedObject,
-  keepers: readonly PeerName[],
+  candidates: readonly PeerName[],
   keepUntilMs: number,
   signal: AbortSignal,
-  log: Log,
 ): Promise<readonly Placed[]> {
   try {
-    return await placeObject(transfer, store, object, keepers, keepUntilMs, signal)
+    return await placeShards(deps, { object, candidates, keepUntilMs }, signal)
   } catch (error) {
     if (!(error instanceof PlacementError)) throw error
-    log('info', 'not every shard found a keeper', {
+    deps.log('info', 'not every shard found a keeper', {
       object: object.cid,
       missing: error.missing,
       reasons: error.reasons,

@@ -20,13 +20,15 @@ import { createPeer as assemblePeer, type Peer } from '../node.ts'
 import { Job, type Cancellable } from './job.ts'
 import {
   providersIn,
-  refuseContainer,
+  noContainers,
+  runSpecOf,
   wishOfRequirements,
   type ContainerRequest,
   type Deployment,
   type Provider,
   type ProviderRequirements,
 } from './providers.ts'
+import { StatusPage } from './status-page.ts'
 import { jobSpecOf, modulePath, wishOf, type ProviderWish, type RunSpec } from './run-spec.ts'
 
 export interface CreatePeerOptions extends Cancellable {
@@ -111,6 +113,7 @@ export class EmbeddedPeer implements AsyncDisposable {
   readonly #remove: () => Promise<void>
   readonly #ending = new AbortController()
   #stopping: Promise<void> | undefined
+  #statusPage: Promise<StatusPage> | undefined
 
   constructor(peer: Peer, dataDir: string, remove: () => Promise<void>) {
     this.id = peer.name
@@ -135,7 +138,10 @@ export class EmbeddedPeer implements AsyncDisposable {
     until.throwIfAborted()
     const { module } = spec
     if (!(module instanceof Uint8Array)) {
-      const { id } = await this.control.submit(jobSpecOf(spec, modulePath(module)), until)
+      const { id } = await this.control.submit(
+        jobSpecOf(spec, module === undefined ? undefined : modulePath(module)),
+        until,
+      )
       return this.job(id)
     }
     const folder = join(this.#dataDir, 'modules')
@@ -172,9 +178,16 @@ export class EmbeddedPeer implements AsyncDisposable {
     return (await this.control.findOffers(wish, false, this.#until(signal))).explanation
   }
 
-  /** Rejects with a ControlError NO_CONTAINER_RUNTIME: nobody runs containers yet. */
-  async deployContainer(request: ContainerRequest): Promise<Deployment> {
-    return refuseContainer(request)
+  /** Runs an image at a provider. Rejects with a ControlError: BAD_SPEC, or NO_CONTAINER_RUNTIME when that provider has none. */
+  async deployContainer(request: ContainerRequest, { signal }: Cancellable = {}): Promise<Deployment> {
+    const spec = runSpecOf(request)
+    const until = this.#until(signal)
+    const { offers } = await this.control.findOffers({ runtime: 'oci', allow: [request.providerId] }, true, until)
+    if (!offers.some(({ peer, runtimes }) => peer === request.providerId && runtimes.includes('oci')))
+      throw noContainers(request)
+    const job = await this.run(spec, { signal: until })
+    this.#statusPage ??= StatusPage.open(this.control, randomUUID())
+    return { job, statusUrl: (await this.#statusPage).urlOf(job.id) }
   }
 
   /** Connects to a peer by its multiaddr. Rejects with a ControlError ADDRESS_INVALID or UNREACHABLE. */
@@ -201,6 +214,10 @@ export class EmbeddedPeer implements AsyncDisposable {
         cure: 'wait for what is to be done before peer.stop(), or the end of its await using',
         exit: 5,
       }),
+    )
+    await this.#statusPage?.then(
+      (page) => page.close(),
+      () => {},
     )
     await this.#peer.stop()
     await this.#remove().catch(() => {})

@@ -1,5 +1,7 @@
 /** The words of the known compute SDKs for finding a provider, and for a container there. */
 import { isPeerName } from '../../protocols/wire/index.ts'
+import type { Job } from './job.ts'
+import type { RunSpec } from './run-spec.ts'
 import { ControlError, type FoundOffersView, type OfferView, type OfferWish } from '../control/api.ts'
 
 /** Left out: any. */
@@ -29,13 +31,15 @@ export interface Provider {
 
 export interface ContainerRequest {
   readonly providerId: string
-  /** By digest. */
+  /** Path of an OCI archive, or an image in a registry by digest: `NAME@sha256:…`. */
   readonly image: string
   readonly envVars?: Readonly<Record<string, string>>
 }
 
 export interface Deployment {
+  /** Answers with the job as JSON, on this machine alone, for as long as the peer runs. */
   readonly statusUrl: string
+  readonly job: Job
 }
 
 const bytesInGb = 1e9
@@ -76,16 +80,22 @@ export function providersIn({ offers }: FoundOffersView, { min_nodes = 1 }: Prov
     .toSorted((left, right) => right.standing - left.standing || left.price - right.price)
 }
 
-/** Always, as yet: nobody runs containers. Throws a ControlError: BAD_SPEC for a request that would be none anywhere. */
-export function refuseContainer({ providerId, image, envVars = {} }: ContainerRequest): never {
+/** What it asks of `EmbeddedPeer.run`. Throws a ControlError BAD_SPEC. */
+export function runSpecOf({ providerId, image, envVars = {} }: ContainerRequest): RunSpec {
   if (!isPeerName(providerId)) throw bad('providerId', 'it is the id of a peer: 12D3KooW…')
-  if (typeof image !== 'string' || image === '') throw bad('image', 'it names an image by its digest')
+  if (typeof image !== 'string' || image === '')
+    throw bad('image', 'it is an OCI archive, or an image by digest: NAME@sha256:…')
   if (Object.values(envVars).some((value) => typeof value !== 'string')) throw bad('envVars', 'its values are text')
-  throw new ControlError({
+  return { image, env: envVars, allow: [providerId] }
+}
+
+/** Nobody that may be asked runs containers. */
+export function noContainers({ image }: ContainerRequest): ControlError {
+  return new ControlError({
     code: 'NO_CONTAINER_RUNTIME',
-    what: `${image.slice(0, 200)} cannot be deployed: no container runtime here`,
-    why: 'peers run WASI modules; none runs containers yet',
-    cure: 'build it for wasm32-wasip1, and peer.run({ module })',
+    what: `${image.slice(0, 200)} cannot be deployed there`,
+    why: 'that provider is not known to run containers',
+    cure: "findProviders, and one whose offer's runtimes have oci; or peer.run({ image }) for any of them",
     exit: 4,
   })
 }

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { isImageReference } from '../config/job-input.ts'
 import { describeProblem, jobSpecSchema, offerWishSchema } from '../config/job-spec.ts'
 import { parseBytes, parseCpuMilli, parseDurationMs } from '../config/quantities.ts'
 import { ControlError, type JobSpec, type OfferWish } from '../control/api.ts'
@@ -19,9 +20,9 @@ export interface Words {
   readonly maxCost?: number | string
 }
 
-/** Paths are relative to the folder that the process is in. A module may also be the bytes of one. */
+/** Either a module or an image. Paths are relative to the folder that the process is in. A module may also be the bytes of one. */
 export interface RunSpec extends Omit<JobSpec, 'module' | 'inputs'>, Words {
-  readonly module: string | URL | Uint8Array
+  readonly module?: string | URL | Uint8Array
   readonly inputs?: readonly (string | { readonly path: string; readonly guestPath?: string })[]
 }
 
@@ -45,11 +46,12 @@ const words: Readonly<
 }
 
 /** `module`: where the module is, when it was given as bytes. Throws a ControlError BAD_SPEC. */
-export function jobSpecOf(spec: RunSpec, module: string): JobSpec {
-  const { stdin, out, inputs, ...others } = spec
+export function jobSpecOf(spec: RunSpec, module: string | undefined): JobSpec {
+  const { stdin, out, inputs, module: _module, image, ...others } = spec
   return parsed(jobSpecSchema, {
     ...plain(others),
-    module: resolve(module),
+    ...(module === undefined ? {} : { module: resolve(module) }),
+    ...(image === undefined ? {} : { image: isImageReference(image) ? image : resolve(image) }),
     ...(inputs === undefined
       ? {}
       : { inputs: inputs.map((input) => withPath(typeof input === 'string' ? { path: input } : input)) }),

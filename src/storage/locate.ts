@@ -53,6 +53,8 @@ export class ObjectNotFoundError extends Error {
 /** How long a look may take, and one who is asked: what one does not say another does. */
 const lookWithinMs = 20_000
 const askWithinMs = 4_000
+/** Once the object is known and all have been asked, the DHT is waited for as long as it goes on naming others: its silent peers take 10 s. */
+const quietMs = 2_000
 /** Peers that are found, and that are asked at all: a lying record names who it likes. */
 const foundMax = 20
 const askedMax = 32
@@ -98,20 +100,33 @@ class Search {
     const known = await this.#deps.known(this.#object)
     if (known !== undefined) this.#take(known, this.#deps.self)
     const questions = new Set<Promise<void>>()
+    const query = new AbortController()
+    const onAbort = (): void => query.abort(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    let cancel = (): void => {}
+    const wait = (): void => {
+      cancel()
+      cancel = this.#deps.clock.after(quietMs, () => {
+        if (this.#manifest !== undefined && questions.size === 0) query.abort()
+      })
+    }
     const ask = (): void => {
+      wait()
       while (questions.size < questionsMax && !this.#isEnough) {
         const peer = this.#queue.shift()
         if (peer === undefined) break
-        const question = this.#ask(peer, signal).finally(() => questions.delete(question))
+        const question = this.#ask(peer, signal).finally(() => {
+          questions.delete(question)
+          ask()
+        })
         questions.add(question)
       }
     }
+    ask()
     try {
-      for await (const peer of this.#deps.bulletin.find(
-        objectAdvert(this.#deps.network, this.#object),
-        foundMax,
-        signal,
-      )) {
+      const advert = objectAdvert(this.#deps.network, this.#object)
+      for await (const peer of this.#deps.bulletin.find(advert, foundMax, query.signal)) {
         this.#found++
         this.#enqueue(peer)
         ask()
@@ -120,9 +135,11 @@ class Search {
       }
     } catch (error) {
       // A query that ran out of time has still found what it has found.
-      if (!signal.aborted) this.#failures.push((error as Error).message)
+      if (!query.signal.aborted) this.#failures.push((error as Error).message)
     }
-    for (ask(); questions.size > 0; ask()) await Promise.race(questions)
+    while (questions.size > 0) await Promise.race(questions)
+    cancel()
+    signal.removeEventListener('abort', onAbort)
   }
 
   result(): Located {

@@ -50,6 +50,7 @@ describe('for a person', () => {
 network  5 connections, mesh 4, 17 records known
   /ip4/192.0.2.1/tcp/4117
 offering 6 cpu, 16 GiB, 100 GB, 1.0/cpu-h, wasm
+resting  no
 market   214 bids seen - 61 answered - 9 won
   not answered 153: needs gpu 96, price below floor 41, over memory 16
   lost 47: dearer than winner 38 (median 18 % above), not chosen 9
@@ -260,6 +261,56 @@ cached   3 shards, 300 MB of 10 GB
     assert.equal((await ok('cancel', id)).out, `job ${id} hello.wasm: refused CANCELLED\n`)
   })
 
+  test('pause and resume', async () => {
+    assert.equal(
+      (await ok('pause')).out,
+      'resting  paused until pleach resume; what runs is held, and handed back in 2 min\n',
+    )
+    assert.equal((await ok('pause', '2h', '--now')).out, 'resting  paused for 2 h more\n')
+    assert.match((await ok('status')).out, /^resting  paused for 2 h more$/m)
+    assert.deepEqual(JSON.parse((await ok('pause', '30m', '--json')).out), {
+      v: 1,
+      resting: { because: 'PAUSED', leftMs: 1_800_000, handsBackInMs: 120_000 },
+    })
+    assert.equal((await ok('resume')).out, 'work for others is taken\n')
+    const { code, err } = await home.run(['pause', 'soon'])
+    assert.equal(code, 2)
+    assert.match(err, /FOR soon cannot be used/)
+  })
+
+  test('forward: where it listens, what fails, when it is over; bad ports', async () => {
+    const [submitted] = await control.jobs()
+    assert.ok(submitted !== undefined)
+    const { out, err } = await ok('forward', submitted.id, '8080:80')
+    assert.equal(out, 'http://127.0.0.1:8080 is port 80 of the service\n')
+    assert.match(err, /a connection failed: PORT_CLOSED nobody\\u\{1b\}\[2J listens/)
+    assert.match(err, /is over/)
+    assert.ok(control.calls.includes(`forward ${submitted.id} 8080:80`))
+    await ok('forward', submitted.id, '80')
+    assert.ok(control.calls.includes(`forward ${submitted.id} 80:80`))
+    for (const ports of ['80:', '0', '70000', '80:0', 'x'])
+      assert.equal((await home.run(['forward', submitted.id, ports])).code, 2, ports)
+  })
+
+  test('run --image: a path becomes absolute, a digest stays, and a service has ports', async () => {
+    const spec = async (...args: string[]) => {
+      await home.run(['run', '-q', ...args])
+      return control.specs.at(-1)!
+    }
+    const digest = `docker.io/library/busybox@sha256:${'ab'.repeat(32)}`
+    const file = await spec('--image', 'image.tar', '--entrypoint', 'sh', '--entrypoint=-c', '--', 'echo')
+    assert.deepEqual([file.image?.startsWith('/'), file.entrypoint, file.args], [true, ['sh', '-c'], ['echo']])
+    assert.equal((await spec('--image', digest)).image, digest)
+    const service = await spec('--image', digest, '--port', '80', '--port', '81', '--health', 'tcp:80')
+    assert.deepEqual([service.ports, service.health], [[80, 81], 'tcp:80'])
+    for (const wrong of [
+      ['--image', 'a', 'module.wasm'],
+      ['--image', 'a', '--port', '0'],
+      ['--runtime', 'docker', 'a'],
+    ])
+      assert.equal((await home.run(['run', ...wrong])).code, 2)
+  })
+
   test('stop', async () => {
     assert.equal((await ok('stop')).err, 'stopping\n')
     assert.equal(stops, 1)
@@ -284,7 +335,7 @@ describe('for a program: one object on stdout, nothing on stderr', () => {
     [['receipt', 'show', 'ab'], (json) => json['kind'], () => 'pleach-receipts'],
     [['join', '/ip4/1.2.3.4/tcp/1'], (json) => (json['peers'] as unknown[]).length, () => 2],
     [['stop'], (json) => json, () => ({ v: 1 })],
-    [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => 31],
+    [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => 35],
     [['explain', 'BUSY'], (json) => json['code'], () => 'BUSY'],
     [['help'], (json) => (json['commands'] as unknown[]).length > 10, () => true],
     [['--version'], (json) => json['version'], () => '0.1.0'],

@@ -72,6 +72,7 @@ describe('pleach up', () => {
       cpuHourMicro: 1e6,
       unit: 'credit',
       wallMsMax: 864e5,
+      containers: { socketPath: null, mayPull: false, mayEgress: false },
       policy: plainPolicy,
     }
     assert.deepEqual(made(), {

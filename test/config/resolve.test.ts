@@ -67,6 +67,7 @@ describe('what a peer is started with', () => {
       cpuHourMicro: 1_000_000,
       unit: 'credit',
       wallMsMax: 86_400_000,
+      containers: { socketPath: null, mayPull: false, mayEgress: false },
       policy: plainPolicy,
     })
   })
@@ -102,6 +103,7 @@ describe('what a peer is started with', () => {
       cpuHourMicro: 850_000,
       unit: 'chf',
       wallMsMax: 7_200_000,
+      containers: { socketPath: null, mayPull: false, mayEgress: false },
       policy: {
         ...plainPolicy,
         region: 'eu',

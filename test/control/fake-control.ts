@@ -13,8 +13,10 @@ import {
   type JobView,
   type ObjectView,
   type OfferView,
+  type ForwardEvent,
   type PeerControl,
   type PeerView,
+  type RestingView,
 } from '../../src/control/api.ts'
 
 export const self: PeerView = { peer: '12D3KooWSelfSelfSelfSelfSelfSelfSelfSelfSelfSelfh9Zt', petname: 'cedar-heddle' }
@@ -180,6 +182,8 @@ export class FakeControl implements PeerControl {
   #stdin = Buffer.alloc(0)
   readonly #ended = new Map<string, () => void>()
 
+  resting: RestingView | null = null
+
   status: PeerControl['status'] = async () => ({
     v: 1,
     ...self,
@@ -192,6 +196,7 @@ export class FakeControl implements PeerControl {
     meshDegree: 4,
     recordsKnown: 17,
     offering: offer(self, { self: true, cpuMilli: 6_000, memoryBytes: 16 * 2 ** 30, keepBytes: 100e9 }),
+    resting: this.resting,
     market: {
       bidsSeen: 214,
       answered: 61,
@@ -207,6 +212,16 @@ export class FakeControl implements PeerControl {
     cached: { shards: 3, bytes: 300_000_000, quotaBytes: 10_000_000_000 },
     warnings: ['inbound only by relay\u001b[2J (+38 ms)'],
   })
+
+  pause: PeerControl['pause'] = async ({ forMs = null, now = false }) => {
+    this.resting = { because: 'PAUSED', leftMs: forMs, handsBackInMs: now ? null : 120_000 }
+    return this.status()
+  }
+
+  resume: PeerControl['resume'] = async () => {
+    this.resting = null
+    return this.status()
+  }
 
   peers: PeerControl['peers'] = async () => ({
     v: 1,
@@ -254,7 +269,7 @@ export class FakeControl implements PeerControl {
     ],
   })
 
-  estimate: PeerControl['estimate'] = async ({ module, cpuMilli = 1_000 }) => {
+  estimate: PeerControl['estimate'] = async ({ module = '', cpuMilli = 1_000 }) => {
     this.calls.push(`estimate ${basename(module)} ${cpuMilli}`)
     const nobody = module.endsWith('nomatch.wasm')
     return {
@@ -279,7 +294,7 @@ export class FakeControl implements PeerControl {
     // Like a peer: what the spec names has been read when the answer comes.
     if (spec.stdin !== undefined && spec.stdin.includes('pleach-stdin-')) this.#stdin = readFileSync(spec.stdin)
     const id = `bafy${createHash('sha256').update(String(this.specs.length)).digest('hex').slice(0, 20)}`
-    const name = spec.name ?? basename(spec.module)
+    const name = nameOf(spec)
     if (name === 'nofile.wasm') {
       const cure = 'ls -l'
       throw new ControlError({
@@ -328,10 +343,11 @@ export class FakeControl implements PeerControl {
     this.streams++
     try {
       yield { type: 'job', job }
-      const module = this.specs.find((spec) => (spec.name ?? basename(spec.module)) === job.name)!
-      const script = scripts[basename(module.module)]?.(module, this.#stdin) ?? {
+      const spec = this.specs.find((one) => nameOf(one) === job.name)!
+      const program = basename(spec.module ?? spec.image ?? '')
+      const script = scripts[program]?.(spec, this.#stdin) ?? {
         events: course().slice(0, 7),
-        ending: endings[basename(module.module)] ?? {},
+        ending: endings[program] ?? {},
       }
       for (const event of script.events) {
         if (signal.aborted) return
@@ -354,6 +370,18 @@ export class FakeControl implements PeerControl {
     } finally {
       this.streams--
     }
+  }
+
+  async *forward(
+    prefix: string,
+    { port, local }: { readonly port: number; readonly local: number },
+    signal: AbortSignal,
+  ): AsyncGenerator<ForwardEvent> {
+    const job = this.#find(prefix)
+    this.calls.push(`forward ${prefix} ${local}:${port}`)
+    yield { type: 'listening', port: local }
+    yield { type: 'refused', port: local, code: 'PORT_CLOSED', why: 'nobody\u001b[2J listens' }
+    if (!signal.aborted) yield { type: 'end', job }
   }
 
   cancel: PeerControl['cancel'] = async (prefix) => {
@@ -549,4 +577,8 @@ const explanation = {
 
 function notFound(what: string, cure: string): ControlError {
   return new ControlError({ code: 'NOT_FOUND', what, why: 'it was never here, or its record is gone', cure, exit: 2 })
+}
+
+function nameOf({ name, module, image = '' }: JobSpec): string {
+  return name ?? basename(module ?? image)
 }

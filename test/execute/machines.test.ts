@@ -94,6 +94,7 @@ const exit: Exit = {
   outputBytes: 5,
   outputFiles: 1,
   outputsSha256: 'ab'.repeat(32),
+  image: null,
 }
 const exited = (hasOutputs: boolean): TaskInput => ({ is: 'exited', exit, hasOutputs })
 const failed: TaskInput = { is: 'failed', reason: 'inputs-missing', detail: 'no shards' }
@@ -226,6 +227,7 @@ test('a RESULT that no honest provider sends is a fault, and changes nothing', (
 })
 
 const stages = ['staging', 'save', 'send STARTED', 'tell stage']
+const gone = { is: 'failed', reason: 'provider-failed', detail: 'it is gone' } as const
 const reports = ['reporting', 'record result', 'save', 'send RESULT', 'tell reported']
 const gives = ['done', 'save', 'tell abandoned']
 
@@ -260,7 +262,7 @@ const taskRows: readonly [string, TaskState, TaskInput, number, readonly string[
   ['staging: UNKNOWN', staging, asks({ say: 'unknown' }), 20, ['staging', 'tell kill']],
   ['staging: its owner stops it', staging, { is: 'stop' }, 20, ['staging', 'tell kill']],
   ['staging: it says each second that it lives', staging, wake, 1_010, ['staging', 'send PROGRESS']],
-  ['staging: a restart loses it, and says so', staging, restarted, 20, reports],
+  ['staging: a restart fetches again', staging, restarted, 20, ['staging', 'tell stage']],
   ['running: START twice', atWork, asks({ say: 'start', order }), 30, ['running', 'send STARTED']],
   ['running: the program ends', atWork, exited(false), 30, reports],
   [
@@ -274,7 +276,8 @@ const taskRows: readonly [string, TaskState, TaskInput, number, readonly string[
   ['running: CANCEL twice', killed, asks({ say: 'cancel' }), 40, ['running']],
   ['running: it says each second that it lives', atWork, wake, 1_020, ['running', 'send PROGRESS']],
   ['running: the program cannot be run', atWork, { is: 'failed', reason: 'provider-failed', detail: '' }, 30, reports],
-  ['running: a restart loses it, and says so', atWork, restarted, 30, reports],
+  ['running: a restart attaches itself again', atWork, restarted, 30, ['running', 'tell attach']],
+  ['running: and stops what was cancelled', killed, restarted, 40, ['running', 'tell attach', 'tell kill']],
   ['running: staged twice', atWork, { is: 'staged' }, 30, ['running']],
   ['running: RESULT_SEEN of nothing', atWork, asks({ say: 'result-seen' }), 30, ['running']],
   ['sealing: START twice', sealing, asks({ say: 'start', order }), 50, ['sealing', 'send STARTED']],
@@ -288,7 +291,7 @@ const taskRows: readonly [string, TaskState, TaskInput, number, readonly string[
   ],
   ['sealing: CANCEL comes too late', sealing, asks({ say: 'cancel' }), 50, ['sealing']],
   ['sealing: it says each second that it lives', sealing, wake, 1_040, ['sealing', 'send PROGRESS']],
-  ['sealing: a restart loses it, and says so', sealing, restarted, 50, reports],
+  ['sealing: a restart seals again', sealing, restarted, 50, ['sealing', 'tell seal']],
   ['reporting: RESULT_SEEN', reporting, asks({ say: 'result-seen' }), 50, ['done', 'save', 'tell seen']],
   ['reporting: RESULT is repeated', reporting, wake, 1_040, ['reporting', 'send RESULT']],
   ['reporting: nothing before it is time', reporting, wake, 1_039, ['reporting']],
@@ -340,13 +343,7 @@ test('the RESULT says how it ended', () => {
       'cancelled',
       'no shards',
     ],
-    ['restarted', work(atWork, restarted)[0], 'provider-failed', 'the provider was restarted while the program ran'],
-    [
-      'restarted later',
-      work(sealing, restarted)[0],
-      'provider-failed',
-      'the provider was restarted while it sealed the outputs',
-    ],
+    ['gone when its provider came back', work(work(atWork, restarted)[0], gone)[0], 'provider-failed', 'it is gone'],
     [
       'the outputs not placed',
       work(sealing, { is: 'failed', reason: 'provider-failed', detail: 'full' })[0],
@@ -365,7 +362,7 @@ test('the RESULT says how it ended', () => {
 })
 
 test('the RESULT that the provider makes is the one that the requester takes', () => {
-  for (const state of [reporting, work(sealing, sealed)[0], work(staging, restarted)[0]]) {
+  for (const state of [reporting, work(sealing, sealed)[0], work(atWork, gone)[0]]) {
     assert.ok(state.at === 'reporting')
     const [next, effects] = watch(running, says(state.message), 60)
     assert.deepEqual([next.at, ...deeds(effects)], ends)

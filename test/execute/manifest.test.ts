@@ -74,6 +74,14 @@ test('an unknown key is refused with the nearest right name', () => {
   for (const [place, message] of rows) assert.equal(messageOf(changed(place, 1, withStdin)), `job manifest: ${message}`)
 })
 
+test('a container has no gas, and is not deterministic', () => {
+  const container = { image: null, digest: null, entrypoint: null, egress: false, gpus: 0, service: null }
+  const contained = { ...good, engine: 'oci', container }
+  assert.equal(messageOf(contained), 'lawful')
+  assert.match(messageOf(changed('resources.gas', 1, contained)), /^job manifest: resources\.gas: .*wasi-preview1$/)
+  assert.match(messageOf(changed('deterministic', true, contained)), /^job manifest: deterministic: .*wasi-preview1$/)
+})
+
 test('the nearest name is the one at the smallest distance, and none when all are far', () => {
   assert.equal(nearestName('memry', ['memory', 'memo']), 'memory')
   assert.equal(nearestName('', ['memory']), undefined)

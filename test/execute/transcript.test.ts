@@ -73,17 +73,23 @@ interface Plan {
   readonly hasOutputs?: boolean
   /** The COMMIT comes so much later to the provider. */
   readonly leasedAfterMs?: number
+  /** The program, when its provider comes back. */
+  readonly isGone?: boolean
   readonly direct?: (play: Play<Execution>, watch: (atMs: number, input: WatchInput) => void) => void
 }
 
 /** The program that the provider runs, and what else it does for its machine. */
-function worksOff({ workMs = 1_500, hasOutputs = false }: Plan) {
+function worksOff({ workMs = 1_500, hasOutputs = false, isGone = false }: Plan) {
   return (event: TaskEvent, actor: Actor<TaskInput>) => {
     switch (event.happened) {
       case 'stage':
         return actor.later(100, 'has fetched', { is: 'staged' })
       case 'run':
         return actor.later(workMs, 'program ends', { is: 'exited', exit, hasOutputs })
+      case 'attach':
+        return isGone
+          ? actor.later(50, 'program is gone', { is: 'failed', reason: 'provider-failed', detail: 'it is gone' })
+          : actor.later(workMs / 2, 'program ends', { is: 'exited', exit, hasOutputs })
       case 'kill':
         actor.drop()
         return actor.later(50, 'program is killed', {
@@ -203,8 +209,18 @@ const scenes: readonly { title: string; plan: Plan; ends: readonly [string, stri
     ends: ['ended', 'done'],
   },
   {
-    title: 'the provider is restarted while the program runs: the program is gone, and it says so',
+    title: 'the provider is restarted while the program runs: it goes on',
     plan: { direct: (stage) => stage.restart(900, 'provider') },
+    ends: ['ended', 'done'],
+  },
+  {
+    title: 'the provider is restarted while the program runs, and the program is gone: it says so',
+    plan: { isGone: true, direct: (stage) => stage.restart(900, 'provider') },
+    ends: ['ended', 'done'],
+  },
+  {
+    title: 'the provider is restarted while it seals the outputs',
+    plan: { hasOutputs: true, direct: (stage) => stage.restart(1_750, 'provider') },
     ends: ['ended', 'done'],
   },
   {

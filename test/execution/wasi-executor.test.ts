@@ -6,7 +6,11 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { realClock, silentLog } from '../../src/environment.ts'
+import { treeOf } from '../../src/execution/process-usage.ts'
 import { encodeEntry, paddingBytes, tarEnd } from '../../src/execution/tar-format.ts'
+import { bareWalls } from '../../src/execution/walls.ts'
+import { createWasiExecutor } from '../../src/execution/wasi-executor.ts'
 import { execute, executor, ordinaryLimits, Scratch } from '../fixtures/executions.ts'
 import * as programs from '../fixtures/programs.ts'
 
@@ -199,7 +203,7 @@ describe('what a program leaves', { concurrency }, () => {
     const { exitCode, usage } = await execute(scratch, programs.sleeps(sleepMs, 'hello'), { watch: { onLog } })
     assert.equal(exitCode, 1, 'poll_oneoff says how many events came')
     assert.equal(arrivals.length, 2)
-    assert.ok(arrivals[1]! - arrivals[0]! >= sleepMs - 50, 'the first was held back')
+    assert.ok(arrivals[1]! - arrivals[0]! >= sleepMs / 2, 'the first was held back')
     assert.ok(usage.cpuMs < sleepMs, 'it slept, and did not spin')
   })
 
@@ -264,7 +268,7 @@ describe('a program that takes too much', { concurrency }, () => {
 
   test('time, asleep: is ended as well', async () => {
     using scratch = new Scratch()
-    const { reason, stdout } = await execute(scratch, programs.sleeps(60_000, 'zzz'), { limits: { wallMs: 400 } })
+    const { reason, stdout } = await execute(scratch, programs.sleeps(60_000, 'zzz'), { limits: { wallMs: 1_500 } })
     assert.deepEqual([reason, stdout], ['wall-limit', 'zzz'])
   })
 
@@ -387,23 +391,37 @@ describe('a caller', () => {
   })
 })
 
-test('the child has no right to anything', async () => {
-  using scratch = new Scratch()
-  const controller = new AbortController()
-  let command = ''
-  let environment = '?'
-  await execute(scratch, programs.sleeps(60_000, 'running'), {
-    signal: controller.signal,
-    watch: {
-      onLog() {
-        const [child] = childrenOf(process.pid)
-        command = readFileSync(`/proc/${child}/cmdline`, 'utf8')
-        environment = readFileSync(`/proc/${child}/environ`, 'utf8').replace(/^PWD=\/\0$/, '')
-        controller.abort()
+for (const [what, executorHere] of [
+  ['behind the walls that this machine has', executor],
+  [
+    'without namespaces',
+    createWasiExecutor({ clock: realClock, log: silentLog, walls: await bareWalls(process.execPath) }),
+  ],
+] as const)
+  test(`the child has no right to anything, ${what}`, async () => {
+    using scratch = new Scratch()
+    const controller = new AbortController()
+    let child: { command: string; environment: string; status: string } | undefined
+    const modulePath = scratch.file('program.wasm', programs.sleeps(60_000, 'running'))
+    await executorHere.run(
+      { modulePath, args: [], env: {}, inputs: [], outputsTarPath: join(scratch.path, 'outputs.tar') },
+      ordinaryLimits,
+      {
+        onLog() {
+          for (const pid of treeOf(process.pid)) {
+            const read = (file: string): string => readFileSync(`/proc/${pid}/${file}`, 'latin1')
+            const command = read('cmdline')
+            if (/^[^\0]*\/node\0--permission\0/.test(command))
+              child = { command, environment: read('environ'), status: read('status') }
+          }
+          controller.abort()
+        },
       },
-    },
+      controller.signal,
+    )
+    assert.ok(child !== undefined, 'it runs')
+    assert.doesNotMatch(child.command, /--allow/)
+    assert.equal(child.environment.replace(/^PWD=\/\0$/, ''), '')
+    assert.match(child.status, /^CapEff:\s0+$/m)
+    assert.doesNotMatch(child.status, /^Uid:\s0\b/m)
   })
-  assert.match(command, /\0--permission\0/)
-  assert.doesNotMatch(command, /--allow/)
-  assert.equal(environment, '')
-})

@@ -86,6 +86,24 @@ test('no-shows, however many and cheap, do not use up the time to wait, and are 
   )
 })
 
+test('an award that was not taken is no try: whoever falls silent at work afterwards is replaced all the same', async () => {
+  const world = new World()
+  const asker = world.peer(1, { lends: false })
+  const mute = [2, 3, 4].map((seed) => world.peer(seed, { cpuHourMicro: 100_000 }).name)
+  const silent = world.peer(5, { cpuHourMicro: 200_000, workMs: 60_000 })
+  world.peer(6)
+  let isAtWork = false
+  world.fate = ({ from, to, say }) => {
+    if (say === 'AWARD' && mute.includes(to)) return 0
+    if (from === silent.name && say === 'STARTED') isAtWork = true
+    return Number(!isAtWork || (from !== silent.name && to !== silent.name) || say === 'STARTED')
+  }
+  await asker.requester.submit(asker.terms({ ...named(1), retriesMax: 1 }))
+  await world.until(() => endings(asker).length === 1)
+  assert.ok(isAtWork)
+  assert.deepEqual(endings(asker), ['paid'])
+})
+
 test('a provider full then free bids within a second', async () => {
   const world = new World()
   const [first, second] = [world.peer(1, { lends: false }), world.peer(3, { lends: false })]

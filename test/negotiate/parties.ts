@@ -29,6 +29,7 @@ export const manifestOf = (name: string): JobManifest => ({
   name,
   engine: 'wasi-preview1',
   module: { bytes: 8, sha256: '0'.repeat(64), object: null },
+  container: null,
   args: ['--fast'],
   env: { HOME: '/' },
   inputs: [{ bytes: 3, sha256: '1'.repeat(64), object: null, path: '/in/data.csv', kind: 'file' }],

@@ -3,16 +3,18 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { stat } from 'node:fs/promises'
+import { readFile, readdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
 import { verifyReceiptFile } from '../../protocols/receipt/verify.ts'
+import type { PeerOptions } from '../../src/config/options.ts'
 import { realClock, realRandom, silentLog } from '../../src/environment.ts'
+import { isRunning, readRun } from '../../src/execution/supervisor.ts'
 import { HostError } from '../../src/host/index.ts'
 import { LedgerError } from '../../src/ledger/store.ts'
 import { createPeer, type Peer } from '../../src/node.ts'
-import { prints, sleeps } from '../fixtures/programs.ts'
+import { prints, sleeps, ticks } from '../fixtures/programs.ts'
 import { eventually, inTime, lendsNothing, Mesh, storyOf } from '../support/mesh.ts'
 
 /** A provider is given up after 20 s of silence. */
@@ -23,6 +25,22 @@ async function remembered(peer: Peer) {
   await eventually('the last receipt is there', async () => (await control.receipts()).some(({ final }) => final))
   const receipts = await control.receipts()
   return { jobs: await control.jobs(), receipts, file: await control.receiptFile(receipts[0]!.lease) }
+}
+
+/** A provider in a process of its own. */
+async function startDoomed(options: PeerOptions) {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'doomed-provider.ts'), JSON.stringify(options)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exited = once(child, 'exit')
+  const [said] = (await once(child.stdout, 'data', { signal: inTime() })) as [Buffer]
+  return {
+    name: said.toString().trim(),
+    async kill() {
+      child.kill('SIGKILL')
+      await exited
+    },
+  }
 }
 
 // Each has a mesh of its own, and mostly waits.
@@ -76,6 +94,61 @@ describe('absence', { concurrency: true }, () => {
     } finally {
       child.kill('SIGKILL')
       await exited
+    }
+  })
+
+  test('a provider that is killed at work and comes back goes on: one run, the whole log, one payment', async () => {
+    await using mesh = await Mesh.of({ consumer: lendsNothing })
+    const options = mesh.optionsOf('doomed', {})
+    const first = await startDoomed(options)
+    const consumer = mesh.peer('consumer')
+    const module = await mesh.file('ticks.wasm', ticks(26, 200))
+    const out = join(mesh.folder, 'out')
+    const { id } = await consumer.control.submit({ module, name: 'ticker', out }, inTime())
+    await storyOf(consumer, id, 'log')
+    const going = storyOf(consumer, id, 'end', withinMs)
+    going.catch(() => {})
+    await first.kill()
+    const second = await startDoomed(options)
+    try {
+      assert.equal(second.name, first.name)
+      const story = await going
+      assert.deepEqual([story.job.stage, story.job.exitCode, story.job.attempts], ['paid', 0, 1])
+      assert.equal(story.job.provider?.peer, first.name)
+      assert.deepEqual(story.all('replacing'), [])
+      assert.equal(story.bytes('stdout').toString(), 'abcdefghijklmnopqrstuvwxyz')
+      assert.equal(await readFile(join(out, 'done'), 'latin1'), 'out')
+      const finals = (await consumer.control.receipts()).filter(({ final }) => final)
+      assert.equal(finals.length, 1)
+      assert.ok(verifyReceiptFile(await consumer.control.receiptFile(finals[0]!.lease)).ok)
+      assert.ok(Number(finals[0]!.amount) > 0)
+    } finally {
+      await second.kill()
+    }
+  })
+
+  test('what ran for a lease that is over is ended when its provider comes back', async () => {
+    await using mesh = await Mesh.of({ consumer: lendsNothing })
+    const options = mesh.optionsOf('doomed', {})
+    const first = await startDoomed(options)
+    const consumer = mesh.peer('consumer')
+    const module = await mesh.file('sleeps.wasm', sleeps(120_000, 'tick'))
+    const { id } = await consumer.control.submit({ module }, inTime())
+    await storyOf(consumer, id, 'log')
+    const lease = (await consumer.control.job(id)).lease ?? assert.fail('it runs without a lease')
+    const work = join(mesh.dataDir('doomed'), 'work')
+    const { supervisor } = readRun(join(work, lease, 'run')) ?? assert.fail('it runs')
+    await first.kill()
+    assert.ok(isRunning(supervisor))
+    // As if it were of a lease that is not known any more.
+    await rename(join(work, lease), join(work, '0'.repeat(64)))
+    const second = await startDoomed(options)
+    try {
+      await eventually('it is ended', () => !isRunning(supervisor))
+      await eventually('its folder is gone', async () => !(await readdir(work)).includes('0'.repeat(64)))
+    } finally {
+      await second.kill()
+      await consumer.control.cancel(id)
     }
   })
 

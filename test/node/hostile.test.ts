@@ -65,6 +65,7 @@ const manifest: JobManifest = {
   name: 'never',
   engine: 'wasi-preview1',
   module: { bytes: 1, sha256: '00'.repeat(32), object: null },
+  container: null,
   args: [],
   env: {},
   inputs: [],

@@ -129,6 +129,20 @@ test('what another repaired, the owner reads, and goes on to look after', async 
   assert.equal(audit.healthy, 3)
 })
 
+test('where another placed it, the owner remembers from an audit on, though nobody says it again', async () => {
+  const { planes, plane, put, silent, data } = await staged('2+2', 8)
+  await using _planes = planes
+  silent(2)
+  await planes.peers[other]!.plane.care.repair({ object: put.verify }, never)
+  assert.equal((await plane.care.audit(put.object, never)).healthy, 4)
+  silent(3)
+  planes.bulletin.records.clear()
+  planes.bulletin.adverts.clear()
+  const path = join(planes.folder, 'got')
+  await plane.objects.get({ object: put.object, path }, never)
+  assert.ok((await readFile(path)).equals(data))
+})
+
 test('whoever pins an object keeps it going when its owner is gone', async () => {
   const { planes, plane, put, listed } = await staged('2+1', 4)
   await using _planes = planes

@@ -42,6 +42,7 @@ export function documentOf(lease: Lease, over: Partial<ResultDocument> = {}): Re
     outputBytes: 0,
     outputFiles: 0,
     outputsSha256: null,
+    image: null,
     usage: { wallMs: 7_000, cpuMs: 7_000, memoryBytesPeak: 1, gas: 1, inBytes: 14_000, outBytes: 21_000 },
     ...over,
   }

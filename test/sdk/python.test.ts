@@ -96,7 +96,7 @@ print(json.dumps([
     code(lambda: client.run("none.wasm")),
     code(lambda: client.run("says.wasm", cpuMilli=64000, waitMs=1000, **small)),
     code(lambda: client.find_providers({"vram": 1})),
-    code(lambda: client.deploy_container(provider_id="12D3KooW", image="nginx", env_vars={"A": "b"})),
+    code(lambda: client.deploy_container(provider_id="12D3KooWDR7TqDCCd7QvTDNnqsXhiptumuPaUkpCd9gBGQhs2Leq", image="nginx", env_vars={"A": "b"})),
     code(lambda: ComputeClient(socket_path="none.sock").status()),
     code(lambda: list(client.events("nothing")))]))`)
     assert.deepEqual(

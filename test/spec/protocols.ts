@@ -6,6 +6,7 @@ export const protocolsWithReadme = [
   'erasure',
   'evidence',
   'execute',
+  'forward',
   'inquire',
   'negotiate',
   'placement',

@@ -31,6 +31,7 @@ import { asker, fromJson, keys, kinds, network, toJson, worker } from './vectors
 import { accept, award, commit, lease } from './vectors/lease.ts'
 import { negotiateVectors } from './vectors/negotiate.ts'
 import { evidenceVectors } from './vectors/evidence.ts'
+import { forwardVectors } from './vectors/forward.ts'
 import { inquireVectors } from './vectors/inquire.ts'
 import { placementVectors } from './vectors/placement.ts'
 import { receiptVectors } from './vectors/receipt.ts'
@@ -46,6 +47,7 @@ const files: Readonly<Record<string, VectorFile>> = {
   ...transferVectors,
   ...evidenceVectors,
   ...discoverVectors,
+  ...forwardVectors,
   ...inquireVectors,
   ...placementVectors,
   ...receiptVectors,

@@ -64,7 +64,7 @@ function stage(
       },
     },
   }
-  return { asked, faults, locate: async (thorough = true) => locateObject(deps, cid, thorough, never) }
+  return { asked, faults, deps, locate: async (thorough = true) => locateObject(deps, cid, thorough, never) }
 }
 
 test('one that is found names the keepers, and they know of something newer', async () => {
@@ -116,6 +116,26 @@ test('when it need not be the newest, three that agree are enough', async () => 
   )
   await locate(false)
   assert.ok(asked.length < 20, String(asked.length))
+})
+
+test('a DHT that says nothing more is not waited for', { timeout: 10_000 }, async () => {
+  const { deps, asked } = stage([], { [keeper.peer]: { manifest, records: [recordBy()] } })
+  const silent = {
+    ...deps,
+    // A hundred times as fast, but for the deadline of the whole look.
+    clock: { ...realClock, after: (delayMs: number, run: () => void) => realClock.after(delayMs / 100, run) },
+    bulletin: {
+      ...deps.bulletin,
+      find: async function* (_name: string, _max: number, signal: AbortSignal) {
+        yield keeper.peer
+        await new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason as Error))
+        })
+      },
+    },
+  }
+  const { versions } = await locateObject(silent, cid, true, never)
+  assert.deepEqual([versions.length, asked.includes(owner.peer)], [1, true])
 })
 
 test('when nobody knows it, the error says who was asked and what they said', async () => {

@@ -15,7 +15,7 @@ import {
   segmentBytesOf,
 } from '../../protocols/erasure/index.ts'
 import type { Fault } from '../../protocols/wire/index.ts'
-import { realFiles } from '../../src/environment.ts'
+import { realClock, realFiles } from '../../src/environment.ts'
 import {
   fetchObject,
   InconsistentObjectError,
@@ -23,7 +23,7 @@ import {
   type FetchSource,
 } from '../../src/storage/fetch.ts'
 import { LocalMill } from '../../src/storage/local-mill.ts'
-import { placeObject, PlacementError } from '../../src/storage/place.ts'
+import { placeShards, PlacementError } from '../../src/storage/place.ts'
 import { sealFile } from '../../src/storage/seal.ts'
 import { sealedStrips } from '../support/segments.ts'
 import { MemoryIndex, Warehouse } from '../support/shards.ts'
@@ -42,7 +42,11 @@ async function placed(warehouse: Warehouse, plain: Uint8Array) {
   await writeFile(source, plain)
   const object = await sealFile({ disk: realFiles, mill, store: owner.store }, source, code, key, soon(), never)
   const candidates = warehouse.keepers.slice(1).map(({ name }) => name)
-  const where = await placeObject(owner.transfer, owner.store, object, candidates, soon(), never)
+  const where = await placeShards(
+    { transfer: owner.transfer, store: owner.store, clock: realClock },
+    { object, candidates, keepUntilMs: soon() },
+    never,
+  )
   const sources: FetchSource[] = where.map(({ shard, peer }) => ({ shard, peers: [peer] }))
   return { object, sources, where }
 }

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 
 import type { ShardSource, TransferService } from '../../protocols/transfer/index.ts'
 import { Fault, RefusedError, refusal } from '../../protocols/wire/index.ts'
-import { OwnShardError, PlacementError, placeObject, placeShards } from '../../src/storage/place.ts'
+import { realClock } from '../../src/environment.ts'
+import { OwnShardError, PlacementError, placeShards, type PlaceDeps } from '../../src/storage/place.ts'
 import type { SealedObject } from '../../src/storage/seal.ts'
 
 const never = new AbortController().signal
@@ -40,6 +41,17 @@ function stage(habits: Record<string, (shard: number) => Promise<void> | void> =
   return { puts, transfer, store: { open: async () => source }, most: () => mostUnderWay }
 }
 
+/** All shards of an object. */
+async function placeObject(
+  deps: Omit<PlaceDeps, 'clock'>,
+  object: SealedObject,
+  candidates: string[],
+  keepUntilMs: number,
+  signal: AbortSignal,
+) {
+  return placeShards({ ...deps, clock: realClock }, { object, candidates, keepUntilMs }, signal)
+}
+
 const refuses = (code: string) => () => {
   throw new RefusedError(refusal(code))
 }
@@ -47,7 +59,7 @@ const refuses = (code: string) => () => {
 test('each shard goes to a keeper of its own while there are enough, a few at a time', async () => {
   const { transfer, store, most } = stage()
   const keepers = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
-  const placed = await placeObject(transfer, store, objectOf(4, 2), keepers, untilMs, never)
+  const placed = await placeObject({ transfer, store }, objectOf(4, 2), keepers, untilMs, never)
   assert.deepEqual(
     placed.map(({ shard }) => shard),
     [0, 1, 2, 3, 4, 5],
@@ -58,19 +70,22 @@ test('each shard goes to a keeper of its own while there are enough, a few at a 
 
 test('with fewer keepers they share evenly, but none gets so much that its loss is the loss of the object', async () => {
   const { transfer, store } = stage()
-  const placed = await placeObject(transfer, store, objectOf(4, 2), ['a', 'b', 'c'], untilMs, never)
+  const placed = await placeObject({ transfer, store }, objectOf(4, 2), ['a', 'b', 'c'], untilMs, never)
   const shares = Object.groupBy(placed, ({ peer }) => peer)
   assert.deepEqual(
     Object.values(shares).map((share) => share?.length),
     [2, 2, 2],
   )
-  await assert.rejects(placeObject(transfer, store, objectOf(4, 2), ['a', 'b'], untilMs, never), (error: unknown) => {
-    assert.ok(error instanceof PlacementError)
-    assert.equal(error.placed.length, 4)
-    assert.equal(error.missing.length, 2)
-    assert.match(error.message, /2 keepers have up to 2 each/)
-    return true
-  })
+  await assert.rejects(
+    placeObject({ transfer, store }, objectOf(4, 2), ['a', 'b'], untilMs, never),
+    (error: unknown) => {
+      assert.ok(error instanceof PlacementError)
+      assert.equal(error.placed.length, 4)
+      assert.equal(error.missing.length, 2)
+      assert.match(error.message, /2 keepers have up to 2 each/)
+      return true
+    },
+  )
 })
 
 test('who refuses or fails is not tried again, and its share goes to others', async () => {
@@ -81,7 +96,7 @@ test('who refuses or fails is not tried again, and its share goes to others', as
     },
   })
   const keepers = ['full', 'a', 'dead', 'b', 'c']
-  const placed = await placeObject(transfer, store, objectOf(4, 2), keepers, untilMs, never)
+  const placed = await placeObject({ transfer, store }, objectOf(4, 2), keepers, untilMs, never)
   assert.deepEqual([placed.length, new Set(placed.map(({ peer }) => peer)).size], [6, 3])
   assert.equal(puts.filter(({ peer }) => peer === 'full' || peer === 'dead').length, 2)
 })
@@ -93,23 +108,26 @@ test('who is only busy is asked again for another shard', async () => {
       if (calls++ < 2) throw new RefusedError(refusal('BUSY'))
     },
   })
-  const placed = await placeObject(transfer, store, objectOf(1, 5), ['a', 'b'], untilMs, never)
+  const placed = await placeObject({ transfer, store }, objectOf(1, 5), ['a', 'b'], untilMs, never)
   assert.equal(placed.length, 6)
   assert.ok(placed.some(({ peer }) => peer === 'a'))
 })
 
 test('what could not be placed is named, with the reason of each keeper', async () => {
   const { transfer, store } = stage({ a: refuses('NO_SPACE'), b: refuses('TERM_TOO_LONG') })
-  await assert.rejects(placeObject(transfer, store, objectOf(1, 1), ['a', 'b'], untilMs, never), (error: unknown) => {
-    assert.ok(error instanceof PlacementError)
-    assert.deepEqual(error.missing, [0, 1])
-    assert.deepEqual(error.reasons, [
-      { peer: 'a', reason: 'NO_SPACE' },
-      { peer: 'b', reason: 'TERM_TOO_LONG' },
-    ])
-    return true
-  })
-  await assert.rejects(placeObject(transfer, store, objectOf(1, 1), [], untilMs, never), /there are no keepers/)
+  await assert.rejects(
+    placeObject({ transfer, store }, objectOf(1, 1), ['a', 'b'], untilMs, never),
+    (error: unknown) => {
+      assert.ok(error instanceof PlacementError)
+      assert.deepEqual(error.missing, [0, 1])
+      assert.deepEqual(error.reasons, [
+        { peer: 'a', reason: 'NO_SPACE' },
+        { peer: 'b', reason: 'TERM_TOO_LONG' },
+      ])
+      return true
+    },
+  )
+  await assert.rejects(placeObject({ transfer, store }, objectOf(1, 1), [], untilMs, never), /there are no keepers/)
 })
 
 test('a keeper that breaks the protocol is reported', async () => {
@@ -119,15 +137,8 @@ test('a keeper that breaks the protocol is reported', async () => {
     },
   })
   const faults: string[] = []
-  const placed = await placeObject(
-    transfer,
-    store,
-    objectOf(1, 1),
-    ['a', 'b', 'c'],
-    untilMs,
-    never,
-    (peer, { code }) => void faults.push(`${peer} ${code}`),
-  )
+  const onFault = (peer: string, { code }: Fault): void => void faults.push(`${peer} ${code}`)
+  const placed = await placeObject({ transfer, store, onFault }, objectOf(1, 1), ['a', 'b', 'c'], untilMs, never)
   assert.equal(placed.length, 2)
   assert.deepEqual(faults, ['a CREDIT_EXCEEDED'])
 })
@@ -135,7 +146,10 @@ test('a keeper that breaks the protocol is reported', async () => {
 test('our own shard that cannot be read is nobody else’s refusal', async () => {
   const { transfer } = stage()
   const gone = { open: async () => undefined }
-  await assert.rejects(placeObject(transfer, gone, objectOf(1, 1), ['a', 'b'], untilMs, never), OwnShardError)
+  await assert.rejects(
+    placeObject({ transfer, store: gone }, objectOf(1, 1), ['a', 'b'], untilMs, never),
+    OwnShardError,
+  )
   const closed: string[] = []
   const damaged: ShardSource = {
     shardBytes: 1,
@@ -149,7 +163,10 @@ test('our own shard that cannot be read is nobody else’s refusal', async () =>
     },
   }
   const store = { open: async () => damaged }
-  await assert.rejects(placeObject(reading, store, objectOf(1, 0), ['a', 'b'], untilMs, never), OwnShardError)
+  await assert.rejects(
+    placeObject({ transfer: reading, store }, objectOf(1, 0), ['a', 'b'], untilMs, never),
+    OwnShardError,
+  )
   assert.deepEqual(closed, ['closed'])
 })
 
@@ -161,7 +178,10 @@ test('whoever gives up is told nothing of keepers', async () => {
       throw new Error('reset')
     },
   })
-  await assert.rejects(placeObject(transfer, store, objectOf(1, 1), ['a', 'b'], untilMs, controller.signal), /enough/)
+  await assert.rejects(
+    placeObject({ transfer, store }, objectOf(1, 1), ['a', 'b'], untilMs, controller.signal),
+    /enough/,
+  )
 })
 
 test('of one network at most two shards, counted with what is there already, and with what shows only later', async () => {
@@ -169,7 +189,7 @@ test('of one network at most two shards, counted with what is there already, and
   const { transfer, store } = stage()
   const place = async (candidates: string[], networkOf: (peer: string) => string | undefined) =>
     placeShards(
-      { transfer, store, networkOf },
+      { transfer, store, networkOf, clock: realClock },
       { object: objectOf(2, 2), shards: [1, 2, 3], held: [{ shard: 0, peer: 'a' }], candidates, keepUntilMs: untilMs },
       never,
     )
@@ -190,6 +210,7 @@ test('of one network at most two shards, counted with what is there already, and
     {
       transfer: late.transfer,
       store: late.store,
+      clock: realClock,
       networkOf: (peer) => (connected.has(peer) ? networks[peer] : undefined),
     },
     {
@@ -217,6 +238,7 @@ test('what broke off goes to the keeper that has a part of it, which is waited f
     {
       transfer,
       store,
+      clock: { ...realClock, sleep: async () => void sleeps++ },
       diary: {
         offered: async ({ shard, peer }) => void diary.push(`${shard} to ${peer}`),
         placed: async ({ shard, peer }) => void diary.push(`${shard} at ${peer}`),
@@ -228,7 +250,6 @@ test('what broke off goes to the keeper that has a part of it, which is waited f
       held: [{ shard: 0, peer: 'a' }],
       // It need not be known as a keeper just now.
       offered: [{ shard: 1, peer: 'c' }],
-      clock: { sleep: async () => void sleeps++ },
       candidates: ['a', 'b'],
       keepUntilMs: untilMs,
     },
@@ -248,12 +269,11 @@ test('when that keeper is gone, another gets all of it; who is busy for ever is 
     let sleeps = 0
     const { transfer, store } = stage({ c: refuses(code) })
     const placed = await placeShards(
-      { transfer, store },
+      { transfer, store, clock: { ...realClock, sleep: async () => void sleeps++ } },
       {
         object: objectOf(1, 1),
         shards: [1],
         offered: [{ shard: 1, peer: 'c' }],
-        clock: { sleep: async () => void sleeps++ },
         candidates: ['c', 'b'],
         keepUntilMs: untilMs,
       },
@@ -265,4 +285,100 @@ test('when that keeper is gone, another gets all of it; who is busy for ever is 
     )
     assert.equal(sleeps, code === 'BUSY' ? 11 : 0)
   }
+})
+
+/** A clock that the test puts on. */
+function handClock() {
+  const waiting = new Set<() => void>()
+  return {
+    clock: {
+      ...realClock,
+      after: (_delayMs: number, run: () => void) => {
+        waiting.add(run)
+        return () => void waiting.delete(run)
+      },
+    },
+    pass(): void {
+      for (const run of waiting) {
+        waiting.delete(run)
+        run()
+      }
+    },
+    waiting,
+  }
+}
+
+test('who gives no sign is not waited for alone, and whoever begins first gets it', { timeout: 10_000 }, async () => {
+  const { clock, pass, waiting } = handClock()
+  const asked: string[] = []
+  const given: string[] = []
+  const silent: string[] = []
+  const dead = new Set(['a', 'b'])
+  const transfer: Pick<TransferService, 'put'> = {
+    put: async (peer, root, source, keepUntilMs, signal) => {
+      asked.push(`${root[0]} to ${peer}`)
+      if (dead.has(peer)) {
+        await new Promise((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason as Error))
+        })
+      }
+      await source.leaf(0)
+      given.push(`${root[0]} to ${peer}`)
+      return keepUntilMs
+    },
+  }
+  const { store } = stage()
+  const placing = placeShards(
+    { transfer, store, clock, onSilent: (peer) => void silent.push(peer) },
+    { object: objectOf(2, 1), candidates: ['a', 'b', 'c', 'd', 'e'], keepUntilMs: untilMs },
+    never,
+  )
+  while (asked.length < 3) await new Promise(setImmediate)
+  await new Promise(setImmediate)
+  assert.deepEqual(given, ['2 to c'])
+  pass()
+  const placed = await placing
+  assert.deepEqual(
+    placed.map(({ shard, peer }) => `${shard} at ${peer}`),
+    ['0 at d', '1 at e', '2 at c'],
+  )
+  assert.deepEqual(silent, ['a', 'b'])
+  assert.equal(waiting.size, 0)
+})
+
+test('who is only slow gets what it was offered, when nobody was faster', { timeout: 10_000 }, async () => {
+  const { clock, pass } = handClock()
+  const slow = Promise.withResolvers<void>()
+  const gone: string[] = []
+  const transfer: Pick<TransferService, 'put'> = {
+    put: async (peer, _root, source, keepUntilMs, signal) => {
+      if (peer === 'a') await slow.promise
+      else {
+        await new Promise((_, reject) => {
+          signal.addEventListener('abort', () => {
+            gone.push(peer)
+            reject(signal.reason as Error)
+          })
+        })
+      }
+      await source.leaf(0)
+      return keepUntilMs
+    },
+  }
+  const { store } = stage()
+  const placing = placeShards(
+    { transfer, store, clock },
+    { object: objectOf(1, 1), shards: [0], candidates: ['a', 'b'], keepUntilMs: untilMs },
+    never,
+  )
+  await new Promise(setImmediate)
+  pass()
+  await new Promise(setImmediate)
+  pass()
+  slow.resolve()
+  assert.deepEqual(
+    (await placing).map(({ peer }) => peer),
+    ['a'],
+  )
+  assert.deepEqual(gone, ['b'])
 })

@@ -21,7 +21,7 @@ import { realClock, realFiles, realRandom, silentLog } from '../../src/environme
 import { auditHoldings, healthyShards } from '../../src/storage/audit.ts'
 import { NotEnoughShardsError } from '../../src/storage/fetch.ts'
 import { LocalMill } from '../../src/storage/local-mill.ts'
-import { placeObject, placeShards, type Placed } from '../../src/storage/place.ts'
+import { placeShards, type Placed } from '../../src/storage/place.ts'
 import { claimRepair, rebuildShards, repairAt, RepairClaimedError, urgentAt } from '../../src/storage/repair.ts'
 import { scrubBetween } from '../../src/storage/scrub.ts'
 import { sealFile, type SealedObject } from '../../src/storage/seal.ts'
@@ -58,7 +58,11 @@ async function stage(bytes = 5_000_000): Promise<Stage> {
     never,
   )
   const candidates = warehouse.keepers.slice(2, 10).map(({ name }) => name)
-  const placed = await placeObject(owner.transfer, owner.store, object, candidates, soon(), never)
+  const placed = await placeShards(
+    { transfer: owner.transfer, store: owner.store, clock: realClock },
+    { object, candidates, keepUntilMs: soon() },
+    never,
+  )
   const keeperOf = (shard: number) =>
     warehouse.keepers.find(({ name }) => name === placed.find((place) => place.shard === shard)!.peer)!
   return {
@@ -159,7 +163,7 @@ test('lost rows, data and parity, are made again from one reading of k, without 
   assert.equal(got, code.k * manifest.shardBytes)
   const candidates = warehouse.keepers.slice(10).map(({ name }) => name)
   const now = await placeShards(
-    { transfer: repairer.transfer, store: repairer.store },
+    { transfer: repairer.transfer, store: repairer.store, clock: realClock },
     { object: { roots: manifest.shards, code }, shards: lost, held: left, candidates, keepUntilMs: soon() },
     never,
   )
@@ -251,7 +255,7 @@ test('a scrub finds a rotten leaf at its pace, and the shard is refused from the
   const code0 = async () => (await auditHoldings(depsOf(play), manifest, [placed[0]!], never))[0]!.reason
   assert.equal(await code0(), 'DAMAGED')
   await placeShards(
-    { transfer: owner.transfer, store: owner.store },
+    { transfer: owner.transfer, store: owner.store, clock: realClock },
     { object, shards: [0], candidates: [keeper.name], keepUntilMs: soon() },
     never,
   )

@@ -260,6 +260,25 @@ def discovery(_network, data, _context):
 # inquire
 
 QUOTE = {1: ("bid", "bytes"), 2: ("issued_ms", "uint64"), 3: ("heard", "enum"), 4: ("declined_then", REFUSAL), 5: ("would", {1: ("cpu_hour_micro", "uint64")}), 6: ("declined_now", REFUSAL)}
+FORWARD = {
+    1: ("open", {1: ("lease", "bytes"), 2: ("port", "uint32")}), 2: ("opened", {}), 3: ("refused", REFUSAL), 4: ("data", "bytes"), 5: ("end", {}),
+}
+
+
+def forward(_network, data, _context):
+    say, value = which(FORWARD, data)
+    need(say is not None, "nothing said")
+    if say == "open":
+        need(1 <= value["port"] <= 65_535, "no such port")
+        return {"say": say, "lease": digest(value["lease"]).hex(), "port": value["port"]}
+    if say == "refused":
+        return {"say": say, "refusal": refusal(value)}
+    if say == "data":
+        need(len(value) > 0, "data of nothing")
+        return {"say": say, "bytes": value}
+    return {"say": say}
+
+
 INQUIRY = {1: ("question", {1: ("bid", "bytes")}), 2: ("quote", "bytes"), 3: ("refused", REFUSAL)}
 
 
@@ -437,6 +456,25 @@ def argument(value):
     return type(value) is str and len(value) <= 65_536 and "\0" not in value
 
 
+IMAGE_DIGEST = "sha256:[0-9a-f]{64}"
+
+
+def service(value):
+    return shaped(
+        value, ports=lambda ports: every(whole(1, 65_535), 16)(ports) and len(ports) > 0,
+        health=or_none(lambda one: shaped(
+            one, port=whole(1, 65_535), path=or_none(string(512, r"/[\x21-\x7e]*")), intervalMs=whole(1_000, 3_600_000), failuresMax=whole(1, 1_000)
+        )),
+    )
+
+
+def container(value):
+    return shaped(
+        value, image=or_none(string(400, "[a-z0-9][a-z0-9._:/-]{0,250}@" + IMAGE_DIGEST)), digest=or_none(string(71, IMAGE_DIGEST)),
+        entrypoint=or_none(lambda words: every(argument, 64)(words) and len(words) > 0), egress=lambda one: type(one) is bool, gpus=whole(0, 64), service=or_none(service),
+    )
+
+
 CONTENT = {"bytes": whole(), "sha256": string(64, HASH), "object": or_none(is_cid)}
 
 
@@ -444,8 +482,8 @@ def job_manifest(_network, data, _context):
     made = cbor_decode(data)
     need(isinstance(made, dict), "not a map")
     shaped(
-        made, apiVersion=exactly("pleach/v1"), kind=exactly("job"), name=string(64), engine=exactly("wasi-preview1"),
-        module=lambda value: shaped(value, **CONTENT), args=every(argument, 1024),
+        made, apiVersion=exactly("pleach/v1"), kind=exactly("job"), name=string(64), engine=exactly("wasi-preview1", "oci"),
+        module=or_none(lambda value: shaped(value, **CONTENT)), container=or_none(container), args=every(argument, 1024),
         env=lambda value: all(re.fullmatch("[A-Za-z_][A-Za-z0-9_]{0,127}", name) and argument(one) for name, one in value.items()),
         inputs=every(lambda value: shaped(value, **CONTENT, path=guest_path, kind=exactly("file", "tar")), 64),
         stdin=or_none(lambda value: shaped(value, **CONTENT)),
@@ -458,6 +496,10 @@ def job_manifest(_network, data, _context):
         price=lambda value: shaped(value, unit=string(64, None, 1), cpuHourMicroMax=whole(), ceilingMicro=whole()),
         nonce=string(64),
     )
+    box = made["container"]
+    need((made["engine"] == "oci") == (box is not None), "a container goes with the engine oci")
+    need(box is None or (made["resources"]["gas"] is None and not made["deterministic"]), "a container is not counted, and not deterministic")
+    need((made["module"] is None) == (box is not None and box["image"] is not None), "a module or an image in a registry")
     return {"cid": cid_of(data), "document": made}
 
 
@@ -495,6 +537,9 @@ def result(network, data, _context):
         made, v=exactly(1), kind=exactly("result"), job=is_cid, lease=string(64, None, 64), slot=whole(), epoch=whole(), reason=exactly(*ENDS),
         exitCode=or_none(whole(0, 2**32 - 1)), detail=string(1000), stdout=log, stderr=log, outputs=or_none(is_cid), outputBytes=whole(),
         outputFiles=whole(), outputsSha256=or_none(string(64, HASH)),
+        image=or_none(lambda value: shaped(
+            value, digest=string(71, IMAGE_DIGEST), archive=or_none(lambda one: shaped(one, sha256=string(64, HASH), object=or_none(is_cid)))
+        )),
         usage=lambda value: shaped(value, wallMs=whole(), cpuMs=whole(), memoryBytesPeak=whole(), gas=whole(), inBytes=whole(), outBytes=whole()),
     )
     return {"by": by, "cid": cid_of(envelope["payload"]), "document": made}

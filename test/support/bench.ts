@@ -279,6 +279,9 @@ export class Peer {
         onMeter({ wallMs, cpuMs: wallMs, memoryBytes: 0, gas: 0 })
         return { hasOutputs: false, exit: { ...plainExit(wallMs, cancelled), ...exit } }
       },
+      attach: async () => {
+        throw new Error('the program is gone')
+      },
       seal: async () => {
         throw new Error('there are no outputs')
       },

@@ -10,6 +10,7 @@ import type { LivePeer } from '../../sim/live/live-peer.ts'
 import { readLedgers, type LedgerOfPeer } from '../../sim/live/run/ledgers.ts'
 import { LiveWorld, type LiveRole } from '../../sim/live/world.ts'
 import type { JobSpec, JobStreamEvent, JobView } from '../../src/control/api.ts'
+import { strangerStanding } from '../../src/market/rank.ts'
 
 export const deadlineMs = 60_000
 export const inTime = (): AbortSignal => AbortSignal.timeout(deadlineMs)
@@ -79,12 +80,20 @@ export async function run({ control }: LivePeer, spec: JobSpec): Promise<Story> 
   return story
 }
 
-/** Runs a job until somebody has had it, or was to have it: on a busy machine an offer may come when others have been chosen. */
+/**
+ * Runs a job until somebody has had it, or was to have it, or is known for a cheat already: on a busy machine an offer may come
+ * when others have been chosen, and one that is itself a forgery is the last that is looked at.
+ */
 export async function runAt(worker: LivePeer, requester: LivePeer, spec: JobSpec): Promise<Story> {
+  const endMs = performance.now() + deadlineMs
   for (;;) {
     const story = await run(requester, spec)
     const had = [...story.all('matched'), ...story.all('replacing').filter(({ code }) => !/OFFER/.test(code))]
     if (had.some(({ peer }) => peer.peer === worker.name)) return story
+    const { peers } = await requester.control.peers()
+    if (peers.some(({ peer, standing }) => peer === worker.name && Number(standing) < strangerStanding)) return story
+    if (performance.now() > endMs)
+      assert.fail(`${worker.vice ?? 'an honest peer'} was not chosen within ${deadlineMs} ms`)
   }
 }
 

@@ -116,6 +116,7 @@ export class Planes implements AsyncDisposable {
       log: silentLog,
       keepers: async () => this.peers.filter(({ lends }) => lends).map((peer) => peer.signer.peer),
       tarPath: () => join(folder, `${tars++}.tar`),
+      onSilent: () => {},
       onFault: (_peer, fault) => void faults.push(fault),
       onBroken: (peer, what) => void broken.push(`${peer} ${what}`),
     })

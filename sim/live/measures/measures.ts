@@ -78,7 +78,9 @@ export class Measures {
         if (topic === this.#world.topic && peer.state !== 'crashed') this.#gossip.onPublish(name, message)
       },
       onCopy: (message) => this.#gossip.onCopy(name, message),
-      onFirst: (message, copy) => this.#gossip.onFirst(name, message, copy),
+      onFirst: (message, copy) => {
+        if (copy.topic === this.#world.topic) this.#gossip.onFirst(name, message, copy)
+      },
       onQuery: (kind, key) => this.#finds.onQuery(name, kind, key),
     })
     this.#peers.set(name, { peer, unwatch })

@@ -13,7 +13,7 @@ export function bendExecutor(
   return {
     ...ports,
     executor: {
-      probe: async () => executor.probe(),
+      ...executor,
       run: async (...asked) => run(async (...same) => executor.run(...same), ...asked),
     },
   }

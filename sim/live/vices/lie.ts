@@ -1,6 +1,5 @@
 /** Runs the program and gives back something else: other words on its output, and other bytes in the files that it made. */
-import { createHash } from 'node:crypto'
-import { open, readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 
 import { bendExecutor } from './bent-executor.ts'
 import type { Vice } from './vice.ts'
@@ -17,14 +16,8 @@ export const lie: Vice = {
           bytes.map((byte) => byte ^ 1),
         )
       const result = await run(task, limits, { ...watch, onLog }, signal)
-      const { outputs } = result
-      if (outputs === null || outputs.bytes === 0) return result
-      await spoil(outputs.path)
-      // A lie that is of a piece: the hash is of what it gives.
-      const sha256 = createHash('sha256')
-        .update(await readFile(outputs.path))
-        .digest('hex')
-      return { ...result, outputs: { ...outputs, sha256 } }
+      if (result.outputs !== null && result.outputs.bytes > 0) await spoil(result.outputs.path)
+      return result
     }),
 }
 

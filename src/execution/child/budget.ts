@@ -15,6 +15,7 @@ export const handlesMax = 1_024
 export interface BudgetLimits {
   readonly memoryBytes: number
   readonly outputBytes: number
+  readonly logBytes: number
 }
 
 export class Budget {
@@ -24,6 +25,7 @@ export class Budget {
   linearBytes: () => number = () => 0
   #fileBytes = 0
   #outputBytes = 0
+  #logBytes = 0
   #nodes = 0
   fileBytesPeak = 0
 
@@ -59,6 +61,14 @@ export class Budget {
       )
     }
     this.#outputBytes += bytes
+  }
+
+  /** What stdout or stderr is about to grow by: as much of it is written as is allowed. */
+  takeLog(bytes: number, write: (bytesMax: number) => void): void {
+    const bytesMax = Math.min(bytes, this.#limits.logBytes - this.#logBytes)
+    this.#logBytes += bytesMax
+    write(bytesMax)
+    if (bytesMax < bytes) this.#end('log-limit', `it wrote more than the ${this.#limits.logBytes} bytes of log allowed`)
   }
 
   /** A file or folder comes to be (1) or is gone (-1). */

@@ -8,7 +8,7 @@ export const stderrDescriptor = 2
 export const recordDescriptor = 3
 /** The tar of /out. */
 export const outputsDescriptor = 4
-/** Held by the watchdog alone: it closes when the peer is gone. */
-export const watchDescriptor = 5
+/** The supervisor's own, not the child's (../supervisor.ts). */
+export const supervisorDescriptor = 5
 /** The program. The standard input and the inputs follow. */
 export const moduleDescriptor = 6

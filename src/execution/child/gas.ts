@@ -8,6 +8,14 @@ import type { End } from './budget.ts'
 /** How much is used between two reports: a tenth of a second of a fast program. */
 const reportEveryGas = 2 ** 28
 
+/** The first line of the record: so many digits, which hold the largest count, and the line's end. */
+export const gasDigits = 16
+export const gasLineBytes = gasDigits + 1
+
+export function gasLine(used: number): string {
+  return `${String(used).padStart(gasDigits, '0')}\n`
+}
+
 /** The i64 global of the module; the part of `WebAssembly.Global` that is used. */
 export interface GasGlobal {
   value: bigint

@@ -5,14 +5,12 @@
  * When the program ends, so does the process, in the middle of the call that ended it. An exception thrown through the
  * program's frames would not do: WebAssembly may catch it (`catch_all`) and go on.
  */
-import { fstatSync, readSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
+import { fstatSync, readSync, writeSync } from 'node:fs'
 
 import type { Fd } from '@bjorn3/browser_wasi_shim'
 
 import type { ChildRecord, ChildTask } from '../child-protocol.ts'
 import type { ExecutionReason } from '../executor.ts'
-import { pageBytes } from '../wasm/memory.ts'
 import type { PreparedModule } from '../wasm/prepare.ts'
 import { TarError } from '../tar-format.ts'
 import { Budget } from './budget.ts'
@@ -23,12 +21,12 @@ import {
   stderrDescriptor,
   stdoutDescriptor,
 } from './descriptors.ts'
-import { Gas } from './gas.ts'
+import { Gas, gasLine } from './gas.ts'
 import { Imports } from './imports.ts'
 import { buildTree, type Tree } from './inputs.ts'
 import { compile, link, prepare, refuseUnknownImports } from './instance.ts'
 import { LentFile, HeldFile, type Folder } from './nodes.ts'
-import { OpenFile, OutputStream, writeAll } from './open-file.ts'
+import { OpenFile, OutputStream } from './open-file.ts'
 import { OpenFolder } from './open-folder.ts'
 import { writeOutputs } from './outputs.ts'
 import { wasm } from './web-assembly.ts'
@@ -44,7 +42,7 @@ let out: Folder | undefined
 
 export function main(task: ChildTask): never {
   budget = new Budget(task, end)
-  gas = new Gas(task.gas, end, (used) => writeAll(recordDescriptor, Buffer.from(`${used}\n`)))
+  gas = new Gas(task.gas, end, (used) => void writeSync(recordDescriptor, gasLine(used), 0))
   try {
     return run(task)
   } catch (error) {
@@ -55,16 +53,14 @@ export function main(task: ChildTask): never {
 function run(task: ChildTask): never {
   const canonicalNaNs = task.seed !== null
   const prepared = prepare(readModule(), { memoryBytesMax: task.memoryBytes, canonicalNaNs }, end)
-  // A second belt, held by the engine, around what was written into the module.
-  setFlagsFromString(`--wasm-max-mem-pages=${prepared.memoryBytesMax / pageBytes}`)
   const module = compile(prepared.bytes, end)
   const tree = inputTree(task.inputs)
   out = tree.out
   const stdin = task.stdin === null ? new HeldFile(budget) : new LentFile(task.stdin, 0, fstatSync(task.stdin).size)
   const descriptors: (Fd | undefined)[] = [
     new OpenFile(stdin, 0, false),
-    new OutputStream(stdoutDescriptor),
-    new OutputStream(stderrDescriptor),
+    new OutputStream(stdoutDescriptor, budget),
+    new OutputStream(stderrDescriptor, budget),
     new OpenFolder(tree.root, budget, '/'),
   ]
   const world = task.seed === null ? machineWorld : seededWorld(task.seed, () => gas.used)
@@ -141,9 +137,9 @@ function leave(ending: Pick<ChildRecord, 'reason' | 'exitCode' | 'detail' | 'out
     cpuMs: Math.ceil((user + system) / usPerMs),
     memoryBytesPeak: budget.linearBytes() + budget.fileBytesPeak,
     outputBytes: budget.outputBytes,
-    gas: gas.used,
   }
-  writeAll(recordDescriptor, Buffer.from(`${JSON.stringify(record)}\n`))
+  // Over the line of gas that is there. A file takes all that it is given, or there is no room for a record.
+  writeSync(recordDescriptor, `${gasLine(gas.used)}${JSON.stringify(record)}\n`, 0)
   // Not process.exit: tearing the engine down in the middle of a program can wait for its compiler for ever.
   for (;;) process.kill(process.pid, 'SIGKILL')
 }

@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs'
 
 import { Fd, wasi } from '@bjorn3/browser_wasi_shim'
 
+import type { Budget } from './budget.ts'
 import type { HeldFile, LentFile } from './nodes.ts'
 import { fdstat, Filestat } from './structs.ts'
 
@@ -126,17 +127,19 @@ export class OpenFile extends Fd {
   }
 }
 
-/** stdout or stderr: every write reaches the pipe before it returns, and waits when nobody reads. */
+/** stdout or stderr: every write is in the file before it returns, up to the limit of both together. */
 export class OutputStream extends Fd {
   readonly #descriptor: number
+  readonly #budget: Budget
 
-  constructor(descriptor: number) {
+  constructor(descriptor: number, budget: Budget) {
     super()
     this.#descriptor = descriptor
+    this.#budget = budget
   }
 
   override fd_write(data: Uint8Array): { ret: number; nwritten: number } {
-    writeAll(this.#descriptor, data)
+    this.#budget.takeLog(data.byteLength, (bytesMax) => writeAll(this.#descriptor, data.subarray(0, bytesMax)))
     return { ret: wasi.ERRNO_SUCCESS, nwritten: data.byteLength }
   }
 

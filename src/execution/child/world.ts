@@ -5,9 +5,12 @@
  * its end, one that measures itself measures what it is billed, and the count is the same everywhere. A sleep only moves
  * the clock. Chance is a stream of AES-256 in counter mode.
  */
-import { createCipheriv, createHash, randomFillSync } from 'node:crypto'
+import type * as Crypto from 'node:crypto'
 
 import { wasi } from '@bjorn3/browser_wasi_shim'
+
+/** Loaded when it is asked for: it costs 5 ms of each start. */
+const crypto = (): typeof Crypto => process.getBuiltinModule('node:crypto')
 
 const nsPerMs = 1_000_000n
 const nsPerSecond = 1_000_000_000n
@@ -46,7 +49,7 @@ export const machineWorld: World = {
     }
   },
   fillRandom(bytes) {
-    randomFillSync(bytes)
+    crypto().randomFillSync(bytes)
   },
 }
 
@@ -59,8 +62,8 @@ const sleptNsMax = 2n ** 62n
 /** `seed`: the job's name. `gasUsed`: so far, the call that asks included. */
 export function seededWorld(seed: string, gasUsed: () => number): World {
   const hash = (what: string): Buffer =>
-    createHash('sha256').update(`pleach/deterministic/1\0${what}\0${seed}`).digest()
-  const stream = createCipheriv('aes-256-ctr', hash('random'), new Uint8Array(16))
+    crypto().createHash('sha256').update(`pleach/deterministic/1\0${what}\0${seed}`).digest()
+  const stream = crypto().createCipheriv('aes-256-ctr', hash('random'), new Uint8Array(16))
   const beganNs = (epochSeconds + (hash('clock').readBigUInt64BE() % yearSeconds)) * nsPerSecond
   let sleptNs = 0n
   const ranNs = (): bigint => BigInt(gasUsed())

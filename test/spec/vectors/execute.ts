@@ -37,6 +37,24 @@ const rich: JobManifest = {
   resources: { ...plain.resources, memoryBytes: 2 ** 32, wallMs: 2 ** 53 - 1, gas: 2 ** 53 - 1 },
   deterministic: true,
 }
+const digest = `sha256:${'ab'.repeat(32)}`
+const contained: JobManifest = {
+  ...plain,
+  engine: 'oci',
+  container: { image: null, digest, entrypoint: ['/bin/sh', '-c'], egress: true, gpus: 2, service: null },
+}
+const fromRegistry: JobManifest = {
+  ...contained,
+  module: null,
+  container: {
+    image: `registry.example:5000/a/b@${digest}`,
+    digest: null,
+    entrypoint: null,
+    egress: false,
+    gpus: 0,
+    service: { ports: [80, 65_535], health: { port: 80, path: '/ready?x', intervalMs: 1_000, failuresMax: 3 } },
+  },
+}
 const wrongJob = (name: string, over: object) =>
   bad('job-manifest', name, 'FIELD_INVALID', dagCbor.encode({ ...plain, ...over }))
 
@@ -45,6 +63,26 @@ const jobManifest: VectorFile = {
   cases: [
     good('job-manifest', 'the job of the lease', manifest),
     good('job-manifest', 'every key used', encodeJobManifest(rich).bytes),
+    good('job-manifest', 'a container, its image an archive', encodeJobManifest(contained).bytes),
+    good('job-manifest', 'a container, its image in a registry', encodeJobManifest(fromRegistry).bytes),
+    wrongJob('a container of another engine', { container: contained.container }),
+    wrongJob('no container of the engine oci', { engine: 'oci' }),
+    wrongJob('neither an archive nor an image in a registry', { ...contained, module: null }),
+    wrongJob('both an archive and an image in a registry', { ...fromRegistry, module: plain.module }),
+    wrongJob('a limit of gas for a container', { ...contained, resources: { ...plain.resources, gas: 1 } }),
+    wrongJob('a container of the deterministic profile', { ...contained, deterministic: true }),
+    wrongJob('a service without ports', {
+      ...contained,
+      container: { ...contained.container, service: { ports: [], health: null } },
+    }),
+    wrongJob('a service on port 0', {
+      ...contained,
+      container: { ...contained.container, service: { ports: [0], health: null } },
+    }),
+    wrongJob('an image by its tag', {
+      ...fromRegistry,
+      container: { ...fromRegistry.container, image: 'docker.io/library/alpine:latest' },
+    }),
     wrongJob('an unknown key', { colour: 'green' }),
     wrongJob('an input outside /in', { inputs: [{ ...plain.inputs[0]!, path: '/etc/passwd' }] }),
     wrongJob('a path that climbs', { inputs: [{ ...plain.inputs[0]!, path: '/in/../out' }] }),
@@ -104,6 +142,12 @@ const resultFile: VectorFile = {
       }),
     ),
     good('result', 'a program that used up its gas', seals({ reason: 'gas-limit', exitCode: null })),
+    good(
+      'result',
+      'of a container',
+      seals({ image: { digest, archive: { sha256: 'cd'.repeat(32), object: object.cid } } }),
+    ),
+    good('result', 'of an image in a registry', seals({ image: { digest, archive: null } })),
     good('result', 'an exit code of 32 bits', seals({ exitCode: 2 ** 32 - 1 })),
     good('result', 'by a stranger: that it is not the provider is for the lease to say', seals({}, stranger)),
     bad('result', 'an unknown key', 'FIELD_INVALID', payload(dagCbor.encode({ ...document, mood: 'good' }))),

@@ -23,6 +23,7 @@ import {
   type JobManifest,
   type ResultDocument,
 } from '../../../protocols/execute/index.ts'
+import { decodeForward, encodeForward, type Forward } from '../../../protocols/forward/index.ts'
 import { decodeInquiry, encodeInquiry, sealQuote, type Inquiry } from '../../../protocols/inquire/index.ts'
 import {
   decodeNegotiation,
@@ -201,6 +202,7 @@ export const kinds: Readonly<Record<string, Kind<unknown>>> = {
     ({ first, second }: Proof) => encodeEvidence({ first, second }),
   ),
   discovery: kind(decodeDiscovery, (message: Discovery) => encodeDiscovery(message)),
+  forward: kind(decodeForward, (message: Forward) => encodeForward(message)),
   inquiry: kind((bytes) => decodeInquiry(asker, bytes), encodeSignedInquiry),
   placement: kind(
     (bytes, { nowMs }) => bodyOf(openPlacement(asker.signer, network, bytes, nowMs!)),

@@ -112,6 +112,7 @@ export const document: ResultDocument = {
   outputBytes: 100_000,
   outputFiles: 2,
   outputsSha256: '5e'.repeat(32),
+  image: null,
   usage: {
     wallMs: 8_200,
     cpuMs: 7_380,

@@ -1,0 +1,90 @@
+/** Whom the shards of one object are with, or about to be: on as many distinct peers and networks as there are. */
+import type { PeerName } from '../../protocols/wire/index.ts'
+import type { Placed } from './place.ts'
+
+/** Shards of an object within one network. */
+export const shardsPerNetworkMax = 2
+
+/** How many shards of the object each candidate has, or is being given. */
+export class KeeperLoads {
+  readonly #shardsPerPeerMax: number
+  readonly #loads: Map<PeerName, number>
+  /** Of peers that are no candidates, or no more: they count for their networks. */
+  readonly #others = new Map<PeerName, number>()
+  readonly #networkOf: (peer: PeerName) => string | undefined
+  /** Who kept us waiting: asked again only when there is nobody else. */
+  readonly #doubted = new Set<PeerName>()
+
+  constructor(
+    shardsPerPeerMax: number,
+    candidates: readonly PeerName[],
+    held: readonly Pick<Placed, 'peer'>[],
+    networkOf: (peer: PeerName) => string | undefined,
+  ) {
+    this.#shardsPerPeerMax = shardsPerPeerMax
+    this.#networkOf = networkOf
+    this.#loads = new Map(candidates.map((peer) => [peer, 0]))
+    for (const { peer } of held) {
+      const loads = this.#loads.has(peer) ? this.#loads : this.#others
+      loads.set(peer, (loads.get(peer) ?? 0) + 1)
+    }
+  }
+
+  /** The best candidate, which then has one more. */
+  take(except: ReadonlySet<PeerName>): PeerName | undefined {
+    let best: { peer: PeerName; load: number; order: readonly number[] } | undefined
+    for (const [peer, load] of this.#loads) {
+      const near = this.#nearby(peer)
+      if (load >= this.#shardsPerPeerMax || near >= shardsPerNetworkMax || except.has(peer)) continue
+      const order = [Number(this.#doubted.has(peer)), load, near]
+      if (best === undefined || isBefore(order, best.order)) best = { peer, load, order }
+    }
+    if (best !== undefined) this.#loads.set(best.peer, best.load + 1)
+    return best?.peer
+  }
+
+  /** Whether this candidate may have one more, which it then has. */
+  takeThis(peer: PeerName): boolean {
+    const load = this.#loads.get(peer)
+    if (load === undefined || load >= this.#shardsPerPeerMax || this.#nearby(peer) >= shardsPerNetworkMax) return false
+    this.#loads.set(peer, load + 1)
+    return true
+  }
+
+  /** Whether the network of a peer has no more than it may, with what the peer was just given. */
+  isWithinNetwork(peer: PeerName): boolean {
+    return this.#nearby(peer) <= shardsPerNetworkMax
+  }
+
+  doubt(peer: PeerName): void {
+    this.#doubted.add(peer)
+  }
+
+  giveBack(peer: PeerName): void {
+    const load = this.#loads.get(peer)
+    if (load !== undefined) this.#loads.set(peer, load - 1)
+  }
+
+  /** No candidate any more; what it was being given last it has not. */
+  drop(peer: PeerName): void {
+    const load = this.#loads.get(peer)
+    if (load === undefined) return
+    this.#loads.delete(peer)
+    if (load > 1) this.#others.set(peer, load - 1)
+  }
+
+  /** Shards in the network of a peer; 0 when it is not known. */
+  #nearby(peer: PeerName): number {
+    const network = this.#networkOf(peer)
+    if (network === undefined) return 0
+    let shards = 0
+    for (const [other, load] of [...this.#loads, ...this.#others])
+      if (load > 0 && this.#networkOf(other) === network) shards += load
+    return shards
+  }
+}
+
+function isBefore(left: readonly number[], right: readonly number[]): boolean {
+  const at = left.findIndex((value, index) => value !== right[index])
+  return at >= 0 && left[at]! < right[at]!
+}
