@@ -34,8 +34,8 @@ const all = {\n${bodies.join(',\n')}\n}
 return need(${JSON.stringify(main)}) })()`
 }
 
-/** Where a statement may begin; the shim's modules are minified. */
-const edge = '(^|[;}])\\s*'
+/** Where a statement may begin, with the line's end that may be all that ends the one before; the shim's modules are minified. */
+const edge = '((?:^|[;}])\\s*)'
 const name = '[\\w$]+'
 const from = '(["\'])([^"\'\\n]+)'
 const importing = new RegExp(
@@ -48,7 +48,8 @@ const exportingList = new RegExp(
 )
 const exportingDefault = new RegExp(`${edge}export\\s+default\\s+((?:class|function)\\s+)(${name})`, 'gm')
 const exporting = new RegExp(`${edge}export\\s+((?:async\\s+)?(?:const|let|class|function\\*?)\\s+)(${name})`, 'gm')
-const anyOther = new RegExp(`${edge}(?:import|export)\\b.*`, 'm')
+/** A key of an object may have such a name. */
+const anyOther = new RegExp(`${edge}(?:import|export)\\b(?!\\s*:).*`, 'm')
 
 /**
  * A module as a function that makes what it exports. By patterns, not by a parser: they know the forms in which our own
