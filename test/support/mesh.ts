@@ -10,6 +10,7 @@ import type { OfferOptions, PeerOptions } from '../../src/config/options.ts'
 import { ControlError, type JobSpec, type JobStreamEvent, type JobView } from '../../src/control/api.ts'
 import { realClock, realRandom, silentLog, type Log } from '../../src/environment.ts'
 import { createPeer, type Peer } from '../../src/node.ts'
+import type { PeerPorts } from '../../src/node/ports.ts'
 
 export const deadlineMs = 20_000
 export const inTime = (): AbortSignal => AbortSignal.timeout(deadlineMs)
@@ -21,6 +22,7 @@ export interface MemberOptions {
   readonly listen?: readonly string[]
   readonly cacheBytes?: number
   readonly log?: Log
+  readonly ports?: PeerPorts
 }
 
 const ordinaryOffer: OfferOptions = {
@@ -138,7 +140,7 @@ export class Mesh implements AsyncDisposable {
 
   async #start(name: string, options: MemberOptions): Promise<{ readonly peer: Peer }> {
     const environment = { clock: realClock, random: realRandom, log: options.log ?? silentLog }
-    const peer = await createPeer(this.optionsOf(name, options), environment)
+    const peer = await createPeer(this.optionsOf(name, options), environment, options.ports)
     this.#members.set(name, { peer, options })
     return { peer }
   }
