@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExecutionLimits } from '../../src/execution/executor.ts'
 import { treeOf } from '../../src/execution/process-usage.ts'
 import { isRunning, processNamed, readRun, type ProcessName } from '../../src/execution/supervisor.ts'
-import { executor, Scratch } from '../fixtures/executions.ts'
+import { execute, executor, Scratch } from '../fixtures/executions.ts'
 import * as programs from '../fixtures/programs.ts'
 
 const limits: ExecutionLimits = {
@@ -87,8 +87,16 @@ class Orphan implements Disposable {
   }
 }
 
+/** What it uses when nobody is killed. */
+async function gasOf(program: Uint8Array): Promise<number> {
+  using scratch = new Scratch()
+  const { usage } = await execute(scratch, program)
+  assert.ok(usage.gas > 0)
+  return usage.gas
+}
+
 describe('a run whose peer was killed', { concurrency: 2 }, () => {
-  test('goes on, and is gone on with: the whole log, the outputs, the time from its beginning', async () => {
+  test('goes on, and is gone on with: the whole log, the outputs, the time from its beginning, the gas', async () => {
     using orphan = await Orphan.of(programs.ticks(20, 100), 20_000)
     assert.ok(orphan.running.length >= 4)
     await sleep(300)
@@ -97,6 +105,7 @@ describe('a run whose peer was killed', { concurrency: 2 }, () => {
     assert.ok(orphan.heard.length < 20, 'it was killed in the middle')
     assert.ok(usage.wallMs >= 2_000, `${usage.wallMs} ms`)
     assert.equal(usage.stdoutBytes, 20)
+    assert.equal(usage.gas, await gasOf(programs.ticks(20, 1)))
     assert.deepEqual([outputs?.files, outputs?.bytes], [1, 3])
     assert.ok(existsSync(join(orphan.scratch.path, 'outputs.tar')))
     await orphan.untilGone()
@@ -109,6 +118,7 @@ describe('a run whose peer was killed', { concurrency: 2 }, () => {
     await sleep(500)
     const { reason, stdout, usage, outputs } = await orphan.attach()
     assert.deepEqual([reason, stdout, outputs?.files], ['exited', 'abcde', 1])
+    assert.equal(usage.gas, await gasOf(programs.ticks(5, 1)))
     assert.ok(usage.wallMs >= 500 && performance.now() - sinceMs > 500)
     const again = await orphan.attach()
     assert.deepEqual([again.reason, again.stdout, again.outputs], [reason, stdout, outputs])

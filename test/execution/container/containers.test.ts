@@ -130,6 +130,7 @@ describe('a program in a container', { skip }, () => {
     assert.equal(result.stderr, 'oops\n')
     assert.equal(result.imageDigest, image.digest)
     assert.deepEqual([result.outputs?.files, result.outputs?.bytes, result.usage.outputBytes], [2, 4, 4])
+    assert.equal(result.usage.gas, 0)
     const tar = readFileSync(result.outputs!.path)
     const expected = tarOf([
       { path: 'one', bytes: Buffer.from('1\n'), mode: '0000644' },
