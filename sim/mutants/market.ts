@@ -148,6 +148,7 @@ export const marketMutants: readonly Mutant[] = [
         replace: 'return this.admit({ ...record, by: peer })',
       },
     ],
+    scenario: 'poisoned',
   },
   {
     name: 'gang-commits-early',
