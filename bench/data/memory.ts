@@ -9,7 +9,7 @@ import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { createTransfer } from '../../protocols/transfer/index.ts'
+import { createTransfer, emptyShelf } from '../../protocols/transfer/index.ts'
 import { realClock, realRandom, silentLog } from '../../src/environment.ts'
 import { createHost, identityFromSeed } from '../../src/host/index.ts'
 import type { Part } from '../bench.ts'
@@ -130,10 +130,7 @@ async function slowReader(folder: string, say: (line: string) => void, signal: A
     const transfer = createTransfer({
       streams: host.streams,
       timekeeper: realClock,
-      shelf: {
-        open: async () => undefined,
-        admit: async () => ({ admit: 'no', refusal: { code: 'NOT_KEEPING', facts: {} } }),
-      },
+      shelf: emptyShelf,
     })
     const leaves = Array.from({ length: object.shardBytes / 2 ** 16 }, (_, leaf) => leaf)
     const usage = await crowd.usageOfFirst(async () =>

@@ -284,6 +284,7 @@ export class ModelStorage {
         }
         return { ...admission, sink: { ...sink, finish } }
       },
+      release: async (root, from) => shelf.release(root, from),
     }
   }
 }
