@@ -10,6 +10,7 @@ import type { Log } from '../../src/environment.ts'
 import type { AuditEntry } from '../../src/ledger/audits.ts'
 import { Chores } from '../../src/node/chores.ts'
 import { Heralds } from '../../src/node/heralds.ts'
+import { withOwnArchive } from '../../src/node/local-placement.ts'
 import { ObjectCare } from '../../src/node/object-care.ts'
 import { placesFrom, placesText, sourcesFrom } from '../../src/node/object-places.ts'
 import { OwnObjects } from '../../src/node/objects.ts'
@@ -101,7 +102,7 @@ export function createCaring(caring: CaringDeps, deps: LifeDeps): Caring {
     log,
     advertise,
   })
-  const placement = createPlacement({ streams, timekeeper: life, archive })
+  const placement = withOwnArchive(createPlacement({ streams, timekeeper: life, archive }), self, archive)
   const unpacked = async (): Promise<never> => {
     throw new Error('there are no folders here')
   }

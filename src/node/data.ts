@@ -24,6 +24,7 @@ import type { PeerRates } from '../storage/peer-rates.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import { Chores } from './chores.ts'
 import { Heralds } from './heralds.ts'
+import { withOwnArchive } from './local-placement.ts'
 import { createShardPlane } from './shard-plane.ts'
 import { ObjectCare } from './object-care.ts'
 import { ObjectCars } from './object-cars.ts'
@@ -133,7 +134,7 @@ export function createData(deps: DataDeps): DataPlane {
   )
   const roomFor = (owner: PeerName) => store.roomFor(owner)
   const archive = new ObjectArchive({ signer, network, shards, dossiers, cache, roomFor, clock, log, advertise })
-  const placement = createPlacement({ streams, timekeeper: clock, archive })
+  const placement = withOwnArchive(createPlacement({ streams, timekeeper: clock, archive }), self, archive)
   const transfers = new Transfers(clock)
   const pack = async (path: string): Promise<string> => {
     const tar = deps.tarPath()

@@ -253,7 +253,8 @@ export class ObjectCare {
       const failed = results.filter(({ verdict }) => verdict !== 'passed')
       throw new NotEnoughShardsError(k, sourcesFrom(kept, []).length, lost, failed)
     }
-    const keepers = [...new Set(kept.map(({ peer }) => peer))]
+    const byShard = kept.toSorted((left, right) => left.shard - right.shard)
+    const keepers = [...new Set(byShard.map(({ peer }) => peer))]
     const release = await claimRepair(this.#deps, target.cid, decoded, keepers, signal)
     try {
       const [now, news] = await this.#lookedAgain(known, signal)

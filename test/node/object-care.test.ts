@@ -4,8 +4,10 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import { createPlacement } from '../../protocols/placement/index.ts'
 import { cidOfDocument } from '../../protocols/wire/index.ts'
-import { realRandom } from '../../src/environment.ts'
+import { realClock, realRandom } from '../../src/environment.ts'
+import { signer } from '../support/peers.ts'
 import { Planes } from '../support/planes.ts'
 
 const day = 24 * 60 * 60_000
@@ -127,6 +129,24 @@ test('what another repaired, the owner reads, and goes on to look after', async 
   assert.ok((await readFile(path)).equals(data))
   const audit = await plane.care.audit(put.object, never)
   assert.equal(audit.healthy, 3)
+})
+
+test('a keeper that repairs asks itself too whether another repairs, and gives back what it claimed there', async () => {
+  const { planes, put } = await staged('2+2', 8)
+  await using _planes = planes
+  const audit = await planes.peers[other]!.plane.care.audit(put.verify, never)
+  const [first, , , last] = audit.results.map(({ keeper }) => keeper.peer)
+  planes.board.dead.add(last!)
+  const streams = planes.board.streamsOf(signer(other).peer)
+  const elsewhere = createPlacement({ streams, timekeeper: realClock, archive: null as never })
+  const claimThere = async (forMs: number) => elsewhere.claim(first!, put.object, forMs, never)
+  const { care } = planes.named(first!).plane
+  await claimThere(60_000)
+  await assert.rejects(care.repair({ object: put.verify }, never), { code: 'REPAIR_CLAIMED' })
+  await claimThere(0)
+  const repaired = await care.repair({ object: put.verify }, never)
+  assert.equal(repaired.healthyAfter, 4)
+  assert.equal(await claimThere(60_000), 60_000)
 })
 
 test('where another placed it, the owner remembers from an audit on, though nobody says it again', async () => {
