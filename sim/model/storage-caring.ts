@@ -7,7 +7,7 @@ import { createPlacement } from '../../protocols/placement/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Fault, PeerName, Signer, Streams } from '../../protocols/wire/index.ts'
 import type { Log } from '../../src/environment.ts'
-import type { AuditEntry } from '../../src/ledger/audits.ts'
+import type { AuditFound } from '../../src/ledger/audits.ts'
 import { Chores } from '../../src/node/chores.ts'
 import { Heralds } from '../../src/node/heralds.ts'
 import { withOwnArchive } from '../../src/node/local-placement.ts'
@@ -46,7 +46,7 @@ export interface CaringDeps {
   readonly pace: CarePace
   /** Whom shards are offered to. */
   readonly keepers: () => readonly PeerName[]
-  readonly onAudits: (entries: readonly Omit<AuditEntry, 'passedMs'>[]) => void
+  readonly onAudits: (entries: readonly AuditFound[]) => void
   readonly onBroken: (peer: PeerName) => void
 }
 

@@ -9,6 +9,7 @@ import { NotEnoughShardsError } from '../storage/fetch.ts'
 import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
 import { renewTerms } from '../storage/renew.ts'
 import { claimRepair, rebuildShards, repairAt, urgentAt } from '../storage/repair.ts'
+import { sparePlaces } from '../storage/spares.ts'
 import { toldOf } from './object-errors.ts'
 import {
   auditViewOf,
@@ -20,7 +21,16 @@ import {
   termOf,
   type Known,
 } from './object-health.ts'
-import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFrom, untilUnknown } from './object-places.ts'
+import {
+  mergedPlaces,
+  nowhere,
+  placesFrom,
+  placesOf,
+  placesText,
+  placesThatLast,
+  sourcesFrom,
+  untilUnknown,
+} from './object-places.ts'
 import { objectsKeptMs, ownCopyKeptMs, type ObjectDeps, type OwnObjects, type Target } from './objects.ts'
 import { countedTransfer, pacedTransfer, unwatched, type Progress } from './transfers.ts'
 
@@ -137,8 +147,49 @@ export class ObjectCare {
       left = { ...known, target: repaired, places: placesOf(repaired.entry?.placement ?? nowhere) }
     }
     // Though there was nobody to repair with: what is left is to last until there is.
-    const places = await this.#renewed(left, renewBelowMs, signal)
+    const spare = this.#spareOf(left, results)
+    const renewed = await this.#renewed(left, renewBelowMs, signal, spare)
+    const places = await this.#withoutSpare(left, renewed, spare, signal)
     await own.announce({ cid: target.cid, manifest: known.manifest }, places, known.versions, signal)
+  }
+
+  /** What its keepers need not go on with, as another has it. */
+  #spareOf(known: Known, results: readonly AuditResult[]): Placed[] {
+    const passed = new Set(placesOfPassed(known, results).map(nameOf))
+    const steady = new Map(
+      this.#deps.audits.of(known.target.cid).map(({ shard, keeper, steadyMs }) => [`${shard} ${keeper}`, steadyMs]),
+    )
+    return sparePlaces(known.places, (place) => ({
+      passed: passed.has(nameOf(place)),
+      steadyMs: steady.get(nameOf(place)) ?? 0,
+    }))
+  }
+
+  /**
+   * Lets go of what is spare, once the other has a term that lasts. Who was asked by another to keep it goes on until the term ends: that
+   * is the other's to say.
+   */
+  async #withoutSpare(
+    { target, manifest }: Known,
+    places: readonly Placed[],
+    spare: readonly Placed[],
+    signal: AbortSignal,
+  ): Promise<readonly Placed[]> {
+    const { own, audits, objects, clock } = this.#deps
+    const isSpare = new Set(spare.map(nameOf))
+    const lastsMs = clock.nowMs() + renewBelowMs
+    const lasting = new Set(
+      places.filter((place) => !isSpare.has(nameOf(place)) && place.keepUntilMs >= lastsMs).map(({ shard }) => shard),
+    )
+    const idle = spare.filter(({ shard }) => lasting.has(shard))
+    if (idle.length === 0) return places
+    const gone = new Set((await own.release({ manifest }, idle, signal)).map(nameOf))
+    if (gone.size === 0) return places
+    for (const { shard, peer } of idle.filter((place) => gone.has(nameOf(place))))
+      await audits.forgetOne(target.cid, shard, peer)
+    const now = places.filter((place) => !gone.has(nameOf(place)))
+    if (target.entry !== undefined) await objects.put({ ...target.entry, placement: placesText(now) })
+    return now
   }
 
   /** Whether any shard found a keeper. What stands in the way is logged: another round comes. */
@@ -161,11 +212,17 @@ export class ObjectCare {
     }
   }
 
-  /** Prolongs the terms of which less than `belowMs` is left. A keeper that lost the shard does not get it again here: that is a repair's. */
-  async #renewed({ target, decoded, places }: Known, belowMs: number, signal: AbortSignal): Promise<readonly Placed[]> {
+  /** Prolongs the terms of which less than `belowMs` is left, but those that are spare. A keeper that lost the shard does not get it again here: that is a repair's. */
+  async #renewed(
+    { target, decoded, places }: Known,
+    belowMs: number,
+    signal: AbortSignal,
+    spare: readonly Placed[] = [],
+  ): Promise<readonly Placed[]> {
     const { transfer, clock, objects, store, onFault } = this.#deps
     const keepUntilMs = clock.nowMs() + objectsKeptMs
-    const due = places.filter((place) => place.keepUntilMs - clock.nowMs() < belowMs)
+    const isSpare = new Set(spare.map(nameOf))
+    const due = places.filter((place) => place.keepUntilMs - clock.nowMs() < belowMs && !isSpare.has(nameOf(place)))
     const renewed = await renewTerms({ transfer, store, onFault }, decoded, due, keepUntilMs, signal)
     const now = mergedPlaces(places, renewed)
     const text = placesText(now)
@@ -178,7 +235,7 @@ export class ObjectCare {
   async #known(target: Target, signal: AbortSignal): Promise<Known> {
     const { own, clock } = this.#deps
     const { entry } = target
-    const remembered = entry === undefined ? [] : placesOf(entry.placement)
+    const remembered = entry === undefined ? [] : placesThatLast(placesOf(entry.placement), clock.nowMs())
     try {
       const { manifest, decoded, versions } = await own.locate(target.cid, true, signal)
       const found = placesFrom(versions, decoded.shards.length, clock.nowMs())

@@ -262,24 +262,28 @@ export class OwnObjects {
     if (entry.isKept) {
       const keepers = [...new Set(places.map(({ peer }) => peer))]
       await announcePlacement(this.#deps.announcing, entry, [], [], signal, keepers)
-      released = await this.#release(entry, places, signal)
+      released = (await this.release(entry, places, signal)).length
     }
     await this.#deps.objects.delete(entry.cid)
     await this.#deps.audits.forget(entry.cid)
     return { ...view, shardsPlaced: places.length, shardsReleased: released }
   }
 
-  /** Tells keepers that we need these shards no more. Resolves with how many are gone for certain. */
-  async #release({ manifest }: ObjectEntry, places: readonly Placed[], signal: AbortSignal): Promise<number> {
+  /** Tells keepers that we need these shards no more. Resolves with those that are gone for certain. */
+  async release(
+    { manifest }: Pick<ObjectEntry, 'manifest'>,
+    places: readonly Placed[],
+    signal: AbortSignal,
+  ): Promise<Placed[]> {
     const { transfer, clock } = this.#deps
     const { shards } = decodeObjectManifest(manifest)
     const queue = [...places]
-    let released = 0
+    const released: Placed[] = []
     using deadline = clock.deadline(releaseWithinMs, signal)
     const worker = async (): Promise<void> => {
       for (let place = queue.shift(); place !== undefined; place = queue.shift()) {
         const untilMs = await transfer.release(place.peer, shards[place.shard]!, deadline.signal).catch(() => undefined)
-        if (untilMs === 0) released++
+        if (untilMs === 0) released.push(place)
       }
     }
     await Promise.all(Array.from({ length: releasesMax }, worker))

@@ -4,10 +4,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import { decodeObjectManifest } from '../../protocols/erasure/index.ts'
 import { createPlacement } from '../../protocols/placement/index.ts'
 import { cidOfDocument } from '../../protocols/wire/index.ts'
 import { realClock, realRandom } from '../../src/environment.ts'
 import { signer } from '../support/peers.ts'
+import type { DataPlane } from '../../src/node/data.ts'
 import { Planes } from '../support/planes.ts'
 
 const day = 24 * 60 * 60_000
@@ -147,6 +149,87 @@ test('a keeper that repairs asks itself too whether another repairs, and gives b
   const repaired = await care.repair({ object: put.verify }, never)
   assert.equal(repaired.healthyAfter, 4)
   assert.equal(await claimThere(60_000), 60_000)
+})
+
+async function keepersOfEach(planes: Planes, manifest: Uint8Array): Promise<string[][]> {
+  for (const { plane } of planes.peers) await plane.store.sweep()
+  const has = async (plane: DataPlane, root: Uint8Array): Promise<boolean> => {
+    const source = await plane.store.open(root)
+    await source?.close()
+    return source !== undefined
+  }
+  const rows = decodeObjectManifest(manifest).shards.map(async (root) => {
+    const found: string[] = []
+    for (const {
+      plane,
+      signer: { peer },
+    } of planes.peers.slice(2))
+      if (await has(plane, root)) found.push(peer)
+    return found
+  })
+  return Promise.all(rows)
+}
+
+test('of a shard that two keepers have, who was away lets go, and the other goes on', async () => {
+  const { planes, plane, put, silent, listed } = await staged('2+1', 4)
+  await using _planes = planes
+  const { manifest } = plane.objects.sealed(put.object)!
+  const away = put.keepers[0]!.peer
+  silent(1)
+  await planes.peers[other]!.plane.care.repair({ object: put.verify }, never)
+  await plane.care.audit(put.object, never)
+  planes.board.dead.delete(away)
+  const before = await keepersOfEach(planes, manifest)
+  assert.equal(before.flat().length, 4)
+  planes.aheadMs = 20.5 * day
+  await plane.care.tend(never)
+  const after = await keepersOfEach(planes, manifest)
+  assert.ok(after.every(([peer, ...more]) => more.length === 0 && peer !== away))
+  assert.deepEqual([listed().healthy, listed().keepers], [3, 3])
+})
+
+test('of a shard that two keepers have, what another asked for is not made to last, nor forgotten before its time', async () => {
+  const { planes, plane, put, silent, listed } = await staged('2+1', 4)
+  await using _planes = planes
+  const { manifest } = plane.objects.sealed(put.object)!
+  const away = put.keepers[0]!.peer
+  await plane.care.audit(put.object, never)
+  silent(1)
+  await planes.peers[other]!.plane.care.repair({ object: put.verify }, never)
+  planes.board.dead.delete(away)
+  planes.aheadMs = 20.5 * day
+  await plane.care.tend(never)
+  const both = await keepersOfEach(planes, manifest)
+  assert.equal(both.flat().length, 4)
+  assert.ok(listed().keptUntilMs > planes.clock.nowMs() + 29 * day)
+  for (let days = 31; days < 100; days += 19) {
+    planes.aheadMs = days * day
+    await plane.care.tend(never)
+    const kept = await keepersOfEach(planes, manifest)
+    assert.deepEqual(
+      kept.map(({ length }) => length),
+      [1, 1, 1],
+    )
+    assert.ok(kept.flat().includes(away))
+    assert.equal(listed().keepers, 3)
+    assert.ok((await plane.care.audit(put.object, never)).results.every(({ verdict }) => verdict === 'passed'))
+  }
+})
+
+test('a keeper that looks after an object itself makes its own term longer too', async () => {
+  const { planes, plane, put } = await staged('2+1', 3)
+  await using _planes = planes
+  const { manifest } = plane.objects.sealed(put.object)!
+  const { care } = planes.named(put.keepers[0]!.peer).plane
+  await care.pin(put.read, never)
+  for (let days = 20.5; days < 60; days += 20) {
+    planes.aheadMs = days * day
+    await care.tend(never)
+  }
+  assert.deepEqual(
+    (await keepersOfEach(planes, manifest)).map(({ length }) => length),
+    [1, 1, 1],
+  )
 })
 
 test('where another placed it, the owner remembers from an audit on, though nobody says it again', async () => {
