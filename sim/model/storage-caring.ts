@@ -125,6 +125,7 @@ export function createCaring(caring: CaringDeps, deps: LifeDeps): Caring {
     transfers: new Transfers(life),
     keepers: async () => keepers(),
     networkOf: () => undefined,
+    operatorOf: () => undefined,
     packFolder: unpacked,
     unpack: unpacked,
     locating: { ...saying, self, known: async (object: string) => archive.dossier(object).catch(() => undefined) },

@@ -51,6 +51,8 @@ export interface DataDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** Who runs a peer, as it says itself. */
+  readonly operatorOf: (peer: PeerName) => string | undefined
   readonly keepers: (signal: AbortSignal) => Promise<readonly PeerName[]>
   /** A path for a tar that is gone soon. */
   readonly tarPath: () => string
@@ -107,6 +109,7 @@ export function createData(deps: DataDeps): DataPlane {
     random,
     log,
     keepers,
+    operatorOf,
     onFault,
     onSilent,
   } = deps
@@ -163,6 +166,7 @@ export function createData(deps: DataDeps): DataPlane {
     audits: new Audits(ledger),
     onSilent,
     networkOf,
+    operatorOf,
     locating: { ...saying, self, known: async (object: string) => archive.dossier(object).catch(() => undefined) },
     announcing: { ...saying, nextSequence: async () => floors.next('placement', clock.nowMs()) },
   }

@@ -64,7 +64,7 @@ export class ObjectCare {
       const known = await this.#known(target, signal)
       const results = await this.#audited(known, signal)
       await this.#remember(known, results)
-      return auditViewOf(known, results)
+      return auditViewOf(known, results, this.#deps.operatorOf)
     } catch (error) {
       throw toldOf(error, target.name, `pleach audit ${text}`)
     }

@@ -1,9 +1,10 @@
 /** What is known of an object that is looked after, and what audits and repairs make of it. */
 import type { ObjectManifest } from '../../protocols/erasure/index.ts'
 import type { Version } from '../../protocols/placement/index.ts'
+import type { PeerName } from '../../protocols/wire/index.ts'
 import type { AuditView, RepairView } from '../control/api.ts'
 import { healthyShards, type AuditResult } from '../storage/audit.ts'
-import { lossesBorne } from '../storage/happiness.ts'
+import { lossesBorne, operatorsBorne } from '../storage/happiness.ts'
 import type { Placed } from '../storage/place.ts'
 import { repairAt } from '../storage/repair.ts'
 import { mergedPlaces } from './object-places.ts'
@@ -18,7 +19,11 @@ export interface Known {
   readonly versions: readonly Version[]
 }
 
-export function auditViewOf({ target, decoded, places }: Known, results: readonly AuditResult[]): AuditView {
+export function auditViewOf(
+  { target, decoded, places }: Known,
+  results: readonly AuditResult[],
+  operatorOf: (peer: PeerName) => string | undefined,
+): AuditView {
   const { k, m } = decoded.code
   const healthy = healthyShards(results)
   const passed = results.filter(({ verdict }) => verdict === 'passed')
@@ -32,6 +37,7 @@ export function auditViewOf({ target, decoded, places }: Known, results: readonl
     missing: rowsBut(healthy, k + m),
     repairAt: repairAt({ k, m }),
     lossesBorne: lossesBorne(passed, k),
+    operatorsBorne: operatorsBorne(passed, k, operatorOf),
     results: results.map(({ shard, peer, verdict, reason, atMs }) => ({
       shard,
       keeper: peerView(peer),

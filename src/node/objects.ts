@@ -48,7 +48,8 @@ export interface ObjectDeps {
   readonly announcing: AnnounceDeps
   advertise(object: string): void
   keepers(signal: AbortSignal): Promise<readonly PeerName[]>
-  networkOf(peer: PeerName): string | undefined
+  readonly networkOf: (peer: PeerName) => string | undefined
+  readonly operatorOf: (peer: PeerName) => string | undefined
   readonly packFolder: (path: string) => Promise<string>
   unpack(tar: string, folder: string): Promise<unknown>
   readonly onFault: (peer: PeerName, fault: Fault) => void

@@ -232,6 +232,21 @@ test('a keeper that looks after an object itself makes its own term longer too',
   )
 })
 
+test('who runs a keeper counts when shards are placed, and in what is said of them', async () => {
+  const planes = await Planes.of(2 + 8, 2)
+  await using _planes = planes
+  for (const {
+    signer: { peer },
+  } of planes.peers.slice(2, 8))
+    planes.operators.set(peer, 'one house')
+  const { plane } = planes.peers[owner]!
+  const put = await plane.puts.put({ path: await planes.file('data', realRandom.bytes(1_000)), code: '2+2' }, never)
+  const sameHouse = put.keepers.filter(({ peer }) => planes.operators.has(peer))
+  assert.ok(sameHouse.length <= 2)
+  assert.deepEqual([put.lossesBorne, put.operatorsBorne], [2, 1])
+  assert.equal((await plane.care.audit(put.object, never)).operatorsBorne, 1)
+})
+
 test('where another placed it, the owner remembers from an audit on, though nobody says it again', async () => {
   const { planes, plane, put, silent, data } = await staged('2+2', 8)
   await using _planes = planes

@@ -59,6 +59,8 @@ export interface PlanePeer {
 export class Planes implements AsyncDisposable {
   readonly board = new Switchboard()
   readonly peers: PlanePeer[] = []
+  /** Who runs whom, as they say. */
+  readonly operators = new Map<PeerName, string>()
   readonly folder: string
   readonly #cacheBytes: number
   aheadMs = 0
@@ -114,6 +116,7 @@ export class Planes implements AsyncDisposable {
       clock: this.clock,
       random: realRandom,
       log: silentLog,
+      operatorOf: (peer) => this.operators.get(peer),
       keepers: async () => this.peers.filter(({ lends }) => lends).map((peer) => peer.signer.peer),
       tarPath: () => join(folder, `${tars++}.tar`),
       onSilent: () => {},
