@@ -113,6 +113,7 @@ export function createCaring(caring: CaringDeps, deps: LifeDeps): Caring {
     mill,
     clock: life,
     random,
+    log,
     store,
     cache,
     transfer,
@@ -132,7 +133,7 @@ export function createCaring(caring: CaringDeps, deps: LifeDeps): Caring {
     announcing: { ...saying, nextSequence },
   }
   const own = new OwnObjects(common)
-  const care = new ObjectCare({ ...common, own, placement, log, onBroken })
+  const care = new ObjectCare({ ...common, own, placement, onBroken })
   const chores = new Chores({ clock: life, random, log })
   const scrub = async (signal: AbortSignal): Promise<void> => {
     await scrubBetween({ store, index: table, clock: life }, '', undefined, signal)

@@ -152,6 +152,7 @@ export function createData(deps: DataDeps): DataPlane {
     mill,
     clock,
     random,
+    log,
     store,
     cache,
     transfer,
@@ -174,7 +175,7 @@ export function createData(deps: DataDeps): DataPlane {
   const openPuts = new Puts(ledger)
   const puts = new ObjectPuts({ ...caring, own: objects, puts: openPuts, secrets: new Secrets(ledger, random) })
   const cars = new ObjectCars({ ...caring, own: objects, placing: puts, puts: openPuts })
-  const care = new ObjectCare({ ...caring, own: objects, placement, log, onBroken: deps.onBroken })
+  const care = new ObjectCare({ ...caring, own: objects, placement, onBroken: deps.onBroken })
   const chores = new Chores({ clock, random, log })
 
   return {

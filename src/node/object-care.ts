@@ -3,7 +3,6 @@ import { decodeObjectManifest } from '../../protocols/erasure/index.ts'
 import type { PlacementService } from '../../protocols/placement/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
 import type { AuditView, ObjectView, RepairView } from '../control/api.ts'
-import type { Log } from '../environment.ts'
 import { auditHoldings, healthyShards, type AuditResult } from '../storage/audit.ts'
 import { NotEnoughShardsError } from '../storage/fetch.ts'
 import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
@@ -37,7 +36,6 @@ import { countedTransfer, pacedTransfer, unwatched, type Progress } from './tran
 export interface CareDeps extends ObjectDeps {
   readonly own: OwnObjects
   readonly placement: PlacementService
-  readonly log: Log
   /** A keeper has not got what it told us itself that it keeps. */
   readonly onBroken: (peer: PeerName, what: string) => void
 }
@@ -93,7 +91,7 @@ export class ObjectCare {
         const [known, results] = await this.#withFormer(asked, await this.#audited(asked, signal), k + m - 1, signal)
         return await this.#repair(known, results, healthyShards(results), progress, signal)
       } catch (error) {
-        throw toldOf(error, target.name, `pleach repair ${input.object}`)
+        throw await own.told(error, target, `pleach repair ${input.object}`, signal)
       }
     })
   }
@@ -207,7 +205,8 @@ export class ObjectCare {
       return isRepaired
     } catch (error) {
       signal.throwIfAborted()
-      log('warn', 'an object could not be repaired', { object: known.target.cid, error })
+      const named = await this.#deps.own.withPlacers(error, known.target.cid, signal)
+      log('warn', 'an object could not be repaired', { object: known.target.cid, error: named })
       return false
     }
   }

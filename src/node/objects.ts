@@ -12,11 +12,11 @@ import type { Version } from '../../protocols/placement/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Fault, PeerName } from '../../protocols/wire/index.ts'
 import type { GetView, KeyView, ObjectView, RemovedView } from '../control/api.ts'
-import type { Clock, Files, Random } from '../environment.ts'
+import type { Clock, Files, Log, Random } from '../environment.ts'
 import type { Audits } from '../ledger/audits.ts'
 import type { ObjectEntry, Objects } from '../ledger/objects.ts'
 import { announcePlacement, type AnnounceDeps, type Announced } from '../storage/announce.ts'
-import { fetchObject, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
+import { fetchObject, InconsistentObjectError, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
 import type { ShardCache } from '../storage/cache.ts'
 import { locateObject, type LocateDeps, type Located } from '../storage/locate.ts'
 import type { Mill } from '../storage/mill.ts'
@@ -24,6 +24,7 @@ import type { PeerRates } from '../storage/peer-rates.ts'
 import type { Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
+import { withPlacers } from './inconsistency.ts'
 import { badString, cannotRead, toldOf, unknownObject } from './object-errors.ts'
 import { checkDestination } from './object-files.ts'
 import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFrom, type Found } from './object-places.ts'
@@ -36,6 +37,7 @@ export interface ObjectDeps {
   readonly mill: Mill
   readonly clock: Clock
   readonly random: Random
+  readonly log: Log
   readonly objects: Pick<Objects, keyof Objects>
   readonly audits: Pick<Audits, keyof Audits>
   readonly store: ShardStore
@@ -132,7 +134,7 @@ export class OwnObjects {
       try {
         return await this.#get(input, read, progress, signal)
       } catch (error) {
-        throw toldOf(error, target.name, `pleach get ${target.cid.slice(-8)} -o ${input.path}`)
+        throw await this.told(error, target, `pleach get ${target.cid.slice(-8)} -o ${input.path}`, signal)
       }
     })
   }
@@ -164,6 +166,23 @@ export class OwnObjects {
       sources: report.sources.map(({ peer, bytes }) => ({ peer: peerView(peer), bytes })),
       decodedSegments: report.decodedSegments,
     }
+  }
+
+  /** The same error in a person's words, with what is known of who is behind it. */
+  async told(
+    error: unknown,
+    { cid, name }: Pick<Target, 'cid' | 'name'>,
+    command: string,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    return toldOf(await this.withPlacers(error, cid, signal), name, command)
+  }
+
+  /** The same error; of an object that is inconsistent it names who placed it. */
+  async withPlacers(error: unknown, cid: string, signal: AbortSignal): Promise<unknown> {
+    if (!(error instanceof InconsistentObjectError)) return error
+    const { self, log } = this.#deps
+    return withPlacers({ self, log, locate: async () => this.locate(cid, false, signal) }, error, cid, signal)
   }
 
   /** Reads an object from where we put it; where that is not enough, from where the network says that it is. */
