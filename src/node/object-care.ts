@@ -12,6 +12,7 @@ import { sparePlaces } from '../storage/spares.ts'
 import { toldOf } from './object-errors.ts'
 import {
   auditViewOf,
+  keepersThatFailed,
   nameOf,
   placesOfPassed,
   placesThatStay,
@@ -356,13 +357,14 @@ export class ObjectCare {
     progress.begin('placing', lost.length * shardBytes)
     const unfit = new Set(results.filter(({ verdict }) => verdict !== 'passed').map(({ peer }) => peer))
     const candidates = (await this.#deps.keepers(signal)).filter((peer) => !unfit.has(peer))
+    const lastResort = keepersThatFailed(this.#deps.audits.of(target.cid))
     const held = placesThatStay(known, results, healthy)
     let [placed, why]: [readonly Placed[], string] = [[], '']
     try {
       const keepUntilMs = target.entry?.isKept === true ? nowMs + objectsKeptMs : termOf(places, nowMs)
       placed = await placeShards(
         deps,
-        { object: { roots: shards, code }, shards: lost, held, candidates, keepUntilMs },
+        { object: { roots: shards, code }, shards: lost, held, candidates, lastResort, keepUntilMs },
         signal,
       )
     } catch (error) {

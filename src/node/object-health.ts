@@ -3,6 +3,7 @@ import type { ObjectManifest } from '../../protocols/erasure/index.ts'
 import type { Version } from '../../protocols/placement/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
 import type { AuditView, RepairView } from '../control/api.ts'
+import type { AuditEntry } from '../ledger/audits.ts'
 import { healthyShards, type AuditResult } from '../storage/audit.ts'
 import { lossesBorne, operatorsBorne } from '../storage/happiness.ts'
 import type { Placed } from '../storage/place.ts'
@@ -64,6 +65,14 @@ export function placesThatStay(
     verdict === 'passed' || (verdict === 'absent' && healthy.has(shard))
   const staying = new Set(results.flatMap((result) => (stays(result) ? [nameOf(result)] : [])))
   return places.filter((place) => staying.has(nameOf(place)))
+}
+
+/** Keepers that lost or spoilt a shard of the object, as the last audit that said anything of them has it. */
+export function keepersThatFailed(audits: readonly AuditEntry[]): PeerName[] {
+  return [...Map.groupBy(audits, ({ keeper }) => keeper)].flatMap(([keeper, own]) => {
+    const passedMs = Math.max(...own.map((entry) => entry.passedMs))
+    return own.some(({ verdict, atMs }) => verdict === 'failed' && atMs > passedMs) ? [keeper] : []
+  })
 }
 
 export function nameOf({ shard, peer }: Pick<Placed, 'shard' | 'peer'>): string {

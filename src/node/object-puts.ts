@@ -27,6 +27,7 @@ import { Turns } from '../storage/turns.ts'
 import { badCode, noKeepers, ownCopyDamaged } from './object-errors.ts'
 import { checkSource, toldOfSource } from './object-files.ts'
 import { mergedPlaces, nowhere, placesOf, placesText } from './object-places.ts'
+import { keepersThatFailed } from './object-health.ts'
 import { objectsKeptMs, ownCopyKeptMs, type ObjectDeps, type OwnObjects } from './objects.ts'
 import { countedReads, countedTransfer, type Progress } from './transfers.ts'
 import { peerView } from './views.ts'
@@ -172,6 +173,7 @@ export class ObjectPuts {
           held,
           offered: noted.filter(({ keepUntilMs }) => keepUntilMs === 0),
           candidates: await this.#deps.keepers(signal),
+          lastResort: keepersThatFailed(this.#deps.audits.of(cid)),
           keepUntilMs: clock.nowMs() + objectsKeptMs,
         },
         signal,

@@ -20,7 +20,7 @@ export class KeeperLoads {
   /** Of peers that are no candidates, or no more: they count for their networks. */
   readonly #others = new Map<PeerName, number>()
   readonly #fates: Fates
-  /** Who kept us waiting: asked again only when there is nobody else. */
+  /** Who kept us waiting, or has lost a shard before: asked only when there is nobody else. */
   readonly #doubted = new Set<PeerName>()
 
   constructor(

@@ -80,6 +80,8 @@ export interface PlaceRequest {
   /** What broke off: those keepers may have a part of it, and are asked first. */
   readonly offered?: readonly Offered[]
   readonly candidates: readonly PeerName[]
+  /** Of these, whom to ask only when there is nobody else. */
+  readonly lastResort?: readonly PeerName[]
   readonly keepUntilMs: number
 }
 
@@ -100,6 +102,7 @@ export async function placeShards(deps: PlaceDeps, request: PlaceRequest, signal
   const begun = new Map(request.offered?.map(({ shard, peer }) => [shard, peer]))
   const all = [...new Set([...candidates, ...begun.values()])]
   const loads = new KeeperLoads(Math.max(1, object.code.m), all, held, deps)
+  for (const peer of request.lastResort ?? []) loads.doubt(peer)
   const reasons: PlacementFailure[] = []
   const placed: Placed[] = []
   const missing: number[] = []

@@ -247,6 +247,26 @@ test('who runs a keeper counts when shards are placed, and in what is said of th
   assert.equal((await plane.care.audit(put.object, never)).operatorsBorne, 1)
 })
 
+test('who lost a shard of an object gets none of it again while there is another', async () => {
+  const { planes, plane, put, silent } = await staged('2+1', 5)
+  await using _planes = planes
+  const forgetful = put.keepers[0]!.peer
+  planes.named(forgetful).ledger.writeNow((db) => db.exec('DELETE FROM shards'))
+  const repairedAt = async () => {
+    const { repaired } = await plane.care.repair({ object: put.object }, never)
+    return repaired.map(({ keeper }) => keeper.peer)
+  }
+  const [heir] = await repairedAt()
+  // It is the first in the list of keepers, and has none.
+  silent(2)
+  planes.board.dead.delete(forgetful)
+  const [next] = await repairedAt()
+  assert.ok(![forgetful, heir].includes(next))
+  // There is nobody else.
+  planes.board.dead.add(next!)
+  assert.deepEqual(await repairedAt(), [forgetful])
+})
+
 test('where another placed it, the owner remembers from an audit on, though nobody says it again', async () => {
   const { planes, plane, put, silent, data } = await staged('2+2', 8)
   await using _planes = planes

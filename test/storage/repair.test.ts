@@ -261,5 +261,9 @@ test('a scrub finds a rotten leaf at its pace, and the shard is refused from the
   )
   assert.equal(await code0(), '')
   assert.deepEqual(await scrubBetween(deps, '', undefined, never), { shards: 1, damaged: 0, mended: 0 })
-  assert.deepEqual(await scrubBetween(deps, toString(root, 'hex'), undefined, never), { shards: 0, damaged: 0, mended: 0 })
+  assert.deepEqual(await scrubBetween(deps, toString(root, 'hex'), undefined, never), {
+    shards: 0,
+    damaged: 0,
+    mended: 0,
+  })
 })
