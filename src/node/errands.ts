@@ -76,7 +76,8 @@ export interface ErrandDeps {
   onLog(job: string): void
   readonly onFault: (peer: PeerName, fault: Fault) => void
   readonly onSilent: (peer: PeerName) => void
-  networkOf(peer: PeerName): string | undefined
+  readonly networkOf: (peer: PeerName) => string | undefined
+  readonly operatorOf: (peer: PeerName) => string | undefined
 }
 
 export class OwnErrands implements JobErrands {

@@ -53,7 +53,8 @@ export interface WorkshopDeps {
   send(to: PeerName, carry: Carry): void
   readonly onFault: (peer: PeerName, fault: Fault) => void
   readonly onSilent: (peer: PeerName) => void
-  networkOf(peer: PeerName): string | undefined
+  readonly networkOf: (peer: PeerName) => string | undefined
+  readonly operatorOf: (peer: PeerName) => string | undefined
 }
 
 /** How long outputs are kept after the program has ended: the requester may come back late. */

@@ -99,6 +99,29 @@ export class ShardStore implements Shelf {
     return this.#open(root, true)
   }
 
+  /**
+   * Makes the hashes beside a shard again, when it is they that are damaged and the shard itself is sound. Resolves with whether it was so;
+   * it is given out again then. `pace` is awaited after each leaf that is read.
+   */
+  async mend(root: Uint8Array, pace: () => Promise<void>): Promise<boolean> {
+    const { files, index, log } = this.#deps
+    const name = toString(root, 'hex')
+    const bytes = index.get(name)?.bytes
+    if (bytes === undefined || this.#damaged.get(name) !== -1) return false
+    return this.#carefully(name, async () => {
+      const hashes = await files.hashesOf(name, bytes, pace)
+      if (hashes === undefined) return false
+      return this.#turns.take(name, async () => {
+        // It may have been let go meanwhile, or put again.
+        if (index.get(name) === undefined || !this.#damaged.has(name)) return false
+        await files.mend(name, hashes)
+        this.#damaged.delete(name)
+        log('warn', 'the hashes of a shard were damaged, and were made again from its bytes', { root: name })
+        return true
+      })
+    })
+  }
+
   /** What is kept for others. */
   total(): { readonly bytes: number; readonly shards: number } {
     return this.#deps.index.totalBut(this.#deps.self)

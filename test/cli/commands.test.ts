@@ -215,6 +215,7 @@ cached   3 shards, 300 MB of 10 GB
     assert.match(out, / 7 +.+ +absent +gone/)
     assert.ok(!out.includes('\u001b'))
     assert.match(err, /10 of 12 shards healthy, any 4 enough; missing 3, 7; any 1 keeper more may be lost/)
+    assert.match(err, /! one operator, as its keepers say themselves, has so much of it/)
     assert.match(err, /pleach repair 22222222 +makes them again \(it begins by itself at 8\)/)
   })
 

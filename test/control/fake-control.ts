@@ -408,6 +408,7 @@ export class FakeControl implements PeerControl {
       keptUntilMs: startMs + 30 * 86_400_000,
       happiness: 2,
       lossesBorne: 1,
+      operatorsBorne: null,
       keepersTold: 2,
       recordsStored: 6,
       shardsThere: convergent === true ? 12 : 0,
@@ -457,6 +458,7 @@ export class FakeControl implements PeerControl {
       missing: [3, 7],
       repairAt: 8,
       lossesBorne: 1,
+      operatorsBorne: 0,
       results: [
         { shard: 0, keeper: reed, verdict: 'passed', reason: '', ...common },
         { shard: 3, keeper: twill, verdict: 'failed', reason: 'NOT_FOUND', ...common },

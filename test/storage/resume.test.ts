@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { leafBytes, leafCount, segmentBytesOf, segmentCount } from '../../protocols/erasure/index.ts'
-import { creditLeavesMax, createTransfer, type Shelf } from '../../protocols/transfer/index.ts'
+import { creditLeavesMax, createTransfer, emptyShelf, type Shelf } from '../../protocols/transfer/index.ts'
 import { realClock, realFiles } from '../../src/environment.ts'
 import { fetchObject, type FetchReport } from '../../src/storage/fetch.ts'
 import { LocalMill } from '../../src/storage/local-mill.ts'
@@ -52,7 +52,7 @@ function counted(shelf: Shelf, onLeaf: () => Promise<void>): { shelf: Shelf; sen
       }
     )
   }
-  return { shelf: { open, admit: async (request) => shelf.admit(request) }, sent: () => sent }
+  return { shelf: { ...emptyShelf, open, admit: async (request) => shelf.admit(request) }, sent: () => sent }
 }
 
 test('after kill -9 at half, no more is sent again than a credit of each peer and one in a hundred', async () => {
