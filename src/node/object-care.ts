@@ -222,7 +222,7 @@ export class ObjectCare {
     const { transfer, clock, objects, store, onFault } = this.#deps
     const keepUntilMs = clock.nowMs() + objectsKeptMs
     const isSpare = new Set(spare.map(nameOf))
-    const due = places.filter((place) => place.keepUntilMs - clock.nowMs() < belowMs && !isSpare.has(nameOf(place)))
+    const due = places.filter((place) => !isSpare.has(nameOf(place)) && place.keepUntilMs - clock.nowMs() < belowMs)
     const renewed = await renewTerms({ transfer, store, onFault }, decoded, due, keepUntilMs, signal)
     const now = mergedPlaces(places, renewed)
     const text = placesText(now)

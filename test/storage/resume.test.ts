@@ -15,7 +15,7 @@ import { LocalMill } from '../../src/storage/local-mill.ts'
 import { sealFile, type SealedObject } from '../../src/storage/seal.ts'
 import type { FetchOrder } from '../fixtures/fetching-peer.ts'
 import { addressOf, network, startedHost } from '../host/network.ts'
-import { Warehouse } from '../support/shards.ts'
+import { Warehouse, type Keeper } from '../support/shards.ts'
 
 const mill = new LocalMill()
 const never = new AbortController().signal
@@ -115,17 +115,17 @@ test('after kill -9 at half, no more is sent again than a credit of each peer an
 })
 
 test('a torn write, a flipped bit, hashes of another object: what is found on the disk is fetched again', async () => {
-  await using warehouse = await Warehouse.of(1)
+  await using warehouse = await Warehouse.of(2)
   const plain = new Uint8Array(randomBytes(5 * segmentBytesOf(code) + 1_000))
   const object = await sealed(warehouse, plain)
-  const keeper = warehouse.keepers[0]!
+  const [keeper, reader] = warehouse.keepers as [Keeper, Keeper]
   const path = join(warehouse.folder, 'fetched')
   const part = `${path}.${object.cid.slice(-8)}.part`
   const sources = object.roots.map((_, shard) => ({ shard, peers: [keeper.name] }))
   const asked: number[] = []
   let stopsAt = Infinity
-  const get: typeof keeper.transfer.get = async (peer, root, bytes, leaves, onLeaf, signal) =>
-    keeper.transfer.get(
+  const get: typeof reader.transfer.get = async (peer, root, bytes, leaves, onLeaf, signal) =>
+    reader.transfer.get(
       peer,
       root,
       bytes,
