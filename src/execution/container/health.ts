@@ -37,19 +37,26 @@ export async function whatAils(
   }
 }
 
-/** Asks again and again; `onIll` is told once, when it was bad too often in a row. Returns what stops that. */
+/**
+ * Asks again and again, but not while the service is held; `onIll` is told once, when it was bad too often in a row. Returns
+ * what stops that.
+ */
 export function tend(
   health: HealthCheck,
   connect: (port: number, signal: AbortSignal) => Promise<PortConnection>,
   clock: Clock,
+  isHeld: () => boolean,
   onIll: (why: string) => void,
 ): () => void {
   const over = new AbortController()
   const go = async (): Promise<void> => {
     for (let failures = 0; ;) {
       await clock.sleep(health.intervalMs, over.signal)
+      if (isHeld()) continue
       const ailment = await whatAils(health, connect, clock, over.signal)
       if (over.signal.aborted) return
+      // What it did not answer because it was held meanwhile counts for nothing.
+      if (isHeld()) continue
       failures = ailment === null ? 0 : failures + 1
       if (failures >= health.failuresMax) return onIll(`its health check failed ${failures} times in a row: ${ailment}`)
     }

@@ -251,6 +251,36 @@ describe('what means harm', { skip }, () => {
     assert.doesNotMatch(stdout, /^(sd|vd|kvm|mem|nvme)/m)
   })
 
+  test('its guard, which is in its namespace of processes, can be neither ended, nor read, nor traced', async () => {
+    using scratch = new Scratch()
+    const script = [
+      'cat /proc/1/cmdline | tr "\\0" " "; echo; cat /proc/1/status | grep Uid',
+      'cat /proc/1/mem /proc/1/maps /proc/1/environ 2>&1; ls /proc/1/fd /proc/1/root 2>&1; (echo 1 > /proc/1/oom_score_adj) 2>&1',
+      'for signal in KILL STOP TERM INT USR1 USR2; do kill -$signal 1; done; sleep 1; echo still here',
+    ].join('\n')
+    const { stdout, reason } = await run(scratch, [script])
+    assert.equal(reason, 'exited')
+    assert.match(stdout, /^\/least guard for \d+ \d+ \nUid:\t65534/)
+    for (const name of ['mem', 'maps', 'environ', 'fd', 'root', 'oom_score_adj'])
+      assert.match(stdout, new RegExp(`/proc/1/${name}'?: Permission denied`))
+    assert.ok(stdout.endsWith('still here\n'))
+  })
+
+  test('what a program leaves running when it ends is ended with it', async () => {
+    using scratch = new Scratch()
+    const script = '(trap "" HUP TERM; while :; do echo more >> /out/file; done) & sleep 0.3; echo over'
+    const { reason, stdout, outputs, usage } = await run(scratch, [script])
+    assert.deepEqual([reason, stdout, outputs?.files], ['exited', 'over\n', 1])
+    assert.ok(usage.wallMs < 5_000, `${usage.wallMs} ms`)
+  })
+
+  test('who orphans process after process meets no limit: they are collected', async () => {
+    using scratch = new Scratch()
+    const script = 'i=0; while [ $i -lt 700 ]; do i=$((i+1)); (true &); done; echo $i'
+    const { reason, stdout, stderr } = await run(scratch, [script])
+    assert.deepEqual([reason, stdout, stderr], ['exited', '700\n', ''])
+  })
+
   test('links in /out lead nowhere: they are left out, and it is said', async () => {
     using scratch = new Scratch()
     const script = 'ln -s /etc/passwd /out/passwd; ln -s / /out/root; echo good > /out/good; ln /out/good /out/hard'
