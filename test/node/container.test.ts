@@ -180,6 +180,37 @@ describe('a container job', { skip: typeof service === 'string' ? `skipped: ${se
     assert.match(detail, /its health check failed 3 times in a row: nobody listens on port 80/)
   })
 
+  test('an owner who pauses holds containers, too; they go on where they were', async () => {
+    const { requester, providers } = net!
+    const job = await requester.run({
+      ...small,
+      image: imagePath,
+      args: ['i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo $i; sleep 0.05; done'],
+    })
+    let lines = ''
+    const hearing = (async () => {
+      for await (const event of job.events({ logs: true, signal: AbortSignal.timeout(60_000) }))
+        if (event.type === 'log') lines += Buffer.from(event.bytes).toString('utf8')
+    })()
+    const { control } = providers[0]!
+    const heardWithin = async (ms: number): Promise<boolean> => {
+      const before = lines
+      await realClock.sleep(ms, inTime())
+      return lines !== before
+    }
+    while (lines === '') await realClock.sleep(50, inTime())
+    await control.pause({})
+    for (let tries = 0; tries < 10 && (await heardWithin(500)); tries++);
+    assert.equal(await heardWithin(1_500), false, 'it is held')
+    await control.resume()
+    for (let tries = 0; tries < 10 && !(await heardWithin(500)); tries++);
+    assert.ok(await heardWithin(1_000), 'it goes on')
+    await job.cancel()
+    await hearing
+    const numbers = lines.trim().split('\n').map(Number)
+    assert.deepEqual(numbers, Array.from({ length: numbers.length }, (_, at) => at + 1))
+  })
+
   test('deployContainer: there, and its state behind a URL', async () => {
     const { requester, providers } = net!
     const request = { providerId: providers[0]!.id, image: imagePath, envVars: { A: 'b' } }
