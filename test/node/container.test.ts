@@ -165,6 +165,17 @@ describe('a container job', { skip: typeof service === 'string' ? `skipped: ${se
     assert.equal((await requester.control.job(job.id)).reason, 'cancelled')
     await assert.rejects(fetch(url))
     ending.abort()
+
+    // It is run again under another name: its image is at hand, though the file may be gone.
+    const again = await job.rerun()
+    assert.notEqual(again.id, job.id)
+    for await (const event of again.events({ logs: true, signal })) if (event.type === 'log') break
+    for await (const event of requester.control.forward(again.id, { port: 80, local: 0 }, signal)) {
+      if (event.type === 'listening')
+        assert.equal(await (await fetch(`http://127.0.0.1:${event.port}/`)).text(), 'woven\n')
+      if (event.type === 'closed') break
+    }
+    await again.cancel()
   })
 
   test('a service that is not well is ended, and the reason is said', async () => {
@@ -208,7 +219,10 @@ describe('a container job', { skip: typeof service === 'string' ? `skipped: ${se
     await job.cancel()
     await hearing
     const numbers = lines.trim().split('\n').map(Number)
-    assert.deepEqual(numbers, Array.from({ length: numbers.length }, (_, at) => at + 1))
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: numbers.length }, (_, at) => at + 1),
+    )
   })
 
   test('deployContainer: there, and its state behind a URL', async () => {
