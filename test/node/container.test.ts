@@ -144,6 +144,7 @@ describe('a container job', { skip: typeof service === 'string' ? `skipped: ${se
     })()
     const url = `http://127.0.0.1:${await listening}/`
     assert.equal(await (await fetch(url)).text(), 'woven\n')
+    while ((await job.view()).health?.state !== 'healthy') await realClock.sleep(100, signal)
     const all = await Promise.all(Array.from({ length: 4 }, async () => (await fetch(url)).text()))
     assert.deepEqual(new Set(all), new Set(['woven\n']))
 
@@ -186,7 +187,13 @@ describe('a container job', { skip: typeof service === 'string' ? `skipped: ${se
       ports: [80],
       health: 'tcp:80',
     })
+    const seen = new Set<string>()
+    for await (const event of job.events({ signal: AbortSignal.timeout(90_000) }))
+      if (event.type === 'progress' && event.health !== undefined)
+        seen.add(`${event.health.state} ${event.health.failures}/${event.health.failuresMax}`)
+    assert.ok(seen.has('starting 0/3') && seen.has('starting 1/3') && seen.has('starting 2/3'), [...seen].join())
     await assert.rejects(job.text({ signal: AbortSignal.timeout(90_000) }), { code: 'TRAPPED' })
+    assert.equal((await job.view()).health, null)
     const { detail } = await job.view()
     assert.match(detail, /its health check failed 3 times in a row: nobody listens on port 80/)
   })

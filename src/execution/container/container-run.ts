@@ -262,6 +262,7 @@ export class ContainerRun {
       async (port, until) => connectToPort(engine, guard.id, port, until),
       clock,
       () => this.#hold.isWanted,
+      (seen) => this.#watch.onHealth?.(seen),
       (why) => this.#stop('trapped', why),
     )
   }
