@@ -2,7 +2,9 @@
 // harm. Says how long each took to be contained.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { createServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
@@ -315,6 +317,41 @@ describe('what means harm', { skip }, () => {
     const { reason, detail } = await run(scratch, ['true'], { container: { egress: true } })
     assert.equal(reason, 'executor-failed')
     assert.match(detail, /lets no program reach the network/)
+  })
+
+  test('with a network where both sides want it: the machine is reached by its bridge, and its loopback is not', async (t) => {
+    using scratch = new Scratch()
+    const options = { mayEgress: true }
+    const heard: string[] = []
+    const listen = async (name: string, host: string): Promise<Server> => {
+      const server = createServer((socket) => {
+        heard.push(name)
+        socket.on('error', () => {})
+        socket.end(`${name}\n`)
+      })
+      server.listen(0, host)
+      await once(server, 'listening')
+      return server
+    }
+    const [open, closed] = [await listen('open', '0.0.0.0'), await listen('closed', '127.0.0.1')]
+    const portOf = (server: Server): number => (server.address() as AddressInfo).port
+    try {
+      const script = [
+        'gateway=$(/bin/busybox ip route | /bin/busybox awk \'/^default/ { print $3 }\'); echo "gateway $gateway"',
+        `/bin/busybox nc -w 2 $gateway ${portOf(open)}`,
+        `for host in $gateway 127.0.0.1 localhost; do /bin/busybox nc -w 2 $host ${portOf(closed)}; done`,
+        'echo over; exit 0',
+      ].join('\n')
+      const { reason, detail, stdout } = await run(scratch, [script], { options, container: { egress: true } })
+      // Where the engine's network needs what the machine has not (a firewall, a bridge), nothing is run, and that is said.
+      if (reason === 'executor-failed') return t.skip(`skipped: the engine makes no network here: ${detail}`)
+      assert.equal(reason, 'exited', detail)
+      assert.match(stdout, /^gateway \d+\.\d+\.\d+\.\d+\nopen\nover\n$/)
+      assert.deepEqual(heard, ['open'])
+    } finally {
+      for (const server of [open, closed]) server.close()
+    }
+    return undefined
   })
 
   test('volumes and a health check that the image declares', async () => {
