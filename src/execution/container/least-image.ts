@@ -72,7 +72,7 @@ export interface LeastImage {
 
 export function leastImage(architecture: Architecture, reference: string): LeastImage {
   const program = leastElf(architecture)
-  const layer = Buffer.concat([executable(program), tarEnd])
+  const layer = Buffer.concat([executableEntry(leastProgram.slice(1), program), tarEnd])
   const config = Buffer.from(
     JSON.stringify({
       architecture,
@@ -135,8 +135,8 @@ function leastElf(architecture: Architecture): Uint8Array {
  * Our own headers are of plain files; this one may be run by anybody and read by nobody. What cannot be read cannot be traced
  * (ptrace(2), "dumpable"): a program that shares the guard's namespace, and its user, cannot get into it.
  */
-function executable(program: Uint8Array): Uint8Array {
-  const header = encodeEntry({ kind: 'file', path: leastProgram.slice(1), bytes: program.byteLength })
+export function executableEntry(path: string, program: Uint8Array): Uint8Array {
+  const header = encodeEntry({ kind: 'file', path, bytes: program.byteLength })
   // 0644 becomes 0111: the digits, and with them the checksum, are lower by eleven.
   header.set(Buffer.from('0000111'), 100)
   const checksum = Number.parseInt(Buffer.from(header.subarray(148, 154)).toString('latin1'), 8) - 11
