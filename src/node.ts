@@ -342,7 +342,7 @@ export async function createPeer(
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
   await host.start()
-  const [machine, probes] = await Promise.all([detectMachine(dataDir), executors.probe()])
+  const [machine, probes] = await Promise.all([detectMachine(dataDir), executors.probe(leases)])
   for (const { state } of machines.open('job')) requester.resume(decodeState<JobState>(state))
   for (const lease of leases) provider.resume(lease)
   reporter.settleLost((view) => isAtWork(view, requester, provider))

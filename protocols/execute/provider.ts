@@ -13,6 +13,7 @@ import {
   type Execution,
   type ExecutionBody,
   type Grant,
+  type ServiceHealth,
   type Stage,
   type StartOrder,
 } from './messages.ts'
@@ -45,6 +46,7 @@ export interface Meter {
   readonly wallMs: number
   readonly cpuMs: number
   readonly memoryBytes: number
+  readonly health?: ServiceHealth
 }
 
 interface Common {

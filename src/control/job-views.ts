@@ -107,6 +107,15 @@ export interface JobView {
   readonly attempts: number
   /** What was asked of providers; not of work for others, and not of jobs of before this was kept. */
   readonly asked?: OfferWish
+  /** Of a service of ours with a health check, while it runs. */
+  readonly health?: HealthView | null
+}
+
+/** `starting`: it was not well yet. With `failuresMax` failures in a row it is ended. */
+export interface HealthView {
+  readonly state: 'starting' | 'healthy' | 'failing'
+  readonly failures: number
+  readonly failuresMax: number
 }
 
 /**
@@ -153,6 +162,8 @@ export type JobStreamEvent =
       readonly wallMs: number
       readonly cpuMs: number
       readonly memoryBytes: number
+      /** Of a service with a health check. */
+      readonly health?: HealthView
     }
   | { readonly type: 'log'; readonly channel: 'stdout' | 'stderr'; readonly base64: string }
   | {

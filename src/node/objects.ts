@@ -110,6 +110,12 @@ export class OwnObjects {
     return object
   }
 
+  /** Keeps here what was sealed here, for so long from now. False when it is not whole any more. */
+  async keepSealed(cid: string, keptMs: number): Promise<boolean> {
+    const object = this.sealed(cid)
+    return object !== undefined && this.#deps.store.prolong(object.roots, this.#deps.clock.nowMs() + keptMs)
+  }
+
   /** What was sealed here, so that it can be placed again. */
   sealed(cid: string): SealedObject | undefined {
     const entry = this.#deps.objects.get(cid)

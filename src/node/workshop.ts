@@ -329,9 +329,12 @@ function hasFiles({ at }: TaskState): boolean {
 }
 
 function watchOf({ log }: Bench, onMeter: (meter: Meter) => void): ExecutionWatch {
+  let meter: Meter = { wallMs: 0, cpuMs: 0, memoryBytes: 0 }
+  const tell = (change: Partial<Meter>): void => onMeter((meter = { ...meter, ...change }))
   return {
     onLog: (stream, bytes) => log.append(stream, bytes),
-    onUsage: ({ wallMs, cpuMs, memoryBytesPeak }) => onMeter({ wallMs, cpuMs, memoryBytes: memoryBytesPeak }),
+    onUsage: ({ wallMs, cpuMs, memoryBytesPeak }) => tell({ wallMs, cpuMs, memoryBytes: memoryBytesPeak }),
+    onHealth: (health) => tell({ health }),
   }
 }
 

@@ -180,6 +180,24 @@ export class ShardStore implements Shelf {
     )
   }
 
+  /** Shards of our own that are needed until `untilMs` at least. False when one of them is not here any more. */
+  async prolong(roots: readonly Uint8Array[], untilMs: number): Promise<boolean> {
+    const { index, self } = this.#deps
+    for (const root of roots) {
+      const name = toString(root, 'hex')
+      const isPromised = await this.#turns.take(name, async () => {
+        const known = index.get(name)
+        if (known !== undefined) await index.put(prolonged(known, self, untilMs))
+        return known !== undefined
+      })
+      // What is wrong with it is logged.
+      const source = isPromised ? await this.openAnew(root).catch(() => undefined) : undefined
+      if (source === undefined) return false
+      await source.close()
+    }
+    return true
+  }
+
   async release(root: Uint8Array, from: string): Promise<number> {
     const { index, clock } = this.#deps
     const name = toString(root, 'hex')

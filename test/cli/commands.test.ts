@@ -262,6 +262,20 @@ cached   3 shards, 300 MB of 10 GB
     assert.equal((await ok('cancel', id)).out, `job ${id} hello.wasm: refused CANCELLED\n`)
   })
 
+  test('rerun: told as run does, as another job', async () => {
+    const [job] = await control.jobs()
+    const id = job!.id.slice(-4)
+    const { out, err } = await ok('rerun', '--out', 'again', id)
+    assert.equal(
+      control.calls.find((call) => call.startsWith('rerun')),
+      `rerun ${id} ${join(home.path, 'again')}`,
+    )
+    assert.equal(out, '42\n')
+    const [next] = await control.jobs()
+    assert.notEqual(next!.id, job!.id)
+    assert.match(err, new RegExp(`^bid ${next!.id.slice(-4)} .*\n.*matched`, 's'))
+  })
+
   test('pause and resume', async () => {
     assert.equal(
       (await ok('pause')).out,

@@ -393,6 +393,12 @@ export class FakeControl implements PeerControl {
     return job
   }
 
+  rerun: PeerControl['rerun'] = async (prefix, { out }) => {
+    const { name } = this.#find(prefix)
+    this.calls.push(`rerun ${prefix} ${out ?? ''}`)
+    return this.submit({ module: name }, new AbortController().signal)
+  }
+
   put: PeerControl['put'] = async ({ path, code, name, convergent }) => {
     this.calls.push(`put ${path} ${code ?? 'keep'} ${name ?? ''}${convergent === true ? ' convergent' : ''}`)
     return {

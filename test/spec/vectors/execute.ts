@@ -195,6 +195,18 @@ const execution: VectorFile = {
         progress: { stage, wallMs: index * 1_000, cpuMs: index * 900, memoryBytes: index * 65_536 },
       }),
     ),
+    ...(['starting', 'healthy', 'failing'] as const).map((state, failures) =>
+      says(`PROGRESS of a service that is ${state}`, {
+        say: 'progress',
+        progress: {
+          stage: 'running',
+          wallMs: 9_000,
+          cpuMs: 7,
+          memoryBytes: 65_536,
+          health: { state, failures, failuresMax: 3 },
+        },
+      }),
+    ),
     says('CANCEL', { say: 'cancel' }),
     says('RESULT with outputs', {
       say: 'result',
