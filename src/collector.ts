@@ -4,6 +4,7 @@
  * them, before which there are hundreds of MiB of buffers, and so looks through all that the process holds instead, for every 10 MiB
  * that came. Measured on a bare libp2p stream, both ends together: 5.4 ns of processor time for a byte, and 2.3 with these flags.
  */
+import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 
 const flags = [
@@ -16,4 +17,23 @@ const flags = [
 /** For the whole process, its worker threads too; to be called before it has done much. */
 export function collectForBulk(): void {
   for (const flag of flags) setFlagsFromString(flag)
+}
+
+/**
+ * What V8 reads only as it starts. It looks through its young generation when the buffers there come to twice of what that may grow to,
+ * and left to itself that is 64 MiB. What a put of 1 GiB took beside what it had at rest, turn and turn about: 101 and 104 MiB; with this 73 to 81,
+ * at the same rate.
+ */
+export const startFlags: readonly string[] = ['--max-semi-space-size=4']
+
+/**
+ * Starts this process again in its own place, with what V8 reads only then: same pid, same files, same environment. To be called before
+ * anything is open. Does nothing where somebody has said a size already, or where that cannot be done: on Windows, and below a parent
+ * that talks to us, whose channel would be lost.
+ */
+export function startForBulk(): void {
+  const said = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((text) => text.includes('semi-space-size'))
+  if (said || process.platform === 'win32' || process.send !== undefined || process.execve === undefined) return
+  const { execPath, execArgv, argv, env } = process
+  process.execve(execPath, [execPath, ...startFlags, ...execArgv, ...argv.slice(1)], env)
 }

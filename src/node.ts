@@ -151,6 +151,7 @@ export async function createPeer(
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
   const onSilent = (peer: PeerName): void => index.miss(peer)
+  const operatorOf = (peer: PeerName) => index.get(peer)?.capability.operator || undefined
   const plane = createData({
     signer,
     network,
@@ -168,13 +169,15 @@ export async function createPeer(
     random,
     log,
     keepers,
+    operatorOf,
     tarPath: () => join(files.folderOf('inputs'), `${Buffer.from(random.bytes(8)).toString('hex')}.tar`),
     onFault,
     onSilent,
     onBroken: (peer, what) => later(seen.bump(peer, 'noShow', clock.nowMs(), what)),
   })
   const { store, transfer, rates, objects, unpack, networkOf } = plane
-  const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault, onSilent, networkOf }
+  const fates = { networkOf, operatorOf }
+  const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault, onSilent, ...fates }
   // Work and its book-keeping.
   const standing = {
     of: (peer: PeerName) => (equivocations.isProven(peer) ? provenStanding : standingOf(seen.get(peer))),
@@ -186,7 +189,7 @@ export async function createPeer(
       rttMs: host.connections().find((connection) => connection.peer === peer)?.roundTripMs,
       evidence: known?.compute?.cpuMilli.evidence,
       house: options.reach === 'public' ? host.houseOf(peer) : undefined,
-      operator: known?.operator ?? '',
+      operator: operatorOf(peer) ?? '',
     }
   }
   const executors = createExecutors({ wasi: ports.executor, offer, dataDir, clock, log, env: process.env })
@@ -339,7 +342,7 @@ export async function createPeer(
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
   await host.start()
-  const [machine, probes] = await Promise.all([detectMachine(dataDir), executors.probe()])
+  const [machine, probes] = await Promise.all([detectMachine(dataDir), executors.probe(leases)])
   for (const { state } of machines.open('job')) requester.resume(decodeState<JobState>(state))
   for (const lease of leases) provider.resume(lease)
   reporter.settleLost((view) => isAtWork(view, requester, provider))

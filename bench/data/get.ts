@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 
 import { leafBytes } from '../../protocols/erasure/index.ts'
-import { createTransfer } from '../../protocols/transfer/index.ts'
+import { createTransfer, emptyShelf } from '../../protocols/transfer/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
 import { realClock, realFiles, realRandom, silentLog } from '../../src/environment.ts'
 import { createHost, identityFromSeed, type Host } from '../../src/host/index.ts'
@@ -206,10 +206,7 @@ async function fetched(
   const transfer = createTransfer({
     streams: host.streams,
     timekeeper: realClock,
-    shelf: {
-      open: async () => undefined,
-      admit: async () => ({ admit: 'no', refusal: { code: 'NOT_KEEPING', facts: {} } }),
-    },
+    shelf: emptyShelf,
     pace: {
       up: async () => {},
       down: async (bytes) => void (frameBytes += bytes + (bytes >= leafBytes ? prefixBytes : 1)),

@@ -9,7 +9,8 @@ import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { createTransfer } from '../../protocols/transfer/index.ts'
+import { createTransfer, emptyShelf } from '../../protocols/transfer/index.ts'
+import { startFlags } from '../../src/collector.ts'
 import { realClock, realRandom, silentLog } from '../../src/environment.ts'
 import { createHost, identityFromSeed } from '../../src/host/index.ts'
 import type { Part } from '../bench.ts'
@@ -130,10 +131,7 @@ async function slowReader(folder: string, say: (line: string) => void, signal: A
     const transfer = createTransfer({
       streams: host.streams,
       timekeeper: realClock,
-      shelf: {
-        open: async () => undefined,
-        admit: async () => ({ admit: 'no', refusal: { code: 'NOT_KEEPING', facts: {} } }),
-      },
+      shelf: emptyShelf,
     })
     const leaves = Array.from({ length: object.shardBytes / 2 ** 16 }, (_, leaf) => leaf)
     const usage = await crowd.usageOfFirst(async () =>
@@ -175,7 +173,9 @@ class PeerProcess implements AsyncDisposable {
 
   static async start(folder: string, network: string, role: string, address?: string): Promise<PeerProcess> {
     const program = join(import.meta.dirname, 'keeping-peer.ts')
-    const child = fork(program, [folder, network, role, ...(address === undefined ? [] : [address])])
+    const words = [folder, network, role, ...(address === undefined ? [] : [address])]
+    // As `pleach up` starts itself.
+    const child = fork(program, words, { execArgv: [...process.execArgv, ...startFlags] })
     const [{ ready }] = (await once(child, 'message')) as [PeerAnswer]
     return new PeerProcess(child, ready!)
   }

@@ -9,7 +9,7 @@
  */
 import process from 'node:process'
 
-import { createTransfer, type Shelf, type ShardSource } from '../../protocols/transfer/index.ts'
+import { createTransfer, emptyShelf, type Shelf, type ShardSource } from '../../protocols/transfer/index.ts'
 import { collectForBulk } from '../../src/collector.ts'
 import { realClock, realFiles, realRandom, silentLog } from '../../src/environment.ts'
 import { createHost, identityFromSeed } from '../../src/host/index.ts'
@@ -54,11 +54,11 @@ function bent(source: ShardSource): ShardSource {
 }
 
 const shelf: Shelf = {
+  ...emptyShelf,
   open: async (root) => {
     const source = await files.open(Buffer.from(root).toString('hex'))
     return source === undefined ? undefined : bent(source)
   },
-  admit: async () => ({ admit: 'no', refusal: { code: 'NOT_KEEPING', facts: {} } }),
 }
 
 const host = await createHost(

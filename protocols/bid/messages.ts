@@ -10,10 +10,10 @@ export const bidBytesMax = 1024
 export const bidTermMsMax = 10 * 60_000
 export const bidClassCharsMax = 32
 /** Bids of one author that are passed on in one window; more are dropped without a word. */
-export const bidsPerAuthorMax = 120
+export const bidsPerAuthorMax = 300
 export const bidWindowMs = 60_000
 /** Beyond this an author is no longer only busy. Who counts right never comes near. */
-export const bidsToleratedPerAuthorMax = 360
+export const bidsToleratedPerAuthorMax = 900
 
 /** Longest time over which the answers to one bid are spread. */
 export const bidSpreadMsMax = 10_000

@@ -14,16 +14,20 @@ import {
   type ExecutionBody,
   type Grant,
   type GrantKind,
+  type ServiceHealth,
   type Stage,
   type StartOrder,
 } from './messages.ts'
+import { healthFailuresMax } from './container.ts'
 import { checkedGuestPath } from './manifest.ts'
 import {
   ExecutionSchema,
+  Health_State,
   Log_Channel,
   Progress_Stage,
   type GrantSchema,
   type Grant as WireGrant,
+  type Health,
   type Start,
 } from './wire_pb.ts'
 
@@ -45,6 +49,18 @@ const stageNumbers: Record<Stage, Progress_Stage> = {
   running: Progress_Stage.RUNNING,
   sealing: Progress_Stage.SEALING,
   ended: Progress_Stage.ENDED,
+}
+
+const healths: Record<Health_State, ServiceHealth['state']> = {
+  [Health_State.STARTING]: 'starting',
+  [Health_State.HEALTHY]: 'healthy',
+  [Health_State.FAILING]: 'failing',
+}
+
+const healthNumbers: Record<ServiceHealth['state'], Health_State> = {
+  starting: Health_State.STARTING,
+  healthy: Health_State.HEALTHY,
+  failing: Health_State.FAILING,
 }
 
 export function encodeExecution(message: Execution): Uint8Array {
@@ -89,7 +105,7 @@ function encodeBody(message: ExecutionBody): WireBody {
         },
       }
     case 'progress': {
-      const { stage, wallMs, cpuMs, memoryBytes, gas } = message.progress
+      const { stage, wallMs, cpuMs, memoryBytes, gas, health } = message.progress
       return {
         case: 'progress',
         value: {
@@ -98,6 +114,7 @@ function encodeBody(message: ExecutionBody): WireBody {
           cpuMs: BigInt(cpuMs),
           memoryBytes: BigInt(memoryBytes),
           gas: BigInt(gas),
+          ...(health === undefined ? {} : { health: { ...health, state: healthNumbers[health.state] } }),
         },
       }
     }
@@ -160,6 +177,7 @@ export function decodeExecution(bytes: Uint8Array): Execution {
           cpuMs: checkedInteger(body.value.cpuMs, 'cpu_ms'),
           memoryBytes: checkedInteger(body.value.memoryBytes, 'memory_bytes'),
           gas: checkedInteger(body.value.gas, 'gas'),
+          ...(body.value.health === undefined ? {} : { health: decodeHealth(body.value.health) }),
         },
       }
     case 'cancel':
@@ -212,6 +230,14 @@ function decodeOrder(wire: Start): StartOrder {
 }
 
 /** `keyBytesWanted`: a grant to a provider carries the key, the grant that comes back does not. Inline grants have none. */
+
+function decodeHealth({ state, failures, failuresMax }: Health): ServiceHealth {
+  if (failuresMax < 1 || failuresMax > healthFailuresMax || failures > failuresMax)
+    throw new Fault('FIELD_INVALID', 'the health of a service is none', { failures, failuresMax })
+  // A newer state is one of which we know nothing good.
+  return { state: healths[state] ?? 'starting', failures, failuresMax }
+}
+
 function decodeGrant(wire: WireGrant, keyBytesWanted: number): Grant {
   const kind = kinds.find((word) => word === wire.kind)
   if (kind === undefined)

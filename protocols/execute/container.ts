@@ -15,7 +15,7 @@ const healthPathCharsMax = 512
 /** Each check is a process at the provider. */
 const healthIntervalMsMin = 1_000
 const healthIntervalMsMax = 3_600_000
-const healthFailuresMax = 1_000
+export const healthFailuresMax = 1_000
 const port = z.int().min(1).max(65_535)
 
 export const containerSchema = z.strictObject({

@@ -68,6 +68,17 @@ export interface ProgressReport {
   readonly cpuMs: number
   readonly memoryBytes: number
   readonly gas: number
+  /** Only of a service with a health check, while it runs. */
+  readonly health?: ServiceHealth
+}
+
+/** What the last checks of a service said. */
+export interface ServiceHealth {
+  /** `starting`: it was not well yet, since it was started or attached to. */
+  readonly state: 'starting' | 'healthy' | 'failing'
+  /** In a row; with `failuresMax` of them it is ended. */
+  readonly failures: number
+  readonly failuresMax: number
 }
 
 export type ExecutionBody =

@@ -6,13 +6,13 @@
  */
 import type { Notary } from '../negotiate/codec.ts'
 import type { Effect, PeerName, Step } from '../wire/index.ts'
-import type { RanImage } from './container.ts'
 import {
   executeRetransmitMs,
   progressIntervalMs,
   type Execution,
   type ExecutionBody,
   type Grant,
+  type ServiceHealth,
   type Stage,
   type StartOrder,
 } from './messages.ts'
@@ -28,18 +28,7 @@ export interface WorkedLease {
 }
 
 /** How the program ended, as the executor saw it. */
-export interface Exit {
-  readonly reason: EndReason
-  readonly exitCode: number | null
-  readonly detail: string
-  readonly stdout: { readonly bytes: number; readonly sha256: string }
-  readonly stderr: { readonly bytes: number; readonly sha256: string }
-  readonly usage: ResultDocument['usage']
-  readonly outputBytes: number
-  readonly outputFiles: number
-  readonly outputsSha256: string | null
-  readonly image: RanImage | null
-}
+export type Exit = Readonly<Omit<ResultDocument, 'v' | 'kind' | 'job' | 'lease' | 'slot' | 'epoch' | 'outputs'>>
 
 /** What the executor uses while the program runs. */
 export interface Meter {
@@ -47,6 +36,7 @@ export interface Meter {
   readonly cpuMs: number
   readonly memoryBytes: number
   readonly gas: number
+  readonly health?: ServiceHealth
 }
 
 interface Common {

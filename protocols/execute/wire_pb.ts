@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file execute/wire.proto.
  */
 export const file_execute_wire: GenFile = /*@__PURE__*/
-  fileDesc("ChJleGVjdXRlL3dpcmUucHJvdG8SEXBsZWFjaC5leGVjdXRlLnYxIsADCglFeGVjdXRpb24SDQoFbGVhc2UYASABKAwSKQoFc3RhcnQYAiABKAsyGC5wbGVhY2guZXhlY3V0ZS52MS5TdGFydEgAEi0KB3N0YXJ0ZWQYAyABKAsyGi5wbGVhY2guZXhlY3V0ZS52MS5TdGFydGVkSAASKwoGZm9sbG93GAQgASgLMhkucGxlYWNoLmV4ZWN1dGUudjEuRm9sbG93SAASJQoDbG9nGAUgASgLMhYucGxlYWNoLmV4ZWN1dGUudjEuTG9nSAASLwoIcHJvZ3Jlc3MYBiABKAsyGy5wbGVhY2guZXhlY3V0ZS52MS5Qcm9ncmVzc0gAEisKBmNhbmNlbBgHIAEoCzIZLnBsZWFjaC5leGVjdXRlLnYxLkNhbmNlbEgAEisKBnJlc3VsdBgIIAEoCzIZLnBsZWFjaC5leGVjdXRlLnYxLlJlc3VsdEgAEjQKC3Jlc3VsdF9zZWVuGAkgASgLMh0ucGxlYWNoLmV4ZWN1dGUudjEuUmVzdWx0U2VlbkgAEi0KB3Vua25vd24YCiABKAsyGi5wbGVhY2guZXhlY3V0ZS52MS5Vbmtub3duSABCBgoEYm9keSKHAQoFU3RhcnQSKAoGbW9kdWxlGAEgASgLMhgucGxlYWNoLmV4ZWN1dGUudjEuR3JhbnQSKAoGaW5wdXRzGAIgAygLMhgucGxlYWNoLmV4ZWN1dGUudjEuR3JhbnQSEgoKb3V0cHV0X2tleRgDIAEoDBIWCg5vdXRwdXRfa2VlcGVycxgEIAMoCSKEAQoFR3JhbnQSEgoKZ3Vlc3RfcGF0aBgBIAEoCRIMCgRraW5kGAIgASgJEhAKCG1hbmlmZXN0GAMgASgMEgsKA2tleRgEIAEoDBIqCgdzb3VyY2VzGAUgAygLMhkucGxlYWNoLmV4ZWN1dGUudjEuU291cmNlEg4KBmlubGluZRgGIAEoDCImCgZTb3VyY2USDQoFc2hhcmQYASABKA0SDQoFcGVlcnMYAiADKAkiCQoHU3RhcnRlZCJMCgZGb2xsb3cSFQoNc3Rkb3V0X29mZnNldBgBIAEoBBIVCg1zdGRlcnJfb2Zmc2V0GAIgASgEEhQKDGNyZWRpdF9ieXRlcxgDIAEoBCKIAQoDTG9nEi8KB2NoYW5uZWwYASABKA4yHi5wbGVhY2guZXhlY3V0ZS52MS5Mb2cuQ2hhbm5lbBIOCgZvZmZzZXQYAiABKAQSDQoFYnl0ZXMYAyABKAwiMQoHQ2hhbm5lbBISCg5DSEFOTkVMX1NURE9VVBAAEhIKDkNIQU5ORUxfU1RERVJSEAEi5gEKCFByb2dyZXNzEjAKBXN0YWdlGAEgASgOMiEucGxlYWNoLmV4ZWN1dGUudjEuUHJvZ3Jlc3MuU3RhZ2USDwoHd2FsbF9tcxgCIAEoBBIOCgZjcHVfbXMYAyABKAQSFAoMbWVtb3J5X2J5dGVzGAQgASgEEgsKA2dhcxgFIAEoBCJkCgVTdGFnZRIRCg1TVEFHRV9XQUlUSU5HEAASEQoNU1RBR0VfU1RBR0lORxABEhEKDVNUQUdFX1JVTk5JTkcQAhIRCg1TVEFHRV9TRUFMSU5HEAMSDwoLU1RBR0VfRU5ERUQQBCIICgZDYW5jZWwiRgoGUmVzdWx0EhEKCXN0YXRlbWVudBgBIAEoDBIpCgdvdXRwdXRzGAIgASgLMhgucGxlYWNoLmV4ZWN1dGUudjEuR3JhbnQiDAoKUmVzdWx0U2VlbiIJCgdVbmtub3duYgZwcm90bzM");
+  fileDesc("ChJleGVjdXRlL3dpcmUucHJvdG8SEXBsZWFjaC5leGVjdXRlLnYxIsADCglFeGVjdXRpb24SDQoFbGVhc2UYASABKAwSKQoFc3RhcnQYAiABKAsyGC5wbGVhY2guZXhlY3V0ZS52MS5TdGFydEgAEi0KB3N0YXJ0ZWQYAyABKAsyGi5wbGVhY2guZXhlY3V0ZS52MS5TdGFydGVkSAASKwoGZm9sbG93GAQgASgLMhkucGxlYWNoLmV4ZWN1dGUudjEuRm9sbG93SAASJQoDbG9nGAUgASgLMhYucGxlYWNoLmV4ZWN1dGUudjEuTG9nSAASLwoIcHJvZ3Jlc3MYBiABKAsyGy5wbGVhY2guZXhlY3V0ZS52MS5Qcm9ncmVzc0gAEisKBmNhbmNlbBgHIAEoCzIZLnBsZWFjaC5leGVjdXRlLnYxLkNhbmNlbEgAEisKBnJlc3VsdBgIIAEoCzIZLnBsZWFjaC5leGVjdXRlLnYxLlJlc3VsdEgAEjQKC3Jlc3VsdF9zZWVuGAkgASgLMh0ucGxlYWNoLmV4ZWN1dGUudjEuUmVzdWx0U2VlbkgAEi0KB3Vua25vd24YCiABKAsyGi5wbGVhY2guZXhlY3V0ZS52MS5Vbmtub3duSABCBgoEYm9keSKHAQoFU3RhcnQSKAoGbW9kdWxlGAEgASgLMhgucGxlYWNoLmV4ZWN1dGUudjEuR3JhbnQSKAoGaW5wdXRzGAIgAygLMhgucGxlYWNoLmV4ZWN1dGUudjEuR3JhbnQSEgoKb3V0cHV0X2tleRgDIAEoDBIWCg5vdXRwdXRfa2VlcGVycxgEIAMoCSKEAQoFR3JhbnQSEgoKZ3Vlc3RfcGF0aBgBIAEoCRIMCgRraW5kGAIgASgJEhAKCG1hbmlmZXN0GAMgASgMEgsKA2tleRgEIAEoDBIqCgdzb3VyY2VzGAUgAygLMhkucGxlYWNoLmV4ZWN1dGUudjEuU291cmNlEg4KBmlubGluZRgGIAEoDCImCgZTb3VyY2USDQoFc2hhcmQYASABKA0SDQoFcGVlcnMYAiADKAkiCQoHU3RhcnRlZCJMCgZGb2xsb3cSFQoNc3Rkb3V0X29mZnNldBgBIAEoBBIVCg1zdGRlcnJfb2Zmc2V0GAIgASgEEhQKDGNyZWRpdF9ieXRlcxgDIAEoBCKIAQoDTG9nEi8KB2NoYW5uZWwYASABKA4yHi5wbGVhY2guZXhlY3V0ZS52MS5Mb2cuQ2hhbm5lbBIOCgZvZmZzZXQYAiABKAQSDQoFYnl0ZXMYAyABKAwiMQoHQ2hhbm5lbBISCg5DSEFOTkVMX1NURE9VVBAAEhIKDkNIQU5ORUxfU1RERVJSEAEikQIKCFByb2dyZXNzEjAKBXN0YWdlGAEgASgOMiEucGxlYWNoLmV4ZWN1dGUudjEuUHJvZ3Jlc3MuU3RhZ2USDwoHd2FsbF9tcxgCIAEoBBIOCgZjcHVfbXMYAyABKAQSFAoMbWVtb3J5X2J5dGVzGAQgASgEEgsKA2dhcxgFIAEoBBIpCgZoZWFsdGgYBiABKAsyGS5wbGVhY2guZXhlY3V0ZS52MS5IZWFsdGgiZAoFU3RhZ2USEQoNU1RBR0VfV0FJVElORxAAEhEKDVNUQUdFX1NUQUdJTkcQARIRCg1TVEFHRV9SVU5OSU5HEAISEQoNU1RBR0VfU0VBTElORxADEg8KC1NUQUdFX0VOREVEEAQiowEKBkhlYWx0aBIuCgVzdGF0ZRgBIAEoDjIfLnBsZWFjaC5leGVjdXRlLnYxLkhlYWx0aC5TdGF0ZRIQCghmYWlsdXJlcxgCIAEoDRIUCgxmYWlsdXJlc19tYXgYAyABKA0iQQoFU3RhdGUSEgoOU1RBVEVfU1RBUlRJTkcQABIRCg1TVEFURV9IRUFMVEhZEAESEQoNU1RBVEVfRkFJTElORxACIggKBkNhbmNlbCJGCgZSZXN1bHQSEQoJc3RhdGVtZW50GAEgASgMEikKB291dHB1dHMYAiABKAsyGC5wbGVhY2guZXhlY3V0ZS52MS5HcmFudCIMCgpSZXN1bHRTZWVuIgkKB1Vua25vd25iBnByb3RvMw");
 
 /**
  * One frame of /pleach/execute/1. `lease` is the lease's id (SHA-256 of the award's envelope).
@@ -331,6 +331,13 @@ export type Progress = Message<"pleach.execute.v1.Progress"> & {
    * @generated from field: uint64 gas = 5;
    */
   gas: bigint;
+
+  /**
+   * Of a service whose job names a health check, while it runs.
+   *
+   * @generated from field: pleach.execute.v1.Health health = 6;
+   */
+  health?: Health | undefined;
 };
 
 /**
@@ -382,6 +389,68 @@ export const Progress_StageSchema: GenEnum<Progress_Stage> = /*@__PURE__*/
   enumDesc(file_execute_wire, 7, 0);
 
 /**
+ * @generated from message pleach.execute.v1.Health
+ */
+export type Health = Message<"pleach.execute.v1.Health"> & {
+  /**
+   * @generated from field: pleach.execute.v1.Health.State state = 1;
+   */
+  state: Health_State;
+
+  /**
+   * Checks that failed in a row, and how many of them end the service.
+   *
+   * @generated from field: uint32 failures = 2;
+   */
+  failures: number;
+
+  /**
+   * @generated from field: uint32 failures_max = 3;
+   */
+  failuresMax: number;
+};
+
+/**
+ * Describes the message pleach.execute.v1.Health.
+ * Use `create(HealthSchema)` to create a new message.
+ */
+export const HealthSchema: GenMessage<Health> = /*@__PURE__*/
+  messageDesc(file_execute_wire, 8);
+
+/**
+ * @generated from enum pleach.execute.v1.Health.State
+ */
+export const Health_State = {
+  /**
+   * It was not well yet, since it was started or attached to.
+   *
+   * @generated from enum value: STATE_STARTING = 0;
+   */
+  STARTING: 0,
+
+  /**
+   * @generated from enum value: STATE_HEALTHY = 1;
+   */
+  HEALTHY: 1,
+
+  /**
+   * @generated from enum value: STATE_FAILING = 2;
+   */
+  FAILING: 2,
+} as const;
+
+/**
+ * @generated from enum pleach.execute.v1.Health.State
+ */
+export type Health_State = (typeof Health_State)[keyof typeof Health_State] | UnknownEnum;
+
+/**
+ * Describes the enum pleach.execute.v1.Health.State.
+ */
+export const Health_StateSchema: GenEnum<Health_State> = /*@__PURE__*/
+  enumDesc(file_execute_wire, 8, 0);
+
+/**
  * Requester to provider: stop. Answered by RESULT.
  *
  * @generated from message pleach.execute.v1.Cancel
@@ -394,7 +463,7 @@ export type Cancel = Message<"pleach.execute.v1.Cancel"> & {
  * Use `create(CancelSchema)` to create a new message.
  */
 export const CancelSchema: GenMessage<Cancel> = /*@__PURE__*/
-  messageDesc(file_execute_wire, 8);
+  messageDesc(file_execute_wire, 9);
 
 /**
  * Provider to requester, repeated until RESULT_SEEN.
@@ -422,7 +491,7 @@ export type Result = Message<"pleach.execute.v1.Result"> & {
  * Use `create(ResultSchema)` to create a new message.
  */
 export const ResultSchema: GenMessage<Result> = /*@__PURE__*/
-  messageDesc(file_execute_wire, 9);
+  messageDesc(file_execute_wire, 10);
 
 /**
  * @generated from message pleach.execute.v1.ResultSeen
@@ -435,7 +504,7 @@ export type ResultSeen = Message<"pleach.execute.v1.ResultSeen"> & {
  * Use `create(ResultSeenSchema)` to create a new message.
  */
 export const ResultSeenSchema: GenMessage<ResultSeen> = /*@__PURE__*/
-  messageDesc(file_execute_wire, 10);
+  messageDesc(file_execute_wire, 11);
 
 /**
  * Either side: this lease is not known here (any more).
@@ -450,5 +519,5 @@ export type Unknown = Message<"pleach.execute.v1.Unknown"> & {
  * Use `create(UnknownSchema)` to create a new message.
  */
 export const UnknownSchema: GenMessage<Unknown> = /*@__PURE__*/
-  messageDesc(file_execute_wire, 11);
+  messageDesc(file_execute_wire, 12);
 

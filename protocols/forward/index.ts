@@ -1,3 +1,4 @@
 export * from './codec.ts'
+export * from './connection.ts'
 export * from './messages.ts'
 export * from './service.ts'

@@ -2,14 +2,15 @@
 import { Fault, RefusedError, refusal, type Channel, type PeerName, type Refusal, type Streams } from '../wire/index.ts'
 import { decodeForward, encodeForward } from './codec.ts'
 import {
-  forwardDataBytesMax,
-  forwardIdleMs,
-  forwardLimits,
-  forwardOpenMs,
-  forwardProtocol,
-  forwardsMax,
-  type Forward,
-} from './messages.ts'
+  askToOpen,
+  awaitOpen,
+  connectionWakeAtMs,
+  stepConnection,
+  type ConnectionEffect,
+  type ConnectionInput,
+  type ConnectionState,
+} from './connection.ts'
+import { forwardDataBytesMax, forwardLimits, forwardOpenMs, forwardProtocol, forwardsMax } from './messages.ts'
 
 /** One end of a connection: a socket, or the way into a container. */
 export interface ConnectionEnd {
@@ -24,6 +25,7 @@ export interface ConnectionEnd {
 }
 
 export interface ForwardTimekeeper {
+  monotonicMs(): number
   after(delayMs: number, run: () => void): () => void
   deadline(delayMs: number, parent?: AbortSignal): { readonly signal: AbortSignal; [Symbol.dispose](): void }
 }
@@ -56,25 +58,28 @@ export function createForward(deps: {
   let carried = 0
 
   const answer = async (channel: Channel): Promise<void> => {
+    const carriage = new Carriage(channel, awaitOpen, timekeeper)
     using opening = timekeeper.deadline(forwardOpenMs)
     const { signal } = opening
     const frame = await channel.read(signal)
     if (frame === undefined) return
-    const message = decodeForward(frame)
-    if (message.say !== 'open') throw new Fault('OUT_OF_TURN', 'OPEN was due', { said: message.say })
-    if (carried >= forwardsMax)
-      return await say(channel, { say: 'refused', refusal: refusal('BUSY', { forwardsMax }) }, signal)
+    // What is no OPEN is a fault, however many there are.
+    const [asked] = await carriage.take({ is: 'frame', message: decodeForward(frame) }, signal)
+    if (asked?.do !== 'connect') return
+    const refuse = async (because: Refusal): Promise<void> =>
+      void (await carriage.take({ is: 'refuse', refusal: because }, signal))
+    if (carried >= forwardsMax) return await refuse(refusal('BUSY', { forwardsMax }))
     carried++
     try {
-      const connected = await connect(channel.remote, message.lease, message.port, signal)
-      if ('code' in connected) return await say(channel, { say: 'refused', refusal: connected }, signal)
+      const connected = await connect(channel.remote, asked.lease, asked.port, signal)
+      if ('code' in connected) return await refuse(connected)
       try {
-        await say(channel, { say: 'opened' }, signal)
+        await carriage.take({ is: 'connected' }, signal)
       } catch (error) {
         connected.end.close()
         throw error
       }
-      await carry(channel, connected.end, connected.over, timekeeper)
+      await carriage.carry(connected.end, connected.over)
     } finally {
       carried--
     }
@@ -85,13 +90,14 @@ export function createForward(deps: {
     async open(peer, lease, port, signal) {
       using opening = timekeeper.deadline(forwardOpenMs, signal)
       const channel = await streams.open(peer, forwardProtocol, forwardLimits, opening.signal)
+      const [asking, effects] = askToOpen(lease, port)
+      const carriage = new Carriage(channel, asking, timekeeper)
       try {
-        await say(channel, { say: 'open', lease, port }, opening.signal)
+        await carriage.perform(effects, opening.signal)
         const frame = await channel.read(opening.signal)
         if (frame === undefined) throw new Fault('OUT_OF_TURN', 'an answer was due')
-        const answered = decodeForward(frame)
-        if (answered.say === 'refused') throw new RefusedError(answered.refusal)
-        if (answered.say !== 'opened') throw new Fault('OUT_OF_TURN', 'OPENED was due', { said: answered.say })
+        const [said] = await carriage.take({ is: 'frame', message: decodeForward(frame) }, opening.signal)
+        if (said?.do === 'refused') throw new RefusedError(said.refusal)
       } catch (error) {
         channel.abort(new Error('the connection was not opened'))
         throw error
@@ -99,7 +105,7 @@ export function createForward(deps: {
       return {
         async carry(end, until) {
           try {
-            await carry(channel, end, until, timekeeper)
+            await carriage.carry(end, until)
             using closing = timekeeper.deadline(forwardOpenMs)
             await channel.close(closing.signal)
           } finally {
@@ -111,64 +117,92 @@ export function createForward(deps: {
   }
 }
 
-async function say(channel: Channel, message: Forward, signal: AbortSignal): Promise<void> {
-  await channel.write(encodeForward(message), signal)
-}
+/** Carries out what the machine of one connection says, on a stream and on our own end. */
+class Carriage {
+  readonly #channel: Channel
+  readonly #timekeeper: ForwardTimekeeper
+  readonly #broken = new AbortController()
+  #state: ConnectionState
+  #end: ConnectionEnd | undefined
+  #cancelWake = (): void => {}
 
-/** Both directions until both are over, or one breaks; closes `end`. */
-async function carry(
-  channel: Channel,
-  end: ConnectionEnd,
-  until: AbortSignal,
-  timekeeper: ForwardTimekeeper,
-): Promise<void> {
-  const broken = new AbortController()
-  const signal = AbortSignal.any([until, broken.signal])
-  let cancelIdle = (): void => {}
-  const alive = (): void => {
-    cancelIdle()
-    cancelIdle = timekeeper.after(forwardIdleMs, () => broken.abort(new Error('nothing moved for too long')))
+  constructor(channel: Channel, state: ConnectionState, timekeeper: ForwardTimekeeper) {
+    this.#channel = channel
+    this.#state = state
+    this.#timekeeper = timekeeper
   }
-  // What waits in `end` hears of no signal: to be closed is what ends it.
-  const onAbort = (): void => end.close()
-  signal.addEventListener('abort', onAbort, { once: true })
-  alive()
-  const out = async (): Promise<void> => {
-    for await (const chunk of end.received) {
-      for (let at = 0; at < chunk.byteLength; at += forwardDataBytesMax) {
-        alive()
-        await say(channel, { say: 'data', bytes: chunk.subarray(at, at + forwardDataBytesMax) }, signal)
+
+  /** Resolves with what was said when all of it is done. Throws a Fault for what is out of turn. */
+  async take(input: ConnectionInput, signal: AbortSignal): Promise<readonly ConnectionEffect[]> {
+    const [next, effects] = stepConnection(this.#state, input, this.#timekeeper.monotonicMs())
+    this.#state = next
+    await this.perform(effects, signal)
+    return effects
+  }
+
+  async perform(effects: readonly ConnectionEffect[], signal: AbortSignal): Promise<void> {
+    for (const effect of effects) {
+      if (effect.do === 'send') await this.#channel.write(encodeForward(effect.message), signal)
+      else if (effect.do === 'give') await this.#end?.send(effect.bytes)
+      else if (effect.do === 'finish') this.#end?.end()
+      else if (effect.do === 'close') this.#broken.abort(new Error('nothing moved for too long'))
+    }
+  }
+
+  /** Both directions until both are over, or one breaks; closes `end`. */
+  async carry(end: ConnectionEnd, until: AbortSignal): Promise<void> {
+    this.#end = end
+    const signal = AbortSignal.any([until, this.#broken.signal])
+    // What waits in `end` hears of no signal: to be closed is what ends it.
+    const onAbort = (): void => end.close()
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#sleep(signal)
+    const both = [this.#out(end, signal), this.#back(signal)].map(async (way) => {
+      try {
+        await way
+      } catch (error) {
+        this.#broken.abort(error)
+        await this.take({ is: 'broken' }, signal)
+        throw error
       }
+    })
+    try {
+      await Promise.all(both)
+    } finally {
+      // The second is waited for as well: nothing goes on behind the caller's back.
+      await Promise.allSettled(both)
+      this.#cancelWake()
+      signal.removeEventListener('abort', onAbort)
+      end.close()
+    }
+  }
+
+  async #out(end: ConnectionEnd, signal: AbortSignal): Promise<void> {
+    for await (const chunk of end.received) {
+      for (let at = 0; at < chunk.byteLength; at += forwardDataBytesMax)
+        await this.take({ is: 'came', bytes: chunk.subarray(at, at + forwardDataBytesMax) }, signal)
     }
     signal.throwIfAborted()
-    await say(channel, { say: 'end' }, signal)
+    await this.take({ is: 'ended' }, signal)
   }
-  const back = async (): Promise<void> => {
+
+  async #back(signal: AbortSignal): Promise<void> {
     for (;;) {
-      const frame = await channel.read(signal)
+      const frame = await this.#channel.read(signal)
       if (frame === undefined) throw new Error('the other side broke off')
-      alive()
       const message = decodeForward(frame)
-      if (message.say === 'end') return end.end()
-      if (message.say !== 'data') throw new Fault('OUT_OF_TURN', 'DATA or END was due', { said: message.say })
-      await end.send(message.bytes)
+      await this.take({ is: 'frame', message }, signal)
+      if (message.say === 'end') return
     }
   }
-  const both = [out(), back()].map(async (way) => {
-    try {
-      await way
-    } catch (error) {
-      broken.abort(error)
-      throw error
-    }
-  })
-  try {
-    await Promise.all(both)
-  } finally {
-    // The second is waited for as well: nothing goes on behind the caller's back.
-    await Promise.allSettled(both)
-    cancelIdle()
-    signal.removeEventListener('abort', onAbort)
-    end.close()
+
+  /** Woken when nothing can have moved for too long, and not each time that something does. */
+  #sleep(signal: AbortSignal): void {
+    const atMs = connectionWakeAtMs(this.#state)
+    if (atMs === undefined) return
+    this.#cancelWake = this.#timekeeper.after(Math.max(0, atMs - this.#timekeeper.monotonicMs()), () => {
+      // To be woken says nothing to the other side.
+      void this.take({ is: 'wake' }, signal).then(() => this.#sleep(signal))
+    })
   }
 }

@@ -55,9 +55,16 @@ export interface Shelf {
   }): Promise<Admission>
   /**
    * Who asked for it needs it no more. Resolves, durable, with until when it is kept for others (0: it is gone). A RefusedError when it
-   * was another who asked, or it is not here. Left out: nothing is kept for anybody.
+   * was another who asked, or it is not here.
    */
-  release?(root: Uint8Array, from: PeerName): Promise<number>
+  release(root: Uint8Array, from: PeerName): Promise<number>
+}
+
+/** Of who keeps nothing for anybody. */
+export const emptyShelf: Shelf = {
+  open: async () => undefined,
+  admit: async () => ({ admit: 'no', refusal: refusal('NOT_KEEPING') }),
+  release: async () => Promise.reject(new RefusedError(refusal('NOT_FOUND'))),
 }
 
 export interface TransferService {
@@ -269,7 +276,6 @@ async function servePut(opened: Talk, shelf: Shelf, request: Extract<Transfer, {
 }
 
 async function serveRelease(talk: Talk, shelf: Shelf, root: Uint8Array): Promise<void> {
-  if (shelf.release === undefined) throw new RefusedError(refusal('NOT_FOUND'))
   await talk.say({ say: 'released', keepUntilMs: await shelf.release(root, talk.remote) })
   await talk.close()
 }

@@ -3,13 +3,16 @@ import { fromBinary, type DescMessage, type MessageShape } from '@bufbuild/proto
 
 import { Fault } from './fault.ts'
 import { hashBytes } from './hash.ts'
+import { hasItsWireTypes } from './wire-types.ts'
 
 export function parseMessage<Desc extends DescMessage>(schema: Desc, bytes: Uint8Array): MessageShape<Desc> {
   try {
-    return fromBinary(schema, bytes)
+    const message = fromBinary(schema, bytes)
+    if (hasItsWireTypes(schema, bytes)) return message
   } catch {
-    throw new Fault('FRAME_MALFORMED', `not a ${schema.typeName}`, { bytes: bytes.byteLength })
+    // As below.
   }
+  throw new Fault('FRAME_MALFORMED', `not a ${schema.typeName}`, { bytes: bytes.byteLength })
 }
 
 /** Text of at most `charsMax` characters without control characters, or Fault FIELD_INVALID. */

@@ -40,6 +40,7 @@ export function bentShelf(shelf: Shelf, vice: KeeperVice, clock: Clock): Shelf {
       if (vice !== 'short' || admission.admit === 'no') return admission
       return { ...admission, keepUntilMs: request.keepUntilMs - 1 }
     },
+    release: async (root, from) => shelf.release(root, from),
   }
 }
 

@@ -1,7 +1,7 @@
 /** What a peer's ledger knows of objects: its own, their audits, and those of which it keeps a shard. Durable as the index of shards is. */
 import { equals } from 'uint8arrays'
 
-import type { AuditEntry, Audits } from '../../src/ledger/audits.ts'
+import { withAudit, type AuditEntry, type AuditFound, type Audits } from '../../src/ledger/audits.ts'
 import type { ObjectEntry, Objects } from '../../src/ledger/objects.ts'
 import type { DossierEntry, DossierIndex } from '../../src/storage/dossier-index.ts'
 import { committed } from './committed.ts'
@@ -33,7 +33,7 @@ export function objectTables(
   shards: ShardRows,
   disk: ModelDisk,
   life: DiskLife,
-  onAudits: (entries: readonly Omit<AuditEntry, 'passedMs'>[]) => void,
+  onAudits: (entries: readonly AuditFound[]) => void,
 ): ObjectTables {
   const commit = async (change: () => void): Promise<void> => committed(disk, life, change)
   const { objects, audits, dossiers } = rows
@@ -52,8 +52,7 @@ export function objectTables(
         return commit(() => {
           for (const entry of entries) {
             const name = `${entry.object} ${entry.shard} ${entry.keeper}`
-            const passedMs = Math.max(audits.get(name)?.passedMs ?? 0, entry.verdict === 'passed' ? entry.atMs : 0)
-            audits.set(name, { ...entry, passedMs })
+            audits.set(name, withAudit(audits.get(name), entry))
           }
         })
       },
@@ -62,6 +61,7 @@ export function objectTables(
         commit(() => {
           for (const [name, entry] of audits) if (entry.object === object) audits.delete(name)
         }),
+      forgetOne: async (object, shard, keeper) => commit(() => void audits.delete(`${object} ${shard} ${keeper}`)),
     },
     dossiers: {
       put: async (entry) => commit(() => void dossiers.set(entry.object, entry)),

@@ -7,9 +7,10 @@ import { createPlacement } from '../../protocols/placement/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Fault, PeerName, Signer, Streams } from '../../protocols/wire/index.ts'
 import type { Log } from '../../src/environment.ts'
-import type { AuditEntry } from '../../src/ledger/audits.ts'
+import type { AuditFound } from '../../src/ledger/audits.ts'
 import { Chores } from '../../src/node/chores.ts'
 import { Heralds } from '../../src/node/heralds.ts'
+import { withOwnArchive } from '../../src/node/local-placement.ts'
 import { ObjectCare } from '../../src/node/object-care.ts'
 import { placesFrom, placesText, sourcesFrom } from '../../src/node/object-places.ts'
 import { OwnObjects } from '../../src/node/objects.ts'
@@ -45,7 +46,7 @@ export interface CaringDeps {
   readonly pace: CarePace
   /** Whom shards are offered to. */
   readonly keepers: () => readonly PeerName[]
-  readonly onAudits: (entries: readonly Omit<AuditEntry, 'passedMs'>[]) => void
+  readonly onAudits: (entries: readonly AuditFound[]) => void
   readonly onBroken: (peer: PeerName) => void
 }
 
@@ -101,7 +102,7 @@ export function createCaring(caring: CaringDeps, deps: LifeDeps): Caring {
     log,
     advertise,
   })
-  const placement = createPlacement({ streams, timekeeper: life, archive })
+  const placement = withOwnArchive(createPlacement({ streams, timekeeper: life, archive }), self, archive)
   const unpacked = async (): Promise<never> => {
     throw new Error('there are no folders here')
   }
@@ -112,6 +113,7 @@ export function createCaring(caring: CaringDeps, deps: LifeDeps): Caring {
     mill,
     clock: life,
     random,
+    log,
     store,
     cache,
     transfer,
@@ -124,13 +126,14 @@ export function createCaring(caring: CaringDeps, deps: LifeDeps): Caring {
     transfers: new Transfers(life),
     keepers: async () => keepers(),
     networkOf: () => undefined,
+    operatorOf: () => undefined,
     packFolder: unpacked,
     unpack: unpacked,
     locating: { ...saying, self, known: async (object: string) => archive.dossier(object).catch(() => undefined) },
     announcing: { ...saying, nextSequence },
   }
   const own = new OwnObjects(common)
-  const care = new ObjectCare({ ...common, own, placement, log, onBroken })
+  const care = new ObjectCare({ ...common, own, placement, onBroken })
   const chores = new Chores({ clock: life, random, log })
   const scrub = async (signal: AbortSignal): Promise<void> => {
     await scrubBetween({ store, index: table, clock: life }, '', undefined, signal)

@@ -36,6 +36,8 @@ export class StoragePeer {
   /** Most that it kept for others. */
   keptBytesMax = 0
   life: LifeClock
+  /** The same, by whom it was said to. */
+  readonly #promises = new Map<string, Map<PeerName, number>>()
   readonly #world: StorageWorld
 
   constructor(world: StorageWorld, number: number, vice: KeeperVice | null, skewMs: number) {
@@ -67,9 +69,14 @@ export class StoragePeer {
         this.blamed.push({ peer, fault })
         world.note(number, `blames ${world.numberOf(peer)} ${fault.code}`)
       },
-      onStored: (root, keepUntilMs) => {
-        this.promised.set(root, Math.max(keepUntilMs, this.promised.get(root) ?? 0))
-        world.note(number, `stored ${root.slice(0, 8)}`)
+      onStored: (root, to, keepUntilMs) => {
+        const promises = this.#promises.get(root) ?? new Map<PeerName, number>()
+        this.#promises.set(root, promises)
+        const beforeMs = promises.get(to) ?? 0
+        promises.set(to, keepUntilMs === 0 ? 0 : Math.max(keepUntilMs, beforeMs))
+        this.promised.set(root, Math.max(...promises.values()))
+        world.note(number, `${keepUntilMs === 0 ? 'let go' : 'stored'} ${root.slice(0, 8)}`)
+        return beforeMs
       },
       onKept: (bytes, added) => {
         this.keptBytesMax = Math.max(this.keptBytesMax, bytes)
@@ -117,6 +124,7 @@ export class StoragePeer {
     this.storage.rows.clear()
     this.storage.objectRows.clear()
     this.promised.clear()
+    this.#promises.clear()
     this.rotted.clear()
     this.struckMs = this.#world.elapsedMs
     this.#world.note(this.number, 'another disk')

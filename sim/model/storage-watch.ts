@@ -1,6 +1,6 @@
 /** What the storage world sees of peers that look after objects, beside what is true: for the checkers. Nobody in it is told. */
 import type { PeerName } from '../../protocols/wire/index.ts'
-import type { AuditEntry } from '../../src/ledger/audits.ts'
+import type { AuditFound } from '../../src/ledger/audits.ts'
 import type { KeeperVice } from './keeper-vices.ts'
 import { LightSignal } from './light-signal.ts'
 import { availableShards, isWhole } from './shard-census.ts'
@@ -101,7 +101,7 @@ export class StorageWatch {
   }
 
   /** What an audit is about to write down, beside what is on the disk of the keeper. */
-  onAudits(by: StoragePeer, entries: readonly Omit<AuditEntry, 'passedMs'>[]): void {
+  onAudits(by: StoragePeer, entries: readonly AuditFound[]): void {
     for (const { object, shard, keeper, verdict, reason } of entries) {
       const root = this.rootsOf.get(object)?.[shard]
       const peer = this.#world.peerOf(keeper)

@@ -11,7 +11,7 @@
  */
 import { keyBytes, type Code } from '../../protocols/erasure/index.ts'
 import { createTransfer, type Shelf, type TransferService } from '../../protocols/transfer/index.ts'
-import type { Fault, PeerName } from '../../protocols/wire/index.ts'
+import { RefusedError, type Fault, type PeerName } from '../../protocols/wire/index.ts'
 import { silentLog, type Log } from '../../src/environment.ts'
 import { withOwnShelf } from '../../src/node/local-transfer.ts'
 import { sourcesOf } from '../../src/node/sources.ts'
@@ -40,8 +40,8 @@ export interface ModelStorageDeps {
   readonly vice?: KeeperVice | null
   readonly log?: Log
   readonly onFault: (peer: PeerName, fault: Fault) => void
-  /** A promise was made: this shard is durable here until then. */
-  readonly onStored?: (root: string, keepUntilMs: number) => void
+  /** A promise was made to a peer: this shard is durable here until then. 0: the peer has given it back. Returns what it was promised before. */
+  readonly onStored?: (root: string, to: PeerName, keepUntilMs: number) => number
   /** What is kept has changed: for others so much is; or there is a shard that was not. */
   readonly onKept?: (bytes: number, added: ShardEntry | undefined) => void
   /** With it objects are looked after; without it they are only put and read. */
@@ -196,7 +196,7 @@ export class ModelStorage {
         ownUntilMs,
         signal,
       )
-      for (const root of object.roots) this.#deps.onStored?.(nameOf(root), ownUntilMs)
+      for (const root of object.roots) this.#deps.onStored?.(nameOf(root), this.#deps.self, ownUntilMs)
       return object
     } finally {
       await files.remove(path)
@@ -270,19 +270,31 @@ export class ModelStorage {
     return {
       open: async (root) => shelf.open(root),
       async admit(request) {
+        const { from } = request
         const name = nameOf(request.root)
         const admission = await shelf.admit(request)
         if (admission.admit === 'no') return admission
         if (admission.admit === 'have') {
-          onStored(name, admission.keepUntilMs)
+          onStored(name, from, admission.keepUntilMs)
           return admission
         }
         const { sink, keepUntilMs } = admission
         const finish = async (): Promise<void> => {
           await sink.finish()
-          onStored(name, keepUntilMs)
+          onStored(name, from, keepUntilMs)
         }
         return { ...admission, sink: { ...sink, finish } }
+      },
+      async release(root, from) {
+        const releasing = shelf.release(root, from)
+        // A crash may come before the answer.
+        const promisedMs = onStored(nameOf(root), from, 0)
+        try {
+          return await releasing
+        } catch (error) {
+          if (error instanceof RefusedError) onStored(nameOf(root), from, promisedMs)
+          throw error
+        }
       },
     }
   }

@@ -47,7 +47,7 @@ const heardMax = 64
 const ratesDefault = { replay: 0.1, corrupt: 0.2, forge: 0.3, equivocate: 0.5 }
 const floodCopies = 5
 /** Over what one author may send in a minute. */
-const floodBids = 260
+const floodBids = 660
 /** It costs more than the rest of the life. */
 const cryProbability = 0.2
 

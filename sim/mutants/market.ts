@@ -89,18 +89,6 @@ export const marketMutants: readonly Mutant[] = [
     scenario: 'gangs+silence',
   },
   {
-    name: 'first-not-fenced',
-    about: 'the epoch of a second try that came to nothing is used again',
-    edits: [
-      {
-        file: 'src/market/job-turns.ts',
-        find: 'const epoch = Math.max(slot.epoch, second?.epoch ?? 0)',
-        replace: 'const epoch = second === undefined ? slot.epoch : Math.min(slot.epoch, second.epoch)',
-      },
-    ],
-    scenario: 'gangs+silence',
-  },
-  {
     name: 'end-unsaved',
     about: 'that a job has ended is not written down',
     edits: [
@@ -160,6 +148,7 @@ export const marketMutants: readonly Mutant[] = [
         replace: 'return this.admit({ ...record, by: peer })',
       },
     ],
+    scenario: 'poisoned',
   },
   {
     name: 'gang-commits-early',

@@ -5,6 +5,7 @@ import { defineCommand } from './command.ts'
 import { connect } from './connect.ts'
 import { safe } from './escape.ts'
 import { count, named, span } from './format.ts'
+import { operatorLines } from './kept.ts'
 import { table } from './table.ts'
 
 export const command = defineCommand({
@@ -24,7 +25,7 @@ export const command = defineCommand({
     else if (terminal.quiet) await terminal.print(safe(audit.object))
     else {
       await terminal.print(...auditLines(audit, Date.now()))
-      terminal.note(...verdictLines(audit))
+      terminal.note(...verdictLines(audit), ...operatorLines(audit.operatorsBorne))
     }
     return audit.healthy < audit.k ? exits.unverified : exits.ok
   },

@@ -53,6 +53,7 @@ export const commands: Readonly<Record<string, Entry>> = {
     about: 'reach a port of a service',
     load: async () => (await import('./forward.ts')).command,
   },
+  rerun: { group: 'jobs', about: 'run a job again', load: async () => (await import('./rerun.ts')).command },
   cancel: { group: 'jobs', about: 'stop a job', load: async () => (await import('./cancel.ts')).command },
   put: {
     group: 'data',

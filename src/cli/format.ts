@@ -1,5 +1,5 @@
 /** Quantities as people read them. Memory in powers of 1024, as it is sold; disk and network in powers of 1000, as they are. */
-import type { PeerView } from '../control/api.ts'
+import type { HealthView, PeerView } from '../control/api.ts'
 import { safe } from './escape.ts'
 
 const minuteMs = 60_000
@@ -61,6 +61,11 @@ export function shortPeer(peer: string): string {
 /** A petname with the id that it stands for beside it. */
 export function named({ peer, petname }: PeerView): string {
   return `${safe(petname, 40)} ${shortPeer(peer)}`
+}
+
+/** `healthy`, `failing, 1 of 3 checks failed`. */
+export function healthText({ state, failures, failuresMax }: HealthView): string {
+  return failures === 0 ? state : `${state}, ${failures} of ${failuresMax} checks failed`
 }
 
 /** The part of a job's id that differs: a CID begins alike for all. Commands take it as it stands. */

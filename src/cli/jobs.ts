@@ -4,7 +4,7 @@ import type { JobView } from '../control/api.ts'
 import { defineCommand } from './command.ts'
 import { connect } from './connect.ts'
 import { safe } from './escape.ts'
-import { named, shortJob, span } from './format.ts'
+import { healthText, named, shortJob, span } from './format.ts'
 import { table } from './table.ts'
 
 export const command = defineCommand({
@@ -24,6 +24,11 @@ export const command = defineCommand({
   },
 })
 
+function stageText({ stage, code, health }: JobView): string {
+  if (code !== '' && stage !== 'paid') return `${stage} ${safe(code, 40)}`
+  return health == null ? stage : `${stage}, ${healthText(health)}`
+}
+
 function jobLines(jobs: readonly JobView[], nowMs: number): string[] {
   return table(
     ['JOB', 'NAME', 'ROLE', 'STAGE', 'WITH', '>EXIT', '>COST', '>AGE'],
@@ -33,7 +38,7 @@ function jobLines(jobs: readonly JobView[], nowMs: number): string[] {
         shortJob(job.id),
         safe(job.name, 40),
         job.role,
-        job.code === '' || job.stage === 'paid' ? job.stage : `${job.stage} ${safe(job.code, 40)}`,
+        stageText(job),
         other === null ? '-' : named(other),
         job.exitCode === null ? '-' : String(job.exitCode),
         safe(job.cost, 20),

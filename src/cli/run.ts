@@ -1,28 +1,17 @@
 /** `pleach run`: a job from here to its receipt. The program's stdout is ours, its stderr ours, its exit code ours. */
 import { exits } from '../config/error.ts'
-import {
-  ControlError,
-  type EstimateView,
-  type JobSpec,
-  type JobStreamEvent,
-  type JobView,
-  type MatchExplanation,
-} from '../control/api.ts'
+import type { EstimateView, JobSpec } from '../control/api.ts'
 import type { ControlClient } from '../control/client.ts'
 import { defineCommand, type Invocation } from './command.ts'
 import { connect } from './connect.ts'
 import { safe } from './escape.ts'
-import { count, shortJob, span } from './format.ts'
+import { follow } from './follow.ts'
+import { count, span } from './format.ts'
 import { noMatchProblem } from './no-match.ts'
-import { Failure, Interrupted, type Problem } from './problem.ts'
-import { runEnding } from './run-ending.ts'
+import { Failure } from './problem.ts'
 import { jobSpecOf, runFlags } from './run-spec.ts'
 import { spoolStdin } from './stdin-file.ts'
-import type { Terminal } from './terminal.ts'
 import { Timeline } from './timeline.ts'
-
-/** With --json the program's stdout is held until the end; what goes beyond this is cut, and the object says so. */
-const heldBytesMax = 64 * 1024 * 1024
 
 export const command = defineCommand({
   usage: 'run [flags] MODULE [-- ARGS]      run [flags] --image FILE [-- ARGS]      run [flags] -f FILE [-- ARGS]',
@@ -85,85 +74,4 @@ function estimateLine({ known, reachable, pass, ready, asked, answered, startInM
       ? 'none of them is free now'
       : `would cost at most ${cost} ${unit}, start in ~${span(startInMs)} (${ready} of ${asked} asked are free${silent})`
   return `${count(known, 'provider')} known, ${reachable} reachable, ${pass} pass - ${could}`
-}
-
-/** What a job has shown when its events end. */
-interface Followed {
-  readonly job: JobView
-  readonly explanation: MatchExplanation | null
-  readonly stdout: Buffer
-  readonly stdoutCut: boolean
-}
-
-async function follow(
-  client: ControlClient,
-  job: JobView,
-  timeline: Timeline,
-  { terminal, signal }: Pick<Invocation<typeof runFlags>, 'terminal' | 'signal'>,
-): Promise<number> {
-  let followed: Followed
-  try {
-    const until = AbortSignal.any([signal, terminal.gone])
-    const events = client.jobEvents(job.id, { logs: true, follow: true }, until)
-    followed = await show(events, job, timeline, terminal)
-  } catch (error) {
-    if (!(error instanceof Interrupted) && !terminal.gone.aborted) throw error
-    const id = shortJob(job.id)
-    timeline.flush()
-    terminal.note(`detached; the job goes on. pleach logs -f ${id} shows it, pleach cancel ${id} stops it`)
-    if (terminal.json) await terminal.printJson({ v: 1, detached: true, job })
-    return exits.interrupted
-  }
-  const { job: ended, explanation, stdout, stdoutCut } = followed
-  const held = { stdoutBase64: stdout.toString('base64'), stdoutCut }
-  const { exit, problem } = runEnding(ended, explanation)
-  if (problem !== undefined) {
-    timeline.flush()
-    throw new Failure(withJob(problem, ended, held))
-  }
-  // The job is over; that the peer should go away just now takes nothing from its result.
-  const receipts = await client.receipts().catch(() => [])
-  const receipt = receipts.find(({ lease }) => lease === ended.lease)
-  timeline.finish(ended, receipt)
-  if (terminal.json) await terminal.printJson({ v: 1, job: ended, exitCode: exit, ...held, receipt: receipt ?? null })
-  return exit
-}
-
-/** Carries the log to our streams until the job ends. */
-async function show(
-  events: AsyncIterable<JobStreamEvent>,
-  { id }: JobView,
-  timeline: Timeline,
-  terminal: Terminal,
-): Promise<Followed> {
-  const chunks: Buffer[] = []
-  let heldBytes = 0
-  for await (const event of events) {
-    if (event.type === 'end') {
-      const stdout = Buffer.concat(chunks)
-      return { job: event.job, explanation: event.explanation, stdout, stdoutCut: heldBytes > stdout.byteLength }
-    }
-    if (event.type !== 'log') {
-      timeline.on(event)
-      continue
-    }
-    timeline.flush()
-    const bytes = Buffer.from(event.base64, 'base64')
-    if (event.channel === 'stderr') await terminal.errorData(bytes)
-    else if (terminal.json) {
-      if (heldBytes < heldBytesMax) chunks.push(bytes.subarray(0, heldBytesMax - heldBytes))
-      heldBytes += bytes.byteLength
-    } else await terminal.data(bytes)
-  }
-  throw new ControlError({
-    code: 'PEER_GONE',
-    what: `the peer went away while job ${shortJob(id)} was under way`,
-    why: 'its events ended before the job did; a provider may be working on it still',
-    cure: `pleach up, then pleach logs -f ${shortJob(id)}`,
-    exit: exits.unreachable,
-  })
-}
-
-function withJob(problem: Problem, job: JobView, held: Readonly<Record<string, unknown>>): Problem {
-  return { ...problem, also: { ...problem.also, job, ...held } }
 }

@@ -7,7 +7,7 @@ import { relative } from 'node:path'
 import { formatMicro, parseMicro } from '../config/quantities.ts'
 import type { JobSpec, JobStreamEvent, JobView, ReceiptView } from '../control/api.ts'
 import { safe } from './escape.ts'
-import { count, cpu, gas, memory, seconds, shortJob, shortLease, size, span, stopwatch } from './format.ts'
+import { count, cpu, gas, healthText, memory, seconds, shortJob, shortLease, size, span, stopwatch } from './format.ts'
 import type { Terminal } from './terminal.ts'
 
 type EventOf<Type extends JobStreamEvent['type']> = Extract<JobStreamEvent, { type: Type }>
@@ -123,7 +123,9 @@ export class Timeline {
     const cpuMs = event.cpuMs - (last?.cpuMs ?? 0)
     this.#lastProgress = event
     const load = wallMs <= 0 ? '' : `  cpu ${Math.round((cpuMs / wallMs) * 100)} %`
-    const used = `${safe(event.stage, 20)} ${stopwatch(event.wallMs)}${load}  mem ${memory(event.memoryBytes)}${event.gas === 0 ? '' : `  gas ${gas(event.gas)}`}`
+    const well = event.health === undefined ? '' : `, ${healthText(event.health)}`
+    const counted = event.gas === 0 ? '' : `  gas ${gas(event.gas)}`
+    const used = `${safe(event.stage, 20)}${well} ${stopwatch(event.wallMs)}${load}  mem ${memory(event.memoryBytes)}${counted}`
     this.#terminal.live(`${used}          (Ctrl-C detaches; pleach cancel ${shortJob(this.#job)} stops)`)
   }
 

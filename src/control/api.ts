@@ -122,6 +122,7 @@ export interface ErrorView {
  * POST /jobs JobSpec → JobView         GET /jobs → { v, jobs: JobView[] }  GET /jobs/:id → JobView
  * POST /estimate JobSpec → EstimateView
  * GET  /jobs/:id/events?logs=1&follow=1 → NDJSON of JobStreamEvent         POST /jobs/:id/cancel → JobView
+ * POST /jobs/:id/rerun {out?} → JobView, of the new job
  * GET  /jobs/:id/forward?port=80&local=8080 → NDJSON of ForwardEvent: for as long as it is read
  * POST /put {path, code?, name?, convergent?, transfer?} → PutView         POST /get {object, path, unpack?, transfer?} → GetView
  * GET  /objects → { v, objects: ObjectView[] }                             GET /transfers/:id → TransferView
@@ -155,6 +156,11 @@ export interface PeerControl {
     signal: AbortSignal,
   ): AsyncIterable<JobStreamEvent>
   cancel(idPrefix: string): Promise<JobView>
+  /**
+   * The same work again, as another job: program, arguments, inputs and limits of one that is over. `out`: folder for its outputs; left
+   * out: the peer keeps them.
+   */
+  rerun(idPrefix: string, options: { readonly out?: string }, signal: AbortSignal): Promise<JobView>
   /** Listens on a local port (0: any that is free) for a port of a service of ours, until the signal fires or the job is over. */
   forward(
     idPrefix: string,

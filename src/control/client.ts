@@ -61,6 +61,7 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
       return transport.lines(`/v1/jobs/${encodeURIComponent(id)}/forward?${query}`, own) as AsyncIterable<ForwardEvent>
     },
     cancel: async (id) => post<JobView>(`/v1/jobs/${encodeURIComponent(id)}/cancel`, {}),
+    rerun: async (id, options, own) => post<JobView>(`/v1/jobs/${encodeURIComponent(id)}/rerun`, options, own),
     put: async (input, own) => post<PutView>('/v1/put', input, own),
     get: async (input, own) => post<GetView>('/v1/get', input, own),
     async objects() {

@@ -43,6 +43,9 @@ export const errorCodes: Readonly<Record<string, Row>> = {
   NETWORK_INVALID: ['a network cannot have that name', 'small letters, digits and -', '--network main'],
 
   PORT_TAKEN: ['a local port cannot be had', 'another program listens there', 'pleach forward JOB 0:80'],
+  AT_WORK: ['the job cannot be run again yet', 'it is at work', 'pleach cancel JOB'],
+  NOT_OURS: ['the job cannot be run again', 'it is work for another peer, who asked for it', 'pleach jobs'],
+  INPUTS_GONE: ['the job cannot be run again', 'what it read is kept here for two hours', 'pleach run'],
   NOT_RUNNING: ['the job cannot be connected to', 'it is not at work, or not ours', 'pleach jobs'],
 
   // Of the peer that is asked.

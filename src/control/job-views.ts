@@ -115,6 +115,15 @@ export interface JobView {
   readonly outcome?: string
   /** What was asked of providers; not of work for others, and not of jobs of before this was kept. */
   readonly asked?: OfferWish
+  /** Of a service of ours with a health check, while it runs. */
+  readonly health?: HealthView | null
+}
+
+/** `starting`: it was not well yet. With `failuresMax` failures in a row it is ended. */
+export interface HealthView {
+  readonly state: 'starting' | 'healthy' | 'failing'
+  readonly failures: number
+  readonly failuresMax: number
 }
 
 /**
@@ -162,6 +171,8 @@ export type JobStreamEvent =
       readonly cpuMs: number
       readonly memoryBytes: number
       readonly gas: number
+      /** Of a service with a health check. */
+      readonly health?: HealthView
     }
   | { readonly type: 'log'; readonly channel: 'stdout' | 'stderr'; readonly base64: string }
   | {

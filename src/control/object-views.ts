@@ -18,6 +18,8 @@ export interface PutView {
   readonly happiness: number
   /** So many keepers may be lost, whichever they are. */
   readonly lossesBorne: number
+  /** The same of those who run them, as they say; null: nobody says. */
+  readonly operatorsBorne: number | null
   /** Keepers that can tell others where it is, and peers of the DHT that have the record. */
   readonly keepersTold: number
   readonly recordsStored: number
@@ -75,6 +77,7 @@ export interface AuditView {
   /** Healthy shards at which repair begins by itself. */
   readonly repairAt: number
   readonly lossesBorne: number
+  readonly operatorsBorne: number | null
   readonly results: readonly {
     readonly shard: number
     readonly keeper: PeerView

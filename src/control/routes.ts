@@ -71,6 +71,7 @@ const pauseSchema = z.strictObject({
   forMs: z.int().min(1).max(pauseMsMax).exactOptional(),
   now: z.boolean().exactOptional(),
 })
+const rerunSchema = z.strictObject({ out: z.string().min(1).max(4096).exactOptional() })
 const joinSchema = z.strictObject({ address: z.string().min(1).max(1024) })
 
 const health: Route['answer'] = async () => ({ json: { v: 1, ok: true } })
@@ -155,6 +156,13 @@ export const routes: readonly Route[] = [
     method: 'POST',
     path: '/v1/jobs/:id/cancel',
     answer: async ({ control }, { id }) => ({ json: await control.cancel(id) }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/jobs/:id/rerun',
+    answer: async ({ control }, { id, body, signal }) => ({
+      json: await control.rerun(id, checked(rerunSchema, await body()), signal),
+    }),
   },
   {
     method: 'POST',

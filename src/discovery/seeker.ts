@@ -28,8 +28,10 @@ export interface SeekerDeps {
   readonly onFault: (peer: PeerName, fault: Fault) => void
 }
 
-/** Neighbours asked in one look; what is left of its exchanges goes to peers whose lives are in doubt. */
+/** Neighbours asked at once; what is left of a look's exchanges goes to others when these are silent, or to peers whose lives are in doubt. */
 const neighboursAskedMax = 3
+/** Who says nothing for so long is not waited for: a connection outlives its peer. */
+const patienceMs = 2_000
 /** Somebody was found, but fewer than were wanted: neighbours are not asked for more again for so long. */
 const askAgainMs = 10_000
 /** With fewer than these, of as many as are wanted, the DHT is asked too: who has just come may have met nobody who knows. */
@@ -64,7 +66,7 @@ export class Seeker {
     if (!look.isOver) {
       let left = exchangesPerQueryMax
       left -= await this.#probe(want, limit, left - neighboursAskedMax, look)
-      if (!look.isOver) left -= await this.#askNeighbours(want, Math.min(left, neighboursAskedMax), look)
+      if (!look.isOver) left -= await this.#askNeighbours(want, left, look)
       if (!look.isOver) await this.#probe(want, limit, left, look)
       if (index.pick(want).alive.length < Math.min(limit, fewRecords)) await this.#askDht(want, signal)
     }
@@ -74,7 +76,7 @@ export class Seeker {
   /** Asks neighbours what there is, for who has just come. */
   async fill(signal: AbortSignal): Promise<void> {
     const look = new Look(() => false, signal)
-    await this.#ask(this.#someNeighbours(neighboursAskedMax), { kind: 'anybody' }, look)
+    await this.#askInTurn({ kind: 'anybody' }, exchangesPerQueryMax, look)
   }
 
   /** Asks, in the background, those whose lives are in doubt: somebody wants to see all that there are. */
@@ -113,7 +115,8 @@ export class Seeker {
 
   async #isThere(peer: PeerName, signal: AbortSignal): Promise<void> {
     const { index } = this.#deps
-    const envelopes = await this.#askOne(peer, { kind: 'yourself' }, 1, signal)
+    using patience = this.#deps.clock.deadline(patienceMs, signal)
+    const envelopes = await this.#askOne(peer, { kind: 'yourself' }, 1, patience.signal)
     if (signal.aborted) return
     // Who has no record of its own any more lends nothing.
     if (envelopes === undefined || envelopes.length === 0) return index.miss(peer)
@@ -127,19 +130,33 @@ export class Seeker {
     const isSoon = clock.monotonicMs() - (this.#askedMs.get(want.kind) ?? -Infinity) < askAgainMs
     if (alive.length > 0 && isSoon) return 0
     this.#askedMs.set(want.kind, clock.monotonicMs())
-    const neighbours = this.#someNeighbours(most)
-    await this.#ask(neighbours, want, look)
-    return neighbours.length
+    return this.#askInTurn(want, most, look)
   }
 
-  async #ask(peers: readonly PeerName[], want: Want, look: Look): Promise<void> {
-    await Promise.all(
+  /** Some neighbours, and others as long as all of those were silent. Resolves with how many were asked. */
+  async #askInTurn(want: Want, most: number, look: Look): Promise<number> {
+    const queue = this.#shuffled(this.#deps.neighbours()).slice(0, most)
+    let asked = 0
+    for (let answered = 0; answered === 0 && queue.length > 0 && !look.isOver;) {
+      const some = queue.splice(0, neighboursAskedMax)
+      asked += some.length
+      answered = await this.#ask(some, want, look)
+    }
+    return asked
+  }
+
+  /** Resolves with how many answered. */
+  async #ask(peers: readonly PeerName[], want: Want, look: Look): Promise<number> {
+    const answers = await Promise.all(
       peers.map(async (peer) => {
-        const envelopes = await this.#askOne(peer, want, recordsPerAnswerMax, look.signal)
+        using patience = this.#deps.clock.deadline(patienceMs, look.signal)
+        const envelopes = await this.#askOne(peer, want, recordsPerAnswerMax, patience.signal)
         this.#take(peer, envelopes ?? [])
         look.judge()
+        return envelopes
       }),
     )
+    return answers.filter((answer) => answer !== undefined).length
   }
 
   async #askDht(want: Want, signal: AbortSignal): Promise<void> {
@@ -194,10 +211,6 @@ export class Seeker {
         if (error.code !== 'FIELD_INVALID') return onFault(from, error)
       }
     }
-  }
-
-  #someNeighbours(most: number): PeerName[] {
-    return this.#shuffled(this.#deps.neighbours()).slice(0, most)
   }
 
   #shuffled<Item>(items: readonly Item[]): Item[] {

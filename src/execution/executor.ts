@@ -111,6 +111,16 @@ export interface ExecutionWatch {
   onLog(stream: LogStream, bytes: Uint8Array): void | Promise<void>
   /** About once in `usageIntervalMs`, where the system tells. */
   onUsage?(usage: ExecutionUsage): void
+  /** Of a service with a health check: when it runs, and after each check. */
+  onHealth?(health: ServiceHealth): void
+}
+
+export interface ServiceHealth {
+  /** `starting`: it was not well yet. */
+  readonly state: 'starting' | 'healthy' | 'failing'
+  /** In a row. */
+  readonly failures: number
+  readonly failuresMax: number
 }
 
 export type LogStream = 'stdout' | 'stderr'

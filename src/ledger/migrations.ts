@@ -110,6 +110,11 @@ export const ledgerSteps: readonly string[] = [
   -- What others said last of what they can do, as signed: so that a restart need not ask for it again.
   CREATE TABLE records_known (peer TEXT PRIMARY KEY, envelope BLOB NOT NULL) STRICT;
   `,
+  `
+  -- Since when it has passed every audit; 0: it did not pass the last one.
+  ALTER TABLE audits ADD COLUMN steady_ms INTEGER NOT NULL DEFAULT 0;
+  UPDATE audits SET steady_ms = passed_ms WHERE verdict = 'passed';
+  `,
 ]
 
 /** Brings a database to the newest form. One of a newer program is refused rather than misread. */

@@ -36,6 +36,7 @@ import type { ExportInput, ImportInput, ObjectCars } from './object-cars.ts'
 import type { ObjectPuts, PutInput } from './object-puts.ts'
 import type { GetInput, OwnObjects } from './objects.ts'
 import type { OwnerBrakes } from './owner-brakes.ts'
+import type { RerunOptions } from './rerun.ts'
 import type { Submissions } from './submissions.ts'
 import type { Transfers } from './transfers.ts'
 import { isOver, marketView, offerView, peerView, receiptView, restingView } from './views.ts'
@@ -215,6 +216,10 @@ export class OwnControl implements PeerControl {
     const view = this.#deps.book.find(idPrefix)
     this.#deps.requester.cancel(view.id)
     return view
+  }
+
+  async rerun(idPrefix: string, options: RerunOptions, signal: AbortSignal): Promise<JobView> {
+    return this.#deps.submissions.rerun(this.#deps.book.find(idPrefix), options, signal)
   }
 
   async put(input: PutInput, signal: AbortSignal) {

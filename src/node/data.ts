@@ -24,6 +24,7 @@ import type { PeerRates } from '../storage/peer-rates.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import { Chores } from './chores.ts'
 import { Heralds } from './heralds.ts'
+import { withOwnArchive } from './local-placement.ts'
 import { createShardPlane } from './shard-plane.ts'
 import { ObjectCare } from './object-care.ts'
 import { ObjectCars } from './object-cars.ts'
@@ -50,6 +51,8 @@ export interface DataDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  /** Who runs a peer, as it says itself. */
+  readonly operatorOf: (peer: PeerName) => string | undefined
   readonly keepers: (signal: AbortSignal) => Promise<readonly PeerName[]>
   /** A path for a tar that is gone soon. */
   readonly tarPath: () => string
@@ -106,6 +109,7 @@ export function createData(deps: DataDeps): DataPlane {
     random,
     log,
     keepers,
+    operatorOf,
     onFault,
     onSilent,
   } = deps
@@ -133,7 +137,7 @@ export function createData(deps: DataDeps): DataPlane {
   )
   const roomFor = (owner: PeerName) => store.roomFor(owner)
   const archive = new ObjectArchive({ signer, network, shards, dossiers, cache, roomFor, clock, log, advertise })
-  const placement = createPlacement({ streams, timekeeper: clock, archive })
+  const placement = withOwnArchive(createPlacement({ streams, timekeeper: clock, archive }), self, archive)
   const transfers = new Transfers(clock)
   const pack = async (path: string): Promise<string> => {
     const tar = deps.tarPath()
@@ -148,6 +152,7 @@ export function createData(deps: DataDeps): DataPlane {
     mill,
     clock,
     random,
+    log,
     store,
     cache,
     transfer,
@@ -162,6 +167,7 @@ export function createData(deps: DataDeps): DataPlane {
     audits: new Audits(ledger),
     onSilent,
     networkOf,
+    operatorOf,
     locating: { ...saying, self, known: async (object: string) => archive.dossier(object).catch(() => undefined) },
     announcing: { ...saying, nextSequence: async () => floors.next('placement', clock.nowMs()) },
   }
@@ -169,7 +175,7 @@ export function createData(deps: DataDeps): DataPlane {
   const openPuts = new Puts(ledger)
   const puts = new ObjectPuts({ ...caring, own: objects, puts: openPuts, secrets: new Secrets(ledger, random) })
   const cars = new ObjectCars({ ...caring, own: objects, placing: puts, puts: openPuts })
-  const care = new ObjectCare({ ...caring, own: objects, placement, log, onBroken: deps.onBroken })
+  const care = new ObjectCare({ ...caring, own: objects, placement, onBroken: deps.onBroken })
   const chores = new Chores({ clock, random, log })
 
   return {

@@ -33,12 +33,16 @@ import { placeWhatCanBe } from './workshop.ts'
 
 /** What a job needs that its machine does not know: kept beside its log, so that a restart can go on. */
 export interface JobRequest {
+  /** Of the job: what is done again under another nonce is described alike. */
+  readonly manifest: Uint8Array
   readonly module: PreparedInput
   readonly inputs: readonly PreparedInput[]
   /** Folder for the outputs; null: they stay a tar. */
   readonly out: string | null
   readonly outputKey: Uint8Array
   readonly keepUntilMs: number
+  /** Providers after the first; null: as many as by default. */
+  readonly retries: number | null
 }
 
 export interface StageReport {
@@ -77,7 +81,8 @@ export interface ErrandDeps {
   onLog(job: string): void
   readonly onFault: (peer: PeerName, fault: Fault) => void
   readonly onSilent: (peer: PeerName) => void
-  networkOf(peer: PeerName): string | undefined
+  readonly networkOf: (peer: PeerName) => string | undefined
+  readonly operatorOf: (peer: PeerName) => string | undefined
 }
 
 export class OwnErrands implements JobErrands {
@@ -105,7 +110,7 @@ export class OwnErrands implements JobErrands {
   }
 
   async stage(job: string, signal: AbortSignal): Promise<StartOrder> {
-    const request = await this.#recall(job)
+    const request = await this.recall(job)
     // What travels inline waits for nobody: of the outputs, whoever made them has a copy in any case.
     const isInline = [request.module, ...request.inputs].every(({ object }) => object === null)
     const keepers = isInline ? this.#deps.keepersKnown() : await this.#deps.keepers(signal)
@@ -153,7 +158,7 @@ export class OwnErrands implements JobErrands {
       if ((await files.sha256(place, channel)) !== document[channel].sha256)
         throw new RefusedError(refusal('LOG_DIFFERS', { channel }))
     }
-    const request = await this.#recall(job)
+    const request = await this.recall(job)
     if (outputs === null)
       return this.#deps.onCollected(job, { files: 0, bytes: 0, out: null, sources: [], decodedSegments: 0 })
     if (cidOfDocument(outputs.manifest) !== document.outputs) throw new RefusedError(refusal('OUTPUTS_DIFFER'))
@@ -184,7 +189,8 @@ export class OwnErrands implements JobErrands {
     return unpacked
   }
 
-  async #recall(job: string): Promise<JobRequest> {
+  /** What was remembered of a job. Rejects when that is gone. */
+  async recall(job: string): Promise<JobRequest> {
     const text = await readFile(join(this.#deps.files.folderOf(job), 'request.json'), 'utf8')
     return JSON.parse(text, (_key, value: unknown) =>
       isBase64(value) ? fromString(value.base64, 'base64pad') : value,

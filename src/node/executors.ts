@@ -6,12 +6,13 @@ import type { Clock, Log } from '../environment.ts'
 import { createContainerExecutor, notRun } from '../execution/container/container-executor.ts'
 import type { Executor, ExecutorProbe } from '../execution/executor.ts'
 import { createWasiExecutor } from '../execution/wasi-executor.ts'
+import type { LeaseState } from '../market/lease-machine.ts'
 
 export interface Executors {
   /** Runs a task by the engine that it is for. */
   readonly executor: Executor
-  /** Of each engine that could be here: WebAssembly first. */
-  probe(): Promise<readonly ExecutorProbe[]>
+  /** Of each engine that could be here: WebAssembly first. `leases`: what may run for them since before a restart stays. */
+  probe(leases: readonly LeaseState[]): Promise<readonly ExecutorProbe[]>
 }
 
 export interface ExecutorsDeps {
@@ -41,8 +42,13 @@ export function createExecutors({ offer, dataDir, clock, log, env, ...ports }: E
       resume: (folder) => [wasi, containers].forEach((one) => one.resume(folder)),
       connect: async (...asked) => containers.connect(...asked),
     },
-    probe: async () => Promise.all([wasi.probe(), containers.probe()]),
+    probe: async (leases) => Promise.all([wasi.probe(), containers.probe(tasksOf(leases))]),
   }
+}
+
+/** Of those that ran. A task in a container has the id of its lease. */
+function tasksOf(leases: readonly LeaseState[]): ReadonlySet<string> {
+  return new Set(leases.flatMap(({ task }) => (task?.at === 'running' ? task.lease.id : [])))
 }
 
 function withoutContainers(wasi: Executor): Executor {

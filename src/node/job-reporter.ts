@@ -1,4 +1,6 @@
 /** Turns what the machines tell into what is shown: the views of jobs and their events. */
+import { isDeepStrictEqual } from 'node:util'
+
 import { formatCode } from '../../protocols/erasure/index.ts'
 import { decodeJobManifest } from '../../protocols/execute/index.ts'
 import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
@@ -103,13 +105,19 @@ export class JobReporter {
       case 'running':
         book.update(job, { stage: 'running' }, atMs)
         return book.push(job, { type: 'running', atMs, peer: peerView(event.peer) })
-      case 'progress':
+      case 'progress': {
+        const { health } = event.progress
+        // Written down only when it is another.
+        if (health !== undefined && !isDeepStrictEqual(health, book.get(job)?.health))
+          book.update(job, { health }, atMs)
         return book.push(job, { type: 'progress', atMs, ...event.progress })
+      }
       case 'result': {
         const { reason, exitCode, detail, gas, outcome } = event
         const terms = this.#deps.termsOf(job)
         const isSame = terms !== undefined && decodeJobManifest(terms.manifest).deterministic
-        book.update(job, { stage: 'collecting', reason, exitCode, detail, gas, ...(isSame ? { outcome } : {}) }, atMs)
+        const ended = { reason, exitCode, detail, gas, ...(isSame ? { outcome } : {}) }
+        book.update(job, { stage: 'collecting', ...ended, ...without(book.get(job)) }, atMs)
         return book.push(job, { type: 'result', atMs, reason, exitCode, detail, gas })
       }
       case 'receipt': {
@@ -119,7 +127,7 @@ export class JobReporter {
       }
       case 'replacing':
         this.#deps.onOutcome(event.peer, offerIsOver.has(event.because.code) ? 'refused' : 'noShow')
-        book.update(job, { stage: 'bidding' }, atMs)
+        book.update(job, { stage: 'bidding', ...without(book.get(job)) }, atMs)
         return book.push(job, {
           type: 'replacing',
           atMs,
@@ -136,7 +144,7 @@ export class JobReporter {
         if (outcome === 'paid' && provider != null) this.#deps.onOutcome(provider.peer, 'success')
         // It asked for what nobody signs, or for nothing at all.
         if (code === 'NO_FINAL_RECEIPT' && provider != null) this.#deps.onOutcome(provider.peer, 'noShow')
-        const over = { stage: outcome, code, cost: formatMicro(event.amountMicro) }
+        const over = { stage: outcome, code, cost: formatMicro(event.amountMicro), ...without(book.get(job)) }
         if (code === 'NO_MATCH') void this.#unmatched(job, over)
         else book.update(job, over, atMs)
         return
@@ -200,6 +208,11 @@ export class JobReporter {
   get #nowMs(): number {
     return this.#deps.clock.nowMs()
   }
+}
+
+/** What does not run has no health; what never had one says nothing of it. */
+function without(view: JobView | undefined): { readonly health?: null } {
+  return view?.health == null ? {} : { health: null }
 }
 
 /** Work for others is listed by its lease: the job's id is the requester's, and may be worked here more than once. */

@@ -3,15 +3,16 @@ import { decodeObjectManifest } from '../../protocols/erasure/index.ts'
 import type { PlacementService } from '../../protocols/placement/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
 import type { AuditView, ObjectView, RepairView } from '../control/api.ts'
-import type { Log } from '../environment.ts'
 import { auditHoldings, healthyShards, type AuditResult } from '../storage/audit.ts'
 import { NotEnoughShardsError } from '../storage/fetch.ts'
 import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
 import { renewTerms } from '../storage/renew.ts'
 import { claimRepair, rebuildShards, repairAt, urgentAt } from '../storage/repair.ts'
+import { sparePlaces } from '../storage/spares.ts'
 import { toldOf } from './object-errors.ts'
 import {
   auditViewOf,
+  keepersThatFailed,
   nameOf,
   placesOfPassed,
   placesThatStay,
@@ -20,14 +21,22 @@ import {
   termOf,
   type Known,
 } from './object-health.ts'
-import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFrom, untilUnknown } from './object-places.ts'
+import {
+  mergedPlaces,
+  nowhere,
+  placesFrom,
+  placesOf,
+  placesText,
+  placesThatLast,
+  sourcesFrom,
+  untilUnknown,
+} from './object-places.ts'
 import { objectsKeptMs, ownCopyKeptMs, type ObjectDeps, type OwnObjects, type Target } from './objects.ts'
 import { countedTransfer, pacedTransfer, unwatched, type Progress } from './transfers.ts'
 
 export interface CareDeps extends ObjectDeps {
   readonly own: OwnObjects
   readonly placement: PlacementService
-  readonly log: Log
   /** A keeper has not got what it told us itself that it keeps. */
   readonly onBroken: (peer: PeerName, what: string) => void
 }
@@ -54,7 +63,7 @@ export class ObjectCare {
       const known = await this.#known(target, signal)
       const results = await this.#audited(known, signal)
       await this.#remember(known, results)
-      return auditViewOf(known, results)
+      return auditViewOf(known, results, this.#deps.operatorOf)
     } catch (error) {
       throw toldOf(error, target.name, `pleach audit ${text}`)
     }
@@ -83,7 +92,7 @@ export class ObjectCare {
         const [known, results] = await this.#withFormer(asked, await this.#audited(asked, signal), k + m - 1, signal)
         return await this.#repair(known, results, healthyShards(results), progress, signal)
       } catch (error) {
-        throw toldOf(error, target.name, `pleach repair ${input.object}`)
+        throw await own.told(error, target, `pleach repair ${input.object}`, signal)
       }
     })
   }
@@ -137,8 +146,49 @@ export class ObjectCare {
       left = { ...known, target: repaired, places: placesOf(repaired.entry?.placement ?? nowhere) }
     }
     // Though there was nobody to repair with: what is left is to last until there is.
-    const places = await this.#renewed(left, renewBelowMs, signal)
+    const spare = this.#spareOf(left, results)
+    const renewed = await this.#renewed(left, renewBelowMs, signal, spare)
+    const places = await this.#withoutSpare(left, renewed, spare, signal)
     await own.announce({ cid: target.cid, manifest: known.manifest }, places, known.versions, signal)
+  }
+
+  /** What its keepers need not go on with, as another has it. */
+  #spareOf(known: Known, results: readonly AuditResult[]): Placed[] {
+    const passed = new Set(placesOfPassed(known, results).map(nameOf))
+    const steady = new Map(
+      this.#deps.audits.of(known.target.cid).map(({ shard, keeper, steadyMs }) => [`${shard} ${keeper}`, steadyMs]),
+    )
+    return sparePlaces(known.places, (place) => ({
+      passed: passed.has(nameOf(place)),
+      steadyMs: steady.get(nameOf(place)) ?? 0,
+    }))
+  }
+
+  /**
+   * Lets go of what is spare, once the other has a term that lasts. Who was asked by another to keep it goes on until the term ends: that
+   * is the other's to say.
+   */
+  async #withoutSpare(
+    { target, manifest }: Known,
+    places: readonly Placed[],
+    spare: readonly Placed[],
+    signal: AbortSignal,
+  ): Promise<readonly Placed[]> {
+    const { own, audits, objects, clock } = this.#deps
+    const isSpare = new Set(spare.map(nameOf))
+    const lastsMs = clock.nowMs() + renewBelowMs
+    const lasting = new Set(
+      places.filter((place) => !isSpare.has(nameOf(place)) && place.keepUntilMs >= lastsMs).map(({ shard }) => shard),
+    )
+    const idle = spare.filter(({ shard }) => lasting.has(shard))
+    if (idle.length === 0) return places
+    const gone = new Set((await own.release({ manifest }, idle, signal)).map(nameOf))
+    if (gone.size === 0) return places
+    for (const { shard, peer } of idle.filter((place) => gone.has(nameOf(place))))
+      await audits.forgetOne(target.cid, shard, peer)
+    const now = places.filter((place) => !gone.has(nameOf(place)))
+    if (target.entry !== undefined) await objects.put({ ...target.entry, placement: placesText(now) })
+    return now
   }
 
   /** Whether any shard found a keeper. What stands in the way is logged: another round comes. */
@@ -156,16 +206,23 @@ export class ObjectCare {
       return isRepaired
     } catch (error) {
       signal.throwIfAborted()
-      log('warn', 'an object could not be repaired', { object: known.target.cid, error })
+      const named = await this.#deps.own.withPlacers(error, known.target.cid, signal)
+      log('warn', 'an object could not be repaired', { object: known.target.cid, error: named })
       return false
     }
   }
 
-  /** Prolongs the terms of which less than `belowMs` is left. A keeper that lost the shard does not get it again here: that is a repair's. */
-  async #renewed({ target, decoded, places }: Known, belowMs: number, signal: AbortSignal): Promise<readonly Placed[]> {
+  /** Prolongs the terms of which less than `belowMs` is left, but those that are spare. A keeper that lost the shard does not get it again here: that is a repair's. */
+  async #renewed(
+    { target, decoded, places }: Known,
+    belowMs: number,
+    signal: AbortSignal,
+    spare: readonly Placed[] = [],
+  ): Promise<readonly Placed[]> {
     const { transfer, clock, objects, store, onFault } = this.#deps
     const keepUntilMs = clock.nowMs() + objectsKeptMs
-    const due = places.filter((place) => place.keepUntilMs - clock.nowMs() < belowMs)
+    const isSpare = new Set(spare.map(nameOf))
+    const due = places.filter((place) => !isSpare.has(nameOf(place)) && place.keepUntilMs - clock.nowMs() < belowMs)
     const renewed = await renewTerms({ transfer, store, onFault }, decoded, due, keepUntilMs, signal)
     const now = mergedPlaces(places, renewed)
     const text = placesText(now)
@@ -178,7 +235,7 @@ export class ObjectCare {
   async #known(target: Target, signal: AbortSignal): Promise<Known> {
     const { own, clock } = this.#deps
     const { entry } = target
-    const remembered = entry === undefined ? [] : placesOf(entry.placement)
+    const remembered = entry === undefined ? [] : placesThatLast(placesOf(entry.placement), clock.nowMs())
     try {
       const { manifest, decoded, versions } = await own.locate(target.cid, true, signal)
       const found = placesFrom(versions, decoded.shards.length, clock.nowMs())
@@ -253,7 +310,8 @@ export class ObjectCare {
       const failed = results.filter(({ verdict }) => verdict !== 'passed')
       throw new NotEnoughShardsError(k, sourcesFrom(kept, []).length, lost, failed)
     }
-    const keepers = [...new Set(kept.map(({ peer }) => peer))]
+    const byShard = kept.toSorted((left, right) => left.shard - right.shard)
+    const keepers = [...new Set(byShard.map(({ peer }) => peer))]
     const release = await claimRepair(this.#deps, target.cid, decoded, keepers, signal)
     try {
       const [now, news] = await this.#lookedAgain(known, signal)
@@ -299,13 +357,14 @@ export class ObjectCare {
     progress.begin('placing', lost.length * shardBytes)
     const unfit = new Set(results.filter(({ verdict }) => verdict !== 'passed').map(({ peer }) => peer))
     const candidates = (await this.#deps.keepers(signal)).filter((peer) => !unfit.has(peer))
+    const lastResort = keepersThatFailed(this.#deps.audits.of(target.cid))
     const held = placesThatStay(known, results, healthy)
     let [placed, why]: [readonly Placed[], string] = [[], '']
     try {
       const keepUntilMs = target.entry?.isKept === true ? nowMs + objectsKeptMs : termOf(places, nowMs)
       placed = await placeShards(
         deps,
-        { object: { roots: shards, code }, shards: lost, held, candidates, keepUntilMs },
+        { object: { roots: shards, code }, shards: lost, held, candidates, lastResort, keepUntilMs },
         signal,
       )
     } catch (error) {

@@ -74,7 +74,7 @@ export class ObjectCars {
           sources: sources.map(({ peer, bytes }) => ({ peer: peerView(peer), bytes })),
         }
       } catch (error) {
-        throw toldOf(error, name, `pleach export ${cid.slice(-8)} -o ${input.path}`)
+        throw await own.told(error, { cid, name }, `pleach export ${cid.slice(-8)} -o ${input.path}`, signal)
       }
     })
   }

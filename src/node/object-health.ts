@@ -1,9 +1,11 @@
 /** What is known of an object that is looked after, and what audits and repairs make of it. */
 import type { ObjectManifest } from '../../protocols/erasure/index.ts'
 import type { Version } from '../../protocols/placement/index.ts'
+import type { PeerName } from '../../protocols/wire/index.ts'
 import type { AuditView, RepairView } from '../control/api.ts'
+import type { AuditEntry } from '../ledger/audits.ts'
 import { healthyShards, type AuditResult } from '../storage/audit.ts'
-import { lossesBorne } from '../storage/happiness.ts'
+import { lossesBorne, operatorsBorne } from '../storage/happiness.ts'
 import type { Placed } from '../storage/place.ts'
 import { repairAt } from '../storage/repair.ts'
 import { mergedPlaces } from './object-places.ts'
@@ -18,7 +20,11 @@ export interface Known {
   readonly versions: readonly Version[]
 }
 
-export function auditViewOf({ target, decoded, places }: Known, results: readonly AuditResult[]): AuditView {
+export function auditViewOf(
+  { target, decoded, places }: Known,
+  results: readonly AuditResult[],
+  operatorOf: (peer: PeerName) => string | undefined,
+): AuditView {
   const { k, m } = decoded.code
   const healthy = healthyShards(results)
   const passed = results.filter(({ verdict }) => verdict === 'passed')
@@ -32,6 +38,7 @@ export function auditViewOf({ target, decoded, places }: Known, results: readonl
     missing: rowsBut(healthy, k + m),
     repairAt: repairAt({ k, m }),
     lossesBorne: lossesBorne(passed, k),
+    operatorsBorne: operatorsBorne(passed, k, operatorOf),
     results: results.map(({ shard, peer, verdict, reason, atMs }) => ({
       shard,
       keeper: peerView(peer),
@@ -58,6 +65,14 @@ export function placesThatStay(
     verdict === 'passed' || (verdict === 'absent' && healthy.has(shard))
   const staying = new Set(results.flatMap((result) => (stays(result) ? [nameOf(result)] : [])))
   return places.filter((place) => staying.has(nameOf(place)))
+}
+
+/** Keepers that lost or spoilt a shard of the object, as the last audit that said anything of them has it. */
+export function keepersThatFailed(audits: readonly AuditEntry[]): PeerName[] {
+  return [...Map.groupBy(audits, ({ keeper }) => keeper)].flatMap(([keeper, own]) => {
+    const passedMs = Math.max(...own.map((entry) => entry.passedMs))
+    return own.some(({ verdict, atMs }) => verdict === 'failed' && atMs > passedMs) ? [keeper] : []
+  })
 }
 
 export function nameOf({ shard, peer }: Pick<Placed, 'shard' | 'peer'>): string {

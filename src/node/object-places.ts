@@ -41,6 +41,20 @@ export function mergedPlaces(...accounts: readonly (readonly Placed[])[]): Place
   return [...merged.values()]
 }
 
+/** Without those whose term is over while another keeper's of the same shard is not: they were let run out. */
+export function placesThatLast(places: readonly Placed[], nowMs: number): Placed[] {
+  const lasting = new Set(places.filter(({ keepUntilMs }) => keepUntilMs > nowMs).map(({ shard }) => shard))
+  return places.filter(
+    ({ shard, keepUntilMs }) => keepUntilMs === untilUnknown || keepUntilMs > nowMs || !lasting.has(shard),
+  )
+}
+
+/** Until when every shard is kept by somebody; 0: there are none. */
+export function keptUntil(places: readonly Placed[]): number {
+  const rows = [...Map.groupBy(places, ({ shard }) => shard).values()]
+  return rows.length === 0 ? 0 : Math.min(...rows.map((row) => Math.max(...row.map(({ keepUntilMs }) => keepUntilMs))))
+}
+
 /** What versions say, the newest first. Places whose term is over, and shards that there cannot be, are left out. */
 export function placesFrom(versions: readonly Version[], shards: number, nowMs: number): Placed[] {
   return mergedPlaces(

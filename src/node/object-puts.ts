@@ -19,7 +19,7 @@ import type { Puts } from '../ledger/puts.ts'
 import type { Secrets } from '../ledger/secrets.ts'
 import { isSealedFrom } from '../storage/compare.ts'
 import { convergentKey, hashOfFile } from '../storage/convergent.ts'
-import { happinessOf, lossesBorne } from '../storage/happiness.ts'
+import { happinessOf, lossesBorne, operatorsBorne } from '../storage/happiness.ts'
 import { OwnShardError, placeShards, PlacementError, type Placed } from '../storage/place.ts'
 import { renewTerms } from '../storage/renew.ts'
 import { sealFile } from '../storage/seal.ts'
@@ -27,6 +27,7 @@ import { Turns } from '../storage/turns.ts'
 import { badCode, noKeepers, ownCopyDamaged } from './object-errors.ts'
 import { checkSource, toldOfSource } from './object-files.ts'
 import { mergedPlaces, nowhere, placesOf, placesText } from './object-places.ts'
+import { keepersThatFailed } from './object-health.ts'
 import { objectsKeptMs, ownCopyKeptMs, type ObjectDeps, type OwnObjects } from './objects.ts'
 import { countedReads, countedTransfer, type Progress } from './transfers.ts'
 import { peerView } from './views.ts'
@@ -172,6 +173,7 @@ export class ObjectPuts {
           held,
           offered: noted.filter(({ keepUntilMs }) => keepUntilMs === 0),
           candidates: await this.#deps.keepers(signal),
+          lastResort: keepersThatFailed(this.#deps.audits.of(cid)),
           keepUntilMs: clock.nowMs() + objectsKeptMs,
         },
         signal,
@@ -190,11 +192,17 @@ export class ObjectPuts {
     await store.shorten(shards, clock.nowMs() + ownCopyKeptMs)
     progress.begin('telling', 0)
     const { acknowledged, told } = await own.announce({ cid, manifest }, all, [], signal)
-    return putView(entry, code, all, {
-      shardsThere: held.length,
-      keepersTold: told.length,
-      recordsStored: acknowledged,
-    })
+    return putView(
+      entry,
+      code,
+      all,
+      {
+        shardsThere: held.length,
+        keepersTold: told.length,
+        recordsStored: acknowledged,
+      },
+      this.#deps.operatorOf,
+    )
   }
 
   /** Lets go of puts that broke off and were not gone on with while our own shards were there. */
@@ -258,6 +266,7 @@ function putView(
   { k, m }: Code,
   placed: readonly Placed[],
   counts: Pick<PutView, 'shardsThere' | 'keepersTold' | 'recordsStored'>,
+  operatorOf: ObjectDeps['operatorOf'],
 ): PutView {
   return {
     v: 1,
@@ -272,6 +281,7 @@ function putView(
     keptUntilMs: Math.min(...placed.map(({ keepUntilMs }) => keepUntilMs)),
     happiness: happinessOf(placed),
     lossesBorne: lossesBorne(placed, k),
+    operatorsBorne: operatorsBorne(placed, k, operatorOf),
     ...counts,
     folder: isFolder,
   }

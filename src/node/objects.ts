@@ -12,11 +12,11 @@ import type { Version } from '../../protocols/placement/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Fault, PeerName } from '../../protocols/wire/index.ts'
 import type { GetView, KeyView, ObjectView, RemovedView } from '../control/api.ts'
-import type { Clock, Files, Random } from '../environment.ts'
+import type { Clock, Files, Log, Random } from '../environment.ts'
 import type { Audits } from '../ledger/audits.ts'
 import type { ObjectEntry, Objects } from '../ledger/objects.ts'
 import { announcePlacement, type AnnounceDeps, type Announced } from '../storage/announce.ts'
-import { fetchObject, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
+import { fetchObject, InconsistentObjectError, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
 import type { ShardCache } from '../storage/cache.ts'
 import { locateObject, type LocateDeps, type Located } from '../storage/locate.ts'
 import type { Mill } from '../storage/mill.ts'
@@ -24,6 +24,7 @@ import type { PeerRates } from '../storage/peer-rates.ts'
 import type { Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
+import { withPlacers } from './inconsistency.ts'
 import { badString, cannotRead, toldOf, unknownObject } from './object-errors.ts'
 import { checkDestination } from './object-files.ts'
 import { mergedPlaces, nowhere, placesFrom, placesOf, placesText, sourcesFrom, type Found } from './object-places.ts'
@@ -36,6 +37,7 @@ export interface ObjectDeps {
   readonly mill: Mill
   readonly clock: Clock
   readonly random: Random
+  readonly log: Log
   readonly objects: Pick<Objects, keyof Objects>
   readonly audits: Pick<Audits, keyof Audits>
   readonly store: ShardStore
@@ -48,7 +50,8 @@ export interface ObjectDeps {
   readonly announcing: AnnounceDeps
   advertise(object: string): void
   keepers(signal: AbortSignal): Promise<readonly PeerName[]>
-  networkOf(peer: PeerName): string | undefined
+  readonly networkOf: (peer: PeerName) => string | undefined
+  readonly operatorOf: (peer: PeerName) => string | undefined
   readonly packFolder: (path: string) => Promise<string>
   unpack(tar: string, folder: string): Promise<unknown>
   readonly onFault: (peer: PeerName, fault: Fault) => void
@@ -107,6 +110,12 @@ export class OwnObjects {
     return object
   }
 
+  /** Keeps here what was sealed here, for so long from now. False when it is not whole any more. */
+  async keepSealed(cid: string, keptMs: number): Promise<boolean> {
+    const object = this.sealed(cid)
+    return object !== undefined && this.#deps.store.prolong(object.roots, this.#deps.clock.nowMs() + keptMs)
+  }
+
   /** What was sealed here, so that it can be placed again. */
   sealed(cid: string): SealedObject | undefined {
     const entry = this.#deps.objects.get(cid)
@@ -131,7 +140,7 @@ export class OwnObjects {
       try {
         return await this.#get(input, read, progress, signal)
       } catch (error) {
-        throw toldOf(error, target.name, `pleach get ${target.cid.slice(-8)} -o ${input.path}`)
+        throw await this.told(error, target, `pleach get ${target.cid.slice(-8)} -o ${input.path}`, signal)
       }
     })
   }
@@ -163,6 +172,23 @@ export class OwnObjects {
       sources: report.sources.map(({ peer, bytes }) => ({ peer: peerView(peer), bytes })),
       decodedSegments: report.decodedSegments,
     }
+  }
+
+  /** The same error in a person's words, with what is known of who is behind it. */
+  async told(
+    error: unknown,
+    { cid, name }: Pick<Target, 'cid' | 'name'>,
+    command: string,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    return toldOf(await this.withPlacers(error, cid, signal), name, command)
+  }
+
+  /** The same error; of an object that is inconsistent it names who placed it. */
+  async withPlacers(error: unknown, cid: string, signal: AbortSignal): Promise<unknown> {
+    if (!(error instanceof InconsistentObjectError)) return error
+    const { self, log } = this.#deps
+    return withPlacers({ self, log, locate: async () => this.locate(cid, false, signal) }, error, cid, signal)
   }
 
   /** Reads an object from where we put it; where that is not enough, from where the network says that it is. */
@@ -262,24 +288,28 @@ export class OwnObjects {
     if (entry.isKept) {
       const keepers = [...new Set(places.map(({ peer }) => peer))]
       await announcePlacement(this.#deps.announcing, entry, [], [], signal, keepers)
-      released = await this.#release(entry, places, signal)
+      released = (await this.release(entry, places, signal)).length
     }
     await this.#deps.objects.delete(entry.cid)
     await this.#deps.audits.forget(entry.cid)
     return { ...view, shardsPlaced: places.length, shardsReleased: released }
   }
 
-  /** Tells keepers that we need these shards no more. Resolves with how many are gone for certain. */
-  async #release({ manifest }: ObjectEntry, places: readonly Placed[], signal: AbortSignal): Promise<number> {
+  /** Tells keepers that we need these shards no more. Resolves with those that are gone for certain. */
+  async release(
+    { manifest }: Pick<ObjectEntry, 'manifest'>,
+    places: readonly Placed[],
+    signal: AbortSignal,
+  ): Promise<Placed[]> {
     const { transfer, clock } = this.#deps
     const { shards } = decodeObjectManifest(manifest)
     const queue = [...places]
-    let released = 0
+    const released: Placed[] = []
     using deadline = clock.deadline(releaseWithinMs, signal)
     const worker = async (): Promise<void> => {
       for (let place = queue.shift(); place !== undefined; place = queue.shift()) {
         const untilMs = await transfer.release(place.peer, shards[place.shard]!, deadline.signal).catch(() => undefined)
-        if (untilMs === 0) released++
+        if (untilMs === 0) released.push(place)
       }
     }
     await Promise.all(Array.from({ length: releasesMax }, worker))

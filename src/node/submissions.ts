@@ -3,7 +3,7 @@ import { toString } from 'uint8arrays'
 
 import type { Ask } from '../../protocols/bid/index.ts'
 import { parseCode } from '../../protocols/erasure/index.ts'
-import { reclaimMsDefault } from '../../protocols/execute/index.ts'
+import { decodeJobManifest, encodeJobManifest, reclaimMsDefault } from '../../protocols/execute/index.ts'
 import { cidOfDocument, formatMicro, type PeerName } from '../../protocols/wire/index.ts'
 import { nodesMax, offerWishSchema } from '../config/job-spec.ts'
 import {
@@ -22,7 +22,8 @@ import type { OwnErrands } from './errands.ts'
 import { shortJob, type JobBook } from './job-book.ts'
 import { median, type Matchmaker } from './matchmaker.ts'
 import { inputsKeptMs, type OwnObjects } from './objects.ts'
-import { checkOut, engineOf, prepareJob, priceOf, resourcesOf } from './prepare.ts'
+import { checkOut, engineOf, prepareJob, priceOf, resourcesOf, type PreparedJob } from './prepare.ts'
+import { rerunnable, type RerunOptions } from './rerun.ts'
 import { estimateOf, newJobView, peerView } from './views.ts'
 
 export interface SubmissionDeps {
@@ -54,6 +55,7 @@ const startGuessMs = 1_000
 /** Messages that wait for each other: offer, award, accept, commit, and the module with its inputs. */
 const tripsToStart = 5
 const keyBytes = 32
+const nonceBytes = 16
 
 export class Submissions {
   readonly #deps: SubmissionDeps
@@ -64,29 +66,45 @@ export class Submissions {
 
   /** Durable when it resolves. Throws a ControlError. */
   async submit(spec: JobSpec, signal: AbortSignal): Promise<JobView> {
-    const { self, requester, objects, random, unit, clock, book, errands, matchmaker } = this.#deps
-    if (requester.openJobs >= jobsOpenMax) {
-      throw new ControlError({
-        code: 'TOO_MANY_JOBS',
-        what: `${jobsOpenMax} jobs are open already`,
-        why: 'each of them is watched',
-        cure: 'pleach jobs',
-        exit: 6,
-      })
-    }
+    const { objects, unit } = this.#deps
+    this.#checkRoom()
     if (spec.out !== undefined) await checkOut(spec.out)
     const prepared = await prepareJob(
       spec,
       {
         unit,
         parseCode,
-        nonce: () => toString(random.bytes(16), 'hex'),
+        nonce: () => this.#nonce(),
         packFolder: async (path) => this.#deps.packFolder(path),
         seal: async (path, code, sealing) =>
           (await objects.seal(path, code, inputsKeptMs, `input of ${spec.name ?? 'a job'}`, sealing)).cid,
       },
       signal,
     )
+    return this.#begin(prepared, { ...spec, runtime: prepared.manifest.engine }, signal)
+  }
+
+  /**
+   * The same work again under another nonce, which makes it another job: the same program, arguments, inputs and limits. Throws
+   * a ControlError when it is still at work, or what it needs is not here any more.
+   */
+  async rerun(view: JobView, { out }: RerunOptions, signal: AbortSignal): Promise<JobView> {
+    this.#checkRoom()
+    if (out !== undefined) await checkOut(out)
+    const { request, asked } = await rerunnable(view, this.#deps)
+    const manifest = { ...decodeJobManifest(request.manifest), nonce: this.#nonce() }
+    const { job, bytes } = encodeJobManifest(manifest)
+    const { module, inputs, retries } = request
+    const spec = { ...asked, ...(retries === null ? {} : { retries }), ...(out === undefined ? {} : { out }) }
+    return this.#begin({ job, manifest, manifestBytes: bytes, module, inputs }, spec, signal)
+  }
+
+  async #begin(
+    prepared: PreparedJob,
+    spec: OfferWish & Pick<JobSpec, 'out' | 'retries' | 'waitMs'>,
+    signal: AbortSignal,
+  ): Promise<JobView> {
+    const { self, requester, random, unit, clock, book, errands, matchmaker } = this.#deps
     const nowMs = clock.nowMs()
     const described = { job: prepared.job, manifest: prepared.manifestBytes, ...prepared.manifest }
     let terms = this.#termsOf(spec, described, spec.waitMs ?? bidWaitMsDefault, nowMs)
@@ -99,11 +117,13 @@ export class Submissions {
     }
     terms = { ...terms, fitting }
     await errands.remember(prepared.job, {
+      manifest: prepared.manifestBytes,
       module: prepared.module,
       inputs: prepared.inputs,
       out: spec.out ?? null,
       outputKey: random.bytes(keyBytes),
       keepUntilMs: nowMs + inputsKeptMs,
+      retries: spec.retries ?? null,
     })
     const view = newJobView(
       prepared.job,
@@ -115,7 +135,7 @@ export class Submissions {
         requester: peerView(self),
         provider: null,
         lease: null,
-        asked: wishIn({ ...spec, runtime: prepared.manifest.engine }),
+        asked: wishIn(spec),
       },
       nowMs,
     )
@@ -174,6 +194,21 @@ export class Submissions {
     return this.#termsOf(wish, described, bidWaitMsDefault, this.#deps.clock.nowMs())
   }
 
+  #nonce(): string {
+    return toString(this.#deps.random.bytes(nonceBytes), 'hex')
+  }
+
+  #checkRoom(): void {
+    if (this.#deps.requester.openJobs < jobsOpenMax) return
+    throw new ControlError({
+      code: 'TOO_MANY_JOBS',
+      what: `${jobsOpenMax} jobs are open already`,
+      why: 'each of them is watched',
+      cure: 'pleach jobs',
+      exit: 6,
+    })
+  }
+
   async #look(terms: JobTerms, signal: AbortSignal): Promise<void> {
     using deadline = this.#deps.clock.deadline(lookWithinMs, signal)
     await this.#deps.look(terms, deadline.signal)
@@ -214,7 +249,7 @@ export class Submissions {
 }
 
 /** The part of a job that says who could do it. */
-function wishIn(spec: JobSpec): OfferWish {
+function wishIn(spec: OfferWish): OfferWish {
   const parsed: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(spec)) if (Object.hasOwn(offerWishSchema.shape, name)) parsed[name] = value
   return parsed

@@ -22,7 +22,7 @@ import type { Acquaintance } from '../market/rank.ts'
 import type { Tally } from '../market/tally.ts'
 import type { JobTerms } from '../market/terms.ts'
 import { lossesBorne } from '../storage/happiness.ts'
-import { placesOf } from './object-places.ts'
+import { keptUntil, placesOf } from './object-places.ts'
 
 export function peerView(peer: PeerName): PeerView {
   return { peer, petname: petnameOf(peer) }
@@ -120,7 +120,7 @@ export function objectView(entry: ObjectEntry, audits: readonly AuditEntry[]): O
     n: code.k + code.m,
     keepers: new Set(places.map(({ peer }) => peer)).size,
     lossesBorne: lossesBorne(places, code.k),
-    keptUntilMs: places.length === 0 ? 0 : Math.min(...places.map(({ keepUntilMs }) => keepUntilMs)),
+    keptUntilMs: keptUntil(places),
     createdMs: entry.createdMs,
     kept: entry.isKept,
     folder: entry.isFolder,

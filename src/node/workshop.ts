@@ -5,9 +5,7 @@ import { join } from 'node:path'
 
 import {
   decodeJobManifest,
-  type EndReason,
   type Execution,
-  type Exit,
   type Grant,
   type JobManifest,
   type Meter,
@@ -18,14 +16,7 @@ import type { Lease } from '../../protocols/negotiate/index.ts'
 import { RefusedError, cidOfDocument, refusal, type Fault, type PeerName } from '../../protocols/wire/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Clock, Files, Log } from '../environment.ts'
-import type {
-  ContainerTask,
-  ExecutionInput,
-  ExecutionLimits,
-  ExecutionResult,
-  ExecutionWatch,
-  Executor,
-} from '../execution/executor.ts'
+import type { ContainerTask, ExecutionInput, ExecutionLimits, ExecutionWatch, Executor } from '../execution/executor.ts'
 import type { Carry } from '../market/carry.ts'
 import type { LeaseState } from '../market/lease-machine.ts'
 import type { Workshop } from '../market/provider-desk.ts'
@@ -37,6 +28,7 @@ import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
 import { hashFile } from './hash-file.ts'
 import { sourcesOf } from './sources.ts'
+import { finished } from './task-exit.ts'
 import { TaskLog } from './task-log.ts'
 
 export interface WorkshopDeps {
@@ -53,7 +45,8 @@ export interface WorkshopDeps {
   send(to: PeerName, carry: Carry): void
   readonly onFault: (peer: PeerName, fault: Fault) => void
   readonly onSilent: (peer: PeerName) => void
-  networkOf(peer: PeerName): string | undefined
+  readonly networkOf: (peer: PeerName) => string | undefined
+  readonly operatorOf: (peer: PeerName) => string | undefined
 }
 
 /** How long outputs are kept after the program has ended: the requester may come back late. */
@@ -103,7 +96,7 @@ export class LeaseWorkshop implements Workshop {
     const result = await this.#among(task.keep.folder, async () =>
       this.#deps.executor.run(task, limits, watchOf(bench, onMeter), signal),
     )
-    return finished(result, bench, manifest, signal)
+    return finished(result, bench.log, manifest, signal)
   }
 
   async attach(lease: Lease, order: StartOrder, onMeter: (meter: Meter) => void, signal: AbortSignal) {
@@ -111,7 +104,7 @@ export class LeaseWorkshop implements Workshop {
     const result = await this.#among(task.keep.folder, async () =>
       this.#deps.executor.attach(task, limits, watchOf(bench, onMeter), signal),
     )
-    if (result !== null) return finished(result, bench, manifest, signal)
+    if (result !== null) return finished(result, bench.log, manifest, signal)
     // The peer died between writing down that it runs and running it.
     for (const path of [task.keep.folder, task.outputsTarPath]) await rm(path, { recursive: true, force: true })
     return this.run(lease, order, onMeter, signal)
@@ -325,56 +318,12 @@ function hasFiles({ at }: TaskState): boolean {
 }
 
 function watchOf({ log }: Bench, onMeter: (meter: Meter) => void): ExecutionWatch {
+  let meter: Meter = { wallMs: 0, cpuMs: 0, memoryBytes: 0, gas: 0 }
+  const tell = (change: Partial<Meter>): void => onMeter((meter = { ...meter, ...change }))
   return {
     onLog: (stream, bytes) => log.append(stream, bytes),
-    onUsage: ({ wallMs, cpuMs, gas, memoryBytesPeak }) => onMeter({ wallMs, cpuMs, gas, memoryBytes: memoryBytesPeak }),
-  }
-}
-
-/** All that was fetched for it. */
-function inBytesOf({ module, inputs, stdin }: JobManifest): number {
-  return [module, ...inputs, stdin].filter((one) => one !== null).reduce((sum, { bytes }) => sum + bytes, 0)
-}
-
-/** What was made is hashed by us, whatever has run. Cancelled meanwhile, it is as if nothing had been made. */
-async function finished(result: ExecutionResult, bench: Bench, manifest: JobManifest, signal: AbortSignal) {
-  const exit = exitOf(result, bench, manifest)
-  if (result.outputs === null) return { exit, hasOutputs: false }
-  try {
-    const { sha256 } = await hashFile(result.outputs.path, signal)
-    return { exit: { ...exit, outputsSha256: sha256 }, hasOutputs: true }
-  } catch (error) {
-    if (!signal.aborted) throw error
-    return { exit: { ...exit, reason: 'cancelled' as const, exitCode: null, detail: 'cancelled' }, hasOutputs: false }
-  }
-}
-
-function exitOf(
-  { reason, exitCode, detail, usage, outputs, imageDigest }: ExecutionResult,
-  bench: Bench,
-  manifest: JobManifest,
-): Exit {
-  const { module } = manifest
-  const archive = module === null ? null : { sha256: module.sha256, object: module.object }
-  const ending: EndReason = reason === 'executor-failed' ? 'provider-failed' : reason
-  return {
-    reason: ending,
-    exitCode,
-    detail,
-    stdout: bench.log.summary('stdout'),
-    stderr: bench.log.summary('stderr'),
-    outputBytes: outputs?.bytes ?? 0,
-    outputFiles: outputs?.files ?? 0,
-    outputsSha256: null,
-    image: imageDigest === undefined ? null : { digest: imageDigest, archive },
-    usage: {
-      wallMs: usage.wallMs,
-      cpuMs: usage.cpuMs,
-      memoryBytesPeak: usage.memoryBytesPeak,
-      gas: usage.gas,
-      inBytes: inBytesOf(manifest),
-      outBytes: usage.outputBytes,
-    },
+    onUsage: ({ wallMs, cpuMs, gas, memoryBytesPeak }) => tell({ wallMs, cpuMs, gas, memoryBytes: memoryBytesPeak }),
+    onHealth: (health) => tell({ health }),
   }
 }
 

@@ -127,6 +127,16 @@ export class Job {
     await this.#control.cancel(this.id)
   }
 
+  /**
+   * The same work again, as another job: of one that is over. Its outputs go to `out`, or stay with the peer. Throws a
+   * ControlError AT_WORK, or INPUTS_GONE when what it read is not here any more.
+   */
+  async rerun({ out, signal }: Cancellable & { readonly out?: string } = {}): Promise<Job> {
+    const until = this.#until(signal)
+    const { id } = await this.#control.rerun(this.id, out === undefined ? {} : { out }, until)
+    return new Job(id, this.#control, this.#peerEnds)
+  }
+
   /** The last receipt. Throws a ControlError NOT_DONE before the job is done, and NO_RECEIPT when nobody signed one. */
   get receipt(): Receipt {
     const { receipt, view } = this.#over()

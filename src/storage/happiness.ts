@@ -11,6 +11,26 @@ export interface Holding {
   readonly peer: PeerName
 }
 
+/**
+ * How many operators may be lost, whichever they are; who does not say who runs it is by itself. Null: nobody says. What they say is
+ * not proven.
+ */
+export function operatorsBorne(
+  holdings: readonly Holding[],
+  k: number,
+  operatorOf: (peer: PeerName) => string | undefined,
+): number | null {
+  if (holdings.every(({ peer }) => operatorOf(peer) === undefined)) return null
+  const fateOf = (peer: PeerName): string => {
+    const operator = operatorOf(peer)
+    return operator === undefined ? `peer ${peer}` : `operator ${operator}`
+  }
+  return lossesBorne(
+    holdings.map(({ shard, peer }) => ({ shard, peer: fateOf(peer) })),
+    k,
+  )
+}
+
 /** A largest matching: each shard with one server, no server twice (augmenting paths; Kuhn, 1955). */
 export function matchShards(holdings: Iterable<Holding>): Map<number, PeerName> {
   const servers = Map.groupBy(holdings, ({ shard }) => shard)

@@ -1,9 +1,17 @@
-/** Whom the shards of one object are with, or about to be: on as many distinct peers and networks as there are. */
+/** Whom the shards of one object are with, or about to be: on as many distinct peers, operators and networks as there are. */
 import type { PeerName } from '../../protocols/wire/index.ts'
 import type { Placed } from './place.ts'
 
 /** Shards of an object within one network. */
 export const shardsPerNetworkMax = 2
+
+/** Whom a peer shares its fate with. Undefined: not known, or of no matter here; then it is by itself. */
+export interface Fates {
+  /** A network of one line: known by its address, and no more than `shardsPerNetworkMax` in it. */
+  readonly networkOf?: (peer: PeerName) => string | undefined
+  /** Who runs it, as it says itself: it may say anything, so nobody is refused for it. */
+  readonly operatorOf?: (peer: PeerName) => string | undefined
+}
 
 /** How many shards of the object each candidate has, or is being given. */
 export class KeeperLoads {
@@ -11,18 +19,18 @@ export class KeeperLoads {
   readonly #loads: Map<PeerName, number>
   /** Of peers that are no candidates, or no more: they count for their networks. */
   readonly #others = new Map<PeerName, number>()
-  readonly #networkOf: (peer: PeerName) => string | undefined
-  /** Who kept us waiting: asked again only when there is nobody else. */
+  readonly #fates: Fates
+  /** Who kept us waiting, or has lost a shard before: asked only when there is nobody else. */
   readonly #doubted = new Set<PeerName>()
 
   constructor(
     shardsPerPeerMax: number,
     candidates: readonly PeerName[],
     held: readonly Pick<Placed, 'peer'>[],
-    networkOf: (peer: PeerName) => string | undefined,
+    fates: Fates,
   ) {
     this.#shardsPerPeerMax = shardsPerPeerMax
-    this.#networkOf = networkOf
+    this.#fates = fates
     this.#loads = new Map(candidates.map((peer) => [peer, 0]))
     for (const { peer } of held) {
       const loads = this.#loads.has(peer) ? this.#loads : this.#others
@@ -30,13 +38,17 @@ export class KeeperLoads {
     }
   }
 
-  /** The best candidate, which then has one more. */
+  /**
+   * The best candidate, which then has one more: at an operator that has as many as the object can lose only when there is no other, and
+   * then with as few shards as can be, itself, its operator and its network.
+   */
   take(except: ReadonlySet<PeerName>): PeerName | undefined {
     let best: { peer: PeerName; load: number; order: readonly number[] } | undefined
     for (const [peer, load] of this.#loads) {
       const near = this.#nearby(peer)
       if (load >= this.#shardsPerPeerMax || near >= shardsPerNetworkMax || except.has(peer)) continue
-      const order = [Number(this.#doubted.has(peer)), load, near]
+      const run = this.#sharing(peer, this.#fates.operatorOf)
+      const order = [Number(this.#doubted.has(peer)), Number(run >= this.#shardsPerPeerMax), load, run, near]
       if (best === undefined || isBefore(order, best.order)) best = { peer, load, order }
     }
     if (best !== undefined) this.#loads.set(best.peer, best.load + 1)
@@ -75,11 +87,16 @@ export class KeeperLoads {
 
   /** Shards in the network of a peer; 0 when it is not known. */
   #nearby(peer: PeerName): number {
-    const network = this.#networkOf(peer)
-    if (network === undefined) return 0
+    return this.#sharing(peer, this.#fates.networkOf)
+  }
+
+  /** Shards at all who share a fate with a peer, itself among them; 0 when it is not known. */
+  #sharing(peer: PeerName, fateOf: (peer: PeerName) => string | undefined = () => undefined): number {
+    const fate = fateOf(peer)
+    if (fate === undefined) return 0
     let shards = 0
     for (const [other, load] of [...this.#loads, ...this.#others])
-      if (load > 0 && this.#networkOf(other) === network) shards += load
+      if (load > 0 && fateOf(other) === fate) shards += load
     return shards
   }
 }

@@ -2,7 +2,7 @@
 import type { ShardSource, TransferService } from '../../protocols/transfer/index.ts'
 import { Fault, RefusedError, type PeerName } from '../../protocols/wire/index.ts'
 import type { Clock } from '../environment.ts'
-import { KeeperLoads, shardsPerNetworkMax } from './keeper-loads.ts'
+import { KeeperLoads, shardsPerNetworkMax, type Fates } from './keeper-loads.ts'
 import { offerInTurn, type KeeperOffers } from './offer-in-turn.ts'
 import type { SealedObject } from './seal.ts'
 import type { ShardStore } from './shard-store.ts'
@@ -60,7 +60,7 @@ export interface PlaceDiary {
   placed(placed: Placed): Promise<void>
 }
 
-export interface PlaceDeps {
+export interface PlaceDeps extends Fates {
   readonly transfer: Pick<TransferService, 'put'>
   readonly store: Pick<ShardStore, 'open'>
   readonly diary?: PlaceDiary
@@ -69,8 +69,6 @@ export interface PlaceDeps {
   onFault?(peer: PeerName, fault: Fault): void
   /** It was asked to take a shard, and gave no sign for a while. */
   onSilent?(peer: PeerName): void
-  /** Whom a peer shares its fate with: a network of one line or one operator. Undefined: not known, or of no matter here. */
-  networkOf?(peer: PeerName): string | undefined
 }
 
 export interface PlaceRequest {
@@ -82,6 +80,8 @@ export interface PlaceRequest {
   /** What broke off: those keepers may have a part of it, and are asked first. */
   readonly offered?: readonly Offered[]
   readonly candidates: readonly PeerName[]
+  /** Of these, whom to ask only when there is nobody else. */
+  readonly lastResort?: readonly PeerName[]
   readonly keepUntilMs: number
 }
 
@@ -92,15 +92,17 @@ const heldOnTriesMax = 12
 const heldOnWaitMs = 1_000
 /**
  * Resolves once every shard is acknowledged as durable by a keeper. The keeper with the fewest shards of this object comes first,
- * among equals the one whose network has the fewest, so that they are on as many distinct peers and networks as possible; none gets
- * more than m, so that the loss of one never is the loss of the object, and no network more than `shardsPerNetworkMax`. A keeper
+ * among equals the one whose operator, and then whose network, has the fewest, so that they are on as many distinct ones as possible; none
+ * gets more than m, so that the loss of one never is the loss of the object, and no network more than `shardsPerNetworkMax`; an operator
+ * gets more than m only when there is no other. A keeper
  * that fails or refuses is not tried again, but one that is only busy may be for another shard; one that gives no sign is not waited for alone.
  */
 export async function placeShards(deps: PlaceDeps, request: PlaceRequest, signal: AbortSignal): Promise<Placed[]> {
   const { object, held = [], candidates, keepUntilMs } = request
   const begun = new Map(request.offered?.map(({ shard, peer }) => [shard, peer]))
   const all = [...new Set([...candidates, ...begun.values()])]
-  const loads = new KeeperLoads(Math.max(1, object.code.m), all, held, (peer) => deps.networkOf?.(peer))
+  const loads = new KeeperLoads(Math.max(1, object.code.m), all, held, deps)
+  for (const peer of request.lastResort ?? []) loads.doubt(peer)
   const reasons: PlacementFailure[] = []
   const placed: Placed[] = []
   const missing: number[] = []

@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path'
 
 import { equals, fromString } from 'uint8arrays'
 
-import { MerkleTree, hashLeaf, leafBytes, leafCount, leafLength } from '../../protocols/erasure/index.ts'
+import { MerkleBuilder, MerkleTree, hashLeaf, leafBytes, leafCount, leafLength } from '../../protocols/erasure/index.ts'
 import type { ShardSource } from '../../protocols/transfer/index.ts'
 import { hashBytes } from '../../protocols/wire/index.ts'
 import type { Files, OpenFile } from '../environment.ts'
@@ -91,6 +91,46 @@ export class ShardFiles {
       await file.close()
       throw error
     }
+  }
+
+  /**
+   * The hashes of a shard's leaves one after the other, made from its bytes, when these have the root and there are so many of them;
+   * else undefined. `pace` is awaited after each leaf.
+   */
+  async hashesOf(root: string, shardBytes: number, pace: () => Promise<void>): Promise<Uint8Array | undefined> {
+    const file = await openIfThere(this.#disk, this.#pathOf(root))
+    try {
+      if (file === undefined || (await file.look()).bytes !== shardBytes) return undefined
+      const hashes = new Uint8Array(leafCount(shardBytes) * hashBytes)
+      const builder = new MerkleBuilder()
+      const memory = new Uint8Array(leafBytes)
+      for (let leaf = 0; leaf < leafCount(shardBytes); leaf++) {
+        const bytes = memory.subarray(0, leafLength(shardBytes, leaf))
+        const read = await file.read(bytes, leaf * leafBytes)
+        const hash = hashLeaf(bytes.subarray(0, read))
+        hashes.set(hash, leaf * hashBytes)
+        builder.addAll(hash)
+        await pace()
+      }
+      return equals(builder.root(), fromString(root, 'hex')) ? hashes : undefined
+    } finally {
+      await file?.close()
+    }
+  }
+
+  /** Puts hashes that were made again in the place of those beside the shard. Durable when it resolves. */
+  async mend(root: string, hashes: Uint8Array): Promise<void> {
+    const path = `${this.#pathOf(root)}.leaves`
+    const fresh = join(this.#incoming(), `${root}.leaves`)
+    const file = await this.#disk.create(fresh, 'empty')
+    try {
+      await file.write(hashes, 0)
+      await file.datasync()
+    } finally {
+      await file.close()
+    }
+    await this.#disk.rename(fresh, path)
+    await this.#disk.syncFolder(dirname(path))
   }
 
   async remove(root: string): Promise<void> {

@@ -99,6 +99,29 @@ export class ShardStore implements Shelf {
     return this.#open(root, true)
   }
 
+  /**
+   * Makes the hashes beside a shard again, when it is they that are damaged and the shard itself is sound. Resolves with whether it was so;
+   * it is given out again then. `pace` is awaited after each leaf that is read.
+   */
+  async mend(root: Uint8Array, pace: () => Promise<void>): Promise<boolean> {
+    const { files, index, log } = this.#deps
+    const name = toString(root, 'hex')
+    const bytes = index.get(name)?.bytes
+    if (bytes === undefined || this.#damaged.get(name) !== -1) return false
+    return this.#carefully(name, async () => {
+      const hashes = await files.hashesOf(name, bytes, pace)
+      if (hashes === undefined) return false
+      return this.#turns.take(name, async () => {
+        // It may have been let go meanwhile, or put again.
+        if (index.get(name) === undefined || !this.#damaged.has(name)) return false
+        await files.mend(name, hashes)
+        this.#damaged.delete(name)
+        log('warn', 'the hashes of a shard were damaged, and were made again from its bytes', { root: name })
+        return true
+      })
+    })
+  }
+
   /** What is kept for others. */
   total(): { readonly bytes: number; readonly shards: number } {
     return this.#deps.index.totalBut(this.#deps.self)
@@ -155,6 +178,24 @@ export class ShardStore implements Shelf {
         })
       }),
     )
+  }
+
+  /** Shards of our own that are needed until `untilMs` at least. False when one of them is not here any more. */
+  async prolong(roots: readonly Uint8Array[], untilMs: number): Promise<boolean> {
+    const { index, self } = this.#deps
+    for (const root of roots) {
+      const name = toString(root, 'hex')
+      const isPromised = await this.#turns.take(name, async () => {
+        const known = index.get(name)
+        if (known !== undefined) await index.put(prolonged(known, self, untilMs))
+        return known !== undefined
+      })
+      // What is wrong with it is logged.
+      const source = isPromised ? await this.openAnew(root).catch(() => undefined) : undefined
+      if (source === undefined) return false
+      await source.close()
+    }
+    return true
   }
 
   async release(root: Uint8Array, from: string): Promise<number> {

@@ -215,6 +215,7 @@ cached   3 shards, 300 MB of 10 GB
     assert.match(out, / 7 +.+ +absent +gone/)
     assert.ok(!out.includes('\u001b'))
     assert.match(err, /10 of 12 shards healthy, any 4 enough; missing 3, 7; any 1 keeper more may be lost/)
+    assert.match(err, /! one operator, as its keepers say themselves, has so much of it/)
     assert.match(err, /pleach repair 22222222 +makes them again \(it begins by itself at 8\)/)
   })
 
@@ -259,6 +260,20 @@ cached   3 shards, 300 MB of 10 GB
     const id = job!.id.slice(-4)
     assert.equal((await ok('cancel', id)).out, `job ${id} hello.wasm: asked to stop\n`)
     assert.equal((await ok('cancel', id)).out, `job ${id} hello.wasm: refused CANCELLED\n`)
+  })
+
+  test('rerun: told as run does, as another job', async () => {
+    const [job] = await control.jobs()
+    const id = job!.id.slice(-4)
+    const { out, err } = await ok('rerun', '--out', 'again', id)
+    assert.equal(
+      control.calls.find((call) => call.startsWith('rerun')),
+      `rerun ${id} ${join(home.path, 'again')}`,
+    )
+    assert.equal(out, '42\n')
+    const [next] = await control.jobs()
+    assert.notEqual(next!.id, job!.id)
+    assert.match(err, new RegExp(`^bid ${next!.id.slice(-4)} .*\n.*matched`, 's'))
   })
 
   test('pause and resume', async () => {

@@ -6,7 +6,18 @@ import { describe, test } from 'node:test'
 
 import type { ForegroundPeer } from '../../src/cli/foreground-peer.ts'
 import { safe } from '../../src/cli/escape.ts'
-import { cpu, memory, named, price, seconds, shortPeer, size, span, stopwatch } from '../../src/cli/format.ts'
+import {
+  cpu,
+  healthText,
+  memory,
+  named,
+  price,
+  seconds,
+  shortPeer,
+  size,
+  span,
+  stopwatch,
+} from '../../src/cli/format.ts'
 import { jsonLine, textLine } from '../../src/cli/log-lines.ts'
 import { stopPeers } from '../../src/cli/stop-peers.ts'
 import { table } from '../../src/cli/table.ts'
@@ -302,4 +313,9 @@ describe('stopping', () => {
     assert.ok(told)
     assert.equal(await read(), 'stopping\nwarning: not stopped after 0.02 s; ending as it is\n')
   })
+})
+
+test('the health of a service, as people read it', () => {
+  assert.equal(healthText({ state: 'healthy', failures: 0, failuresMax: 3 }), 'healthy')
+  assert.equal(healthText({ state: 'failing', failures: 1, failuresMax: 3 }), 'failing, 1 of 3 checks failed')
 })

@@ -42,6 +42,30 @@ const assertNothingLeft = (): void => {
 }
 
 describe('pleach up', () => {
+  test(
+    'starts in its own place with what V8 reads only as it starts, unless somebody said a size',
+    { skip: existsSync('/proc/self/cmdline') ? false : 'there is no /proc to see it in' },
+    async () => {
+      for (const [said, sizes] of [
+        ['', ['--max-semi-space-size=4']],
+        ['--max-semi-space-size=9', []],
+      ] as const) {
+        const up = start(['up', '--port', '0'], '', said === '' ? {} : { env: { NODE_OPTIONS: said } })
+        await up.says(/ready \d/)
+        const words = readFileSync(`/proc/${up.child.pid!}/cmdline`, 'utf8').split('\0')
+        assert.deepEqual(
+          words.filter((word) => word.startsWith('--max-semi-space-size')),
+          sizes,
+        )
+        assert.equal(words[words.indexOf('up') + 1], '--port')
+        up.child.kill('SIGTERM')
+        const { code } = await up.result
+        assert.equal(code, 0)
+      }
+      assertNothingLeft()
+    },
+  )
+
   test('says who it is and what it lends, answers, and stops in good order', async () => {
     const up = start(['up', '--offer', '--cpu', '1', '--memory', '1Gi', '--storage', '100G', '--port', '0'])
     await up.says(/ready \d/)

@@ -393,6 +393,12 @@ export class FakeControl implements PeerControl {
     return job
   }
 
+  rerun: PeerControl['rerun'] = async (prefix, { out }) => {
+    const { name } = this.#find(prefix)
+    this.calls.push(`rerun ${prefix} ${out ?? ''}`)
+    return this.submit({ module: name }, new AbortController().signal)
+  }
+
   put: PeerControl['put'] = async ({ path, code, name, convergent }) => {
     this.calls.push(`put ${path} ${code ?? 'keep'} ${name ?? ''}${convergent === true ? ' convergent' : ''}`)
     return {
@@ -408,6 +414,7 @@ export class FakeControl implements PeerControl {
       keptUntilMs: startMs + 30 * 86_400_000,
       happiness: 2,
       lossesBorne: 1,
+      operatorsBorne: null,
       keepersTold: 2,
       recordsStored: 6,
       shardsThere: convergent === true ? 12 : 0,
@@ -457,6 +464,7 @@ export class FakeControl implements PeerControl {
       missing: [3, 7],
       repairAt: 8,
       lossesBorne: 1,
+      operatorsBorne: 0,
       results: [
         { shard: 0, keeper: reed, verdict: 'passed', reason: '', ...common },
         { shard: 3, keeper: twill, verdict: 'failed', reason: 'NOT_FOUND', ...common },

@@ -39,7 +39,7 @@ const sealed = (by: (typeof people)[number], over: Partial<Capability> = {}) =>
     ...over,
   })
 
-type Answer = (want: Want) => readonly Uint8Array[]
+type Answer = (want: Want) => readonly Uint8Array[] | Promise<readonly Uint8Array[]>
 
 function opened() {
   const clock = new VirtualClock(startMs)
@@ -60,11 +60,14 @@ function opened() {
       },
     },
     discover: {
-      ask: async (peer, want) => {
+      ask: async (peer, want, _recordsMax, signal) => {
         asked.push([peer, want.kind])
         const answer = answers.get(peer)
         if (answer === undefined) throw new Error('nobody is there')
-        return answer(want)
+        const late = new Promise<never>((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason as Error))
+        })
+        return Promise.race([answer(want), late])
       },
     },
     neighbours: () => neighbours,
@@ -104,6 +107,31 @@ test('with an empty index neighbours are asked, at most three, and what they kno
   assert.ok(index.isAlive(one.peer))
   assert.deepEqual(await find(), [one.peer])
   assert.equal(asked.length, 3, 'the next look costs nothing')
+})
+
+test('when all that were asked are silent, others are asked, within what a look may cost', async () => {
+  const { answers, asked, adverts, neighbours, find } = opened()
+  neighbours.push(...names.slice(5, 15))
+  for (const peer of neighbours) {
+    answers.set(peer, () => {
+      if (asked.length <= 3) throw new Error('it does not answer')
+      return [sealed(one)]
+    })
+  }
+  assert.deepEqual(await find(), [one.peer])
+  assert.deepEqual([asked.length, new Set(asked.map(([peer]) => peer)).size, adverts], [6, 6, []])
+})
+
+test('a neighbour that says nothing is waited for as long as a way there and back may take', async () => {
+  const { answers, asked, neighbours, find, clock } = opened()
+  neighbours.push(...names.slice(5, 8))
+  for (const peer of neighbours) answers.set(peer, async () => new Promise(() => {}))
+  const beganMs = clock.nowMs()
+  const finding = find()
+  while (asked.length < 3) await new Promise(setImmediate)
+  while (clock.jump()) await new Promise(setImmediate)
+  assert.deepEqual(await finding, [])
+  assert.ok(clock.nowMs() - beganMs < 3_000, String(clock.nowMs() - beganMs))
 })
 
 test('of whom it is in doubt whether they live, they are asked themselves', async () => {

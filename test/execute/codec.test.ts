@@ -208,6 +208,15 @@ test('what is over a limit in any other message is a fault', () => {
   assert.equal(code(follow(logCreditBytes)), 'no fault')
   assert.equal(code(follow(logCreditBytes + 1)), 'FIELD_INVALID')
   assert.equal(code({ lease, say: 'progress', progress: { ...idle, wallMs: 2 ** 53 } }), 'FIELD_INVALID')
+  const health = (failures: number, failuresMax: number): string =>
+    code({ lease, say: 'progress', progress: { ...idle, health: { state: 'failing', failures, failuresMax } } })
+  assert.equal(health(1_000, 1_000), 'no fault')
+  for (const [failures, failuresMax] of [
+    [0, 0],
+    [4, 3],
+    [0, 1_001],
+  ] as const)
+    assert.equal(health(failures, failuresMax), 'FIELD_INVALID')
   assert.equal(code({ lease: 'ab', say: 'cancel' }), 'FIELD_INVALID')
   assert.equal(code({ lease: '', say: 'cancel' }), 'FIELD_INVALID')
   const outputs = { ...object, kind: 'tar' } as const

@@ -7,6 +7,7 @@ import {
   decodeForward,
   encodeForward,
   forwardDataBytesMax,
+  forwardIdleMs,
   forwardLimits,
   forwardProtocol,
   forwardsMax,
@@ -171,6 +172,53 @@ test('a program that does not read is not sent for ever: back-pressure', async (
   )
   far.give(undefined)
   await carried
+})
+
+test('a connection on which nothing moves is closed, one on which something does is not', async () => {
+  let nowMs = 0
+  const timers = new Map<() => void, number>()
+  const timekeeper = {
+    monotonicMs: () => nowMs,
+    after(delayMs: number, run: () => void) {
+      timers.set(run, nowMs + delayMs)
+      return () => void timers.delete(run)
+    },
+    deadline: (delayMs: number, parent?: AbortSignal) => realClock.deadline(delayMs, parent),
+  }
+  const goTo = async (atMs: number): Promise<void> => {
+    nowMs = atMs
+    for (const [run, dueMs] of timers)
+      if (dueMs <= nowMs) {
+        timers.delete(run)
+        run()
+      }
+    await new Promise(setImmediate)
+  }
+  const board = new Switchboard()
+  const far = new Made()
+  const of = (self: string) =>
+    createForward({
+      streams: board.streamsOf(self),
+      timekeeper: self === requester ? timekeeper : realClock,
+      connect: async () => ({ end: far, over: never }),
+    })
+  await of(provider).serve()
+  const here = new Made()
+  const connection = await of(requester).open(provider, lease, 80, never)
+  const carried = connection.carry(here, never)
+  carried.catch(() => {})
+  here.give(Buffer.from('a'))
+  await new Promise(setImmediate)
+  await goTo(forwardIdleMs - 1)
+  here.give(Buffer.from('b'))
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+  await goTo(forwardIdleMs)
+  assert.ok(!here.isClosed, 'it has moved meanwhile')
+  await goTo(2 * forwardIdleMs - 1)
+  await assert.rejects(carried, /nothing moved for too long/)
+  assert.ok(here.isClosed)
+  await far.closed.promise
+  assert.equal(timers.size, 0)
 })
 
 test('so many and no more', async () => {

@@ -108,6 +108,23 @@ test('when the first is lost during the race, the second has the place', async (
   )
 })
 
+test('a place whose second try came to nothing is awarded under an epoch that was never signed before', async () => {
+  const { world, asker, slow, siblings, second } = await gang(55_000, siblingMs, { reclaimMs: 5_000 })
+  for (const { provider } of siblings) provider.bids.lend(null)
+  world.fate = ({ to, say }) => Number(say !== 'AWARD' || to !== second.name)
+  const isReplaced = (who: Peer): boolean => told(asker, 'replacing').some(({ peer }) => peer === who.name)
+  await world.until(() => isReplaced(second))
+  slow.silence()
+  await world.until(() => isReplaced(slow))
+  const third = world.peer(7, { cpuHourMicro: 600_000 })
+  await world.until(() => ending(asker) !== undefined)
+  assert.deepEqual(ending(asker), { outcome: 'paid', code: 'PAID' }, world.story())
+  const [last] = told(asker, 'matched').slice(-1)
+  // The first award, as many to the second as it left unanswered, and then this one.
+  const unanswered = told(asker, 'replacing').filter(({ peer }) => peer === second.name).length
+  assert.deepEqual([last!.peer, last!.epoch], [third.name, 1 + unanswered + 1])
+})
+
 test('with nobody for a second try the first goes on, and nobody is asked a third time', async () => {
   const { world, asker, slow, siblings, second } = await gang(30_000)
   second.silence()

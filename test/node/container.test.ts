@@ -144,6 +144,7 @@ describe('a container job', { skip: typeof service === 'string' ? `skipped: ${se
     })()
     const url = `http://127.0.0.1:${await listening}/`
     assert.equal(await (await fetch(url)).text(), 'woven\n')
+    while ((await job.view()).health?.state !== 'healthy') await realClock.sleep(100, signal)
     const all = await Promise.all(Array.from({ length: 4 }, async () => (await fetch(url)).text()))
     assert.deepEqual(new Set(all), new Set(['woven\n']))
 
@@ -165,6 +166,17 @@ describe('a container job', { skip: typeof service === 'string' ? `skipped: ${se
     assert.equal((await requester.control.job(job.id)).reason, 'cancelled')
     await assert.rejects(fetch(url))
     ending.abort()
+
+    // It is run again under another name: its image is at hand, though the file may be gone.
+    const again = await job.rerun()
+    assert.notEqual(again.id, job.id)
+    for await (const event of again.events({ logs: true, signal })) if (event.type === 'log') break
+    for await (const event of requester.control.forward(again.id, { port: 80, local: 0 }, signal)) {
+      if (event.type === 'listening')
+        assert.equal(await (await fetch(`http://127.0.0.1:${event.port}/`)).text(), 'woven\n')
+      if (event.type === 'closed') break
+    }
+    await again.cancel()
   })
 
   test('a service that is not well is ended, and the reason is said', async () => {
@@ -175,9 +187,49 @@ describe('a container job', { skip: typeof service === 'string' ? `skipped: ${se
       ports: [80],
       health: 'tcp:80',
     })
+    const seen = new Set<string>()
+    for await (const event of job.events({ signal: AbortSignal.timeout(90_000) }))
+      if (event.type === 'progress' && event.health !== undefined)
+        seen.add(`${event.health.state} ${event.health.failures}/${event.health.failuresMax}`)
+    assert.ok(seen.has('starting 0/3') && seen.has('starting 1/3') && seen.has('starting 2/3'), [...seen].join())
     await assert.rejects(job.text({ signal: AbortSignal.timeout(90_000) }), { code: 'TRAPPED' })
+    assert.equal((await job.view()).health, null)
     const { detail } = await job.view()
     assert.match(detail, /its health check failed 3 times in a row: nobody listens on port 80/)
+  })
+
+  test('an owner who pauses holds containers, too; they go on where they were', async () => {
+    const { requester, providers } = net!
+    const job = await requester.run({
+      ...small,
+      image: imagePath,
+      args: ['i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo $i; sleep 0.05; done'],
+    })
+    let lines = ''
+    const hearing = (async () => {
+      for await (const event of job.events({ logs: true, signal: AbortSignal.timeout(60_000) }))
+        if (event.type === 'log') lines += Buffer.from(event.bytes).toString('utf8')
+    })()
+    const { control } = providers[0]!
+    const heardWithin = async (ms: number): Promise<boolean> => {
+      const before = lines
+      await realClock.sleep(ms, inTime())
+      return lines !== before
+    }
+    while (lines === '') await realClock.sleep(50, inTime())
+    await control.pause({})
+    for (let tries = 0; tries < 10 && (await heardWithin(500)); tries++);
+    assert.equal(await heardWithin(1_500), false, 'it is held')
+    await control.resume()
+    for (let tries = 0; tries < 10 && !(await heardWithin(500)); tries++);
+    assert.ok(await heardWithin(1_000), 'it goes on')
+    await job.cancel()
+    await hearing
+    const numbers = lines.trim().split('\n').map(Number)
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: numbers.length }, (_, at) => at + 1),
+    )
   })
 
   test('deployContainer: there, and its state behind a URL', async () => {

@@ -4,8 +4,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import { decodeObjectManifest } from '../../protocols/erasure/index.ts'
+import { createPlacement } from '../../protocols/placement/index.ts'
 import { cidOfDocument } from '../../protocols/wire/index.ts'
-import { realRandom } from '../../src/environment.ts'
+import { realClock, realRandom } from '../../src/environment.ts'
+import { signer } from '../support/peers.ts'
+import type { DataPlane } from '../../src/node/data.ts'
 import { Planes } from '../support/planes.ts'
 
 const day = 24 * 60 * 60_000
@@ -127,6 +131,140 @@ test('what another repaired, the owner reads, and goes on to look after', async 
   assert.ok((await readFile(path)).equals(data))
   const audit = await plane.care.audit(put.object, never)
   assert.equal(audit.healthy, 3)
+})
+
+test('a keeper that repairs asks itself too whether another repairs, and gives back what it claimed there', async () => {
+  const { planes, put } = await staged('2+2', 8)
+  await using _planes = planes
+  const audit = await planes.peers[other]!.plane.care.audit(put.verify, never)
+  const [first, , , last] = audit.results.map(({ keeper }) => keeper.peer)
+  planes.board.dead.add(last!)
+  const streams = planes.board.streamsOf(signer(other).peer)
+  const elsewhere = createPlacement({ streams, timekeeper: realClock, archive: null as never })
+  const claimThere = async (forMs: number) => elsewhere.claim(first!, put.object, forMs, never)
+  const { care } = planes.named(first!).plane
+  await claimThere(60_000)
+  await assert.rejects(care.repair({ object: put.verify }, never), { code: 'REPAIR_CLAIMED' })
+  await claimThere(0)
+  const repaired = await care.repair({ object: put.verify }, never)
+  assert.equal(repaired.healthyAfter, 4)
+  assert.equal(await claimThere(60_000), 60_000)
+})
+
+async function keepersOfEach(planes: Planes, manifest: Uint8Array): Promise<string[][]> {
+  for (const { plane } of planes.peers) await plane.store.sweep()
+  const has = async (plane: DataPlane, root: Uint8Array): Promise<boolean> => {
+    const source = await plane.store.open(root)
+    await source?.close()
+    return source !== undefined
+  }
+  const rows = decodeObjectManifest(manifest).shards.map(async (root) => {
+    const found: string[] = []
+    for (const {
+      plane,
+      signer: { peer },
+    } of planes.peers.slice(2))
+      if (await has(plane, root)) found.push(peer)
+    return found
+  })
+  return Promise.all(rows)
+}
+
+test('of a shard that two keepers have, who was away lets go, and the other goes on', async () => {
+  const { planes, plane, put, silent, listed } = await staged('2+1', 4)
+  await using _planes = planes
+  const { manifest } = plane.objects.sealed(put.object)!
+  const away = put.keepers[0]!.peer
+  silent(1)
+  await planes.peers[other]!.plane.care.repair({ object: put.verify }, never)
+  await plane.care.audit(put.object, never)
+  planes.board.dead.delete(away)
+  const before = await keepersOfEach(planes, manifest)
+  assert.equal(before.flat().length, 4)
+  planes.aheadMs = 20.5 * day
+  await plane.care.tend(never)
+  const after = await keepersOfEach(planes, manifest)
+  assert.ok(after.every(([peer, ...more]) => more.length === 0 && peer !== away))
+  assert.deepEqual([listed().healthy, listed().keepers], [3, 3])
+})
+
+test('of a shard that two keepers have, what another asked for is not made to last, nor forgotten before its time', async () => {
+  const { planes, plane, put, silent, listed } = await staged('2+1', 4)
+  await using _planes = planes
+  const { manifest } = plane.objects.sealed(put.object)!
+  const away = put.keepers[0]!.peer
+  await plane.care.audit(put.object, never)
+  silent(1)
+  await planes.peers[other]!.plane.care.repair({ object: put.verify }, never)
+  planes.board.dead.delete(away)
+  planes.aheadMs = 20.5 * day
+  await plane.care.tend(never)
+  const both = await keepersOfEach(planes, manifest)
+  assert.equal(both.flat().length, 4)
+  assert.ok(listed().keptUntilMs > planes.clock.nowMs() + 29 * day)
+  for (let days = 31; days < 100; days += 19) {
+    planes.aheadMs = days * day
+    await plane.care.tend(never)
+    const kept = await keepersOfEach(planes, manifest)
+    assert.deepEqual(
+      kept.map(({ length }) => length),
+      [1, 1, 1],
+    )
+    assert.ok(kept.flat().includes(away))
+    assert.equal(listed().keepers, 3)
+    assert.ok((await plane.care.audit(put.object, never)).results.every(({ verdict }) => verdict === 'passed'))
+  }
+})
+
+test('a keeper that looks after an object itself makes its own term longer too', async () => {
+  const { planes, plane, put } = await staged('2+1', 3)
+  await using _planes = planes
+  const { manifest } = plane.objects.sealed(put.object)!
+  const { care } = planes.named(put.keepers[0]!.peer).plane
+  await care.pin(put.read, never)
+  for (let days = 20.5; days < 60; days += 20) {
+    planes.aheadMs = days * day
+    await care.tend(never)
+  }
+  assert.deepEqual(
+    (await keepersOfEach(planes, manifest)).map(({ length }) => length),
+    [1, 1, 1],
+  )
+})
+
+test('who runs a keeper counts when shards are placed, and in what is said of them', async () => {
+  const planes = await Planes.of(2 + 8, 2)
+  await using _planes = planes
+  for (const {
+    signer: { peer },
+  } of planes.peers.slice(2, 8))
+    planes.operators.set(peer, 'one house')
+  const { plane } = planes.peers[owner]!
+  const put = await plane.puts.put({ path: await planes.file('data', realRandom.bytes(1_000)), code: '2+2' }, never)
+  const sameHouse = put.keepers.filter(({ peer }) => planes.operators.has(peer))
+  assert.ok(sameHouse.length <= 2)
+  assert.deepEqual([put.lossesBorne, put.operatorsBorne], [2, 1])
+  assert.equal((await plane.care.audit(put.object, never)).operatorsBorne, 1)
+})
+
+test('who lost a shard of an object gets none of it again while there is another', async () => {
+  const { planes, plane, put, silent } = await staged('2+1', 5)
+  await using _planes = planes
+  const forgetful = put.keepers[0]!.peer
+  planes.named(forgetful).ledger.writeNow((db) => db.exec('DELETE FROM shards'))
+  const repairedAt = async () => {
+    const { repaired } = await plane.care.repair({ object: put.object }, never)
+    return repaired.map(({ keeper }) => keeper.peer)
+  }
+  const [heir] = await repairedAt()
+  // It is the first in the list of keepers, and has none.
+  silent(2)
+  planes.board.dead.delete(forgetful)
+  const [next] = await repairedAt()
+  assert.ok(![forgetful, heir].includes(next))
+  // There is nobody else.
+  planes.board.dead.add(next!)
+  assert.deepEqual(await repairedAt(), [forgetful])
 })
 
 test('where another placed it, the owner remembers from an audit on, though nobody says it again', async () => {

@@ -13,6 +13,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { executeMachines } from './machines-execute.ts'
+import { forwardMachines } from './machines-forward.ts'
 import { negotiateMachines } from './machines-negotiate.ts'
 import { receiptMachines } from './machines-receipt.ts'
 import { settleMachines } from './machines-settle.ts'
@@ -27,6 +28,7 @@ const machines: readonly Observed[] = [
   ...receiptMachines,
   ...settleMachines,
   ...transferMachines,
+  ...forwardMachines,
 ].map((machine) => machine())
 
 const columns = ['state', 'on', 'next', 'says']

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { createTransfer } from '../../protocols/transfer/index.ts'
+import { createTransfer, emptyShelf } from '../../protocols/transfer/index.ts'
 import { realClock } from '../../src/environment.ts'
 import { Bandwidth, emptyBucket, exchangesMaxAt, spend } from '../../src/storage/bandwidth.ts'
 import { addressOf, inTime, startedHost } from '../host/network.ts'
-import { allLeaves, emptyShelf, never, root, shardBytes, shardSource } from '../transfer/other-peer.ts'
+import { allLeaves, never, root, shardBytes, shardSource } from '../transfer/other-peer.ts'
 
 test('however frames fall in time, what goes is never over the rate, nor under it while frames wait', () => {
   const bytesPerSecond = 1_000_000

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
-import { happinessOf, lossesBorne, matchShards, type Holding } from '../../src/storage/happiness.ts'
+import { happinessOf, lossesBorne, matchShards, operatorsBorne, type Holding } from '../../src/storage/happiness.ts'
 
 const holdings = (shards: number, peers: number) =>
   fc.uniqueArray(fc.record({ shard: fc.nat(shards - 1), peer: fc.nat(peers - 1).map((peer) => `peer${peer}`) }), {
@@ -57,4 +57,17 @@ test('ten shards at one server are one; two copies of one shard at two servers a
   assert.equal(happinessOf(Array.from({ length: 10 }, (_, shard) => at(shard, 'a'))), 1)
   assert.equal(happinessOf([at(0, 'a'), at(0, 'b')]), 1)
   assert.equal(happinessOf([at(0, 'a'), at(1, 'a'), at(0, 'b')]), 2)
+})
+
+test('keepers of one operator are lost together, who does not say is by itself, and nobody says is nothing to count', () => {
+  const all = ['a1', 'a2', 'b1', 'c1', 'c2', 'a'].map((peer, shard): Holding => ({ shard, peer }))
+  const operatorOf = (peer: string) => (/^[ab]\d/.test(peer) ? peer[0] : undefined)
+  assert.equal(lossesBorne(all, 3), 3)
+  // `a1` and `a2` with one loss; the peer named `a` is not of them.
+  assert.equal(operatorsBorne(all, 3, operatorOf), 2)
+  assert.equal(operatorsBorne(all, 5, operatorOf), 0)
+  assert.equal(
+    operatorsBorne(all, 3, () => undefined),
+    null,
+  )
 })

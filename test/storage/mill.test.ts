@@ -312,6 +312,33 @@ test('threads are ended when there is nothing to do for a while, and start again
   assert.equal(mill.threads, 1)
 })
 
+test('what sealing took is given back at once when all rooms are back, and not while one is lent or others have work', async () => {
+  const clock = new VirtualClock(0)
+  await using mill = workers({ workersMax: 2 }, silentLog, clock)
+  const sealed = async () => {
+    const room = await mill.lend(small, 1_000, never)
+    const { strips } = await mill.seal(room, orderOf(small, 1_000, 0), never)
+    return { room, strips: strips.map((strip) => strip.slice()) }
+  }
+  const [first, second] = [await sealed(), await sealed()]
+  first.room.giveBack()
+  assert.ok(clock.jump())
+  // One room is lent still: the usual time.
+  assert.deepEqual([mill.threads, clock.nowMs()], [0, 10_000])
+  second.room.giveBack()
+  assert.equal(clock.jump(), false)
+  const third = await sealed()
+  third.room.giveBack()
+  assert.ok(clock.jump())
+  assert.deepEqual([mill.threads, clock.nowMs()], [0, 10_250])
+  // Whoever opens goes on for longer: segments come as they are fetched.
+  const { room, strips } = await sealed()
+  room.giveBack()
+  await mill.open([strips[0]!, undefined, strips[2]!], orderOf(small, 1_000, 0), never)
+  assert.ok(clock.jump())
+  assert.deepEqual([mill.threads, clock.nowMs()], [0, 20_250])
+})
+
 test('a mill that was stopped does nothing more, and what it was doing is rejected', async () => {
   const mill = workers()
   const rooms = [await mill.lend(small, 1_000, never), await mill.lend(small, 1_000, never)]

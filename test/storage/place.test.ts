@@ -226,6 +226,30 @@ test('of one network at most two shards, counted with what is there already, and
   assert.equal(found.filter(({ peer }) => peer === 'd').length, 2)
 })
 
+test('operators share among themselves, and none gets what the object cannot lose while there is another', async () => {
+  const { transfer, store } = stage()
+  // `a…` are of one operator, `b…` of another; `c…` do not say.
+  const operatorOf = (peer: string) => (peer.startsWith('c') ? undefined : peer[0])
+  const sharesOf = async (candidates: string[], held: { shard: number; peer: string }[] = []) => {
+    const shards = Array.from({ length: 6 - held.length }, (_, index) => index + held.length)
+    const placed = await placeShards(
+      { transfer, store, operatorOf, clock: realClock },
+      { object: objectOf(4, 2), shards, held, candidates, keepUntilMs: untilMs },
+      never,
+    )
+    return placed
+      .map(({ peer }) => peer)
+      .toSorted((left, right) => (left < right ? -1 : 1))
+      .join(' ')
+  }
+  assert.equal(await sharesOf(['a1', 'a2', 'a3', 'a4', 'a5', 'b1', 'b2', 'c1', 'c2']), 'a1 a2 b1 b2 c1 c2')
+  // A keeper has two rather than an operator three.
+  assert.equal(await sharesOf(['a1', 'a2', 'a3', 'a4', 'b1', 'c1']), 'a1 a2 b1 b1 c1 c1')
+  assert.equal(await sharesOf(['a2', 'a3', 'b1', 'b2', 'c1'], [{ shard: 0, peer: 'a1' }]), 'a2 b1 b2 c1 c1')
+  // There is no other: who may say what it likes is not refused for it.
+  assert.equal(await sharesOf(['a1', 'a2', 'a3', 'a4']), 'a1 a1 a2 a2 a3 a4')
+})
+
 test('what broke off goes to the keeper that has a part of it, which is waited for while it is busy with that', async () => {
   let [busy, sleeps] = [2, 0]
   const { transfer, store, puts } = stage({

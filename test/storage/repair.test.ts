@@ -245,7 +245,7 @@ test('a scrub finds a rotten leaf at its pace, and the shard is refused from the
   let slept = 0
   const clock = { ...realClock, sleep: async (delayMs: number) => void (slept += delayMs) }
   const deps = { store: keeper.store, index: keeper.index, clock }
-  assert.deepEqual(await scrubBetween(deps, '', undefined, never), { shards: 1, damaged: 1 })
+  assert.deepEqual(await scrubBetween(deps, '', undefined, never), { shards: 1, damaged: 1, mended: 0 })
   assert.deepEqual(Math.round(slept), Math.round((2 * leafBytes * 1_000) / (2 * 2 ** 20)))
   // A leaf that is sound is refused too: an audit may ask for no other.
   await assert.rejects(
@@ -260,6 +260,10 @@ test('a scrub finds a rotten leaf at its pace, and the shard is refused from the
     never,
   )
   assert.equal(await code0(), '')
-  assert.deepEqual(await scrubBetween(deps, '', undefined, never), { shards: 1, damaged: 0 })
-  assert.deepEqual(await scrubBetween(deps, toString(root, 'hex'), undefined, never), { shards: 0, damaged: 0 })
+  assert.deepEqual(await scrubBetween(deps, '', undefined, never), { shards: 1, damaged: 0, mended: 0 })
+  assert.deepEqual(await scrubBetween(deps, toString(root, 'hex'), undefined, never), {
+    shards: 0,
+    damaged: 0,
+    mended: 0,
+  })
 })

@@ -8,14 +8,14 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { leafBytes, leafCount, segmentBytesOf, segmentCount } from '../../protocols/erasure/index.ts'
-import { creditLeavesMax, createTransfer, type Shelf } from '../../protocols/transfer/index.ts'
+import { creditLeavesMax, createTransfer, emptyShelf, type Shelf } from '../../protocols/transfer/index.ts'
 import { realClock, realFiles } from '../../src/environment.ts'
 import { fetchObject, type FetchReport } from '../../src/storage/fetch.ts'
 import { LocalMill } from '../../src/storage/local-mill.ts'
 import { sealFile, type SealedObject } from '../../src/storage/seal.ts'
 import type { FetchOrder } from '../fixtures/fetching-peer.ts'
 import { addressOf, network, startedHost } from '../host/network.ts'
-import { Warehouse } from '../support/shards.ts'
+import { Warehouse, type Keeper } from '../support/shards.ts'
 
 const mill = new LocalMill()
 const never = new AbortController().signal
@@ -52,7 +52,7 @@ function counted(shelf: Shelf, onLeaf: () => Promise<void>): { shelf: Shelf; sen
       }
     )
   }
-  return { shelf: { open, admit: async (request) => shelf.admit(request) }, sent: () => sent }
+  return { shelf: { ...emptyShelf, open, admit: async (request) => shelf.admit(request) }, sent: () => sent }
 }
 
 test('after kill -9 at half, no more is sent again than a credit of each peer and one in a hundred', async () => {
@@ -115,17 +115,17 @@ test('after kill -9 at half, no more is sent again than a credit of each peer an
 })
 
 test('a torn write, a flipped bit, hashes of another object: what is found on the disk is fetched again', async () => {
-  await using warehouse = await Warehouse.of(1)
+  await using warehouse = await Warehouse.of(2)
   const plain = new Uint8Array(randomBytes(5 * segmentBytesOf(code) + 1_000))
   const object = await sealed(warehouse, plain)
-  const keeper = warehouse.keepers[0]!
+  const [keeper, reader] = warehouse.keepers as [Keeper, Keeper]
   const path = join(warehouse.folder, 'fetched')
   const part = `${path}.${object.cid.slice(-8)}.part`
   const sources = object.roots.map((_, shard) => ({ shard, peers: [keeper.name] }))
   const asked: number[] = []
   let stopsAt = Infinity
-  const get: typeof keeper.transfer.get = async (peer, root, bytes, leaves, onLeaf, signal) =>
-    keeper.transfer.get(
+  const get: typeof reader.transfer.get = async (peer, root, bytes, leaves, onLeaf, signal) =>
+    reader.transfer.get(
       peer,
       root,
       bytes,

@@ -69,16 +69,35 @@ class Keeping {
     return { store, stop: () => store.stop() }
   }
 
-  /** What a reader of the whole shard hears, and whether a scrub sees it before anybody asks. */
-  async judged(change: () => Promise<void> | void, isWarm: boolean): Promise<{ error: unknown; damaged: number }> {
+  /** What a reader of the whole shard hears of a keeper that has not looked for itself, what a scrub makes of it, and what is heard then. */
+  async judged(change: () => Promise<void> | void, isWarm: boolean) {
     const { store, stop } = await this.life()
     const scrub = async () =>
       scrubBetween({ store, index: this.index, clock: { ...realClock, sleep: async () => {} } }, '', undefined, never)
-    if (isWarm) assert.deepEqual(await scrub(), { shards: 1, damaged: 0 })
+    if (isWarm) assert.deepEqual(await scrub(), { shards: 1, damaged: 0, mended: 0 })
     await change()
-    const { damaged } = await scrub()
+    const before = await this.heard()
+    const { damaged, mended } = await scrub()
     stop()
-    // Another life: a keeper that has not looked for itself.
+    return { before, damaged, mended, error: await this.heard() }
+  }
+
+  /** Readers are told; a scrub sees it, and makes the hashes again when it is they. All is well then, or is made so. */
+  async isSeen(path: string, what: string, isWarm: boolean, change: () => Promise<void> | void): Promise<void> {
+    const whole = this.disk.content(path).slice()
+    const areHashes = path.endsWith('.leaves')
+    const { before, damaged, mended, error } = await this.judged(change, isWarm)
+    const where = `${what} of ${path.slice(-12)}`
+    assert.ok(isDamaged(before), `${where}: ${String(before)}`)
+    assert.deepEqual([damaged, mended], areHashes ? [0, 1] : [1, 0], where)
+    if (areHashes)
+      assert.ok(error === undefined && equals(this.disk.content(path), whole), `${where}: ${String(error)}`)
+    else assert.ok(isDamaged(error), `${where}: ${String(error)}`)
+    await this.disk.replace(path, whole)
+  }
+
+  /** In another life. */
+  async heard(): Promise<unknown> {
     const board = new Switchboard()
     const next = await this.life()
     const serving = createTransfer({
@@ -96,7 +115,7 @@ class Keeping {
       .catch((reason: unknown) => (error = reason))
     next.stop()
     board.hangUp()
-    return { error, damaged }
+    return error
   }
 }
 
@@ -113,13 +132,11 @@ for (const [name, isWarm] of [
       for (let bit = 0; bit < byteLength * 8; bit++) {
         const isInside = byteLength > leafBytes && bit < leafBytes * 8
         if (isInside && bit % (strideBytes * 8 + 1) !== 0) continue
-        const { error, damaged } = await keeping.judged(() => keeping.disk.flip(path, bit), isWarm)
-        assert.ok(isDamaged(error), `bit ${bit} of ${path.slice(-12)}: ${String(error)}`)
-        assert.equal(damaged, 1, `bit ${bit} of ${path.slice(-12)} was not seen by a scrub`)
-        keeping.disk.flip(path, bit)
+        await keeping.isSeen(path, `bit ${bit}`, isWarm, () => keeping.disk.flip(path, bit))
       }
     }
-    assert.deepEqual(await keeping.judged(() => {}, isWarm), { error: undefined, damaged: 0 })
+    const sound = { before: undefined, damaged: 0, mended: 0, error: undefined }
+    assert.deepEqual(await keeping.judged(() => {}, isWarm), sound)
   })
 
   test(`a shard or its hashes that are cut or longer ${name} are our damage, and no fault of ours to the reader`, async () => {
@@ -131,12 +148,21 @@ for (const [name, isWarm] of [
         if (length === whole.byteLength) continue
         const other = new Uint8Array(length)
         other.set(whole.subarray(0, length))
-        const { error, damaged } = await keeping.judged(async () => keeping.disk.replace(path, other), isWarm)
-        assert.ok(isDamaged(error), `${length} bytes of ${path.slice(-12)}: ${String(error)}`)
-        assert.equal(damaged, 1, `${length} bytes of ${path.slice(-12)} were not seen by a scrub`)
-        await keeping.disk.replace(path, whole)
+        await keeping.isSeen(path, `${length} bytes`, isWarm, async () => keeping.disk.replace(path, other))
       }
     }
+  })
+
+  test(`hashes that are gone ${name} are made again, and of a shard that has rotted too they are not`, async () => {
+    const keeping = await Keeping.begin()
+    const hashes = `${keeping.path}.leaves`
+    await keeping.isSeen(hashes, 'gone', isWarm, async () => keeping.disk.files.remove(hashes))
+    const { before, damaged, mended, error } = await keeping.judged(async () => {
+      await keeping.disk.files.remove(hashes)
+      keeping.disk.flip(keeping.path, leafBytes * 8 + 3)
+    }, isWarm)
+    assert.ok(isDamaged(before) && isDamaged(error))
+    assert.deepEqual([damaged, mended], [1, 0])
   })
 }
 

@@ -551,13 +551,15 @@ GRANT = {
     1: ("guest_path", "string"), 2: ("kind", "string"), 3: ("manifest", "bytes"), 4: ("key", "bytes"),
     5: ("sources", [{1: ("shard", "uint32"), 2: ("peers", ["string"])}]), 6: ("inline", "bytes"),
 }
+HEALTH = {1: ("state", "enum"), 2: ("failures", "uint32"), 3: ("failures_max", "uint32")}
 EXECUTION = {
     2: ("start", {1: ("module", GRANT), 2: ("inputs", [GRANT]), 3: ("output_key", "bytes"), 4: ("output_keepers", ["string"])}),
     3: ("started", {}), 4: ("follow", uints(1, "stdout_offset", "stderr_offset", "credit_bytes")),
     5: ("log", {1: ("channel", "enum"), 2: ("offset", "uint64"), 3: ("bytes", "bytes")}),
-    6: ("progress", {1: ("stage", "enum"), **uints(2, "wall_ms", "cpu_ms", "memory_bytes", "gas")}), 7: ("cancel", {}),
+    6: ("progress", {1: ("stage", "enum"), **uints(2, "wall_ms", "cpu_ms", "memory_bytes", "gas"), 6: ("health", HEALTH)}), 7: ("cancel", {}),
     8: ("result", {1: ("statement", "bytes"), 2: ("outputs", GRANT)}), 9: ("result-seen", {}), 10: ("unknown", {}),
 }
+HEALTHS = ["starting", "healthy", "failing"]
 STAGES = ["waiting", "staging", "running", "sealing", "ended"]
 
 
@@ -592,6 +594,12 @@ def execution(_network, data, _context):
     if say == "progress":
         integers(value, "wall_ms", "cpu_ms", "memory_bytes", "gas")
         value["stage"] = STAGES[value["stage"]] if value["stage"] < 5 else "running"
+        health = value["health"]
+        if health is None:
+            del value["health"]
+        else:
+            need(1 <= health["failures_max"] <= 1000 and health["failures"] <= health["failures_max"], "the health")
+            health["state"] = HEALTHS[health["state"]] if health["state"] < 3 else "starting"
         return {**head, "progress": camel(value)}
     if say == "log":
         need(len(value["bytes"]) <= 32_768, "a chunk too long", "FRAME_TOO_LARGE")

@@ -68,7 +68,7 @@ export function channelPair(left: PeerName, right: PeerName): [Channel, Channel]
   return [end(right, there, back), end(left, back, there)]
 }
 
-/** Peers that reach each other by name. A peer that is `dead` cannot be opened; its open channels fall silent. */
+/** Peers that reach each other by name, and not themselves. A peer that is `dead` cannot be opened; its open channels fall silent. */
 export class Switchboard {
   readonly dead = new Set<PeerName>()
   readonly faults: { peer: PeerName; error: unknown }[] = []
@@ -85,7 +85,7 @@ export class Switchboard {
       open: async (peer: PeerName, protocol: string, _limits: ProtocolLimits, signal: AbortSignal) => {
         signal.throwIfAborted()
         const handler = this.#handlers.get(`${peer}${protocol}`)
-        if (this.dead.has(peer) || handler === undefined) throw new Error('unreachable')
+        if (peer === self || this.dead.has(peer) || handler === undefined) throw new Error('unreachable')
         const [near, far] = channelPair(self, peer)
         this.#open.add(near)
         handler(far).catch((error: unknown) => {

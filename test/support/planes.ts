@@ -59,6 +59,13 @@ export interface PlanePeer {
 export class Planes implements AsyncDisposable {
   readonly board = new Switchboard()
   readonly peers: PlanePeer[] = []
+  readonly logged: {
+    readonly level: string
+    readonly message: string
+    readonly facts: Readonly<Record<string, unknown>>
+  }[] = []
+  /** Who runs whom, as they say. */
+  readonly operators = new Map<PeerName, string>()
   readonly folder: string
   readonly #cacheBytes: number
   aheadMs = 0
@@ -113,7 +120,8 @@ export class Planes implements AsyncDisposable {
       bandwidth: undefined,
       clock: this.clock,
       random: realRandom,
-      log: silentLog,
+      log: (level, message, facts) => void this.logged.push({ level, message, facts: facts ?? {} }),
+      operatorOf: (peer) => this.operators.get(peer),
       keepers: async () => this.peers.filter(({ lends }) => lends).map((peer) => peer.signer.peer),
       tarPath: () => join(folder, `${tars++}.tar`),
       onSilent: () => {},

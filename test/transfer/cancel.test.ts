@@ -6,10 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { concat } from 'uint8arrays'
 
 import { MerkleTree, hashLeaf, leafBytes } from '../../protocols/erasure/index.ts'
-import { createTransfer, creditLeavesMax, type ShardSource } from '../../protocols/transfer/index.ts'
+import { createTransfer, creditLeavesMax, emptyShelf, type ShardSource } from '../../protocols/transfer/index.ts'
 import { realClock } from '../../src/environment.ts'
 import { addressOf, eventually, inTime, startedHost } from '../host/network.ts'
-import { emptyShelf } from './other-peer.ts'
 
 const count = 1_000
 const same = new Uint8Array(leafBytes).fill(3)

@@ -10,6 +10,7 @@ import { MerkleTree, hashLeaf, leafBytes, leafCount } from '../../protocols/eras
 import {
   createTransfer,
   decodeTransfer,
+  emptyShelf,
   transferLimits,
   type ShardSource,
   type Shelf,
@@ -22,7 +23,7 @@ import { DeadlineError } from '../../src/environment.ts'
 import { BentWire, pieceBytes } from '../support/bent-wire.ts'
 import { Switchboard } from '../support/channel-pair.ts'
 import { sealedObject } from '../support/segments.ts'
-import { client, emptyShelf, keeper, never } from './other-peer.ts'
+import { client, keeper, never } from './other-peer.ts'
 
 const code = { k: 3, m: 2 }
 const key = new Uint8Array(32).fill(3)
@@ -69,6 +70,8 @@ class MemoryShelf implements Shelf {
 
   readonly open: Shelf['open'] = async (root) =>
     this.#shard !== undefined && equals(root, this.#shard.tree.root) ? sourceOf(this.#shard) : undefined
+
+  readonly release = emptyShelf.release
 
   readonly admit: Shelf['admit'] = async ({ root, shardBytes, keepUntilMs }) => {
     const leaves: Uint8Array[] = []

@@ -5,6 +5,7 @@ import { MerkleTree, hashLeaf, leafLength } from '../../protocols/erasure/index.
 import {
   createTransfer,
   decodeTransfer,
+  emptyShelf,
   encodeTransfer,
   transferLimits,
   transferProtocol,
@@ -35,11 +36,6 @@ export const shardSource: ShardSource = {
   shardBytes,
   leaf: async (leaf) => ({ bytes: leaves[leaf]!, proof: tree.proof(leaf) }),
   close: async () => {},
-}
-
-export const emptyShelf: Shelf = {
-  open: async () => undefined,
-  admit: async () => ({ admit: 'no', refusal: { code: 'NOT_KEEPING', facts: {} } }),
 }
 
 export class Other {

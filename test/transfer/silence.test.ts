@@ -3,7 +3,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 
-import { createTransfer, creditIdleMsMax, exchangeMsMax, idleMsMax } from '../../protocols/transfer/index.ts'
+import {
+  createTransfer,
+  creditIdleMsMax,
+  emptyShelf,
+  exchangeMsMax,
+  idleMsMax,
+} from '../../protocols/transfer/index.ts'
 import type { Streams } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { DeadlineError } from '../../src/environment.ts'
@@ -12,7 +18,6 @@ import {
   allLeaves,
   block,
   client,
-  emptyShelf,
   keeper,
   never,
   root,

@@ -7,12 +7,29 @@ export interface Cause {
   readonly detail: string
 }
 
+const killed = 128 + 9
+
+export interface EndSeen {
+  readonly end: ContainerEnd
+  /** Whether the guard still ran when the program had ended. */
+  readonly isGuarded: boolean
+  /** How long it ran. */
+  readonly wallMs: number
+  readonly wallMsMax: number
+}
+
+/** Null: it was not ended by its guard, which does that when time is over or the peer was away for too long. */
+export function causeOfGuard({ end, isGuarded, wallMs, wallMsMax }: EndSeen): Cause | null {
+  if (isGuarded && end.exitCode !== killed) return null
+  if (wallMs >= wallMsMax) return { reason: 'wall-limit', detail: `it took longer than the ${wallMsMax} ms allowed` }
+  return isGuarded ? null : { reason: 'executor-failed', detail: 'its peer was away for too long' }
+}
+
 /**
- * The first program of a container cannot be ended from inside by SIGKILL, and we did not: so it was the kernel, for memory
- * (not every engine says so), or it ends with that code because a child of it was.
+ * We did not end it by SIGKILL: so it was the kernel, for memory (not every engine says so), or it ends with that code because
+ * a helper of its own was, or killed it.
  */
 export function causeOf({ exitCode, wasOutOfMemory }: ContainerEnd, detail: string): Cause {
-  const killed = 128 + 9
   // One that lost a helper to the kernel, and came to a good end without it, has ended well.
   if (wasOutOfMemory && exitCode === 0)
     return { reason: 'exited', detail: detail || 'one of its processes was killed for want of memory' }

@@ -6,7 +6,9 @@ import { z } from 'zod'
 
 import type { Clock, Log } from '../../environment.ts'
 import type {
+  ContainerTask,
   ExecutionLimits,
+  ExecutionReason,
   ExecutionResult,
   ExecutionTask,
   ExecutionWatch,
@@ -14,14 +16,16 @@ import type {
   ExecutorProbe,
   PortConnection,
 } from '../executor.ts'
-import { ContainerRun, nameOf, type ContainerWorld } from './container-run.ts'
+import { ContainerRun } from './container-run.ts'
 import { removeContainer, removeVolume } from './container.ts'
 import { Engine } from './engine.ts'
 import { imageBytesMaxDefault, Images } from './images.ts'
+import { readKept } from './kept-container.ts'
 import { leastImage, type Architecture } from './least-image.ts'
 import { connectToPort } from './port-connection.ts'
 import { probeContainers } from './probe.ts'
 import { factsOf, mayUse, socketPaths, type EngineFacts } from './socket.ts'
+import { nameOf, removeRun, type ContainerWorld } from './world.ts'
 
 export const containerEngine = 'oci'
 /** What a peer wants that asks for a container, as `--isolation` says it. */
@@ -55,9 +59,13 @@ export interface LeftContainer {
   /** Whether it is the task's own program, or what stands guard over it. */
   readonly isProgram: boolean
   readonly isRunning: boolean
+  /** As it was named when the container was made. */
+  readonly image: string
 }
 
 export interface ContainerExecutor extends Executor {
+  /** `keep`: tasks that are attached later. What an earlier life of this peer left for others is swept before. */
+  probe(keep?: ReadonlySet<string>): Promise<ExecutorProbe>
   connect(id: string, port: number, signal: AbortSignal): Promise<PortConnection>
   /** What is there under this owner's label, running or not. For whoever attaches to what outlived a peer. */
   left(signal: AbortSignal): Promise<readonly LeftContainer[]>
@@ -70,6 +78,7 @@ const leftSchema = z.array(
     Id: z.string().regex(/^[0-9a-f]{12,64}$/),
     Names: z.array(z.string()),
     State: z.string().nullish(),
+    Image: z.string().nullish(),
     Labels: z.record(z.string(), z.string()).nullish(),
   }),
 )
@@ -117,24 +126,66 @@ export function createContainerExecutor(
     return ready
   }
 
+  /** By the folder of their task: what can be held. */
+  const running = new Map<string, ContainerRun>()
+  const among = async <Result>(
+    task: ExecutionTask,
+    one: ContainerRun,
+    work: () => Promise<Result>,
+  ): Promise<Result> => {
+    const { keep } = task
+    if (keep !== undefined) running.set(keep.folder, one)
+    try {
+      return await work()
+    } finally {
+      if (keep !== undefined) running.delete(keep.folder)
+    }
+  }
+
   const run = async (
     task: ExecutionTask,
     limits: ExecutionLimits,
     watch: ExecutionWatch,
     signal: AbortSignal,
   ): Promise<ExecutionResult> => {
-    if (task.container === undefined) throw new TypeError('the task is none for a container')
-    for (const [name, value] of Object.entries(limits) as [string, number][]) {
-      if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`the limit ${name} is ${value}`)
-    }
-    if (task.container.egress && !options.mayEgress) return notRun('this provider lets no program reach the network')
+    const container = containerOf(task, limits)
+    if (container.egress && !options.mayEgress) return notRun('this provider lets no program reach the network')
     let world: ContainerWorld
     try {
       world = (await open(signal)).world
     } catch (error) {
+      if (signal.aborted) return notRun('cancelled before it began', 'cancelled')
       return notRun(error instanceof Error ? error.message : String(error))
     }
-    return new ContainerRun(world, task, task.container, limits, watch).run(signal)
+    const one = new ContainerRun(world, task, container, limits, watch)
+    return among(task, one, async () => one.run(signal))
+  }
+
+  const attach: Executor['attach'] = async (task, limits, watch, signal) => {
+    const container = containerOf(task, limits)
+    try {
+      const kept = await readKept(task.keep.folder)
+      if (kept === undefined) return null
+      // Who cancels wants it ended, and for that it must be found.
+      using deadline = clock.deadline(sweepMs)
+      const { world } = await open(deadline.signal)
+      const one = new ContainerRun(world, task, container, limits, watch, Math.max(0, clock.nowMs() - kept.startedMs))
+      return await among(task, one, async () => one.attach(kept, signal))
+    } catch (error) {
+      return notRun(error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  const end = async (folder: string): Promise<void> => {
+    using deadline = clock.deadline(sweepMs)
+    try {
+      const kept = await readKept(folder)
+      if (kept === undefined) return
+      const { engine, owner } = (await open(deadline.signal)).world
+      await removeRun(engine, owner, kept.task, deadline.signal)
+    } catch (error) {
+      log('warn', 'what ran in a container could not be ended', { folder, error })
+    }
   }
 
   const left = async (signal: AbortSignal): Promise<LeftContainer[]> => {
@@ -142,17 +193,18 @@ export function createContainerExecutor(
     const query = { all: '1', filters: labelFilter(options.owner) }
     return leftSchema
       .parse(await engine.ask('GET', '/containers/json', { query, signal }))
-      .map(({ Id, Names, State, Labels }) => ({
+      .map(({ Id, Names, State, Labels, Image }) => ({
         id: Id,
         task: Labels?.['pleach.task'] ?? '',
         isProgram: Names.some((name) => name.endsWith('-program')),
         isRunning: State === 'running',
+        image: Image ?? '',
       }))
   }
 
   const sweep = async (keep: ReadonlySet<string>, signal: AbortSignal): Promise<void> => {
     const { engine, images } = (await open(signal)).world
-    // A service has the network of its guard, which cannot go before it.
+    // A program has the processes of its guard, which cannot go before it.
     const found = (await left(signal)).toSorted((a, b) => Number(b.isProgram) - Number(a.isProgram))
     for (const { id, task } of found) if (!keep.has(task)) await removeContainer(engine, id, signal)
     const volumes = volumesSchema.parse(
@@ -160,15 +212,16 @@ export function createContainerExecutor(
     )
     for (const { Name, Labels } of volumes.Volumes ?? [])
       if (!keep.has(Labels?.['pleach.task'] ?? '')) await removeVolume(engine, Name, signal)
-    await images.sweep(signal)
+    const spared = found.filter(({ task }) => keep.has(task)).map(({ image }) => image)
+    await images.sweep(new Set(spared), signal)
   }
 
-  const probe = async (): Promise<ExecutorProbe> => {
+  const probe = async (keep: ReadonlySet<string> = new Set()): Promise<ExecutorProbe> => {
     const said = { engine: containerEngine, isolation: containerIsolation }
     using deadline = clock.deadline(sweepMs)
     try {
       const { facts, world } = await open(deadline.signal)
-      await sweep(new Set(), deadline.signal)
+      await sweep(keep, deadline.signal)
       const tried = await probeContainers(run, world.guardReference, deadline.signal)
       return { ...said, version: facts.version, ...tried }
     } catch (error) {
@@ -188,12 +241,20 @@ export function createContainerExecutor(
     connect,
     left,
     sweep,
-    // A container ends with its peer: the probe of the next has removed it.
-    attach: async () => notRun('its provider was restarted'),
-    end: async () => {},
-    suspend: () => {},
-    resume: () => {},
+    attach,
+    end,
+    suspend: (folder) => running.get(folder)?.hold(true),
+    resume: (folder) => running.get(folder)?.hold(false),
   }
+}
+
+/** Throws for what is our caller's mistake: a task that is none for a container, a limit that is not a whole number of at least 1. */
+function containerOf(task: ExecutionTask, limits: ExecutionLimits): ContainerTask {
+  if (task.container === undefined) throw new TypeError('the task is none for a container')
+  for (const [name, value] of Object.entries(limits) as [string, number][]) {
+    if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`the limit ${name} is ${value}`)
+  }
+  return task.container
 }
 
 /** The first that answers and can limit what must be limited. A socket file may be there of an engine that is not. */
@@ -226,8 +287,8 @@ function isKnown(architecture: string): architecture is Architecture {
   return architecture === 'amd64' || architecture === 'arm64'
 }
 
-/** The result of a task that did not come to run here, and may elsewhere. */
-export function notRun(detail: string): ExecutionResult {
+/** The result of a task that did not come to run here; as a rule it may elsewhere. */
+export function notRun(detail: string, reason: ExecutionReason = 'executor-failed'): ExecutionResult {
   const usage = { wallMs: 0, cpuMs: 0, gas: 0, memoryBytesPeak: 0, outputBytes: 0, stdoutBytes: 0, stderrBytes: 0 }
-  return { reason: 'executor-failed', exitCode: null, detail, usage, outputs: null }
+  return { reason, exitCode: null, detail, usage, outputs: null }
 }

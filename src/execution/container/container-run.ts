@@ -1,15 +1,11 @@
 /**
  * One run of one task in a container: image, folders, guard, program, outputs, and everything away again. As in run.ts the
- * first cause counts: what we ended it for, then how it ended itself.
+ * first cause counts: what we ended it for, then what its guard did, then how it ended itself.
  */
-import { createReadStream } from 'node:fs'
-import { statfs } from 'node:fs/promises'
-import type { Duplex } from 'node:stream'
+import { createReadStream, promises as files } from 'node:fs'
+import type { Duplex, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 
-import { z } from 'zod'
-
-import type { Clock, Log } from '../../environment.ts'
 import type {
   ContainerTask,
   ExecutionLimits,
@@ -19,55 +15,34 @@ import type {
   ExecutionTask,
   ExecutionUsage,
   ExecutionWatch,
-  LogStream,
 } from '../executor.ts'
 import { TarError } from '../tar-format.ts'
-import { Container, removeContainer, removeVolume, type ContainerEnd, type ContainerUsage } from './container.ts'
-import {
-  contentAtLeast,
-  guardBody,
-  inputsVolume,
-  networkOf,
-  outFilesMax,
-  outputsVolume,
-  programBody,
-  type TaskVolumes,
-} from './create-body.ts'
-import type { Engine } from './engine.ts'
-import { ImageInvalidError } from './image-archive.ts'
-import type { Images } from './images.ts'
-import { causeOf, isNoProgram, type Cause } from './cause.ts'
+import { causeOf, causeOfGuard, isNoProgram, type Cause } from './cause.ts'
+import { LogIntake } from './container-log.ts'
+import { Container, type ContainerEnd, type ContainerUsage } from './container.ts'
+import { outFilesMax, type TaskVolumes } from './create-body.ts'
+import { reassure } from './guard.ts'
 import { tend } from './health.ts'
-import { LogFrames } from './log-frames.ts'
+import { Hold } from './hold.ts'
+import { ImageInvalidError } from './image-archive.ts'
+import type { ReadyImage } from './images.ts'
+import { isCut, writeKept, type KeptContainer } from './kept-container.ts'
+import { look } from './look.ts'
 import { connectToPort } from './port-connection.ts'
-import type { EngineKind } from './socket.ts'
-import { inputsTar, takeOutputs } from './task-folders.ts'
+import { prepare, type Made } from './prepare.ts'
+import { takeOutputs } from './task-folders.ts'
+import { nameOf, removeRun, type ContainerWorld } from './world.ts'
 
-/** How often /out is looked at (a system call, where it can be seen), and every second time the engine asked for the usage. */
-const lookMs = 250
 /** After the end: how long a watch may take for the last of the log. */
 const drainMs = 5_000
 /** After a kill: how long an engine may take to say that the container is gone. */
 const goneMs = 10_000
 const removeMs = 30_000
-/** `TMPFS_MAGIC` (statfs(2)). */
-const tmpfsType = 0x0102_1994
-const volumeSchema = z.object({ Mountpoint: z.string().min(1) })
 
-/** Of what belongs to a task in the engine; its parts are added. */
-export function nameOf(owner: string, task: string): string {
-  return `pleach-${owner}-${task.slice(0, 32)}`
-}
-
-export interface ContainerWorld {
-  readonly clock: Clock
-  readonly log: Log
-  readonly engine: Engine
-  readonly kind: EngineKind
-  readonly owner: string
-  readonly images: Images
-  /** The image of the guard. */
-  readonly guardReference: string
+interface Over {
+  readonly cause: Cause
+  readonly end: ContainerEnd
+  readonly outputs: ExecutionOutputs | null
 }
 
 export class ContainerRun {
@@ -76,8 +51,10 @@ export class ContainerRun {
   readonly #asked: ContainerTask
   readonly #limits: ExecutionLimits
   readonly #watch: ExecutionWatch
+  readonly #log: LogIntake
+  readonly #hold: Hold
+  /** By the monotonic clock; before now for a run that is gone on with. */
   readonly #startedMs: number
-  readonly #logBytes: Record<LogStream, number> = { stdout: 0, stderr: 0 }
   /** Fires when the run is to end, whatever it is at. */
   readonly #ending = new AbortController()
   /** Fires when a container that was to end has not. */
@@ -86,40 +63,93 @@ export class ContainerRun {
   readonly #name: string
   readonly #volumes: TaskVolumes
   #cause: Cause | undefined
-  #program: Container | undefined
+  #guard: Container | undefined
   #killed: Promise<void> | undefined
   #usage: ContainerUsage = { cpuMs: 0, memoryBytes: 0 }
+  /** How long it ran, of one that ended when no peer was there. */
+  #ranMs: number | undefined
   #outputBytes = 0
   #imageDigest: string | undefined
 
+  /** `agoMs`: how long ago it began. */
   constructor(
     world: ContainerWorld,
     task: ExecutionTask,
     asked: ContainerTask,
     limits: ExecutionLimits,
     watch: ExecutionWatch,
+    agoMs = 0,
   ) {
     this.#world = world
     this.#task = task
     this.#asked = asked
     this.#limits = limits
     this.#watch = watch
-    this.#startedMs = world.clock.monotonicMs()
+    this.#log = new LogIntake(limits.logBytes, watch)
+    this.#hold = new Hold(world.clock)
+    this.#startedMs = world.clock.monotonicMs() - agoMs
     this.#name = nameOf(world.owner, asked.id)
     this.#volumes = { inputs: `${this.#name}-in`, outputs: `${this.#name}-out` }
   }
 
+  /** Holds the program, or lets it go on. Its time goes on meanwhile. */
+  hold(isHeld: boolean): void {
+    this.#hold.want(isHeld)
+  }
+
   async run(signal: AbortSignal): Promise<ExecutionResult> {
+    return this.#contained(signal, async () => {
+      await this.#keep(null)
+      using image = await this.#world.images.ready(this.#asked.image, this.#ending.signal)
+      this.#imageDigest = image.digest
+      const made = await this.#prepare(image)
+      return await this.#follow(made, async () => this.#start(made.program), false)
+    })
+  }
+
+  /** Goes on with what an earlier peer started, or takes in how it ended. Null when it never came to be started. */
+  async attach(kept: KeptContainer, signal: AbortSignal): Promise<ExecutionResult | null> {
+    const { engine, images, clock } = this.#world
+    const { image } = kept
+    const program = new Container(engine, `${this.#name}-program`)
+    using looking = clock.deadline(goneMs)
+    const state = image === null ? null : await program.stateIfThere(looking.signal)
+    if (image === null || (state !== null && state.startedMs === null)) {
+      await this.#remove()
+      return null
+    }
+    this.#imageDigest = image.digest
+    if (state?.end != null) this.#ranMs = Math.max(0, state.end.atMs - kept.startedMs)
+    const result = await this.#contained(signal, async () => {
+      if (state === null) throw new Error('its container is gone')
+      this.#guard = new Container(engine, `${this.#name}-guard`)
+      if (await isCut(state.logPath, state.startedMs ?? 0)) this.#tooLong()
+      // Who held it may have died, and so may who was taking its outputs.
+      await program.unpause(this.#ending.signal)
+      for (const part of ['', '.raw']) await files.rm(`${this.#task.outputsTarPath}${part}`, { force: true })
+      const opened = async (): Promise<Readable> => program.logs(true, this.#ending.signal)
+      return this.#follow({ guard: this.#guard, program }, opened, true)
+    })
+    using deadline = clock.deadline(removeMs)
+    await images.drop(image.reference, deadline.signal).catch(() => {})
+    return result
+  }
+
+  async #contained(signal: AbortSignal, work: () => Promise<Over>): Promise<ExecutionResult> {
     const { clock } = this.#world
+    const { wallMs } = this.#limits
     const onAbort = (): void => this.#stop('cancelled', 'cancelled')
-    const cancelWall = clock.after(this.#limits.wallMs, () =>
-      this.#stop('wall-limit', `it took longer than the ${this.#limits.wallMs} ms allowed`),
-    )
+    const cancelWall =
+      this.#ranMs === undefined
+        ? clock.after(Math.max(0, wallMs - this.#elapsedMs()), () =>
+            this.#stop('wall-limit', `it took longer than the ${wallMs} ms allowed`),
+          )
+        : () => {}
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
     try {
-      const { end, outputs, detail } = await this.#work()
-      return this.#result(this.#cause ?? causeOf(end, detail), end, outputs)
+      const { cause, end, outputs } = await work()
+      return this.#result(this.#cause ?? cause, end, outputs)
     } catch (error) {
       return this.#result(this.#cause ?? this.#causeOfFailure(error), null, null)
     } finally {
@@ -130,93 +160,119 @@ export class ContainerRun {
     }
   }
 
-  async #work(): Promise<{ end: ContainerEnd; outputs: ExecutionOutputs | null; detail: string }> {
-    const { engine, owner, guardReference, images } = this.#world
-    const { signal } = this.#ending
-    using image = await images.ready(this.#asked.image, signal)
-    this.#imageDigest = image.digest
-    const labels = { owner, task: this.#asked.id }
-    const isService = this.#asked.service !== null
-    const { inputs, outputs } = this.#volumes
-    for (const body of [inputsVolume(inputs, labels), outputsVolume(outputs, this.#limits.outputBytes, labels)])
-      await engine.ask('POST', '/volumes/create', { body, signal })
-    const guard = await Container.create(
-      engine,
-      `${this.#name}-guard`,
-      guardBody(guardReference, this.#volumes, networkOf(isService && this.#asked.egress), labels),
-      signal,
+  async #prepare(image: ReadyImage): Promise<Made> {
+    const made = await prepare(
+      {
+        ...this.#world,
+        name: this.#name,
+        volumes: this.#volumes,
+        task: this.#task,
+        asked: this.#asked,
+        limits: this.#limits,
+        leftMs: Math.max(1, this.#limits.wallMs - this.#elapsedMs()),
+        image,
+        onGuard: (guard) => (this.#guard = guard),
+      },
+      this.#ending.signal,
     )
-    await guard.start(signal)
-    if (this.#task.inputs.length > 0)
-      await guard.put('/in', inputsTar(this.#task.inputs, signal), signal, this.#limits.wallMs)
-    const body = programBody({
-      task: this.#asked,
-      args: this.#task.args,
-      env: this.#task.env,
-      hasStdin: this.#task.stdinPath !== undefined,
-      limits: this.#limits,
-      reference: image.reference,
-      imageVolumes: image.volumes,
-      volumes: this.#volumes,
-      network: isService ? guard.id : null,
-      kind: this.#world.kind,
-      labels,
-    })
-    const program = await Container.create(engine, `${this.#name}-program`, body, signal)
-    this.#program = program
-    const health = this.#asked.service?.health ?? null
-    const connect = async (port: number, until: AbortSignal) => connectToPort(engine, guard.id, port, until)
-    const cancelHealth =
-      health === null ? () => {} : tend(health, connect, this.#world.clock, (why) => this.#stop('trapped', why))
-    let end: ContainerEnd
-    try {
-      end = await this.#follow(program)
-    } finally {
-      cancelHealth()
-    }
-    if (this.#cause !== undefined) return { end, outputs: null, detail: '' }
-    return { end, ...(await this.#collect(guard)) }
+    await this.#keep(image)
+    return made
   }
 
-  /** Starts the program; resolves when it has ended and its log is taken in or given up. */
-  async #follow(program: Container): Promise<ContainerEnd> {
-    const { clock } = this.#world
+  async #keep(image: ReadyImage | null): Promise<void> {
+    const { keep } = this.#task
+    if (keep === undefined) return
+    const startedMs = this.#world.clock.nowMs() - this.#elapsedMs()
+    const { reference, digest } = image ?? {}
+    await writeKept(keep.folder, {
+      task: this.#asked.id,
+      startedMs,
+      image: reference === undefined || digest === undefined ? null : { reference, digest },
+    })
+  }
+
+  /** The streams are there before it runs, so that nothing is missed. */
+  async #start(program: Container): Promise<Readable> {
     const { signal } = this.#ending
     const streams = await program.attach(this.#task.stdinPath !== undefined, signal)
-    const pumping = this.#pump(streams)
-    let cancelLooking = (): void => {}
     try {
       await program.start(signal)
-      cancelLooking = this.#look(program)
-      const feeding = this.#feed(streams)
+    } catch (error) {
+      streams.destroy()
+      throw error
+    }
+    void this.#feed(streams)
+    return streams
+  }
+
+  /** Until the program has ended and all that it left is taken in or given up. `isKept`: its log can be read again. */
+  async #follow({ guard, program }: Made, open: () => Promise<Readable>, isKept: boolean): Promise<Over> {
+    const { clock, engine, log } = this.#world
+    const { outputBytes, wallMs: wallMsMax } = this.#limits
+    const ends = new DisposableStack()
+    try {
+      ends.defer(
+        reassure(guard, this.#task.keep?.aloneMs, clock, (error) =>
+          log('warn', 'a guard could not be told that its peer is there', { container: this.#name, error }),
+        ),
+      )
+      const stream = await open()
+      ends.defer(() => stream.destroy())
+      this.#hold.begin(program)
+      ends.defer(this.#tend(guard))
+      ends.defer(
+        look({
+          clock,
+          engine,
+          program,
+          volume: this.#volumes.outputs,
+          outputBytes,
+          onUsage: (seen) => this.#onUsage(seen),
+          onTooMuch: () => this.#stop('output-limit', this.#tooMuch()),
+          onError: (error) => this.#fail('the container cannot be watched', error),
+        }),
+      )
+      const taking = this.#take(stream)
       // From here on a stop kills the program, and its end is waited for all the same.
-      const end = await program.ended(pumping, clock, this.#gone.signal)
-      await this.#within(drainMs, pumping)
-      streams.destroy()
-      await feeding
-      return end
+      const end = await program.ended(taking, clock, this.#gone.signal)
+      if (this.#cause !== undefined) return { cause: this.#cause, end, outputs: null }
+      // What it left running ends with it.
+      const isGuarded = await guard.send('SIGUSR2', this.#ending.signal)
+      const wallMs = this.#elapsedMs()
+      // An engine may be slow to say that a log which it reads out has no more.
+      if (isKept) stream.destroy()
+      await this.#withinTime(taking)
+      if (isKept) await this.#withinTime(this.#take(await program.logs(false, this.#ending.signal)))
+      this.#cause ??= causeOfGuard({ end, isGuarded, wallMs, wallMsMax }) ?? undefined
+      if (this.#cause !== undefined) return { cause: this.#cause, end, outputs: null }
+      const { outputs, detail } = await this.#collect(guard)
+      return { cause: causeOf(end, detail), end, outputs }
     } finally {
-      cancelLooking()
-      streams.destroy()
+      ends.dispose()
     }
   }
 
-  async #pump(streams: Duplex): Promise<void> {
-    const frames = new LogFrames()
+  #tend(guard: Container): () => void {
+    const { engine, clock } = this.#world
+    const health = this.#asked.service?.health ?? null
+    if (health === null) return () => {}
+    return tend(
+      health,
+      async (port, until) => connectToPort(engine, guard.id, port, until),
+      clock,
+      () => this.#hold.isWanted,
+      (seen) => this.#watch.onHealth?.(seen),
+      (why) => this.#stop('trapped', why),
+    )
+  }
+
+  async #take(stream: Readable): Promise<void> {
     try {
-      for await (const chunk of streams as AsyncIterable<Uint8Array>) {
-        for (const { stream, bytes } of frames.push(chunk)) {
-          const left = this.#limits.logBytes - this.#logBytes.stdout - this.#logBytes.stderr
-          const taken = bytes.subarray(0, left)
-          this.#logBytes[stream] += taken.byteLength
-          if (taken.byteLength > 0) await this.#watch.onLog(stream, taken)
-          if (taken.byteLength < bytes.byteLength)
-            return this.#stop('log-limit', `it wrote more than the ${this.#limits.logBytes} bytes of log allowed`)
-        }
-      }
+      const isAll = await this.#log.take(stream as AsyncIterable<Uint8Array>)
+      if (!isAll) this.#tooLong()
     } catch (error) {
       // That the stream was cut is of no interest once the run is over.
-      if (!streams.destroyed) this.#fail('the log cannot be delivered', error)
+      if (!stream.destroyed) this.#fail('the log cannot be delivered', error)
     }
   }
 
@@ -227,42 +283,9 @@ export class ContainerRun {
     await pipeline(createReadStream(stdinPath), streams).catch(() => {})
   }
 
-  /** Looks at the program again and again. Returns what stops that. */
-  #look(program: Container): () => void {
-    const { clock, engine } = this.#world
-    const ended = new AbortController()
-    let mountpoint: string | undefined
-    const once = async (round: number): Promise<void> => {
-      if (mountpoint === undefined) {
-        const volume = await engine.ask('GET', `/volumes/${this.#volumes.outputs}`, { signal: ended.signal })
-        mountpoint = volumeSchema.parse(volume).Mountpoint
-      }
-      await this.#lookAtOutputs(mountpoint)
-      if (round % 2 === 1) return
-      const seen = await program.usage(ended.signal)
-      if (seen === undefined) return
-      this.#usage = { cpuMs: seen.cpuMs, memoryBytes: Math.max(this.#usage.memoryBytes, seen.memoryBytes) }
-      this.#watch.onUsage?.(this.#usageNow())
-    }
-    const go = async (): Promise<void> => {
-      for (let round = 0; !ended.signal.aborted; round++) {
-        await once(round)
-        await clock.sleep(lookMs, ended.signal)
-      }
-    }
-    void go().catch((error: unknown) => {
-      if (!ended.signal.aborted) this.#fail('the container cannot be watched', error)
-    })
-    return () => ended.abort()
-  }
-
-  /** Where the engine's folders cannot be seen, the kernel's limit on /out is all there is until its content is counted. */
-  async #lookAtOutputs(mountpoint: string): Promise<void> {
-    const space = await statfs(mountpoint).catch(() => undefined)
-    if (space?.type !== tmpfsType) return
-    const { bsize, blocks, bfree, files, ffree } = space
-    const bytes = contentAtLeast((blocks - bfree) * bsize, files - ffree)
-    if (bytes > this.#limits.outputBytes || bfree === 0 || ffree === 0) this.#stop('output-limit', this.#tooMuch())
+  #onUsage({ cpuMs, memoryBytes }: ContainerUsage): void {
+    this.#usage = { cpuMs, memoryBytes: Math.max(this.#usage.memoryBytes, memoryBytes) }
+    this.#watch.onUsage?.(this.#usageNow())
   }
 
   async #collect(guard: Container): Promise<{ outputs: ExecutionOutputs | null; detail: string }> {
@@ -291,11 +314,13 @@ export class ContainerRun {
     )
   }
 
+  /** With the guard all end that share its processes, at once: whatever they start meanwhile. */
   async #kill(): Promise<void> {
     const { clock, log } = this.#world
     using deadline = clock.deadline(goneMs)
     try {
-      await this.#program?.kill(deadline.signal)
+      await this.#guard?.send('SIGKILL', deadline.signal)
+      await this.#hold.release()
     } catch (error) {
       log('warn', 'a container could not be killed', { container: this.#name, error })
     }
@@ -303,6 +328,10 @@ export class ContainerRun {
 
   #fail(what: string, error: unknown): void {
     this.#stop('executor-failed', `${what}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+
+  #tooLong(): void {
+    this.#stop('log-limit', `it wrote more than the ${this.#limits.logBytes} bytes of log allowed`)
   }
 
   #tooMuch(): string {
@@ -328,23 +357,26 @@ export class ContainerRun {
     }
   }
 
+  #elapsedMs(): number {
+    return this.#ranMs ?? this.#world.clock.monotonicMs() - this.#startedMs
+  }
+
   #usageNow(): ExecutionUsage {
     return {
-      wallMs: Math.ceil(this.#world.clock.monotonicMs() - this.#startedMs),
+      wallMs: Math.ceil(this.#elapsedMs()),
       cpuMs: this.#usage.cpuMs,
-      // Nobody counts the instructions of a processor.
       gas: 0,
       memoryBytesPeak: this.#usage.memoryBytes,
       outputBytes: this.#outputBytes,
-      stdoutBytes: this.#logBytes.stdout,
-      stderrBytes: this.#logBytes.stderr,
+      stdoutBytes: this.#log.bytes.stdout,
+      stderrBytes: this.#log.bytes.stderr,
     }
   }
 
-  async #within(delayMs: number, work: Promise<unknown>): Promise<void> {
+  async #withinTime(work: Promise<unknown>): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>()
-    const cancel = this.#world.clock.after(delayMs, () => {
-      this.#stop('executor-failed', `the log was not taken within ${delayMs} ms of the end`)
+    const cancel = this.#world.clock.after(drainMs, () => {
+      this.#stop('executor-failed', `the log was not taken within ${drainMs} ms of the end`)
       resolve()
     })
     try {
@@ -356,13 +388,11 @@ export class ContainerRun {
 
   /** Whatever came to be of it. What cannot be removed now is swept at the next start. */
   async #remove(): Promise<void> {
-    const { engine, clock, log } = this.#world
+    const { engine, clock, log, owner } = this.#world
     await this.#killed
     using deadline = clock.deadline(removeMs)
-    const { signal } = deadline
     try {
-      for (const part of ['program', 'guard']) await removeContainer(engine, `${this.#name}-${part}`, signal)
-      for (const volume of Object.values(this.#volumes) as string[]) await removeVolume(engine, volume, signal)
+      await removeRun(engine, owner, this.#asked.id, deadline.signal)
     } catch (error) {
       log('warn', 'a container could not be removed', { container: this.#name, error })
     }

@@ -13,7 +13,15 @@ const lookAgainMsMax = 500
 
 const createdSchema = z.object({ Id: z.string().regex(/^[0-9a-f]{12,64}$/) })
 const stateSchema = z.object({
-  State: z.object({ Running: z.boolean(), OOMKilled: z.boolean().nullish(), ExitCode: z.int() }),
+  State: z.object({
+    // Of one that is paused as well.
+    Running: z.boolean(),
+    OOMKilled: z.boolean().nullish(),
+    ExitCode: z.int(),
+    StartedAt: z.string().nullish(),
+    FinishedAt: z.string().nullish(),
+  }),
+  LogPath: z.string().nullish(),
 })
 const statsSchema = z.object({
   cpu_stats: z.object({ cpu_usage: z.object({ total_usage: z.number() }) }),
@@ -23,6 +31,16 @@ const statsSchema = z.object({
 export interface ContainerEnd {
   readonly exitCode: number
   readonly wasOutOfMemory: boolean
+}
+
+/** Of one that is there. */
+export interface ContainerState {
+  /** By the machine's clock; null: it was made, and never run. */
+  readonly startedMs: number | null
+  /** Where the engine keeps its log, on the engine's machine; empty where it does not say. */
+  readonly logPath: string
+  /** Null while it runs. */
+  readonly end: (ContainerEnd & { readonly atMs: number }) | null
 }
 
 export interface ContainerUsage {
@@ -54,10 +72,23 @@ export class Container {
     await this.#engine.ask('POST', `/containers/${this.id}/start`, { signal })
   }
 
-  /** Null while it runs. */
-  async end(signal: AbortSignal): Promise<ContainerEnd | null> {
-    const { State } = stateSchema.parse(await this.#engine.ask('GET', `/containers/${this.id}/json`, { signal }))
-    return State.Running ? null : { exitCode: State.ExitCode, wasOutOfMemory: State.OOMKilled === true }
+  async state(signal: AbortSignal): Promise<ContainerState> {
+    const { State, LogPath } = stateSchema.parse(
+      await this.#engine.ask('GET', `/containers/${this.id}/json`, { signal }),
+    )
+    const { Running, ExitCode, OOMKilled, StartedAt, FinishedAt } = State
+    const end = { exitCode: ExitCode, wasOutOfMemory: OOMKilled === true, atMs: Date.parse(FinishedAt ?? '') }
+    // Engines say the year 1 for never.
+    const startedMs = Date.parse(StartedAt ?? '')
+    return { startedMs: startedMs > 0 ? startedMs : null, logPath: LogPath ?? '', end: Running ? null : end }
+  }
+
+  /** Null when it is not there. */
+  async stateIfThere(signal: AbortSignal): Promise<ContainerState | null> {
+    return this.state(signal).catch((error: unknown) => {
+      unlessGone(error)
+      return null
+    })
   }
 
   /**
@@ -75,7 +106,7 @@ export class Container {
     const quietly = said.catch(() => {})
     await Promise.race([hint, quietly])
     for (let pauseMs = lookAgainMs; ; pauseMs = Math.min(2 * pauseMs, lookAgainMsMax)) {
-      const end = await this.end(signal)
+      const { end } = await this.state(signal)
       if (end !== null) return end
       await clock.sleep(pauseMs, signal)
     }
@@ -100,13 +131,24 @@ export class Container {
     }
   }
 
-  async kill(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#engine.ask('POST', `/containers/${this.id}/kill`, { query: { signal: 'SIGKILL' }, signal })
-    } catch (error) {
-      // It has ended by itself, or is not there any more.
-      if (!(error instanceof EngineError)) throw error
-    }
+  /** False when it does not run. */
+  async send(name: 'SIGKILL' | 'SIGUSR1' | 'SIGUSR2', signal: AbortSignal): Promise<boolean> {
+    return this.#told('kill', { signal: name }, signal)
+  }
+
+  /** Its processes are held by the kernel. Harmless when they are, or do not run. */
+  async pause(signal: AbortSignal): Promise<void> {
+    await this.#told('pause', {}, signal)
+  }
+
+  async unpause(signal: AbortSignal): Promise<void> {
+    await this.#told('unpause', {}, signal)
+  }
+
+  /** What the engine has kept of the log, from its beginning, in frames as of {@link attach}. `follow`: until it ends. */
+  async logs(follow: boolean, signal: AbortSignal): Promise<IncomingMessage> {
+    const query = { stdout: '1', stderr: '1', follow: follow ? '1' : '0' }
+    return this.#engine.stream('GET', `/containers/${this.id}/logs`, { query, signal })
   }
 
   async put(path: string, tar: AsyncIterable<Uint8Array>, signal: AbortSignal, withinMs: number): Promise<void> {
@@ -117,9 +159,15 @@ export class Container {
     return this.#engine.stream('GET', `/containers/${this.id}/archive`, { query: { path }, signal })
   }
 
-  /** Ends it if need be. */
-  async remove(signal: AbortSignal): Promise<void> {
-    await removeContainer(this.#engine, this.id, signal)
+  async #told(what: string, query: Record<string, string>, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#engine.ask('POST', `/containers/${this.id}/${what}`, { query, signal })
+      return true
+    } catch (error) {
+      // It has ended by itself, or is not there any more.
+      if (!(error instanceof EngineError)) throw error
+      return false
+    }
   }
 }
 

@@ -16,6 +16,11 @@ export const outFilesMax = 65_536
 /** The folder itself, and one too many, so that too many can be told from just enough. */
 const ownInodes = 2
 const pageBytes = 4_096
+/** Bytes in an engine's file for one byte of log, when each is a line: the time stands before it, or a JSON object around it. */
+const logOverhead: Readonly<Record<EngineKind, number>> = { podman: 47, docker: 96 }
+const logSlackBytes = 64 * 1_024
+/** Of one log in an engine's file. */
+export const engineLogBytesMax = 1_024 * 1_024 * 1_024
 
 export interface Labels {
   readonly owner: string
@@ -32,8 +37,12 @@ export interface ProgramBody {
   /** Folders that the image wants to be written to. */
   readonly imageVolumes: readonly string[]
   readonly volumes: TaskVolumes
-  /** Container whose network it has; null: one of its own. */
-  readonly network: string | null
+  /** Container whose namespace of processes it has. */
+  readonly guard: string
+  /** Whether it has the guard's network as well; else one of its own. */
+  readonly isService: boolean
+  /** Whether the engine is to keep the log, for a peer that was restarted. */
+  readonly isKept: boolean
   readonly kind: EngineKind
   readonly labels: Labels
 }
@@ -72,16 +81,33 @@ export function inputsVolume(name: string, labels: Labels): object {
   return { Name: name, Driver: 'local', Labels: labelsOf(labels) }
 }
 
-/** Holds both volumes while the program runs and after: memory that nobody mounts is gone. */
-export function guardBody(reference: string, volumes: TaskVolumes, network: object, labels: Labels): object {
+/** All in whole seconds. */
+export interface GuardTimes {
+  /** Without a word of the peer: then it ends, and all that share its namespace of processes. */
+  readonly aloneSeconds: number
+  /** Until it ends the program. */
+  readonly wallSeconds: number
+}
+
+/** Holds both volumes while the program runs and after: memory that nobody mounts is gone. Keeps watch over the program. */
+export function guardBody(
+  reference: string,
+  volumes: TaskVolumes,
+  network: object,
+  { aloneSeconds, wallSeconds }: GuardTimes,
+  kind: EngineKind,
+  labels: Labels,
+): object {
   // In a network that is a service's own anybody may listen on port 80; it has no rights otherwise.
   const sysctls = { 'net.ipv4.ip_unprivileged_port_start': '0' }
   return {
     ...body(reference, labels),
-    Cmd: ['wait'],
+    Cmd: ['guard', 'for', String(aloneSeconds), String(wallSeconds)],
     HostConfig: {
       ...walls(guardMemoryBytes, guardPids),
       ...network,
+      // Docker gives nothing else; Podman does as its configuration says.
+      ...(kind === 'podman' ? { PidMode: 'private' } : {}),
       Sysctls: sysctls,
       Binds: [`${volumes.inputs}:/in:rw,nocopy`, `${volumes.outputs}:/out:rw,nocopy`],
     },
@@ -89,13 +115,13 @@ export function guardBody(reference: string, volumes: TaskVolumes, network: obje
 }
 
 export function programBody(asked: ProgramBody): object {
-  const { task, args, env, hasStdin, limits, reference, imageVolumes, volumes, network, kind, labels } = asked
+  const { task, args, env, hasStdin, limits, reference, imageVolumes, volumes, guard, isService, kind, labels } = asked
   // One that shares another's network has its name as well.
   const { Hostname: _, ...inNetwork } = body(reference, labels)
   const folder = `rw,exec,nosuid,nodev,mode=1777,size=${limits.memoryBytes}`
   const folders = ['/tmp', ...imageVolumes.filter((path) => path !== '/in' && path !== '/out')]
   return {
-    ...(network === null ? body(reference, labels) : inNetwork),
+    ...(isService ? inNetwork : body(reference, labels)),
     ...(task.entrypoint === null ? {} : { Entrypoint: task.entrypoint }),
     ...(args.length === 0 ? {} : { Cmd: args }),
     Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
@@ -105,7 +131,9 @@ export function programBody(asked: ProgramBody): object {
     HostConfig: {
       ...walls(limits.memoryBytes, pidsMax),
       NanoCpus: task.cpuMilli * 1_000_000,
-      ...(network === null ? networkOf(task.egress) : { NetworkMode: `container:${network}` }),
+      ...(isService ? { NetworkMode: `container:${guard}` } : networkOf(task.egress)),
+      PidMode: `container:${guard}`,
+      ...(asked.isKept ? { LogConfig: keptLog(limits.logBytes, kind) } : {}),
       Binds: [`${volumes.inputs}:/in:ro,nocopy`, `${volumes.outputs}:/out:rw,nocopy`],
       Tmpfs: Object.fromEntries(folders.map((path) => [path, folder])),
       ...gpusOf(task.gpus, kind),
@@ -129,6 +157,15 @@ function body(reference: string, labels: Labels) {
   }
 }
 
+/** Beyond `max-size` an engine throws away what it has: the log of nobody's reading must fit, however it is written down. */
+function keptLog(logBytes: number, kind: EngineKind): object {
+  const bytes = Math.min(logBytes * logOverhead[kind], engineLogBytesMax)
+  const size = { 'max-size': String(bytes + logSlackBytes) }
+  // A second file tells that the first became too long.
+  if (kind === 'docker') return { Type: 'json-file', Config: { ...size, 'max-file': '2' } }
+  return { Type: 'k8s-file', Config: size }
+}
+
 function walls(memoryBytes: number, pids: number): object {
   return {
     ReadonlyRootfs: true,
@@ -146,7 +183,7 @@ function walls(memoryBytes: number, pids: number): object {
       { Name: 'nproc', Soft: processesMax, Hard: processesMax },
       { Name: 'core', Soft: 0, Hard: 0 },
     ],
-    // What it prints comes to us and stands nowhere else: a flood must not fill the owner's disk.
+    // What it prints comes to us and stands nowhere else, unless it is to be found again.
     LogConfig: { Type: 'none' },
   }
 }

@@ -1,6 +1,6 @@
 /** Whether a service is well: it can be connected to, or answers by HTTP. */
 import type { Clock } from '../../environment.ts'
-import type { HealthCheck, PortConnection } from '../executor.ts'
+import type { HealthCheck, PortConnection, ServiceHealth } from '../executor.ts'
 
 /** An answer is its first line; whoever sends more before it is not understood. */
 const answerBytesMax = 4_096
@@ -37,21 +37,37 @@ export async function whatAils(
   }
 }
 
-/** Asks again and again; `onIll` is told once, when it was bad too often in a row. Returns what stops that. */
+/**
+ * Asks again and again, but not while the service is held, and tells `onHealth` each time; `onIll` is told once, when it was bad
+ * too often in a row. Returns what stops that.
+ */
 export function tend(
   health: HealthCheck,
   connect: (port: number, signal: AbortSignal) => Promise<PortConnection>,
   clock: Clock,
+  isHeld: () => boolean,
+  onHealth: (health: ServiceHealth) => void,
   onIll: (why: string) => void,
 ): () => void {
   const over = new AbortController()
+  const { failuresMax } = health
+  let wasWell = false
+  const tell = (failures: number): void => {
+    wasWell ||= failures === 0
+    onHealth({ state: failures === 0 ? 'healthy' : wasWell ? 'failing' : 'starting', failures, failuresMax })
+  }
+  onHealth({ state: 'starting', failures: 0, failuresMax })
   const go = async (): Promise<void> => {
     for (let failures = 0; ;) {
       await clock.sleep(health.intervalMs, over.signal)
+      if (isHeld()) continue
       const ailment = await whatAils(health, connect, clock, over.signal)
       if (over.signal.aborted) return
+      // What it did not answer because it was held meanwhile counts for nothing.
+      if (isHeld()) continue
       failures = ailment === null ? 0 : failures + 1
-      if (failures >= health.failuresMax) return onIll(`its health check failed ${failures} times in a row: ${ailment}`)
+      tell(failures)
+      if (failures >= failuresMax) return onIll(`its health check failed ${failures} times in a row: ${ailment}`)
     }
   }
   // It ends in no other way than by its signal.

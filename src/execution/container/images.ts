@@ -87,15 +87,21 @@ export class Images {
     throw new ImageInvalidError(`the image is ${ready.digest} in this engine, and the job wants ${image.digest}`)
   }
 
-  /** Removes what an earlier life left. */
-  async sweep(signal: AbortSignal): Promise<void> {
+  /** Removes what an earlier life loaded for a run that is over now, unless it was loaded again. */
+  async drop(reference: string, signal: AbortSignal): Promise<void> {
+    if (reference.startsWith(`${this.#deps.prefix}/`) && !this.#kept.has(reference))
+      await this.#remove(reference, signal)
+  }
+
+  /** Removes what an earlier life left, but for what is named. */
+  async sweep(spared: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     const { engine, prefix } = this.#deps
     const filters = JSON.stringify({ reference: [`${prefix}/*`] })
     const found = z
       .array(z.object({ RepoTags: z.array(z.string()).nullish() }))
       .parse(await engine.ask('GET', '/images/json', { query: { filters }, signal }))
     const names = found.flatMap(({ RepoTags }) => RepoTags ?? []).filter((name) => name.startsWith(`${prefix}/`))
-    for (const name of names) await this.#remove(name, signal)
+    for (const name of names) if (!spared.has(name)) await this.#remove(name, signal)
   }
 
   async #loaded(

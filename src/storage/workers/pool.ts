@@ -22,6 +22,8 @@ export interface PoolDeps {
 
 /** A thread takes 40 ms to start and about 10 MiB while it lives. */
 const idleMs = 10_000
+/** The same once all is sealed: what a thread and its rooms take is wanted by the transfers that follow. */
+const sealedIdleMs = 250
 /** Whoever waits holds at most what it has lent or fetched, so a line of this length is a mistake of ours. */
 const waitingMax = 4_096
 
@@ -79,6 +81,11 @@ export class WorkerPool {
     this.#waiting.push(job)
     this.#next()
     return promise.finally(() => signal.removeEventListener('abort', onAbort))
+  }
+
+  /** Nothing is lent any more: if no work is under way, there will be none for a while. */
+  idleSoon(): void {
+    if (this.#busy.size === 0 && this.#idle.length > 0) this.#beginIdle(sealedIdleMs)
   }
 
   /** Ends all threads. What waits or is under way is rejected. */
@@ -150,9 +157,9 @@ export class WorkerPool {
     this.#next()
   }
 
-  #beginIdle(): void {
+  #beginIdle(forMs = idleMs): void {
     this.#cancelIdle()
-    this.#cancelIdle = this.#deps.clock.after(idleMs, () => {
+    this.#cancelIdle = this.#deps.clock.after(forMs, () => {
       this.#endAll()
       this.#deps.onIdle?.()
     })

@@ -26,14 +26,17 @@ export class SharedRoom implements Room {
 
 export class Rooms {
   readonly #bytesMax: number
+  /** Called when the last room has come back. */
+  readonly #onNoneLent: () => void
   /** In the order in which they came: who needs much is not overtaken for ever by those who need little. */
   readonly #waiting: { readonly bytes: number; readonly granted: () => void }[] = []
   /** What nobody has now. */
   #kept: SharedStrips[] = []
   #lentBytes = 0
 
-  constructor(bytesMax = lentBytesMax) {
+  constructor(bytesMax = lentBytesMax, onNoneLent: () => void = () => {}) {
     this.#bytesMax = bytesMax
+    this.#onNoneLent = onNoneLent
   }
 
   get lentBytes(): number {
@@ -98,6 +101,7 @@ export class Rooms {
     const keptBytes = this.#kept.reduce((sum, { shape }) => sum + shape.slots * shape.stripBytes, 0)
     if (this.#lentBytes + keptBytes + bytes <= this.#bytesMax) this.#kept.push(shared)
     this.#grant()
+    if (this.#lentBytes === 0) this.#onNoneLent()
   }
 
   #grant(): void {

@@ -33,7 +33,7 @@ export class WorkerMill implements Mill, AsyncDisposable {
 
   constructor(options: WorkerMillOptions, deps: Omit<PoolDeps, 'onIdle'>) {
     this.#hereBytesMax = options.hereBytesMax ?? hereBytesDefault
-    this.#rooms = new Rooms(options.lentBytesMax)
+    this.#rooms = new Rooms(options.lentBytesMax, () => this.#pool.idleSoon())
     this.#pool = new WorkerPool(options, { ...deps, onIdle: () => this.#rooms.clear() })
   }
 

@@ -2,7 +2,9 @@
 // harm. Says how long each took to be contained.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
+import { createServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
@@ -252,6 +254,36 @@ describe('what means harm', { skip }, () => {
     assert.doesNotMatch(stdout, /^(sd|vd|kvm|mem|nvme)/m)
   })
 
+  test('its guard, which is in its namespace of processes, can be neither ended, nor read, nor traced', async () => {
+    using scratch = new Scratch()
+    const script = [
+      'cat /proc/1/cmdline | tr "\\0" " "; echo; cat /proc/1/status | grep Uid',
+      'cat /proc/1/mem /proc/1/maps /proc/1/environ 2>&1; ls /proc/1/fd /proc/1/root 2>&1; (echo 1 > /proc/1/oom_score_adj) 2>&1',
+      'for signal in KILL STOP TERM INT USR1 USR2; do kill -$signal 1; done; sleep 1; echo still here',
+    ].join('\n')
+    const { stdout, reason } = await run(scratch, [script])
+    assert.equal(reason, 'exited')
+    assert.match(stdout, /^\/least guard for \d+ \d+ \nUid:\t65534/)
+    for (const name of ['mem', 'maps', 'environ', 'fd', 'root', 'oom_score_adj'])
+      assert.match(stdout, new RegExp(`/proc/1/${name}'?: Permission denied`))
+    assert.ok(stdout.endsWith('still here\n'))
+  })
+
+  test('what a program leaves running when it ends is ended with it', async () => {
+    using scratch = new Scratch()
+    const script = '(trap "" HUP TERM; while :; do echo more >> /out/file; done) & sleep 0.3; echo over'
+    const { reason, stdout, outputs, usage } = await run(scratch, [script])
+    assert.deepEqual([reason, stdout, outputs?.files], ['exited', 'over\n', 1])
+    assert.ok(usage.wallMs < 5_000, `${usage.wallMs} ms`)
+  })
+
+  test('who orphans process after process meets no limit: they are collected', async () => {
+    using scratch = new Scratch()
+    const script = 'i=0; while [ $i -lt 700 ]; do i=$((i+1)); (true &); done; echo $i'
+    const { reason, stdout, stderr } = await run(scratch, [script])
+    assert.deepEqual([reason, stdout, stderr], ['exited', '700\n', ''])
+  })
+
   test('links in /out lead nowhere: they are left out, and it is said', async () => {
     using scratch = new Scratch()
     const script = 'ln -s /etc/passwd /out/passwd; ln -s / /out/root; echo good > /out/good; ln /out/good /out/hard'
@@ -286,6 +318,41 @@ describe('what means harm', { skip }, () => {
     const { reason, detail } = await run(scratch, ['true'], { container: { egress: true } })
     assert.equal(reason, 'executor-failed')
     assert.match(detail, /lets no program reach the network/)
+  })
+
+  test('with a network where both sides want it: the machine is reached by its bridge, and its loopback is not', async (t) => {
+    using scratch = new Scratch()
+    const options = { mayEgress: true }
+    const heard: string[] = []
+    const listen = async (name: string, host: string): Promise<Server> => {
+      const server = createServer((socket) => {
+        heard.push(name)
+        socket.on('error', () => {})
+        socket.end(`${name}\n`)
+      })
+      server.listen(0, host)
+      await once(server, 'listening')
+      return server
+    }
+    const [open, closed] = [await listen('open', '0.0.0.0'), await listen('closed', '127.0.0.1')]
+    const portOf = (server: Server): number => (server.address() as AddressInfo).port
+    try {
+      const script = [
+        'gateway=$(/bin/busybox ip route | /bin/busybox awk \'/^default/ { print $3 }\'); echo "gateway $gateway"',
+        `/bin/busybox nc -w 2 $gateway ${portOf(open)}`,
+        `for host in $gateway 127.0.0.1 localhost; do /bin/busybox nc -w 2 $host ${portOf(closed)}; done`,
+        'echo over; exit 0',
+      ].join('\n')
+      const { reason, detail, stdout } = await run(scratch, [script], { options, container: { egress: true } })
+      // Where the engine's network needs what the machine has not (a firewall, a bridge), nothing is run, and that is said.
+      if (reason === 'executor-failed') return t.skip(`skipped: the engine makes no network here: ${detail}`)
+      assert.equal(reason, 'exited', detail)
+      assert.match(stdout, /^gateway \d+\.\d+\.\d+\.\d+\nopen\nover\n$/)
+      assert.deepEqual(heard, ['open'])
+    } finally {
+      for (const server of [open, closed]) server.close()
+    }
+    return undefined
   })
 
   test('volumes and a health check that the image declares', async () => {

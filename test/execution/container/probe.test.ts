@@ -109,7 +109,9 @@ test('GPUs: a device request of Docker, devices by their names of Podman', () =>
     reference: 'image',
     imageVolumes: [],
     volumes: { inputs: 'in', outputs: 'out' },
-    network: null,
+    guard: 'g',
+    isService: false,
+    isKept: false,
     labels: { owner: 'o', task: 'a' },
   } as const
   const host = (kind: ProgramBody['kind'], gpus: number): Record<string, unknown> =>

@@ -220,6 +220,19 @@ const execution: VectorFile = {
         },
       }),
     ),
+    ...(['starting', 'healthy', 'failing'] as const).map((state, failures) =>
+      says(`PROGRESS of a service that is ${state}`, {
+        say: 'progress',
+        progress: {
+          stage: 'running',
+          wallMs: 9_000,
+          cpuMs: 7,
+          memoryBytes: 65_536,
+          gas: 0,
+          health: { state, failures, failuresMax: 3 },
+        },
+      }),
+    ),
     says('CANCEL', { say: 'cancel' }),
     says('RESULT with outputs', {
       say: 'result',
