@@ -13,6 +13,8 @@ export type Isolation = 'bubblewrap' | 'process'
 
 export interface Walls {
   readonly isolation: Isolation
+  /** Programs run as root, which limits on processes do not bind: the peer is root, and nobody else may read its node. */
+  readonly isRoot: boolean
   /** One sentence for a person: what was found, and what would make it better. */
   readonly detail: string
   /** The command line by which the child's own, `node` and its arguments, is run behind these walls. */
@@ -55,9 +57,11 @@ export async function findWalls(node: string): Promise<Walls> {
   if (command === undefined) return bareWalls(node, why)
   let refused = ''
   for (const prefix of prefixes()) {
+    const isRoot = runsAsRoot(prefix)
     const walls: Walls = {
       isolation: 'bubblewrap',
-      detail: 'bubblewrap: programs see no network, no files and no processes of this machine',
+      isRoot,
+      detail: `bubblewrap: programs see no network, no files and no processes of this machine${isRoot ? asRootBecause(node) : ''}`,
       command: (_path, args) => [...prefix, ...nicely, ...command, ...limited, nodeInside, ...args],
     }
     const failure = await failureOf(walls, node)
@@ -71,11 +75,20 @@ export async function findWalls(node: string): Promise<Walls> {
 export async function bareWalls(node: string, detail = ''): Promise<Walls> {
   const all = prefixes().map((prefix): Walls => ({
     isolation: 'process',
+    isRoot: runsAsRoot(prefix),
     detail,
     command: (path, args) => [...prefix, ...nicely, 'env', '-i', path, ...args],
   }))
   for (const walls of all.slice(0, -1)) if ((await failureOf(walls, node)) === undefined) return walls
   return all.at(-1)!
+}
+
+function runsAsRoot(prefix: readonly string[]): boolean {
+  return process.getuid?.() === 0 && prefix !== asNobody
+}
+
+function asRootBecause(node: string): string {
+  return `; they run as root, because user ${nobody} cannot run ${node}: install Node where everybody may read it, or run the peer as another user`
 }
 
 function prefixes(): (readonly string[])[] {

@@ -33,6 +33,9 @@ const attemptsMax = 3
 /** The event loop is looked at for so long at least. */
 const windowMs = 600
 
+/** As in a checkout below a folder that only root may enter. */
+const asRoot = 'programs run as root here, because nobody else can read this node, and root has no limit on processes'
+
 let walls: Walls
 before(async () => {
   walls = await findWalls(process.execPath)
@@ -327,7 +330,8 @@ describe('a program that got out of WebAssembly', () => {
       (found['environment'] as string[]).filter((name) => name !== 'PWD'),
       [],
     )
-    assert.notEqual(found['user'], 0)
+    if (walls.isRoot) t.diagnostic(asRoot)
+    else assert.notEqual(found['user'], 0)
   })
 
   test('signals processes of this machine, its supervisor among them', async (t) => {
@@ -346,6 +350,7 @@ describe('a program that got out of WebAssembly', () => {
 
   test('forks without end', async (t) => {
     if (needsWalls(t)) return
+    if (walls.isRoot) return t.skip(asRoot)
     using scratch = new Scratch()
     const attack = `${prelude}
       const { spawn } = require('node:child_process')

