@@ -93,7 +93,9 @@ function judgeEntry(
   const holds = book?.held ?? null
   if (holds === null || entry.sequence > holds.sequence)
     return proof === undefined ? { objection: { lease, code: 'HOLDS_LESS', holds } } : { learned: proof }
-  const mine = entry.sequence === holds.sequence ? holds : heldAt(notary, books, entry)
+  // One that never came here is as good when it is proved: what came since is more of the same.
+  const proved = proof === undefined ? undefined : heldOf(proof)
+  const mine = entry.sequence === holds.sequence ? holds : (heldAt(notary, books, entry) ?? proved)
   if (mine !== undefined && !equals(mine.receipt, entry.receipt))
     return { objection: { lease, code: 'RECEIPT_DIFFERS', holds } }
   if (mine !== undefined && mine.amountMicro !== entry.amountMicro)
