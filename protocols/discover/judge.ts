@@ -2,21 +2,11 @@
  * Whether an announced record is passed on: accept, ignore, reject, or one of far too many; cheapest first, the signature last. Only what no
  * honest peer can have passed on is rejected.
  *
- * Pure: the caller brings the time and the floor. Holds a bounded memory of authors.
+ * Pure: the caller brings the time and the floor.
  */
 import { lateness, peekCapability, type Capability } from '../capability/index.ts'
-import { Fault, type PeerName, type Signed, type Verdict } from '../wire/index.ts'
+import { countAuthor, Fault, type AuthorRate, type PeerName, type Signed, type Verdict } from '../wire/index.ts'
 import { recordWindowMs, recordsPerAuthorMax, recordsToleratedPerAuthorMax } from './messages.ts'
-
-/** Authors remembered in one window. Beyond, new authors are not limited until the window ends: silence would be worse. */
-const authorsMax = 10_000
-
-export interface RecordFilterState {
-  readonly windowEndsMs: number
-  readonly counts: ReadonlyMap<PeerName, number>
-}
-
-export const emptyRecordFilter: RecordFilterState = { windowEndsMs: 0, counts: new Map() }
 
 export interface RecordJudgement {
   readonly verdict: Verdict
@@ -33,15 +23,12 @@ export interface RecordSenses {
 }
 
 export function judgeRecord(
-  state: RecordFilterState,
+  state: AuthorRate,
   { author, envelope }: { author: PeerName; envelope: Uint8Array },
   nowMs: number,
   { verify, floorOf }: RecordSenses,
-): readonly [RecordFilterState, RecordJudgement] {
-  const window =
-    nowMs < state.windowEndsMs ? state : { windowEndsMs: nowMs + recordWindowMs, counts: new Map<PeerName, number>() }
-  const count = window.counts.get(author) ?? 0
-  const next = window.counts.size < authorsMax || count > 0 ? counted(window, author, count + 1) : window
+): readonly [AuthorRate, RecordJudgement] {
+  const [next, count] = countAuthor(state, author, nowMs, recordWindowMs)
   const say = (verdict: Verdict, because: string) => [next, { verdict, because }] as const
   if (count >= recordsPerAuthorMax)
     return say(count >= recordsToleratedPerAuthorMax ? 'excess' : 'ignore', 'author over its rate')
@@ -57,11 +44,4 @@ export function judgeRecord(
     if (error instanceof Fault) return say('reject', error.message)
     throw error
   }
-}
-
-function counted(state: RecordFilterState, author: PeerName, count: number): RecordFilterState {
-  // The map is ours alone: the state before is never used again once a step has been taken from it.
-  const counts = state.counts as Map<PeerName, number>
-  counts.set(author, count)
-  return { windowEndsMs: state.windowEndsMs, counts }
 }

@@ -2,9 +2,16 @@
  * One peer of the model: the desks, machines, codecs and policies of production, on a virtual clock, with a disk, a network and
  * errands that the world controls. A crash takes its memory; what its disk has stays.
  */
-import { bidBytesMax, bidTopic, emptyBidFilter, judgeBid, type Bid } from '../../protocols/bid/index.ts'
+import { bidBytesMax, bidTopic, judgeBid, type Bid } from '../../protocols/bid/index.ts'
 import type { Notary } from '../../protocols/negotiate/index.ts'
-import { Fault, type Gossip, type PeerName, type Signed, type Verdict } from '../../protocols/wire/index.ts'
+import {
+  nobodyHeard,
+  Fault,
+  type Gossip,
+  type PeerName,
+  type Signed,
+  type Verdict,
+} from '../../protocols/wire/index.ts'
 import { Directory } from '../../src/discovery/directory.ts'
 import { RecordIndex } from '../../src/discovery/record-index.ts'
 import { Publisher } from '../../src/discovery/publisher.ts'
@@ -275,7 +282,7 @@ export class ModelPeer implements Member {
   #hearBids(life: LifeClock): void {
     const { class: bidClass, notary, lending } = this.plan
     if (lending === null) return
-    let filter = emptyBidFilter
+    let filter = nobodyHeard
     const accepted = new WeakMap<Uint8Array, Signed<Bid>>()
     this.#gossip.subscribe(bidTopic(notary.network, bidClass), {
       messageBytesMax: bidBytesMax,

@@ -5,13 +5,19 @@
 import { capabilityBytesMax, capabilityType, type Capability } from '../../protocols/capability/index.ts'
 import {
   capabilityTopic,
-  emptyRecordFilter,
   judgeRecord,
   lifeSignEveryMs,
   recordWindowMs,
   recordsPerAuthorMax,
 } from '../../protocols/discover/index.ts'
-import { openEnvelope, type Gossip, type Notary, type PeerName, type Signed } from '../../protocols/wire/index.ts'
+import {
+  nobodyHeard,
+  openEnvelope,
+  type Gossip,
+  type Notary,
+  type PeerName,
+  type Signed,
+} from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import type { RecordIndex } from './record-index.ts'
 
@@ -60,7 +66,7 @@ export class Announcer {
     const accepted = new WeakMap<Uint8Array, Signed<Capability>>()
     const verify = (envelope: Uint8Array): void =>
       void openEnvelope(notary.signer, notary.network, capabilityType, envelope)
-    let filter = emptyRecordFilter
+    let filter = nobodyHeard
     gossip.subscribe(this.#topic, {
       messageBytesMax: capabilityBytesMax,
       judge: (author, envelope) => {

@@ -8,6 +8,7 @@ import type { Clock, Log } from '../environment.ts'
 import type { Executor, ExecutionLimits, ExecutionResult, ExecutionTask } from './executor.ts'
 import { launch, wasiProgram, type ChildProgram, type Running } from './launch.ts'
 import { probeExecutor } from './probe.ts'
+import { checkLimits } from './check-limits.ts'
 import { Run } from './run.ts'
 import { claimRun, isRunning, killGroup, readEnding, readRun } from './supervisor.ts'
 import { resumeRun, suspendRun } from './suspend.ts'
@@ -114,13 +115,6 @@ async function started(
     aloneMs: keep?.aloneMs ?? aloneMsMin,
     descriptors,
   })
-}
-
-/** A limit that is not a whole number of at least 1 is our caller's mistake, not the task's. */
-function checkLimits(limits: ExecutionLimits): void {
-  for (const [name, value] of Object.entries(limits) as [string, number][]) {
-    if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`the limit ${name} is ${value}`)
-  }
 }
 
 function messageOf(error: unknown): string {

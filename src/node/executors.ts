@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import type { OfferOptions } from '../config/options.ts'
 import type { Clock, Log } from '../environment.ts'
 import { createContainerExecutor, notRun } from '../execution/container/container-executor.ts'
-import type { Executor, ExecutorProbe } from '../execution/executor.ts'
+import type { ExecutionTask, Executor, ExecutorProbe } from '../execution/executor.ts'
 import { createWasiExecutor } from '../execution/wasi-executor.ts'
 import type { LeaseState } from '../market/lease-machine.ts'
 
@@ -32,11 +32,12 @@ export function createExecutors({ offer, dataDir, clock, log, env, ...ports }: E
   // Several peers may use one engine; each cleans up after itself alone.
   const owner = createHash('sha256').update(dataDir).digest('hex').slice(0, 12)
   const containers = createContainerExecutor({ ...policy, owner }, { clock, log, env })
+  const engineOf = ({ container }: ExecutionTask): Executor => (container === undefined ? wasi : containers)
   return {
     executor: {
       probe: async () => wasi.probe(),
-      run: async (task, ...rest) => (task.container === undefined ? wasi : containers).run(task, ...rest),
-      attach: async (task, ...rest) => (task.container === undefined ? wasi : containers).attach(task, ...rest),
+      run: async (task, ...rest) => engineOf(task).run(task, ...rest),
+      attach: async (task, ...rest) => engineOf(task).attach(task, ...rest),
       end: async (folder) => void (await Promise.all([wasi.end(folder), containers.end(folder)])),
       suspend: (folder) => [wasi, containers].forEach((one) => one.suspend(folder)),
       resume: (folder) => [wasi, containers].forEach((one) => one.resume(folder)),
@@ -52,11 +53,10 @@ function tasksOf(leases: readonly LeaseState[]): ReadonlySet<string> {
 }
 
 function withoutContainers(wasi: Executor): Executor {
+  const refused = notRun('this provider runs no containers')
   return {
     ...wasi,
-    attach: async (task, ...rest) =>
-      task.container === undefined ? wasi.attach(task, ...rest) : notRun('this provider runs no containers'),
-    run: async (task, ...rest) =>
-      task.container === undefined ? wasi.run(task, ...rest) : notRun('this provider runs no containers'),
+    attach: async (task, ...rest) => (task.container === undefined ? wasi.attach(task, ...rest) : refused),
+    run: async (task, ...rest) => (task.container === undefined ? wasi.run(task, ...rest) : refused),
   }
 }

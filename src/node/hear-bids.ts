@@ -1,6 +1,6 @@
 /** Bids that are gossiped in a class of jobs: judged before they are passed on, and handed over when they come to us. */
-import { bidBytesMax, bidTopic, emptyBidFilter, judgeBid, openBid, type Bid } from '../../protocols/bid/index.ts'
-import type { Gossip, Notary, Signed } from '../../protocols/wire/index.ts'
+import { bidBytesMax, bidTopic, judgeBid, openBid, type Bid } from '../../protocols/bid/index.ts'
+import { nobodyHeard, type Gossip, type Notary, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock } from '../environment.ts'
 
 /** The topic is never left: whoever leaves one is kept out of its mesh for a while, and we may be back in a second. */
@@ -13,7 +13,7 @@ export function hearBids(
   /** What was judged lawful, until it is delivered: gossip hands the same bytes to both. */
   const accepted = new WeakMap<Uint8Array, Signed<Bid>>()
   const open = (envelope: Uint8Array): Signed<Bid> => openBid(signer, network, envelope)
-  let filter = emptyBidFilter
+  let filter = nobodyHeard
   gossip.subscribe(bidTopic(network, bidClass), {
     messageBytesMax: bidBytesMax,
     judge: (author, envelope) => {

@@ -15,19 +15,17 @@ import {
   bidsPerAuthorMax,
   bidType,
   decodeBid,
-  emptyBidFilter,
   encodeBid,
   judgeBid,
   openBid,
   sealBid,
   type Bid,
-  type BidFilterState,
   type Judgement,
   type Requirements,
   noWishes,
   type GpuWish,
 } from '../../protocols/bid/index.ts'
-import { cidOfDocument, microMax, sealEnvelope } from '../../protocols/wire/index.ts'
+import { nobodyHeard, type AuthorRate, cidOfDocument, microMax, sealEnvelope } from '../../protocols/wire/index.ts'
 import { faultOf, flipped } from '../negotiate/parties.ts'
 import { network, signer } from '../support/peers.ts'
 
@@ -63,9 +61,9 @@ const unchecked = (over: Partial<Bid> = {}, by = asker, on = network) =>
 const openCode = (envelope: Uint8Array) => faultOf(() => openBid(context.signer, network, envelope))
 const judged = (
   envelope: Uint8Array,
-  over: { author?: string; class?: string; atMs?: number; state?: BidFilterState } = {},
-): readonly [BidFilterState, Judgement] => {
-  const { author = asker.peer, class: topic = 'compute', atMs = nowMs, state = emptyBidFilter } = over
+  over: { author?: string; class?: string; atMs?: number; state?: AuthorRate } = {},
+): readonly [AuthorRate, Judgement] => {
+  const { author = asker.peer, class: topic = 'compute', atMs = nowMs, state = nobodyHeard } = over
   return judgeBid(state, { author, envelope, class: topic }, atMs, (bytes) => openBid(context.signer, network, bytes))
 }
 
@@ -177,7 +175,7 @@ test('what no honest peer passes on is rejected, what may be late or too often i
 
 test('a bid is repeated unchanged and accepted each time, up to 120 in a minute', () => {
   const envelope = sealBid(asker, network, bid())
-  let state = emptyBidFilter
+  let state = nobodyHeard
   let judgement: Judgement
   const hear = (atMs: number, author = asker.peer, what = envelope) => {
     ;[state, judgement] = judged(what, { state, atMs, author })
@@ -197,7 +195,7 @@ test('a bid is repeated unchanged and accepted each time, up to 120 in a minute'
 
 test('three times as many are no mistake', () => {
   const envelope = unchecked()
-  let state = emptyBidFilter
+  let state = nobodyHeard
   let judgement: Judgement | undefined
   for (let count = 0; count < bidsToleratedPerAuthorMax; count++) [state, judgement] = judged(envelope, { state })
   assert.equal(judgement?.verdict, 'ignore')
@@ -206,13 +204,13 @@ test('three times as many are no mistake', () => {
 })
 
 test('what is rejected counts as well: junk does not buy more of it', () => {
-  let state = emptyBidFilter
+  let state = nobodyHeard
   for (let count = 0; count < bidsPerAuthorMax; count++) [state] = judged(Uint8Array.of(count), { state })
   assert.equal(judged(unchecked(), { state })[1].because, 'author over its rate')
 })
 
 test('the memory of authors is bounded, and who is not remembered is heard', () => {
-  let state = emptyBidFilter
+  let state = nobodyHeard
   for (let author = 0; author < 10_050; author++) [state] = judged(new Uint8Array(), { state, author: String(author) })
   assert.equal(state.counts.size, 10_000)
   assert.equal(judged(unchecked(), { state })[1].verdict, 'accept')

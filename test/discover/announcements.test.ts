@@ -10,13 +10,12 @@ import {
   type Capability,
 } from '../../protocols/capability/index.ts'
 import {
-  emptyRecordFilter,
   judgeRecord,
   recordsPerAuthorMax,
   recordsToleratedPerAuthorMax,
   recordWindowMs,
 } from '../../protocols/discover/index.ts'
-import { openEnvelope, sealEnvelope, type PeerName, type Verdict } from '../../protocols/wire/index.ts'
+import { nobodyHeard, openEnvelope, sealEnvelope, type PeerName, type Verdict } from '../../protocols/wire/index.ts'
 import { network, signer } from '../support/peers.ts'
 
 const nowMs = 1_700_000_000_000
@@ -40,7 +39,7 @@ const turned = (bytes: Uint8Array, at: number) => bytes.with(at, bytes[at]! ^ 1)
 
 function judged(envelope: Uint8Array, seen = 4, by: PeerName = author.peer) {
   let verified = 0
-  const [, { verdict, record: accepted }] = judgeRecord(emptyRecordFilter, { author: by, envelope }, nowMs, {
+  const [, { verdict, record: accepted }] = judgeRecord(nobodyHeard, { author: by, envelope }, nowMs, {
     verify: (bytes) => {
       verified++
       openEnvelope(author, network, capabilityType, bytes)
@@ -84,7 +83,7 @@ test('nobody announces the record of another', () => {
 })
 
 test('an author that announces too often is passed on no more in this minute, and counts against itself when it is far too often', () => {
-  let state = emptyRecordFilter
+  let state = nobodyHeard
   const say = (sequence: number, atMs = nowMs): Verdict => {
     const envelope = sealed({ sequence, issuedMs: atMs, expiresMs: atMs + 1_000 })
     const [next, { verdict }] = judgeRecord(state, { author: author.peer, envelope }, atMs, {

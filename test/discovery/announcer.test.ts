@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { sealCapability, unsaid, type Capability } from '../../protocols/capability/index.ts'
+import type { Capability } from '../../protocols/capability/index.ts'
 import { capabilityTopic, lifeSignEveryMs, lifeSignMsMax, lifeSignMsMin } from '../../protocols/discover/index.ts'
 import type { Gossip, TopicHandler } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
@@ -12,22 +12,10 @@ import { RecordIndex } from '../../src/discovery/record-index.ts'
 import { silentLog } from '../../src/environment.ts'
 import { network, signer } from '../support/peers.ts'
 import { Floor, people, settle, startMs } from './boards.ts'
+import { sealedKeeperRecord } from '../support/keeper-record.ts'
 
 const one = people[1]!
-const sealed = (by: (typeof people)[number], over: Partial<Capability> = {}) =>
-  sealCapability(by, network, {
-    sequence: 5,
-    issuedMs: startMs,
-    expiresMs: startMs + 600_000,
-    withdrawn: false,
-    software: '',
-    ...unsaid,
-    compute: null,
-    storage: { keepBytes: { value: 10, evidence: 'claimed' }, termMsMax: 1 },
-    runtimes: [],
-    price: null,
-    ...over,
-  })
+const sealed = (by: (typeof people)[number], over: Partial<Capability> = {}) => sealedKeeperRecord(by, startMs, over)
 
 function opened(mayAnnounce?: Promise<void>) {
   const clock = new VirtualClock(startMs)

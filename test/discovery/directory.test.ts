@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { keeperAdvert, sealCapability, type Capability, unsaid } from '../../protocols/capability/index.ts'
+import { keeperAdvert, sealCapability, type Capability } from '../../protocols/capability/index.ts'
 import { Fault } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { silentLog } from '../../src/environment.ts'
@@ -9,26 +9,14 @@ import { Directory } from '../../src/discovery/directory.ts'
 import { RecordIndex } from '../../src/discovery/record-index.ts'
 import { network, signer } from '../support/peers.ts'
 import { Board, Floor, people, startMs } from './boards.ts'
+import { keeperRecord, sealedKeeperRecord } from '../support/keeper-record.ts'
 
 const never = new AbortController().signal
 const keepers = keeperAdvert(network)
 const [one, two, three] = [people[1]!, people[2]!, people[3]!]
 
-const record = (over: Partial<Capability> = {}): Capability => ({
-  sequence: 5,
-  issuedMs: startMs,
-  expiresMs: startMs + 600_000,
-  withdrawn: false,
-  software: '',
-  ...unsaid,
-  compute: null,
-  storage: { keepBytes: { value: 1, evidence: 'claimed' }, termMsMax: 1 },
-  runtimes: [],
-  price: null,
-  ...over,
-})
-const sealed = (by: (typeof people)[number], over: Partial<Capability> = {}) =>
-  sealCapability(by, network, record(over))
+const record = (over: Partial<Capability> = {}) => keeperRecord(startMs, over)
+const sealed = (by: (typeof people)[number], over: Partial<Capability> = {}) => sealedKeeperRecord(by, startMs, over)
 
 function opened(floor = new Floor()) {
   const clock = new VirtualClock(startMs)

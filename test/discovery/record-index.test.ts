@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 
 import { noWishes } from '../../protocols/bid/index.ts'
-import { plainCompute, plainPrice, sealCapability, unsaid, type Capability } from '../../protocols/capability/index.ts'
+import { plainCompute, plainPrice, type Capability } from '../../protocols/capability/index.ts'
 import type { Want } from '../../protocols/discover/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { aliveForMs, floorKeyOf, RecordIndex, recordsMax, type RecordShelf } from '../../src/discovery/record-index.ts'
@@ -16,26 +16,14 @@ import { SequenceFloors } from '../../src/ledger/sequence-floors.ts'
 import { Store } from '../../src/ledger/store.ts'
 import { network, signer } from '../support/peers.ts'
 import { Floor, people, startMs } from './boards.ts'
+import { keeperRecord, sealedKeeperRecord } from '../support/keeper-record.ts'
 
 const [one, two, three] = [people[1]!, people[2]!, people[3]!]
 const keep: Want = { kind: 'keep', keepBytes: 10 }
 const small = { value: 5, evidence: 'claimed' } as const
 
-const record = (over: Partial<Capability> = {}): Capability => ({
-  sequence: 5,
-  issuedMs: startMs,
-  expiresMs: startMs + 600_000,
-  withdrawn: false,
-  software: '',
-  ...unsaid,
-  compute: null,
-  storage: { keepBytes: { value: 10, evidence: 'claimed' }, termMsMax: 1 },
-  runtimes: [],
-  price: null,
-  ...over,
-})
-const sealed = (by: (typeof people)[number], over: Partial<Capability> = {}) =>
-  sealCapability(by, network, record(over))
+const record = (over: Partial<Capability> = {}) => keeperRecord(startMs, over)
+const sealed = (by: (typeof people)[number], over: Partial<Capability> = {}) => sealedKeeperRecord(by, startMs, over)
 
 function opened({ shelf, floor = new Floor() }: { shelf?: RecordShelf; floor?: Floor } = {}) {
   const clock = new VirtualClock(startMs)

@@ -2,13 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import {
-  keeperAdvert,
-  sealCapability,
-  unsaid,
-  type Capability,
-  type KnownCapability,
-} from '../../protocols/capability/index.ts'
+import { keeperAdvert, type Capability, type KnownCapability } from '../../protocols/capability/index.ts'
 import { exchangesPerQueryMax, type Want } from '../../protocols/discover/index.ts'
 import type { Fault, PeerName } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
@@ -18,26 +12,14 @@ import { Seeker } from '../../src/discovery/seeker.ts'
 import { silentLog } from '../../src/environment.ts'
 import { network, signer } from '../support/peers.ts'
 import { Floor, people, settle, startMs } from './boards.ts'
+import { sealedKeeperRecord } from '../support/keeper-record.ts'
 
 const never = new AbortController().signal
 const keep: Want = { kind: 'keep', keepBytes: 1 }
 const names = people.map(({ peer }) => peer)
 const [one, two] = [people[1]!, people[2]!]
 
-const sealed = (by: (typeof people)[number], over: Partial<Capability> = {}) =>
-  sealCapability(by, network, {
-    sequence: 5,
-    issuedMs: startMs,
-    expiresMs: startMs + 600_000,
-    withdrawn: false,
-    software: '',
-    ...unsaid,
-    compute: null,
-    storage: { keepBytes: { value: 10, evidence: 'claimed' }, termMsMax: 1 },
-    runtimes: [],
-    price: null,
-    ...over,
-  })
+const sealed = (by: (typeof people)[number], over: Partial<Capability> = {}) => sealedKeeperRecord(by, startMs, over)
 
 type Answer = (want: Want) => readonly Uint8Array[] | Promise<readonly Uint8Array[]>
 

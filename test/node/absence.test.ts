@@ -1,20 +1,18 @@
 // Peers that go away, with and without a word, and come back; and what keeps a peer from starting.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFile, readdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
 import { verifyReceiptFile } from '../../protocols/receipt/verify.ts'
-import type { PeerOptions } from '../../src/config/options.ts'
 import { realClock, realRandom, silentLog } from '../../src/environment.ts'
 import { isRunning, readRun } from '../../src/execution/supervisor.ts'
 import { HostError } from '../../src/host/index.ts'
 import { LedgerError } from '../../src/ledger/store.ts'
 import { createPeer, type Peer } from '../../src/node.ts'
 import { prints, sleeps, ticks } from '../fixtures/programs.ts'
+import { assertPaidOnce, startDoomed } from '../support/doomed.ts'
 import { eventually, inTime, lendsNothing, Mesh, storyOf } from '../support/mesh.ts'
 
 /** A provider is given up after 20 s of silence. */
@@ -27,43 +25,21 @@ async function remembered(peer: Peer) {
   return { jobs: await control.jobs(), receipts, file: await control.receiptFile(receipts[0]!.lease) }
 }
 
-/** A provider in a process of its own. */
-async function startDoomed(options: PeerOptions) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'doomed-provider.ts'), JSON.stringify(options)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const exited = once(child, 'exit')
-  const [said] = (await once(child.stdout, 'data', { signal: inTime() })) as [Buffer]
-  return {
-    name: said.toString().trim(),
-    async kill() {
-      child.kill('SIGKILL')
-      await exited
-    },
-  }
-}
-
 // Each has a mesh of its own, and mostly waits.
 describe('absence', { concurrency: true }, () => {
   test('a provider killed at work is replaced under the next epoch, and the job is paid once', async () => {
     await using mesh = await Mesh.of({ consumer: lendsNothing })
     const options = mesh.optionsOf('doomed', {})
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'doomed-provider.ts'), JSON.stringify(options)], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    const exited = once(child, 'exit')
+    const doomed = await startDoomed(options)
     try {
-      const [said] = (await once(child.stdout, 'data', { signal: inTime() })) as [Buffer]
-      const doomed = said.toString().trim()
       const consumer = mesh.peer('consumer')
       const module = await mesh.file('sleeps.wasm', sleeps(3_000, 'done\n'))
       const { id } = await consumer.control.submit({ module, name: 'sleeper' }, inTime())
       await storyOf(consumer, id, 'log')
-      assert.equal((await consumer.control.job(id)).provider?.peer, doomed)
+      assert.equal((await consumer.control.job(id)).provider?.peer, doomed.name)
       const going = storyOf(consumer, id, 'end', withinMs)
       going.catch(() => {})
-      child.kill('SIGKILL')
-      await exited
+      await doomed.kill()
       const heir = await mesh.add('heir', {})
 
       const story = await going
@@ -72,11 +48,11 @@ describe('absence', { concurrency: true }, () => {
       assert.equal(story.job.attempts, 2)
       assert.equal(story.job.provider?.peer, heir.name)
       const replacing = story.the('replacing')
-      assert.equal(replacing.peer.peer, doomed)
+      assert.equal(replacing.peer.peer, doomed.name)
       assert.equal(replacing.code, 'PROVIDER_SILENT')
       assert.deepEqual(
         story.all('matched').map(({ peer }) => peer.peer),
-        [doomed, heir.name],
+        [doomed.name, heir.name],
       )
       assert.ok(story.bytes('stdout').toString().endsWith('done\ndone\n'))
 
@@ -92,8 +68,7 @@ describe('absence', { concurrency: true }, () => {
       assert.equal(verdict.provider, heir.name)
       assert.equal((await consumer.control.status()).receipts.spent, story.job.cost)
     } finally {
-      child.kill('SIGKILL')
-      await exited
+      await doomed.kill()
     }
   })
 
@@ -118,10 +93,7 @@ describe('absence', { concurrency: true }, () => {
       assert.deepEqual(story.all('replacing'), [])
       assert.equal(story.bytes('stdout').toString(), 'abcdefghijklmnopqrstuvwxyz')
       assert.equal(await readFile(join(out, 'done'), 'latin1'), 'out')
-      const finals = (await consumer.control.receipts()).filter(({ final }) => final)
-      assert.equal(finals.length, 1)
-      assert.ok(verifyReceiptFile(await consumer.control.receiptFile(finals[0]!.lease)).ok)
-      assert.ok(Number(finals[0]!.amount) > 0)
+      await assertPaidOnce(consumer)
     } finally {
       await second.kill()
     }

@@ -1,17 +1,14 @@
 // Containers and their providers: killed with SIGKILL in the middle of a job, or of a service, and started again.
 
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 
-import { verifyReceiptFile } from '../../protocols/receipt/verify.ts'
-import type { PeerOptions } from '../../src/config/options.ts'
 import type { Peer } from '../../src/node.ts'
 import { busybox, busyboxImage } from '../fixtures/images.ts'
 import { PodmanService } from '../fixtures/podman.ts'
+import { assertPaidOnce, startDoomed } from '../support/doomed.ts'
 import { eventually, inTime, lendsNothing, Mesh, storyOf } from '../support/mesh.ts'
 
 const withinMs = 60_000
@@ -21,22 +18,6 @@ const skip = typeof service === 'string' ? `skipped: ${service}` : false
 after(async () => {
   if (typeof service !== 'string') await service[Symbol.asyncDispose]()
 })
-
-/** A provider in a process of its own. */
-async function startDoomed(options: PeerOptions) {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'doomed-provider.ts'), JSON.stringify(options)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const exited = once(child, 'exit')
-  const [said] = (await once(child.stdout, 'data', { signal: AbortSignal.timeout(withinMs) })) as [Buffer]
-  return {
-    name: said.toString().trim(),
-    async kill() {
-      child.kill('SIGKILL')
-      await exited
-    },
-  }
-}
 
 async function stage(mesh: Mesh) {
   assert.ok(typeof service !== 'string')
@@ -73,10 +54,7 @@ describe('a provider of containers that is killed and comes back', { skip }, () 
       assert.deepEqual(story.all('replacing'), [])
       assert.equal(story.bytes('stdout').toString(), 'abcdefghijklmnopqrst')
       assert.equal(await readFile(join(out, 'done'), 'latin1'), 'out\n')
-      const finals = (await consumer.control.receipts()).filter(({ final }) => final)
-      assert.equal(finals.length, 1)
-      assert.ok(verifyReceiptFile(await consumer.control.receiptFile(finals[0]!.lease)).ok)
-      assert.ok(Number(finals[0]!.amount) > 0)
+      await assertPaidOnce(consumer)
     } finally {
       await second.kill()
     }

@@ -2,11 +2,11 @@
  * Desks of several peers on one virtual clock, joined by a network that the test controls, with an errand boy in place of
  * storage and execution. The machines, desks, codecs and signatures are the real ones.
  */
-import { judgeBid, openBid, emptyBidFilter } from '../../protocols/bid/index.ts'
+import { judgeBid, openBid } from '../../protocols/bid/index.ts'
 import { decodeExecution, encodeExecution, type Exit } from '../../protocols/execute/index.ts'
 import { decodeNegotiation, encodeNegotiation, type Notary } from '../../protocols/negotiate/index.ts'
 import { decodeBilling, encodeBilling } from '../../protocols/receipt/index.ts'
-import { RefusedError, sha256, type Fault, type PeerName } from '../../protocols/wire/index.ts'
+import { nobodyHeard, RefusedError, sha256, type Fault, type PeerName } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { emptyOrder, plainExit, plainLending, plainTerms } from '../../sim/model/stand-ins.ts'
 import { LifeClock } from '../../sim/model/life.ts'
@@ -224,7 +224,7 @@ export class Peer {
   hear(author: PeerName, envelope: Uint8Array): void {
     if (this.#down) return
     const [, { verdict, bid }] = judgeBid(
-      emptyBidFilter,
+      nobodyHeard,
       { author, envelope, class: 'compute' },
       this.#clock.nowMs(),
       (bytes) => openBid(this.notary.signer, this.notary.network, bytes),

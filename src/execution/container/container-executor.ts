@@ -16,6 +16,7 @@ import type {
   ExecutorProbe,
   PortConnection,
 } from '../executor.ts'
+import { checkLimits } from '../check-limits.ts'
 import { ContainerRun } from './container-run.ts'
 import { removeContainer, removeVolume } from './container.ts'
 import { Engine } from './engine.ts'
@@ -251,9 +252,7 @@ export function createContainerExecutor(
 /** Throws for what is our caller's mistake: a task that is none for a container, a limit that is not a whole number of at least 1. */
 function containerOf(task: ExecutionTask, limits: ExecutionLimits): ContainerTask {
   if (task.container === undefined) throw new TypeError('the task is none for a container')
-  for (const [name, value] of Object.entries(limits) as [string, number][]) {
-    if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`the limit ${name} is ${value}`)
-  }
+  checkLimits(limits)
   return task.container
 }
 
