@@ -1,7 +1,7 @@
 /** The ways to find somebody, each over the host of a live peer, and what they cost others. */
 import { Directory } from '../../src/discovery/directory.ts'
 import { RecordIndex } from '../../src/discovery/record-index.ts'
-import { Seeker } from '../../src/discovery/seeker.ts'
+import { neighboursOf, Seeker } from '../../src/discovery/seeker.ts'
 import { realClock, silentLog } from '../../src/environment.ts'
 import { advertsFor, createDiscover, discoverProtocol, type Want } from '../../protocols/discover/index.ts'
 import { Traffic } from '../../sim/live/measures/traffic.ts'
@@ -26,7 +26,7 @@ export function asNewcomer(network: string, random: SeededRandom): Way {
       index,
       directory: directoryOf(asker, index),
       discover: createDiscover({ streams: host.streams, timekeeper: realClock, answer: () => [] }),
-      neighbours: connected,
+      neighbours: () => neighboursOf(host, network),
       network,
       clock: realClock,
       random,

@@ -17,6 +17,7 @@ const limits = {
   memoryBytes: 512 * mib,
   outputBytes: mib,
   logBytes: 256 * mib,
+  cpuMilli: 1_000_000,
   gas: Number.MAX_SAFE_INTEGER,
 }
 const baseline = 'native'

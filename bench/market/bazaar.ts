@@ -74,10 +74,10 @@ async function follow(control: LivePeer['control'], job: string, signal: AbortSi
   }
 }
 
-/** The value below which this share of them is. Infinity when there is none. */
+/** The least of them that so large a share does not exceed (nearest rank). Infinity when there is none. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((left, right) => left - right)
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Infinity
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Infinity
 }
 
 export const nowMs = (): number => performance.now()

@@ -5,6 +5,7 @@
 import type { KnownCapability } from '../../protocols/capability/index.ts'
 import {
   advertsFor,
+  capabilityTopic,
   exchangesPerQueryMax,
   recordsPerAnswerMax,
   type DiscoverService,
@@ -43,6 +44,21 @@ const dhtWithinMs = 5_000
 const freshenMax = 64
 const freshenAtOnce = 8
 const freshenEveryMs = 10_000
+
+/**
+ * Who can be asked at once. Gossip's mesh of records: each peer has about as many neighbours there as any other, and is asked as often;
+ * connections lead to those that many know. While the mesh is thin, whoever is connected.
+ */
+export function neighboursOf(
+  host: {
+    meshPeers(topic: string): readonly PeerName[]
+    connections(): readonly { readonly peer: PeerName }[]
+  },
+  network: string,
+): readonly PeerName[] {
+  const inMesh = host.meshPeers(capabilityTopic(network))
+  return inMesh.length >= neighboursAskedMax ? inMesh : [...new Set(host.connections().map(({ peer }) => peer))]
+}
 
 export class Seeker {
   readonly #deps: SeekerDeps

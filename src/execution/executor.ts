@@ -44,7 +44,6 @@ export interface ContainerTask {
   readonly image: ContainerImage
   /** Null: the image's own. `args` come after it, in the place of the image's own if there are any. */
   readonly entrypoint: readonly string[] | null
-  readonly cpuMilli: number
   /** Whether it is to reach the network. */
   readonly egress: boolean
   readonly gpus: number
@@ -95,6 +94,8 @@ export interface ExecutionInput {
 export interface ExecutionLimits {
   /** From the start of the process to its end, so staging and the writing of outputs count. */
   readonly wallMs: number
+  /** Thousandths of a processor, on the average: what has used up its share is held until it has some again. */
+  readonly cpuMilli: number
   /** Linear memory and the files that the program has made, together. The runtime's own share is not in it. */
   readonly memoryBytes: number
   /** Content of the files under /out, all together. */

@@ -9,6 +9,7 @@ import type { Walls } from './walls.ts'
 const engine = 'wasi-preview1'
 const probeMs = 10_000
 const probeGas = 1_000
+const oneProcessor = 1_000
 const probeMemoryBytes = 1_024 * 1_024
 const noBytes = 1
 
@@ -35,7 +36,14 @@ export async function probeExecutor(run: Executor['run'], walls: Walls): Promise
     await writeFile(modulePath, leastModule)
     const { reason, exitCode, detail, usage } = await run(
       { modulePath, args: [], env: {}, inputs: [], outputsTarPath: join(folder, 'outputs.tar') },
-      { wallMs: probeMs, memoryBytes: probeMemoryBytes, outputBytes: noBytes, logBytes: noBytes, gas: probeGas },
+      {
+        wallMs: probeMs,
+        cpuMilli: oneProcessor,
+        memoryBytes: probeMemoryBytes,
+        outputBytes: noBytes,
+        logBytes: noBytes,
+        gas: probeGas,
+      },
       { onLog: () => {} },
       new AbortController().signal,
     )

@@ -10,8 +10,10 @@ import type { Clock, Log } from '../environment.ts'
 import type { ChildRecord } from './child-protocol.ts'
 import { nodesMax } from './child/budget.ts'
 import type { ExecutionLimits, ExecutionReason, ExecutionResult, ExecutionUsage, ExecutionWatch } from './executor.ts'
+import type { Holds } from './holds.ts'
 import { heapMiBMax, runtimeBytesMax, type Running } from './launch.ts'
 import { lookMsMax, lookMsMin, LogTail } from './log-tail.ts'
+import { pace } from './pace.ts'
 import { treeOf, usageOf, type ProcessUsage } from './process-usage.ts'
 import { readGas, readRecord } from './record.ts'
 import { Sessions } from './sessions.ts'
@@ -31,6 +33,13 @@ const goneLookMs = 5
 interface Cause {
   readonly reason: ExecutionReason
   readonly detail: string
+}
+
+/** Where a run is, and who may hold it. */
+export interface RunPlace {
+  readonly folder: string
+  readonly tarPath: string
+  readonly holds: Holds
 }
 
 export class Run {
@@ -64,17 +73,20 @@ export class Run {
   }
 
   /** Resolves when the child is gone and all that it left has been taken in or given up. */
-  async follow(running: Running, folder: string, tarPath: string, signal: AbortSignal): Promise<ExecutionResult> {
+  async follow(running: Running, { folder, tarPath, holds }: RunPlace, signal: AbortSignal): Promise<ExecutionResult> {
     this.#running = { ...running, recordPath: join(folder, runFiles.record) }
     const onAbort = (): void => this.#stop('cancelled', 'cancelled')
     const cancelWall = this.#clock.after(Math.max(0, this.#limits.wallMs - this.#elapsedMs()), () => this.#onWall())
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
     const cancelSampling = this.#sample()
+    const { pid } = running.supervisor
+    const cancelPace = pace(this.#clock, holds, { folder, pid, cpuMilli: this.#limits.cpuMilli })
     let over = false
     const ended = running.ended.then(async () => {
       cancelWall()
       cancelSampling()
+      cancelPace()
       await this.#untilGone()
       over = true
     })
@@ -90,6 +102,7 @@ export class Run {
       over = true
       cancelWall()
       cancelSampling()
+      cancelPace()
       signal.removeEventListener('abort', onAbort)
     }
   }

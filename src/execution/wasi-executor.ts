@@ -6,12 +6,12 @@ import { rm } from 'node:fs/promises'
 
 import type { Clock, Log } from '../environment.ts'
 import type { Executor, ExecutionLimits, ExecutionResult, ExecutionTask } from './executor.ts'
+import { Holds } from './holds.ts'
 import { launch, wasiProgram, type ChildProgram, type Running } from './launch.ts'
 import { probeExecutor } from './probe.ts'
 import { checkLimits } from './check-limits.ts'
-import { Run } from './run.ts'
+import { Run, type RunPlace } from './run.ts'
 import { claimRun, isRunning, killGroup, readEnding, readRun } from './supervisor.ts'
-import { resumeRun, suspendRun } from './suspend.ts'
 import { TaskFiles, TaskInvalidError } from './task-files.ts'
 import { findWalls, type Walls } from './walls.ts'
 
@@ -36,6 +36,7 @@ let wallsHere: Promise<Walls> | undefined
 export function createWasiExecutor(environment: WasiExecutorEnvironment): Executor {
   const { clock, log } = environment
   const wallsOf = async (): Promise<Walls> => environment.walls ?? (wallsHere ??= findWalls(process.execPath))
+  const holds = new Holds()
   const run: Executor['run'] = async (task, limits, watch, signal) => {
     checkLimits(limits)
     const attempt = new Run(clock, log, limits, watch)
@@ -45,7 +46,7 @@ export function createWasiExecutor(environment: WasiExecutorEnvironment): Execut
       const { program = await wasiProgram() } = environment
       const walls = await wallsOf()
       const running = await started(task, limits, { program, walls, folder })
-      return await attempt.follow(running, folder, task.outputsTarPath, signal)
+      return await attempt.follow(running, { folder, tarPath: task.outputsTarPath, holds }, signal)
     } catch (error) {
       const reason = error instanceof TaskInvalidError ? 'module-invalid' : 'executor-failed'
       return attempt.without(reason, messageOf(error))
@@ -68,11 +69,12 @@ export function createWasiExecutor(environment: WasiExecutorEnvironment): Execut
       if (facts === undefined) return null
       claimRun(folder)
       // The peer that held it may have died.
-      resumeRun(folder)
+      holds.letGoOfAll(folder)
       const { supervisor, startedMs } = facts
       const untilMs = readEnding(folder)?.endedMs ?? clock.nowMs()
       const attempt = new Run(clock, log, limits, watch, Math.max(0, untilMs - startedMs))
-      return goOn(attempt, { supervisor, ended: until(() => !isRunning(supervisor)) }, task, signal)
+      const running = { supervisor, ended: until(() => !isRunning(supervisor)) }
+      return goOn(attempt, running, { folder, tarPath: task.outputsTarPath, holds }, signal)
     },
     async end(folder) {
       const facts = readRun(folder)
@@ -80,19 +82,14 @@ export function createWasiExecutor(environment: WasiExecutorEnvironment): Execut
       killGroup(facts.supervisor)
       await until(() => !isRunning(facts.supervisor), endWithinMs)
     },
-    suspend: suspendRun,
-    resume: resumeRun,
+    suspend: (folder) => holds.hold(folder, 'owner'),
+    resume: (folder) => holds.letGo(folder, 'owner'),
   }
 }
 
-async function goOn(
-  attempt: Run,
-  running: Running,
-  task: ExecutionTask & { readonly keep: { readonly folder: string } },
-  signal: AbortSignal,
-): Promise<ExecutionResult> {
+async function goOn(attempt: Run, running: Running, place: RunPlace, signal: AbortSignal): Promise<ExecutionResult> {
   try {
-    return await attempt.follow(running, task.keep.folder, task.outputsTarPath, signal)
+    return await attempt.follow(running, place, signal)
   } catch (error) {
     return attempt.without('executor-failed', messageOf(error))
   }

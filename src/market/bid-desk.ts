@@ -39,6 +39,11 @@ const ledgerRestMs = 60_000
 const admissionsMax = 8
 /** Bids that are to be answered, when their time comes. */
 const dueMax = 512
+/**
+ * An answer whose time came so long ago was held up with all that came meanwhile, and so were those of others on the same machine: what
+ * was said is heard first, and the answers are spread again.
+ */
+const lateMs = 100
 
 interface Due {
   readonly bid: Signed<Bid>
@@ -164,11 +169,23 @@ export class BidDesk {
     const key = keyOf(bid)
     if (this.#due.has(key)) return
     if (this.#due.size >= dueMax) return this.#decline(bid, refusal('OFFERS_FULL', { dueMax }))
+    this.#answerAfter(bid, offerDelayMs(bid.body, cpuHourMicro, this.#deps.random.float()), true)
+  }
+
+  #answerAfter(bid: Signed<Bid>, delayMs: number, mayBeLate: boolean): void {
     const { clock, random } = this.#deps
-    const cancel = clock.after(offerDelayMs(bid.body, cpuHourMicro, random.float()), () => {
+    const key = keyOf(bid)
+    const dueMs = clock.monotonicMs() + delayMs
+    const cancel = clock.after(delayMs, () => {
       const due = this.#due.get(key)
+      if (due === undefined) return
+      const behindMs = clock.monotonicMs() - dueMs
+      if (mayBeLate && behindMs > lateMs) {
+        this.#answerAfter(due.bid, Math.floor(random.float() * Math.min(behindMs, bid.body.spreadMs)), false)
+        return
+      }
       this.#due.delete(key)
-      if (due !== undefined) this.#answer(due.bid)
+      this.#answer(due.bid)
     })
     this.#due.set(key, { bid, cancel })
   }

@@ -6,7 +6,7 @@ import { Announcer } from '../discovery/announcer.ts'
 import { Directory } from '../discovery/directory.ts'
 import { Publisher } from '../discovery/publisher.ts'
 import { floorKeyOf, RecordIndex } from '../discovery/record-index.ts'
-import { Seeker } from '../discovery/seeker.ts'
+import { neighboursOf, Seeker } from '../discovery/seeker.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import type { Host } from '../host/index.ts'
 import { KnownRecords } from '../ledger/known-records.ts'
@@ -87,7 +87,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     index,
     directory,
     discover,
-    neighbours: () => [...new Set(connected())],
+    neighbours: () => neighboursOf(host, network),
     network,
     clock,
     random,

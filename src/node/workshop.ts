@@ -210,6 +210,7 @@ export class LeaseWorkshop implements Workshop {
     }
     const limits: ExecutionLimits = {
       wallMs: body.wallMsMax,
+      cpuMilli: body.cpuMilli,
       memoryBytes: Math.min(resources.memoryBytes, body.memoryBytes),
       outputBytes: Math.max(1, resources.outputBytes),
       logBytes: Math.max(1, resources.logBytes),
@@ -288,11 +289,7 @@ function matched(
 /** What is said in the place of a module that is in a registry. */
 const noContent: Content = { bytes: 0, sha256: createHash('sha256').digest('hex'), object: null }
 
-function containerOf(
-  lease: Lease,
-  { container, module, resources }: JobManifest,
-  folder: string,
-): ContainerTask | null {
+function containerOf(lease: Lease, { container, module }: JobManifest, folder: string): ContainerTask | null {
   if (container === null) return null
   const { image, digest, entrypoint, egress, gpus, service } = container
   return {
@@ -302,7 +299,6 @@ function containerOf(
         ? { archivePath: join(folder, 'module'), sha256: module?.sha256 ?? '', digest }
         : { archivePath: null, reference: image, digest },
     entrypoint,
-    cpuMilli: resources.cpuMilli,
     egress,
     gpus,
     service: service === null ? null : { health: service.health },

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import { keeperAdvert, type Capability, type KnownCapability } from '../../protocols/capability/index.ts'
-import { exchangesPerQueryMax, type Want } from '../../protocols/discover/index.ts'
+import { capabilityTopic, exchangesPerQueryMax, type Want } from '../../protocols/discover/index.ts'
 import type { Fault, PeerName } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { SeededRandom } from '../../sim/random.ts'
 import { aliveForMs, RecordIndex } from '../../src/discovery/record-index.ts'
-import { Seeker } from '../../src/discovery/seeker.ts'
+import { neighboursOf, Seeker } from '../../src/discovery/seeker.ts'
 import { silentLog } from '../../src/environment.ts'
 import { network, signer } from '../support/peers.ts'
 import { Floor, people, settle, startMs } from './boards.ts'
@@ -89,6 +89,17 @@ test('with an empty index neighbours are asked, at most three, and what they kno
   assert.ok(index.isAlive(one.peer))
   assert.deepEqual(await find(), [one.peer])
   assert.equal(asked.length, 3, 'the next look costs nothing')
+})
+
+test("neighbours are those of gossip's mesh of records; while it is thin, whoever is connected", () => {
+  const [inMesh, connected] = [names.slice(0, 3), names.slice(0, 6)]
+  const host = (mesh: readonly PeerName[]) => ({
+    meshPeers: (topic: string) => (topic === capabilityTopic(network) ? mesh : names),
+    // Two connections to one peer are one neighbour.
+    connections: () => [...connected, connected[0]!].map((peer) => ({ peer })),
+  })
+  assert.deepEqual(neighboursOf(host(inMesh), network), inMesh)
+  assert.deepEqual(neighboursOf(host(inMesh.slice(0, 2)), network), connected)
 })
 
 test('when all that were asked are silent, others are asked, within what a look may cost', async () => {

@@ -16,6 +16,7 @@ import * as programs from '../fixtures/programs.ts'
 
 const limits: ExecutionLimits = {
   wallMs: 60_000,
+  cpuMilli: 1_000_000,
   memoryBytes: 2 ** 20,
   outputBytes: 1_024,
   logBytes: 1_024,

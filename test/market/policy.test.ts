@@ -60,6 +60,15 @@ const runOut = (clock: VirtualClock): void => {
   while (clock.nextMs !== undefined) clock.jump()
 }
 
+/** Timers of a machine that stood still: they come late. */
+class LateClock extends VirtualClock {
+  behindMs = 0
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + this.behindMs
+  }
+}
+
 /** A desk with one processor of two in use or not. */
 function desk(over: Partial<BidDeskDeps> = {}) {
   const clock = new VirtualClock(ask.issuedMs)
@@ -109,6 +118,19 @@ test('a provider full then free looks again at what is open, the longest waiting
     offered: false,
     because: refusal('LACKS_CPU', { wanted: 9_000, has: 2_000 }),
   })
+})
+
+test('after the machine stood still, what was said meanwhile is heard before an answer goes out', () => {
+  const clock = new LateClock(ask.issuedMs)
+  const { bids, offered } = desk({ clock })
+  for (const job of ['heard', 'hushed']) bids.onBid(bidOf({ job, spreadMs: 1_000 }))
+  clock.behindMs = 2_000
+  clock.jump()
+  clock.jump()
+  assert.deepEqual(offered, [], 'both came late')
+  bids.onBid(bidOf({ job: 'hushed', enough: true, issuedMs: ask.issuedMs + 1 }))
+  runOut(clock)
+  assert.deepEqual(offered, ['heard'])
 })
 
 test('while the owner is at work nothing is offered, and what is open is looked at after', () => {

@@ -130,7 +130,7 @@ export function programBody(asked: ProgramBody): object {
     ...(hasStdin ? { AttachStdin: true, OpenStdin: true, StdinOnce: true } : {}),
     HostConfig: {
       ...walls(limits.memoryBytes, pidsMax),
-      NanoCpus: task.cpuMilli * 1_000_000,
+      NanoCpus: limits.cpuMilli * 1_000_000,
       ...(isService ? { NetworkMode: `container:${guard}` } : networkOf(task.egress)),
       PidMode: `container:${guard}`,
       ...(asked.isKept ? { LogConfig: keptLog(limits.logBytes, kind) } : {}),

@@ -17,7 +17,14 @@ import { Scratch } from '../../fixtures/executions.ts'
 import { busybox, busyboxImage } from '../../fixtures/images.ts'
 import { PodmanService } from '../../fixtures/podman.ts'
 
-const limits = { wallMs: 60_000, memoryBytes: 64 * 2 ** 20, outputBytes: 2 ** 20, logBytes: 64 * 1_024, gas: 1 }
+const limits = {
+  wallMs: 60_000,
+  cpuMilli: 1_000,
+  memoryBytes: 64 * 2 ** 20,
+  outputBytes: 2 ** 20,
+  logBytes: 64 * 1_024,
+  gas: 1,
+}
 const never = new AbortController().signal
 /** From the guard's last second until the engine has seen that all is gone, on a busy machine. */
 const goneWithinMs = 8_000

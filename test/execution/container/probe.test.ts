@@ -101,11 +101,11 @@ test('frames of the log, however they are cut', () => {
 
 test('GPUs: a device request of Docker, devices by their names of Podman', () => {
   const asked = {
-    task: { id: 'a', image: { archivePath: '/a', sha256: '', digest: null }, entrypoint: null, cpuMilli: 500 },
+    task: { id: 'a', image: { archivePath: '/a', sha256: '', digest: null }, entrypoint: null },
     args: [],
     env: {},
     hasStdin: false,
-    limits: { wallMs: 1, memoryBytes: 1, outputBytes: 1, logBytes: 1, gas: 1 },
+    limits: { wallMs: 1, cpuMilli: 500, memoryBytes: 1, outputBytes: 1, logBytes: 1, gas: 1 },
     reference: 'image',
     imageVolumes: [],
     volumes: { inputs: 'in', outputs: 'out' },
