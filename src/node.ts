@@ -19,7 +19,7 @@ import { readHardware } from './discovery/hardware.ts'
 import type { Facts } from './discovery/publisher.ts'
 import { realFiles, type Clock, type Log, type Random } from './environment.ts'
 import { admitByProgram } from './execution/admission.ts'
-import { createCourier, createHost, openIdentity, petnameOf } from './host/index.ts'
+import { createCourier, openIdentity, petnameOf } from './host/index.ts'
 import { Jobs } from './ledger/jobs.ts'
 import { KeyValueFile } from './ledger/key-value.ts'
 import { MachineStates } from './ledger/machine-states.ts'
@@ -52,7 +52,7 @@ import { idle } from './node/idle.ts'
 import { OwnerBrakes } from './node/owner-brakes.ts'
 import { createKeeperFinder, knownKeepers } from './node/keepers.ts'
 import type { Peer } from './node/peer.ts'
-import type { PeerPorts } from './node/ports.ts'
+import { hostMaker, type PeerPorts } from './node/ports.ts'
 import { Matchmaker } from './node/matchmaker.ts'
 import { Submissions } from './node/submissions.ts'
 import { keepTally } from './node/tally-keeping.ts'
@@ -61,6 +61,7 @@ import { provenStanding, standingOf } from './reputation/standing.ts'
 import { Evidence } from './storage/evidence.ts'
 import { WorkerMill } from './storage/workers/worker-mill.ts'
 
+export type { MakeLibp2p } from './host/index.ts'
 export type { Peer, ReadyFacts } from './node/peer.ts'
 
 /** Class of jobs of WASI programs: names the topic of their bids. */
@@ -115,7 +116,7 @@ export async function createPeer(
   }
 
   // The network.
-  const host = await (ports.createHost ?? createHost)(
+  const host = await hostMaker(ports)(
     {
       network,
       reach: options.reach,

@@ -76,6 +76,11 @@ export const errorCodes: Readonly<Record<string, Row>> = {
 
   // Of this machine.
   PORT_IN_USE: ['the port is used by another program', 'two cannot listen on one port', 'pleach up --port 0'],
+  LIBP2P_UNFIT: [
+    'the libp2p node that a program made cannot be a peer',
+    'its key, or a service that the peer rests on, is not what createPeer asked for',
+    '(options) => createLibp2p({ ...options, … })',
+  ],
   LISTEN_FAILED: ['the peer cannot listen', 'the address is not one of this machine', 'pleach config show --origin'],
   KEY_EXPOSED: ['others can read the key of this peer', 'whoever has it is this peer', 'chmod 600 the file'],
   KEY_DAMAGED: [

@@ -9,6 +9,7 @@ export type HostErrorCode =
   | 'LISTEN_FAILED'
   | 'ADDRESS_INVALID'
   | 'NETWORK_INVALID'
+  | 'LIBP2P_UNFIT'
 
 /** `message` says what and why; `cure` is one thing a person can do about it. */
 export class HostError extends Error {

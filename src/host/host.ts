@@ -27,6 +27,7 @@ import { createGossip } from './gossip.ts'
 import type { Identity } from './identity.ts'
 import { limitsFor, type HostLimits, type Reach } from './limits.ts'
 import { listenError } from './listen-error.ts'
+import { ownNode, type MakeLibp2p } from './own-node.ts'
 import { QuotaDatastore } from './quota-datastore.ts'
 import { createRecordJudge } from './record-judge.ts'
 import { createRedial } from './redial.ts'
@@ -68,6 +69,8 @@ export interface HostEnvironment {
   readonly onFault?: OnFault
   /** What carries connections. TCP when left out. */
   readonly transport?: TransportFactory
+  /** Makes the libp2p node in the place of `createLibp2p`, of the same options and more. */
+  readonly libp2p?: MakeLibp2p
   /** Who measures this host. */
   readonly watch?: HostWatch
 }
@@ -148,7 +151,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const { transport, watch } = environment
   const parts = { datastore, judge, gater, transport, watch }
   const settings = { network, reach, listen, announce, identity, limits, dht, tls, ...parts }
-  const node = await createLibp2p(configurationOf(settings))
+  const node = await ownNode(environment.libp2p ?? createLibp2p, configurationOf(settings), identity)
   if (dht.answerer !== undefined) answerOtherwise(node.services.dht, dht.answerer, clock)
   if (dht.table !== undefined) layRoutingTable(node.services.dht, identity.peer, dht.table, clock.nowMs())
 

@@ -9,6 +9,7 @@ export { encryptersInOrder, encryptersOf, type EncrypterFactory, type EncrypterN
 export { HostError, type HostErrorCode } from './errors.ts'
 export { identityFromSeed, openIdentity, type Identity, type OpenedIdentity } from './identity.ts'
 export { limitsFor, type HostLimits, type Reach } from './limits.ts'
+export type { MakeLibp2p } from './own-node.ts'
 export { petnameOf } from './petname.ts'
 export { RecordRefusedError } from './quota-datastore.ts'
 export { contactOf, type Contact } from './routing-table.ts'

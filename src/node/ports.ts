@@ -3,7 +3,7 @@ import type { Fault, PeerName } from '../../protocols/wire/index.ts'
 import type { readHardware } from '../discovery/hardware.ts'
 import type { Files } from '../environment.ts'
 import type { Executor } from '../execution/executor.ts'
-import type { createHost, KeyValue, OpenedIdentity } from '../host/index.ts'
+import { createHost, type KeyValue, type MakeLibp2p, type OpenedIdentity } from '../host/index.ts'
 import type { Store } from '../ledger/store.ts'
 import type { Mill } from '../storage/mill.ts'
 
@@ -14,6 +14,8 @@ export interface PeerPorts {
   readonly memory?: KeyValue
   /** The host, of other parts: another transport, other limits. */
   readonly createHost?: typeof createHost
+  /** What makes its libp2p node, of the options that it is given. */
+  readonly libp2p?: MakeLibp2p
   /** What runs programs: one for all peers of a process, since its probe runs one. */
   readonly executor?: Executor
   /** What encrypts, codes and hashes: one for all peers of a process, since each would have threads of its own. */
@@ -32,4 +34,9 @@ export interface PeerPorts {
   readonly mayAnnounce?: Promise<void>
   /** False: that peers are in one network says nothing of what befalls them, since all of a world may be. */
   readonly networksMatter?: boolean
+}
+
+/** Makes the host, of whatever parts. */
+export function hostMaker({ createHost: make = createHost, libp2p }: PeerPorts): typeof createHost {
+  return libp2p === undefined ? make : async (options, environment) => make(options, { ...environment, libp2p })
 }

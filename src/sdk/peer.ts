@@ -16,7 +16,7 @@ import {
   type PeersView,
 } from '../control/api.ts'
 import { realClock, realRandom, silentLog, type Log, type Random } from '../environment.ts'
-import { createPeer as assemblePeer, type Peer } from '../node.ts'
+import { createPeer as assemblePeer, type MakeLibp2p, type Peer } from '../node.ts'
 import { Job, type Cancellable } from './job.ts'
 import {
   providersIn,
@@ -48,6 +48,11 @@ export interface CreatePeerOptions extends Cancellable {
   readonly cacheBytes?: number
   /** Threads that encrypt, code and hash. */
   readonly workers?: number
+  /**
+   * Makes the libp2p node, of the options that it is given and of more: `(options) => createLibp2p({ ...options, metrics: … })`. Rejects with
+   * LIBP2P_UNFIT when what the peer rests on is not in it.
+   */
+  readonly libp2p?: MakeLibp2p
   /** Left out: silence. */
   readonly log?: Log
   /** Chance; for tests. Whoever knows it knows the peer's key. */
@@ -92,6 +97,7 @@ export async function createPeer(options: CreatePeerOptions = {}): Promise<Embed
         profile: 'embedded',
       },
       { clock: realClock, random: options.random ?? realRandom, log: options.log ?? silentLog },
+      options.libp2p === undefined ? {} : { libp2p: options.libp2p },
     )
     await peer.ready(signal ?? new AbortController().signal)
     signal?.throwIfAborted()
