@@ -7,6 +7,7 @@ const task = 'protocols/execute/provider.ts'
 const watch = 'protocols/execute/requester.ts'
 const bill = 'protocols/receipt/provider.ts'
 const pay = 'protocols/receipt/requester.ts'
+const judge = 'protocols/receipt/judge.ts'
 
 const proofsUnchecked: readonly Edit[] = [
   {
@@ -89,6 +90,17 @@ export const protocolMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'dispute-unpersisted',
+    about: 'a dispute is sent before it is written down',
+    edits: [
+      {
+        file: pay,
+        find: "{ do: 'record', statement: { kind: 'receipt-dispute', by: signed.by, envelope: signed.envelope } },",
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'receipt-number-reused',
     about: 'the number of a receipt is not raised',
     edits: [{ file: bill, find: 'sequence: sequence + 1,', replace: 'sequence: Math.max(1, sequence),' }],
@@ -116,8 +128,8 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: bill,
-        find: 'const chain: Chain = { lease, sequence, previous: hash, usage, intervalMs }',
-        replace: 'const chain: Chain = { lease, sequence, previous: state.previous, usage, intervalMs }',
+        find: 'const chain: Chain = { lease, sequence, previous: hash, usage, intervalMs, last: signed }',
+        replace: 'const chain: Chain = { lease, sequence, previous: state.previous, usage, intervalMs, last: signed }',
       },
     ],
   },
@@ -146,12 +158,12 @@ export const protocolMutants: readonly Mutant[] = [
   {
     name: 'wall-time-unchecked',
     about: 'the requester signs for whatever time it is billed',
-    edits: [{ file: pay, find: 'if (receipt.usage.wallMs > allowedMs)', replace: 'if (allowedMs < 0)' }],
+    edits: [{ file: judge, find: 'if (usage.wallMs > allowedMs)', replace: 'if (allowedMs < 0)' }],
   },
   {
     name: 'amount-unchecked',
     about: 'the requester signs for whatever amount it is billed',
-    edits: [{ file: pay, find: 'if (receipt.amountMicro !== owed)', replace: 'if (receipt.amountMicro < 0)' }],
+    edits: [{ file: judge, find: 'if (receipt.amountMicro !== owed)', replace: 'if (receipt.amountMicro < 0)' }],
   },
   {
     name: 'unsigned-work-goes-on',
@@ -186,7 +198,7 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: provider,
-        find: 'body.cpuHourMicro === offered.cpuHourMicro &&',
+        find: 'isSameTariff(body, offered) &&',
         replace: '',
       },
     ],
@@ -242,7 +254,9 @@ export const protocolMutants: readonly Mutant[] = [
   {
     name: 'paid-without-outputs',
     about: 'the last receipt is answered before the outputs are here',
-    edits: [{ file: pay, find: 'if (receipt.body.final && input.result === null) return [state, []]', replace: '' }],
+    edits: [
+      { file: pay, find: 'if (receipt.body.final && input.measured.result === null) return [state, []]', replace: '' },
+    ],
     scenario: 'calm',
   },
   {

@@ -75,8 +75,12 @@ const offer = (by: PeerView, change: Partial<OfferView>): OfferView => ({
   operator: '',
   pricePerCpuHour: '1',
   askedPerCpuHour: change.pricePerCpuHour ?? '1',
+  pricePerGigaGas: '0',
   pricePerGibHour: '0',
   pricePerGpuHour: '0',
+  pricePerGibIn: '0',
+  pricePerGibOut: '0',
+  pricePerDiskGibHour: '0',
   pricePerGbMonth: '0',
   measuredPercent: 0,
   challengedPercent: 0,
@@ -92,7 +96,14 @@ const offer = (by: PeerView, change: Partial<OfferView>): OfferView => ({
 })
 
 const offers: readonly OfferView[] = [
-  offer(twill, { pricePerCpuHour: '1.4', cpuMilli: 4_000, memoryBytes: 8 * 2 ** 30, standing: 0.9, openForMs: 0 }),
+  offer(twill, {
+    pricePerCpuHour: '1.4',
+    pricePerGigaGas: '0.002',
+    cpuMilli: 4_000,
+    memoryBytes: 8 * 2 ** 30,
+    standing: 0.9,
+    openForMs: 0,
+  }),
   offer(reed, {
     gpus: [{ vendor: 'NVIDIA', model: 'L4\u001b[2J', memoryBytes: 24 * 2 ** 30, count: 2, evidence: 'claimed' }],
     region: 'eu',
