@@ -40,14 +40,14 @@ export class Trader {
     this.#child = child
     let rest = ''
     let errors = ''
-    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
       // What a kill cut off was not said.
       const lines = (rest + text).split('\n')
       rest = lines.pop()!
       for (const line of lines) this.#take(line)
       this.#onLine()
     })
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => void (errors += text))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => void (errors += text))
     this.#ended = once(child, 'close').then(([code, signal]) => {
       this.#isReady = false
       if (code !== 0 && signal !== 'SIGKILL')

@@ -45,16 +45,23 @@ function readReceipts(path: string): Map<string, string> {
   }
 }
 
-/** Rows of what else the ledger has of receipts. */
+/** What else the ledger has of receipts; of statements the index too, by which they are found. */
+const restSql = [
+  'SELECT * FROM chain',
+  'SELECT * FROM checkpoints',
+  'SELECT * FROM statements NOT INDEXED',
+  'SELECT hash, rowid FROM statements ORDER BY hash',
+]
+
 function readRest(path: string): string {
   const db = new DatabaseSync(path)
   try {
-    const all = (table: string): unknown => {
-      const query = db.prepare(`SELECT * FROM ${table}`)
+    const all = (sql: string): unknown => {
+      const query = db.prepare(sql)
       query.setReadBigInts(true)
       return query.all()
     }
-    return JSON.stringify(['chain', 'statements', 'checkpoints'].map(all), (_, value: unknown) =>
+    return JSON.stringify(restSql.map(all), (_, value: unknown) =>
       typeof value === 'bigint'
         ? String(value)
         : value instanceof Uint8Array

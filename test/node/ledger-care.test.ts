@@ -1,7 +1,6 @@
 // What follows from the state of the ledger: no new work on a full disk, nothing paid on a damaged lease, nothing signed in doubt.
 
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { worker } from '../../bench/ledger/trade.ts'
