@@ -16,9 +16,16 @@ import { controlErrorOf } from '../support/mesh.ts'
 
 const mib = 2 ** 20
 
+/** As a real one, which tells whole milliseconds. */
+class WholeClock extends VirtualClock {
+  override nowMs(): number {
+    return Math.floor(super.nowMs())
+  }
+}
+
 /** A care over a ledger with receipts, on a disk of which so much is free, and what it told. */
 async function careOf(scratch: Scratch, free: { bytes: number }) {
-  const clock = new VirtualClock(1_700_000_000_000)
+  const clock = new WholeClock(1_700_000_000_000)
   const store = scratch.open()
   await writeReceipts(store, 2, 3)
   const open = (isOnlyOne: boolean): LedgerCare =>
