@@ -124,6 +124,9 @@ export const ledgerSteps: readonly string[] = [
   -- Where a receipt is in it.
   ALTER TABLE receipts ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
 
+  -- Nobody asks by it, and a page of it was written for every statement.
+  DROP INDEX statements_machine;
+
   -- How far the chain had come, signed by this peer.
   CREATE TABLE checkpoints (position INTEGER PRIMARY KEY, envelope BLOB NOT NULL) STRICT;
 
