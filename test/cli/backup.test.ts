@@ -32,7 +32,7 @@ const stopped = async (running: Running): Promise<void> => {
 before(async () => {
   mkdirSync(data, { recursive: true, mode: 0o700 })
   mkdirSync(join(configFile, '..'), { recursive: true })
-  writeFileSync(configFile, 'bandwidthUp: 9M\n')
+  writeFileSync(configFile, 'bandwidthUp: 9MB/s\n')
   // The peer whose receipts these are.
   const seed = sha256(fromString('provider'))
   await openIdentity(join(data, 'key'), {
@@ -41,6 +41,8 @@ before(async () => {
   })
   const store = Store.open(join(data, 'ledger.db'), realClock, silentLog)
   await writeReceipts(store, leases, turns)
+  // What was written is of no work that could be taken up again.
+  store.writeNow((db) => db.exec('DELETE FROM machine_states'))
   store.close()
   up = home.start(upArguments)
   await up.says(/ready \d/)
@@ -107,7 +109,7 @@ test('a file that is cut off, changed or none is refused, and leaves nothing', a
 test('what is put back is that peer, and lends and signs nothing until its owner has said that it is the only one', async () => {
   const restored = await other.run(['restore', file, '--json'])
   assert.equal(restored.code, 0, restored.err)
-  assert.equal(readFileSync(there.configFile, 'utf8'), 'bandwidthUp: 9M\n')
+  assert.equal(readFileSync(there.configFile, 'utf8'), 'bandwidthUp: 9MB/s\n')
   for (const name of ['key', 'ledger.db']) assert.equal(statSync(join(there.data, name)).mode & 0o777, 0o600)
   const status = async (): Promise<Record<string, unknown>> => lastJson(await other.run(['status', '--json']))
   const first = other.start([...upArguments, '--offer'])
