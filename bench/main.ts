@@ -14,11 +14,12 @@ import { runBench, type Bench } from './bench.ts'
 import { data } from './data/index.ts'
 import { discovery } from './discovery/index.ts'
 import { execution } from './execution/index.ts'
+import { ledger } from './ledger/index.ts'
 import { market } from './market/index.ts'
 import { roundsDefault, roundsMin } from './paired.ts'
 import { table } from './report.ts'
 
-const benches: readonly Bench[] = [data, discovery, execution, market]
+const benches: readonly Bench[] = [data, discovery, execution, ledger, market]
 
 class UsageError extends Error {}
 

@@ -31,7 +31,7 @@ import { Store } from './ledger/store.ts'
 import type { JobState } from './market/job-state.ts'
 import type { LeaseState } from './market/lease-machine.ts'
 import { ProviderDesk } from './market/provider-desk.ts'
-import { decodeState, encodeState, type Journal } from './reactor.ts'
+import { decodeState } from './reactor.ts'
 import type { Acquaintance } from './market/rank.ts'
 import { RequesterDesk } from './market/requester-desk.ts'
 import { OwnControl } from './node/control.ts'
@@ -46,7 +46,8 @@ import { hearBids } from './node/hear-bids.ts'
 import { JobBook } from './node/job-book.ts'
 import { JobFiles } from './node/job-files.ts'
 import { JobReporter } from './node/job-reporter.ts'
-import { factsOf, lendingOf, standsFor } from './node/lending.ts'
+import { LedgerCare } from './node/ledger-care.ts'
+import { factsOf, lendingOf, shownRecord, standsFor } from './node/lending.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
 import { OwnerBrakes } from './node/owner-brakes.ts'
@@ -96,11 +97,8 @@ export async function createPeer(
   const floors = new SequenceFloors(ledger)
   const seen = new PeersSeen(ledger)
   const receipts = new Receipts(ledger)
-  const jobs = new Jobs(ledger)
-  const journal: Journal = {
-    commit: async (entry) =>
-      machines.commit({ ...entry, state: entry.state === null ? null : encodeState(entry.state) }, clock.nowMs()),
-  }
+  const care = new LedgerCare({ ledger, notary, disk, options, ports, ...environment })
+  starting.defer(() => care.close())
   const later = (work: Promise<unknown>): void =>
     void work.catch((error: unknown) => log('warn', 'not written down', { error }))
   const evidence = new Evidence(disk, dataDir)
@@ -141,6 +139,7 @@ export async function createPeer(
     log,
     onFault,
     mayAnnounce: ports.mayAnnounce,
+    onForeign: (sequence) => care.onForeignRecord(sequence),
   })
   starting.defer(async () => discovery.stop())
   const { index, seeker, publisher } = discovery
@@ -194,6 +193,7 @@ export async function createPeer(
     }
   }
   const executors = createExecutors({ wasi: ports.executor, offer, dataDir, clock, log, env: process.env })
+  const jobs = new Jobs(ledger)
   const book = new JobBook(
     {
       put: (view) => later(jobs.put(view.id, view.createdMs, JSON.stringify(view))),
@@ -227,12 +227,13 @@ export async function createPeer(
     onLog: (job) => book.changed(job),
   })
   const send = (to: PeerName, carry: Parameters<typeof sendCarry>[2]): void => sendCarry(courier, to, carry)
-  const shared = { notary, clock, random, log, journal, send, onFault, standing }
+  const shared = { notary, clock, random, log, journal: care.journal(machines), send, onFault, standing }
   const requester: RequesterDesk = new RequesterDesk({
     ...shared,
     errands,
     acquaint,
     refusalOf,
+    whyNotPay: (lease) => care.whyNotPay(lease),
     onEvent: (job, event) => {
       if (event.stage === 'ended') files.closeLog(job)
       reporter.onJob(job, event)
@@ -287,6 +288,7 @@ export async function createPeer(
     objects,
     book,
     errands,
+    checkRoom: () => care.checkRoom(),
     look: async (ask, signal) => void (await seeker.find({ kind: 'work', ask }, 1, signal)),
     packFolder: plane.packFolder,
   })
@@ -304,12 +306,15 @@ export async function createPeer(
     store,
     cache: plane.cache,
     quotaBytes,
+    ledger,
+    dataDir,
     receipts,
+    care,
     book,
     objects,
     puts: plane.puts,
     cars: plane.cars,
-    care: plane.care,
+    objectCare: plane.care,
     transfers: plane.transfers,
     submissions,
     brakes,
@@ -317,20 +322,7 @@ export async function createPeer(
     acquaint,
     meshDegree: () => host.gossip.meshDegree(topic),
     packFolder: plane.packFolder,
-    ownRecord: () =>
-      lending === undefined || offer === null
-        ? undefined
-        : {
-            peer: self,
-            envelope: new Uint8Array(),
-            capability: {
-              ...lending,
-              sequence: 0,
-              issuedMs: 0,
-              expiresMs: clock.nowMs(),
-              withdrawn: false,
-            },
-          },
+    ownRecord: () => (lending === undefined ? undefined : shownRecord(self, lending, clock.nowMs())),
   })
 
   // Start: first what others may ask of us, then the network, then what we say of ourselves.
@@ -357,6 +349,12 @@ export async function createPeer(
     provider.bids.lend(lendingOf(facts, offer))
   }
   starting.defer(brakes.begin(offer?.policy))
+  starting.defer(
+    care.begin(
+      (news) => brakes.take(news),
+      async (signal) => discovery.lookForOwn(signal),
+    ),
+  )
   plane.begin()
   const running = starting.move()
 

@@ -219,6 +219,8 @@ export class LivePeer {
         mayPublish: this.#mayPublish.promise,
         mayAnnounce: this.#mayAnnounce.promise,
         networksMatter: false,
+        // Some hundred of them are on one disk.
+        reserveBytes: 0,
         onFault: (peer) => this.holds.set(peer, (this.holds.get(peer) ?? 0) + 1),
       }),
     )

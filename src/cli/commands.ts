@@ -32,6 +32,16 @@ export const commands: Readonly<Record<string, Entry>> = {
     about: 'stop the peer in good order',
     load: async () => (await import('./stop.ts')).command,
   },
+  backup: {
+    group: 'a peer',
+    about: 'its key, ledger and settings in one file',
+    load: async () => (await import('./backup.ts')).command,
+  },
+  restore: {
+    group: 'a peer',
+    about: 'a peer out of such a file',
+    load: async () => (await import('./restore.ts')).command,
+  },
   offers: {
     group: 'jobs',
     about: 'who lends what, and at what price',

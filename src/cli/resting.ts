@@ -5,8 +5,10 @@ import type { Terminal } from './terminal.ts'
 
 const whys: Readonly<Record<RestingView['because'], string>> = {
   PAUSED: 'paused',
+  IN_DOUBT: 'another peer may have the key of this one',
   OWNER_ACTIVE: 'you use this machine',
   TOO_HOT: 'this machine is too hot',
+  DISK_LOW: 'the disk is nearly full',
 }
 
 /** `no`, or why nothing is worked for others, for how long, and what becomes of what runs. */

@@ -27,6 +27,12 @@ const flags: Readonly<Record<string, Flag>> = Object.fromEntries(
   }),
 )
 
+/** Said once, and no setting: nobody shall have it in a file. */
+const onlyOne: Flag = {
+  type: 'switch',
+  about: 'no other peer has this key: after a backup was restored, or a copied folder was stopped',
+}
+
 export const command = defineCommand({
   usage: 'up [--offer] [flags]',
   about: [
@@ -34,7 +40,7 @@ export const command = defineCommand({
     '(maxTime). Ctrl-C or SIGTERM stops it in good order, within 10 s; a second one at once. The log is on stderr, as JSON',
     'lines when that is no terminal. With --json one object on stdout says when the peer is ready.',
   ],
-  flags,
+  flags: { ...flags, 'only-one': onlyOne },
   takes: [],
   handlesSignals: true,
   async run(invocation) {
@@ -42,7 +48,8 @@ export const command = defineCommand({
     const directories = directoriesOf(env, profileOf(invocation) ?? defaultProfile)
     const file = await readConfigFile(directories.configFile)
     const said = gatherSettings({ flags: flagTexts(invocation.flags), env, file })
-    const options = resolveOptions(said, await measureMachine(directories.data, realClock.nowMs()), directories)
+    const resolved = resolveOptions(said, await measureMachine(directories.data, realClock.nowMs()), directories)
+    const options = invocation.flags['only-one'] ? { ...resolved, isOnlyOne: true } : resolved
     for (const key of file?.withoutEffect ?? [])
       terminal.note(`warning: ${safe(key)} in ${file?.path} has no effect here`)
     const { lockProfile } = await import('../control/lock.ts')

@@ -123,5 +123,7 @@ export interface PeerOptions {
   readonly cacheBytes?: number
   /** Threads that encrypt, code and hash the owner's data. */
   readonly workers: number
+  /** The owner says that no other peer has this key, whatever the ledger doubts. Left out: nothing is said. */
+  readonly isOnlyOne?: boolean
   readonly profile: string
 }

@@ -30,7 +30,7 @@ export interface PeerView {
 
 /** Why nothing is worked for others at the moment. */
 export interface RestingView {
-  readonly because: 'PAUSED' | 'OWNER_ACTIVE' | 'TOO_HOT'
+  readonly because: 'PAUSED' | 'IN_DOUBT' | 'OWNER_ACTIVE' | 'TOO_HOT' | 'DISK_LOW'
   /** Of a pause; null: until it is ended. */
   readonly leftMs: number | null
   /** What runs is held, and handed back after so long; null: nothing is held. */
@@ -102,6 +102,15 @@ export interface ReceiptView {
   readonly updatedMs: number
 }
 
+export interface BackupView {
+  readonly v: 1
+  readonly path: string
+  readonly peer: string
+  readonly bytes: number
+  readonly receipts: number
+  readonly madeMs: number
+}
+
 export interface ErrorView {
   readonly v: 1
   readonly error: {
@@ -132,6 +141,7 @@ export interface ErrorView {
  * POST /export {object, path, transfer?} → CarView                         POST /import {path, read?, name?, transfer?} → PutView
  * GET  /receipts → { v, receipts: ReceiptView[] }                          GET /receipts/:lease → the receipt file (JSON)
  * POST /pause {forMs?, now?} → StatusView                                 POST /resume → StatusView
+ * POST /backup {path, config?} → BackupView
  * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
  *
  * `:id` and `:lease` may be any unique prefix.
@@ -215,6 +225,8 @@ export interface PeerControl {
   receipts(): Promise<readonly ReceiptView[]>
   /** The file that `receipt verify` reads. */
   receiptFile(leasePrefix: string): Promise<unknown>
+  /** Key, ledger and settings in one file, which must not be there yet. `config`: what config.yaml says. */
+  backup(input: { readonly path: string; readonly config?: string }, signal: AbortSignal): Promise<BackupView>
   join(address: string, signal: AbortSignal): Promise<PeersView>
   /** Takes no work for others, for so long or until `resume`. `now`: what runs is handed back at once, not held. */
   pause(input: { readonly forMs?: number; readonly now?: boolean }): Promise<StatusView>

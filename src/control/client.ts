@@ -4,6 +4,7 @@
  */
 import type {
   AuditView,
+  BackupView,
   CarView,
   EstimateView,
   ForwardEvent,
@@ -80,6 +81,7 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
       return (await get<{ receipts: ReceiptView[] }>('/v1/receipts')).receipts
     },
     receiptFile: async (lease) => get<unknown>(`/v1/receipts/${encodeURIComponent(lease)}`),
+    backup: async (input, own) => post<BackupView>('/v1/backup', input, own),
     join: async (address, own) => post<PeersView>('/v1/join', { address }, own),
     pause: async (input) => post<StatusView>('/v1/pause', input),
     resume: async () => post<StatusView>('/v1/resume', {}),

@@ -111,6 +111,16 @@ export const errorCodes: Readonly<Record<string, Row>> = {
     'put it on a local disk: XDG_DATA_HOME',
   ],
   DISK_FULL: ['there is no room on the disk', 'what cannot be written is not acknowledged', 'make room, and try again'],
+  BACKUP_DAMAGED: [
+    'the file is no whole backup',
+    'its end is missing, or a bit of it has changed',
+    'take another copy of it',
+  ],
+  PROFILE_LIVES: [
+    'a backup cannot be put there',
+    'a peer has its key or its ledger there, or runs; nothing is overwritten',
+    'pleach restore --profile another FILE',
+  ],
   LEDGER_IN_USE: ['another process has the ledger', 'one peer to a data folder', 'pleach stop'],
   LEDGER_DAMAGED: [
     'the ledger is damaged',
@@ -124,6 +134,26 @@ export const errorCodes: Readonly<Record<string, Row>> = {
     'writing the ledger failed',
     'nobody knows what is on the disk; nothing more is written',
     'look at the disk, then pleach up',
+  ],
+  RECEIPTS_DAMAGED: [
+    'a row of the ledger is not what was signed',
+    'the disk changed it; nothing is paid, countersigned or settled on its lease any more',
+    'pleach restore FILE   into another profile; the other peer has its copy',
+  ],
+  LEDGER_BEHIND: [
+    'the ledger knows less than this peer has signed',
+    'an older copy of it was put in its place, or its end is gone',
+    'put the newer one back; or pleach up --only-one',
+  ],
+  LEDGER_RESTORED: [
+    'the ledger comes from a backup',
+    'what was signed after it is not known, and where it came from a peer may still run',
+    'make sure that the other one is gone, then pleach up --only-one',
+  ],
+  PEER_TWICE: [
+    'another peer signs with the key of this one',
+    'its data folder was copied, and both run',
+    'stop one of them, then pleach up --only-one',
   ],
   LEDGER_CLOSED: ['the ledger is closed', 'the peer is stopping', 'pleach up'],
 

@@ -12,6 +12,16 @@ export const jobCodes: Readonly<Record<string, Row>> = {
   ],
   PAUSED: ['the provider takes nothing new', 'its owner paused it', 'wait for it: --wait 30m'],
   TOO_HOT: ['its machine is too hot', 'it was started with --max-heat', 'wait for it: --wait 30m'],
+  DISK_LOW: [
+    'its disk is nearly full',
+    'the rest is for what is under way',
+    'make room there; or wait for it: --wait 30m',
+  ],
+  IN_DOUBT: [
+    'the peer is not sure that it alone has its key',
+    'its ledger is older than what it has signed, or somebody else signs with its key; so it lends and signs nothing',
+    'at that peer: stop the other one, or pleach up --only-one',
+  ],
   OWNER_ACTIVE: ['its owner uses the machine', 'it was started with --idle-only', 'wait for it: --wait 30m'],
   BUSY: [
     'nothing is free now, or too much is under way',

@@ -72,6 +72,10 @@ const pauseSchema = z.strictObject({
   now: z.boolean().exactOptional(),
 })
 const rerunSchema = z.strictObject({ out: z.string().min(1).max(4096).exactOptional() })
+const backupSchema = z.strictObject({
+  path: z.string().min(1).max(4096),
+  config: z.string().max(65_536).exactOptional(),
+})
 const joinSchema = z.strictObject({ address: z.string().min(1).max(1024) })
 
 const health: Route['answer'] = async () => ({ json: { v: 1, ok: true } })
@@ -254,6 +258,13 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: '/v1/receipts/:id',
     answer: async ({ control }, { id }) => ({ json: await control.receiptFile(id) }),
+  },
+  {
+    method: 'POST',
+    path: '/v1/backup',
+    answer: async ({ control }, { body, signal }) => ({
+      json: await control.backup(checked(backupSchema, await body()), signal),
+    }),
   },
   {
     method: 'POST',

@@ -31,6 +31,8 @@ export interface RecordIndexDeps {
   readonly shelf?: RecordShelf
   /** Those that are connected now: they live. */
   readonly connected?: () => Iterable<PeerName>
+  /** Told of lawful records of our own that come back. */
+  readonly onOwn?: (sequence: number) => void
 }
 
 /** Records kept: a few hundred bytes each. The one nearest to its expiry goes first. */
@@ -95,8 +97,11 @@ export class RecordIndex {
 
   /** Takes in a record that was opened and is lawful now, unless it is older than what was seen. */
   admit({ by, body, envelope }: Signed<Capability>): boolean {
-    const { notary, clock, floor, shelf } = this.#deps
-    if (by === notary.signer.peer) return false
+    const { notary, clock, floor, shelf, onOwn } = this.#deps
+    if (by === notary.signer.peer) {
+      onOwn?.(body.sequence)
+      return false
+    }
     if (!floor.raise(floorKeyOf(by), body.sequence, sha256(envelope))) return false
     const before = this.#entries.get(by)
     if (before !== undefined && before.record.capability.sequence >= body.sequence)

@@ -4,10 +4,12 @@ import type { DatabaseSync } from 'node:sqlite'
 import { leaseIdOf, openAccept, openCommit, type Notary } from '../../protocols/negotiate/index.ts'
 import { openCountersignature, openDispute, openReceipt } from '../../protocols/receipt/index.ts'
 import { openResult } from '../../protocols/execute/index.ts'
-import { sha256, type Statement } from '../../protocols/wire/index.ts'
+import { hashOfEnvelope, type Statement } from '../../protocols/wire/index.ts'
 import { toString } from 'uint8arrays'
 
-import { addDispute, addReceipt, countersign, type Role } from './receipts.ts'
+import { appendToChain, statementKeyOf } from './chain.ts'
+import { prepared } from './prepared.ts'
+import { addDispute, addReceipt, countersign, uncheckedBy, type Role } from './receipts.ts'
 import type { Store } from './store.ts'
 
 export type MachineKind = 'job' | 'lease' | 'settle'
@@ -23,6 +25,7 @@ export interface MachineEntry {
 export class MachineStates {
   readonly #store: Store
   readonly #notary: Notary
+  #unchecking: Notary | undefined
 
   constructor(store: Store, notary: Notary) {
     this.#store = store
@@ -34,7 +37,8 @@ export class MachineStates {
     await this.#store.write((db) => {
       for (const statement of entry.statements) this.#record(db, entry, statement, nowMs)
       if (entry.state === null) return
-      db.prepare(
+      prepared(
+        db,
         `INSERT INTO machine_states (kind, id, state, final, updated_ms) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (kind, id) DO UPDATE SET state = excluded.state, final = excluded.final, updated_ms = excluded.updated_ms`,
       ).run(entry.kind, entry.id, entry.state, entry.final ? 1 : 0, nowMs)
@@ -53,17 +57,29 @@ export class MachineStates {
   }
 
   #record(db: DatabaseSync, entry: MachineEntry, { kind, by, envelope }: Statement, nowMs: number): void {
-    const hash = sha256(envelope)
-    db.prepare(
+    const hash = hashOfEnvelope(envelope)
+    const machine = `${entry.kind}/${entry.id}`
+    const { changes } = prepared(
+      db,
       'INSERT OR IGNORE INTO statements (hash, kind, machine, signer, envelope, created_ms) VALUES (?, ?, ?, ?, ?, ?)',
-    ).run(hash, kind, `${entry.kind}/${entry.id}`, by, envelope, nowMs)
+    ).run(hash, kind, machine, by, envelope, nowMs)
     const role = this.#roleOf(entry.kind, kind, by)
     const lease = this.#leaseOf(kind, envelope)
     if (lease !== undefined)
-      db.prepare('INSERT OR REPLACE INTO lease_statements (lease, kind, hash) VALUES (?, ?, ?)').run(lease, kind, hash)
-    if (kind === 'receipt') addReceipt(db, role, openReceipt(this.#notary, envelope), nowMs)
-    if (kind === 'receipt-dispute') addDispute(db, role, openDispute(this.#notary, envelope), nowMs)
-    if (kind === 'countersignature') countersign(db, role, openCountersignature(this.#notary, envelope))
+      prepared(db, 'INSERT OR REPLACE INTO lease_statements (lease, kind, hash) VALUES (?, ?, ?)').run(
+        lease,
+        kind,
+        hash,
+      )
+    if (kind === 'receipt') addReceipt(db, role, openReceipt(this.#reader(), envelope), nowMs)
+    else if (kind === 'countersignature') countersign(db, role, openCountersignature(this.#reader(), envelope), nowMs)
+    else if (changes > 0) appendToChain(db, kind, statementKeyOf(machine, by), hash, nowMs)
+    if (kind === 'receipt-dispute') addDispute(db, role, openDispute(this.#reader(), envelope), nowMs)
+  }
+
+  /** Whoever hands us a statement has opened it, or made it: checking its signature again would cost more than writing it down. */
+  #reader(): Notary {
+    return (this.#unchecking ??= uncheckedBy(this.#notary))
   }
 
   /** In an account with another peer leases run both ways: the provider signs receipts, the requester countersigns them. */

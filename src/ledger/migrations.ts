@@ -1,5 +1,5 @@
 /** The tables, as forward-only steps. A step that was released is never changed; a new one is added at the end. */
-import type { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 
 import { LedgerError } from './ledger-error.ts'
 
@@ -123,7 +123,37 @@ export const ledgerSteps: readonly string[] = [
     PRIMARY KEY (lease, role, sequence)
   ) STRICT;
   `,
+  `
+  -- The chain of the peer: every receipt, countersignature and other statement, in the order in which they were written down.
+  CREATE TABLE chain (
+    position INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, hash BLOB NOT NULL, at_ms INTEGER NOT NULL,
+    link BLOB NOT NULL
+  ) STRICT;
+  -- Where a receipt is in it.
+  ALTER TABLE receipts ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+
+  -- Nobody asks by it, and a page of it was written for every statement.
+  DROP INDEX statements_machine;
+
+  -- How far the chain had come, signed by this peer.
+  CREATE TABLE checkpoints (position INTEGER PRIMARY KEY, envelope BLOB NOT NULL) STRICT;
+
+  -- Rows that are not what was written; lease: empty when the row is of none.
+  CREATE TABLE damages (
+    place TEXT PRIMARY KEY, lease TEXT NOT NULL, role TEXT NOT NULL, sequence INTEGER NOT NULL, what TEXT NOT NULL,
+    found_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX damages_lease ON damages (lease);
+  -- What may be settled and paid: the receipts of leases of which no row is damaged.
+  CREATE VIEW receipts_sound AS SELECT * FROM receipts WHERE lease NOT IN (SELECT lease FROM damages);
+
+  -- Why this peer may not be the only one with its key, or not know all that it has signed. Its owner decides.
+  CREATE TABLE doubts (code TEXT PRIMARY KEY, facts TEXT NOT NULL, since_ms INTEGER NOT NULL) STRICT;
+  `,
 ]
+
+/** SQLite's code for SQL that cannot be run (sqlite.org/rescode.html). */
+const sqliteError = 1
 
 /** Brings a database to the newest form. One of a newer program is refused rather than misread. */
 export function migrate(db: DatabaseSync, path: string, steps: readonly string[]): void {
@@ -132,6 +162,40 @@ export function migrate(db: DatabaseSync, path: string, steps: readonly string[]
   if (version > steps.length)
     throw new LedgerError('LEDGER_TOO_NEW', `${path} has form ${version}; this program knows up to ${steps.length}`)
   for (let next = version; next < steps.length; next++) {
-    db.exec(`BEGIN IMMEDIATE; ${steps[next]!}; PRAGMA user_version = ${next + 1}; COMMIT`)
+    try {
+      db.exec(`BEGIN IMMEDIATE; ${steps[next]!}; PRAGMA user_version = ${next + 1}; COMMIT`)
+    } catch (error) {
+      // A step that fails for its SQL found other tables than the number of the file promises.
+      if ((error as { errcode?: number }).errcode !== sqliteError) throw error
+      throw new LedgerError(
+        'LEDGER_DAMAGED',
+        `${path} is damaged: it says that it has form ${version}, and has not`,
+        error,
+      )
+    }
   }
+  checkSchema(db, path, steps)
+}
+
+/** A bit that has flipped in the text of a table's definition gives its columns other names, or types. */
+function checkSchema(db: DatabaseSync, path: string, steps: readonly string[]): void {
+  if (schemaOf(db) !== expectedOf(steps))
+    throw new LedgerError('LEDGER_DAMAGED', `${path} is damaged: its tables are not those of form ${steps.length}`)
+}
+
+const expected = new WeakMap<readonly string[], string>()
+
+function expectedOf(steps: readonly string[]): string {
+  let schema = expected.get(steps)
+  if (schema === undefined) {
+    const db = new DatabaseSync(':memory:')
+    for (const step of steps) db.exec(step)
+    expected.set(steps, (schema = schemaOf(db)))
+    db.close()
+  }
+  return schema
+}
+
+function schemaOf(db: DatabaseSync): string {
+  return JSON.stringify(db.prepare('SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name').all())
 }

@@ -3,8 +3,11 @@ import type { DatabaseSync } from 'node:sqlite'
 
 import { equals } from 'uint8arrays'
 
+import type { Notary } from '../../protocols/negotiate/index.ts'
 import type { Countersignature, Dispute, Receipt } from '../../protocols/receipt/index.ts'
-import { sha256, type Signed } from '../../protocols/wire/index.ts'
+import { hashOfEnvelope, type Signed } from '../../protocols/wire/index.ts'
+import { appendToChain, entryKeyOf } from './chain.ts'
+import { prepared } from './prepared.ts'
 import type { Store } from './store.ts'
 
 export type Role = 'requester' | 'provider'
@@ -46,38 +49,70 @@ export interface ReceiptRow {
   readonly countersignature: Uint8Array | null
 }
 
+/** Reads statements without checking their signatures: of those that were opened when they came. */
+export function uncheckedBy({ signer, network }: Notary): Notary {
+  return {
+    network,
+    signer: {
+      peer: signer.peer,
+      publicKey: signer.publicKey,
+      sign: (message) => signer.sign(message),
+      verify: () => true,
+    },
+  }
+}
+
+/** What a row repeats of its receipt, by column, so that it can be asked for. The scrub holds these against the envelope. */
+export function columnsOf(role: Role, { by, body, envelope }: Signed<Receipt>) {
+  const { lease, sequence, previous, final, amountMicro, unit, job, requester } = body
+  return {
+    lease,
+    role,
+    sequence,
+    hash: hashOfEnvelope(envelope),
+    previous,
+    final: final ? 1 : 0,
+    amount_micro: amountMicro,
+    unit,
+    job,
+    other: role === 'provider' ? requester : by,
+  }
+}
+
+const insertSql = `INSERT INTO receipts (lease, role, sequence, hash, previous, final, amount_micro, unit, job, other, envelope, created_ms, position)
+  VALUES (:lease, :role, :sequence, :hash, :previous, :final, :amount_micro, :unit, :job, :other, :envelope, :created_ms, :position)`
+const countersignSql =
+  'UPDATE receipts SET countersignature = ? WHERE lease = ? AND role = ? AND sequence = ? AND hash = ? AND countersignature IS NULL'
+
 export function addReceipt(db: DatabaseSync, role: Role, receipt: Signed<Receipt>, nowMs: number): void {
-  const { lease, sequence, previous, final, amountMicro, unit, job, requester } = receipt.body
-  const hash = sha256(receipt.envelope)
-  const known = db
-    .prepare('SELECT hash FROM receipts WHERE lease = ? AND role = ? AND sequence = ?')
-    .get(lease, role, sequence) as { hash: Uint8Array } | undefined
+  const columns = columnsOf(role, receipt)
+  const { lease, sequence, hash } = columns
+  const known = prepared(db, 'SELECT hash FROM receipts WHERE lease = ? AND role = ? AND sequence = ?').get(
+    lease,
+    role,
+    sequence,
+  ) as { hash: Uint8Array } | undefined
   if (known !== undefined) {
     if (equals(known.hash, hash)) return
     throw new ForkError(lease, sequence)
   }
-  const other = role === 'provider' ? requester : receipt.by
-  db.prepare(
-    `INSERT INTO receipts (lease, role, sequence, hash, previous, envelope, final, amount_micro, unit, job, other, created_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  ).run(lease, role, sequence, hash, previous, receipt.envelope, final ? 1 : 0, amountMicro, unit, job, other, nowMs)
+  const position = appendToChain(db, 'receipt', entryKeyOf(lease, role, sequence), hash, nowMs)
+  prepared(db, insertSql).run({ ...columns, envelope: receipt.envelope, created_ms: nowMs, position })
 }
 
-export function countersign(db: DatabaseSync, role: Role, signed: Signed<Countersignature>): void {
+/** The first one stays: another of the same receipt says the same. */
+export function countersign(db: DatabaseSync, role: Role, signed: Signed<Countersignature>, nowMs: number): void {
   const { lease, sequence, receipt } = signed.body
-  db.prepare('UPDATE receipts SET countersignature = ? WHERE lease = ? AND role = ? AND sequence = ? AND hash = ?').run(
-    signed.envelope,
-    lease,
-    role,
-    sequence,
-    receipt,
-  )
+  const { changes } = prepared(db, countersignSql).run(signed.envelope, lease, role, sequence, receipt)
+  if (changes === 0) return
+  appendToChain(db, 'countersignature', entryKeyOf(lease, role, sequence), hashOfEnvelope(signed.envelope), nowMs)
 }
 
 /** The first of a receipt stays: it is said again when the receipt comes again. */
 export function addDispute(db: DatabaseSync, role: Role, { body, envelope }: Signed<Dispute>, nowMs: number): void {
   const { lease, sequence, receipt, refusal } = body
-  db.prepare(
+  prepared(
+    db,
     'INSERT OR IGNORE INTO receipt_disputes (lease, role, sequence, receipt, code, envelope, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?)',
   ).run(lease, role, sequence, receipt, refusal.code, envelope, nowMs)
 }
@@ -89,14 +124,14 @@ export class Receipts {
     this.#store = store
   }
 
-  /** Newest first. */
+  /** Newest first. Leases of which a row is damaged are left out: nothing is paid on what may not be what was signed. */
   totals(): LeaseTotal[] {
     const rows = this.#store.read((db) =>
       db
         .prepare(
           `SELECT lease, role, job, other, unit, count(*) AS receipts, count(countersignature) AS both_signed, max(final) AS final,
              coalesce(max(CASE WHEN countersignature IS NOT NULL THEN amount_micro END), 0) AS amount_micro, max(created_ms) AS updated_ms
-           FROM receipts GROUP BY lease, role ORDER BY updated_ms DESC, lease`,
+           FROM receipts_sound GROUP BY lease, role ORDER BY updated_ms DESC, lease`,
         )
         .all(),
     )
@@ -118,7 +153,7 @@ export class Receipts {
     return this.#store.read((db) =>
       db
         .prepare(
-          'SELECT sequence, envelope, countersignature FROM receipts WHERE lease = ? AND role = ? ORDER BY sequence',
+          'SELECT sequence, envelope, countersignature FROM receipts_sound WHERE lease = ? AND role = ? ORDER BY sequence',
         )
         .all(lease, role)
         .map((row) => ({

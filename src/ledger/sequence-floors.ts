@@ -95,6 +95,13 @@ export class SequenceFloors {
     return true
   }
 
+  /** The last number that a counter of our own gave; 0 before the first. */
+  last(name: string): number {
+    return this.#store.read(
+      (db) => (db.prepare('SELECT value FROM counters WHERE name = ?').get(name)?.['value'] as number | undefined) ?? 0,
+    )
+  }
+
   /** The next number of a counter of our own, durable before it is used. */
   next(name: string, atLeast: number): number {
     return this.#store.writeNow((db) => {

@@ -5,7 +5,7 @@
  * Changes are committed in groups, because an fsync costs the same for one as for many. A group is begun, filled and committed
  * without giving up the thread, so a read never sees what is not committed, and what a read saw cannot vanish.
  */
-import type { DatabaseSync } from 'node:sqlite'
+import { backup, type DatabaseSync } from 'node:sqlite'
 
 import type { Clock, Log } from '../environment.ts'
 import { closeDatabase, holderOf, openDatabase } from './database.ts'
@@ -22,6 +22,9 @@ export const commitWithinMs = 5
 export const changesPendingMax = 4_096
 /** Of the file: some million receipts. */
 export const ledgerBytesMax = 4 * 1_024 * 1_024 * 1_024
+
+/** 1 MiB. */
+const pagesCopiedAtOnce = 256
 
 interface Pending {
   readonly change: (db: DatabaseSync) => unknown
@@ -44,6 +47,7 @@ export class Store {
   #isCommitting = false
   /** Why nothing more is written: closed, or broken. */
   #refusal: LedgerError | undefined
+  #relieve: () => boolean = () => false
   /** Commits and changes since the start, and the most changes in one commit: how well changes are grouped. */
   readonly counts = { commits: 0, changes: 0, largest: 0 }
 
@@ -91,6 +95,11 @@ export class Store {
     return this.#transaction(() => change(this.#db))
   }
 
+  /** When there is no room, `relieve` is asked to make some; if it did, what failed is done once more. */
+  onFull(relieve: () => boolean): void {
+    this.#relieve = relieve
+  }
+
   /** Sees what is committed; not what still waits. */
   read<Result>(query: (db: DatabaseSync) => Result): Result {
     assertOutside(this.#isCommitting)
@@ -99,6 +108,17 @@ export class Store {
       return query(this.#db)
     } catch (error) {
       throw this.#explain(error)
+    }
+  }
+
+  /** A whole and consistent copy, made while others read and write. `path` must not exist. */
+  async copyTo(path: string): Promise<void> {
+    while (this.#pending.length > 0) this.#commit()
+    if (this.#refusal?.code === 'LEDGER_CLOSED') throw this.#refusal
+    try {
+      await backup(this.#db, path, { rate: pagesCopiedAtOnce })
+    } catch (error) {
+      throw explain(error, path, () => undefined)
     }
   }
 
@@ -146,6 +166,16 @@ export class Store {
   }
 
   #transaction<Result>(run: () => Result): Result {
+    try {
+      return this.#attempt(run)
+    } catch (error) {
+      const isFull = error instanceof LedgerError && error.code === 'LEDGER_FULL'
+      if (!isFull || !this.#relieve()) throw error
+      return this.#attempt(run)
+    }
+  }
+
+  #attempt<Result>(run: () => Result): Result {
     assertOutside(this.#isCommitting)
     if (this.#refusal !== undefined) throw this.#refusal
     this.#isCommitting = true

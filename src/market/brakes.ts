@@ -4,8 +4,10 @@
  */
 
 /** The owner's word first, then what the machine says. */
-export const brakeReasons = ['PAUSED', 'OWNER_ACTIVE', 'TOO_HOT'] as const
+export const brakeReasons = ['PAUSED', 'IN_DOUBT', 'OWNER_ACTIVE', 'TOO_HOT', 'DISK_LOW'] as const
 export type BrakeReason = (typeof brakeReasons)[number]
+/** For these nothing new is taken, and what runs may end: it is of use to nobody while it is held. */
+const letsEnd: ReadonlySet<BrakeReason> = new Set(['IN_DOUBT', 'DISK_LOW'])
 
 export interface BrakeState {
   readonly reasons: readonly BrakeReason[]
@@ -20,6 +22,8 @@ export type BrakeInput =
   | { readonly is: 'resume' }
   | { readonly is: 'owner'; readonly isActive: boolean }
   | { readonly is: 'heat'; readonly isHot: boolean }
+  | { readonly is: 'room'; readonly isLow: boolean }
+  | { readonly is: 'doubt'; readonly isOn: boolean }
   | { readonly is: 'wake' }
 
 /** `rest` and `hold` are said as they are from now on; saying one again is harmless. */
@@ -54,6 +58,10 @@ export function stepBrakes(
       return settled(state, 'OWNER_ACTIVE', input.isActive, nowMs)
     case 'heat':
       return settled(state, 'TOO_HOT', input.isHot, nowMs)
+    case 'room':
+      return settled(state, 'DISK_LOW', input.isLow, nowMs)
+    case 'doubt':
+      return settled(state, 'IN_DOUBT', input.isOn, nowMs)
     case 'wake': {
       if (state.pausedUntilMs !== null && nowMs >= state.pausedUntilMs)
         return stepBrakes(state, { is: 'resume' }, nowMs)
@@ -72,8 +80,9 @@ function settled(
   nowMs: number,
 ): readonly [BrakeState, readonly BrakeEffect[]] {
   const reasons = brakeReasons.filter((each) => (each === reason ? isOn : state.reasons.includes(each)))
-  const isHeld = reasons.length > 0
-  const isFirst = isHeld && state.reasons.length === 0
+  const holds = (some: readonly BrakeReason[]): boolean => some.some((each) => !letsEnd.has(each))
+  const isHeld = holds(reasons)
+  const isFirst = isHeld && !holds(state.reasons)
   const heldSinceMs = isFirst ? nowMs : isHeld ? state.heldSinceMs : null
   return [
     { ...state, reasons, heldSinceMs },

@@ -34,8 +34,10 @@ const needWords: Readonly<Record<Need, (wanted: string) => string>> = {
 const words: Readonly<Record<string, string>> = {
   NOT_LENDING: 'not lending',
   PAUSED: 'paused',
+  IN_DOUBT: 'in doubt about its key',
   OWNER_ACTIVE: 'owner at work',
   TOO_HOT: 'too hot',
+  DISK_LOW: 'disk nearly full',
   LEDGER_FAILED: 'ledger failed',
   OFFERS_FULL: 'too many offers open',
   NOT_ALLOWED: 'requester not allowed',
@@ -72,6 +74,7 @@ const passing: ReadonlySet<string> = new Set([
   'OFFERS_FULL',
   'OWNER_ACTIVE',
   'TOO_HOT',
+  'DISK_LOW',
   'PAUSED',
   'NOT_LENDING',
 ])

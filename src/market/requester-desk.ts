@@ -54,6 +54,8 @@ export interface RequesterDeps {
   onFault(peer: PeerName, fault: Fault): void
   onEvent(job: string, event: JobEvent): void
   refusalOf(error: unknown): Refusal
+  /** Why nothing is countersigned in a lease, though the receipt may be right. Left out: nothing is in the way. */
+  whyNotPay?(lease: string): Refusal | null
 }
 
 interface Reading {
@@ -161,7 +163,13 @@ export class RequesterDesk {
 
   onBilling(from: PeerName, message: Billing): void {
     if (message.say !== 'receipt') return
-    const job = this.#byLease.get(message.receipt.body.lease)
+    const { lease, sequence } = message.receipt.body
+    const job = this.#byLease.get(lease)
+    const because = job === undefined ? null : (this.#deps.whyNotPay?.(lease) ?? null)
+    if (because !== null) {
+      const dispute: Billing = { say: 'dispute', lease, sequence, refusal: because }
+      return this.#deps.send(from, { protocol: 'receipt', message: dispute })
+    }
     if (job !== undefined) this.#push(job, { is: 'message', protocol: 'receipt', from, message })
   }
 

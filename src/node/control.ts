@@ -22,15 +22,19 @@ import {
 import type { Clock, Random } from '../environment.ts'
 import type { Host } from '../host/index.ts'
 import { HostError, petnameOf } from '../host/index.ts'
+import type { Damage } from '../ledger/damages.ts'
 import type { Receipts } from '../ledger/receipts.ts'
+import type { Store } from '../ledger/store.ts'
 import type { Acquaint } from '../market/rank.ts'
 import type { ProviderDesk } from '../market/provider-desk.ts'
 import type { RequesterDesk } from '../market/requester-desk.ts'
 import type { ShardCache } from '../storage/cache.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
+import { writeBackup } from './backup.ts'
 import type { Discovery } from './discovery.ts'
 import type { Forwards } from './forwards.ts'
 import type { JobBook } from './job-book.ts'
+import type { LedgerCare } from './ledger-care.ts'
 import type { ObjectCare } from './object-care.ts'
 import type { ExportInput, ImportInput, ObjectCars } from './object-cars.ts'
 import type { ObjectPuts, PutInput } from './object-puts.ts'
@@ -55,12 +59,15 @@ export interface ControlDeps {
   readonly store: ShardStore
   readonly cache: Pick<ShardCache, 'total'>
   readonly quotaBytes: number
+  readonly ledger: Store
+  readonly dataDir: string
   readonly receipts: Receipts
+  readonly care: LedgerCare
   readonly book: JobBook
   readonly objects: OwnObjects
   readonly puts: ObjectPuts
   readonly cars: ObjectCars
-  readonly care: ObjectCare
+  readonly objectCare: ObjectCare
   readonly transfers: Transfers
   readonly submissions: Submissions
   readonly brakes: OwnerBrakes
@@ -134,7 +141,10 @@ export class OwnControl implements PeerControl {
       },
       keeping: { ...store.total(), quotaBytes },
       cached: cache.total(),
-      warnings: host.readiness().connections === 0 ? ['no other peer is connected'] : [],
+      warnings: [
+        ...this.#deps.care.warnings(),
+        ...(host.readiness().connections === 0 ? ['no other peer is connected'] : []),
+      ],
     }
   }
 
@@ -239,11 +249,11 @@ export class OwnControl implements PeerControl {
   }
 
   async audit(object: string, signal: AbortSignal) {
-    return this.#deps.care.audit(object, signal)
+    return this.#deps.objectCare.audit(object, signal)
   }
 
   async repair(input: { readonly object: string; readonly transfer?: string }, signal: AbortSignal) {
-    return this.#deps.care.repair(input, signal)
+    return this.#deps.objectCare.repair(input, signal)
   }
 
   async exportKey(object: string) {
@@ -255,7 +265,7 @@ export class OwnControl implements PeerControl {
   }
 
   async pin(object: string, signal: AbortSignal) {
-    return this.#deps.care.pin(object, signal)
+    return this.#deps.objectCare.pin(object, signal)
   }
 
   async exportCar(input: ExportInput, signal: AbortSignal) {
@@ -280,6 +290,8 @@ export class OwnControl implements PeerControl {
       .totals()
       .filter(({ lease, job }) => lease.startsWith(leasePrefix) || job === leasePrefix || job.endsWith(leasePrefix))
     const total = found[0]
+    const damage = this.#deps.care.damages.list().find(({ lease }) => lease !== '' && lease.startsWith(leasePrefix))
+    if (total === undefined && damage !== undefined) throw receiptsDamaged(damage)
     if (total === undefined || new Set(found.map(({ lease }) => lease)).size > 1) {
       throw new ControlError({
         code: total === undefined ? 'NOT_FOUND' : 'AMBIGUOUS',
@@ -305,6 +317,10 @@ export class OwnControl implements PeerControl {
     }
   }
 
+  async backup(input: Parameters<PeerControl['backup']>[0], signal: AbortSignal) {
+    return writeBackup(this.#deps, input, signal)
+  }
+
   async join(address: string, signal: AbortSignal): Promise<PeersView> {
     try {
       await this.#deps.host.dial(address, signal)
@@ -313,6 +329,16 @@ export class OwnControl implements PeerControl {
     }
     return this.peers()
   }
+}
+
+function receiptsDamaged({ place, what, lease }: Damage): ControlError {
+  return new ControlError({
+    code: 'RECEIPTS_DAMAGED',
+    what: `the receipts of lease ${lease.slice(0, 8)} are damaged`,
+    why: `${place}: ${what}`,
+    cure: 'pleach restore FILE   into another profile; the other peer has its copy',
+    exit: 3,
+  })
 }
 
 function notJoined(address: string, error: Error): ControlError {

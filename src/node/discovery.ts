@@ -23,6 +23,8 @@ export interface DiscoveryDeps {
   readonly log: Log
   readonly onFault: (peer: PeerName, fault: Fault) => void
   readonly mayAnnounce?: Promise<void> | undefined
+  /** Told of a record that is signed with our key, and that we never made. */
+  readonly onForeign: (sequence: number) => void
 }
 
 export interface Discovery {
@@ -33,6 +35,8 @@ export interface Discovery {
   begin(): Promise<void>
   /** A look at who lends what, for a person who wants to see it: further than jobs look, and for a few seconds at most. */
   look(signal: AbortSignal): Promise<void>
+  /** Reads our own record, as others would: it may be somebody else's. */
+  lookForOwn(signal: AbortSignal): Promise<void>
   /** Nothing is asked any more, and what is known is on the disk. */
   stop(): Promise<void>
 }
@@ -42,18 +46,34 @@ const fewRecords = 8
 /** Answers that are wanted of one name in the DHT, and how long it may take. */
 const providersMax = 20
 const lookWithinMs = 1_000
+/** Of our own records. */
+const counter = 'capability'
+/** Numbers of those that are remembered: what is older has expired by far. */
+const madeMax = 1_024
 
 export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const { notary, host, ledger, floors, clock, random, log, onFault } = deps
   const { signer, network } = notary
   const records = new KnownRecords(ledger, floors, clock, log)
   const connected = (): PeerName[] => host.connections().map(({ peer }) => peer)
+  // Records of ours that come back: those of lives before have lower numbers than these, and others are somebody else's.
+  const lastBefore = floors.last(counter)
+  const made = new Set<number>()
+  const nextSequence = async (): Promise<number> => {
+    const sequence = floors.next(counter, clock.nowMs())
+    made.add(sequence)
+    if (made.size > madeMax) made.delete(made.values().next().value!)
+    return sequence
+  }
   const index = new RecordIndex({
     notary,
     clock,
     floor: { raise: (key, sequence, hash) => floors.acceptsForNow(key, sequence, hash) },
     shelf: records,
     connected,
+    onOwn: (sequence) => {
+      if (sequence > lastBefore && !made.has(sequence)) deps.onForeign(sequence)
+    },
   })
   const announcer = new Announcer({
     gossip: host.gossip,
@@ -72,7 +92,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     network,
     clock,
     log,
-    nextSequence: async () => floors.next('capability', clock.nowMs()),
+    nextSequence,
     keepersKnown: () => host.readiness().dhtTableSize,
     announcer,
   })
@@ -94,10 +114,12 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     log,
     onFault,
   })
+  const lookForOwn = async (signal: AbortSignal): Promise<void> => void (await directory.fetch(signer.peer, signal))
   return {
     index,
     seeker,
     publisher,
+    lookForOwn,
     async begin() {
       index.restore()
       announcer.begin()
@@ -105,7 +127,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     },
     async look(signal) {
       using deadline = clock.deadline(lookWithinMs, signal)
-      await seeker.fill(deadline.signal)
+      await Promise.all([seeker.fill(deadline.signal), lookForOwn(deadline.signal)])
       seeker.freshen()
       if (index.alive().length >= fewRecords) return
       const names = [runtimeAdvert(network, 'wasi-preview1'), keeperAdvert(network)]

@@ -6,6 +6,7 @@ import {
   plainCompute,
   unsaid,
   type Gpu,
+  type KnownCapability,
   type NetworkFacts,
   type Quantity,
 } from '../../protocols/capability/index.ts'
@@ -16,7 +17,7 @@ import type { Hardware } from '../discovery/hardware.ts'
 import type { Facts } from '../discovery/publisher.ts'
 import { containerEngine } from '../execution/container/container-executor.ts'
 import type { ExecutorProbe } from '../execution/executor.ts'
-import { formatMicro, tariffOf } from '../../protocols/wire/index.ts'
+import { formatMicro, tariffOf, type PeerName } from '../../protocols/wire/index.ts'
 import type { Lending } from '../market/offer-policy.ts'
 import type { ReadyFacts } from './peer.ts'
 
@@ -73,6 +74,12 @@ export function factsOf(
     tee: policy.tee && hardware.tee !== '' ? { kind: hardware.tee, evidence: 'claimed' } : null,
     hours: policy.hours,
   }
+}
+
+/** Our own record as its owner is shown it, whether it is published or not. */
+export function shownRecord(peer: PeerName, facts: Facts, nowMs: number): KnownCapability {
+  const capability = { ...facts, sequence: 0, issuedMs: 0, expiresMs: nowMs, withdrawn: false }
+  return { peer, envelope: new Uint8Array(), capability }
 }
 
 export function lendingOf(facts: Facts, { policy = plainPolicy }: OfferOptions): Lending {

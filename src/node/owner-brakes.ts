@@ -77,6 +77,11 @@ export class OwnerBrakes {
     this.#keep(null)
   }
 
+  /** What else stops new work: no room, a doubt. */
+  take(input: Extract<BrakeInput, { is: 'room' | 'doubt' }>): void {
+    this.#take(input)
+  }
+
   #take(input: BrakeInput): void {
     const { clock, provider, log } = this.#deps
     const [next, effects] = stepBrakes(this.#state, input, clock.nowMs())

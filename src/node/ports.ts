@@ -26,6 +26,8 @@ export interface PeerPorts {
   readonly files?: Files
   /** Opens the ledger: one whose disk can be full. */
   readonly openLedger?: (...args: Parameters<typeof Store.open>) => Store
+  /** Room on the disk that is kept for the ledger; 0: none, as in a world of hundreds of peers on one disk. */
+  readonly reserveBytes?: number
   /** Told of each fault that this peer holds against another. */
   readonly onFault?: (peer: PeerName, fault: Fault) => void
   /** Resolves when others may be told what the peer lends. In production that is at once. */

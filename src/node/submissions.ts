@@ -37,6 +37,8 @@ export interface SubmissionDeps {
   readonly book: JobBook
   readonly errands: OwnErrands
   packFolder(path: string): Promise<string>
+  /** Throws a ControlError DISK_LOW. */
+  checkRoom(): void
   /** Looks who could do it, among neighbours and further, as far as that is found within seconds. */
   look(ask: Ask, signal: AbortSignal): Promise<void>
 }
@@ -199,6 +201,7 @@ export class Submissions {
   }
 
   #checkRoom(): void {
+    this.#deps.checkRoom()
     if (this.#deps.requester.openJobs < jobsOpenMax) return
     throw new ControlError({
       code: 'TOO_MANY_JOBS',

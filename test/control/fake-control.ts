@@ -449,6 +449,11 @@ export class FakeControl implements PeerControl {
     }
   }
 
+  backup: PeerControl['backup'] = async ({ path }) => {
+    this.calls.push(`backup ${path}`)
+    return { v: 1, path, peer: self.peer, bytes: 48_000, receipts: 3, madeMs: startMs }
+  }
+
   importCar: PeerControl['importCar'] = async ({ path, read, name }, signal) => {
     const taken = await this.put({ path, ...(name === undefined ? {} : { name }) }, signal)
     this.calls.push(`import ${path} ${read ?? ''}`)

@@ -124,8 +124,8 @@ describe('receipts', () => {
     await store.write((db) => {
       addReceipt(db, 'provider', receipt(1, 'one'), 1)
       addReceipt(db, 'provider', receipt(2, 'two'), 2)
-      countersign(db, 'provider', countersignature(1, 'one', 'signed one'))
-      countersign(db, 'provider', countersignature(2, 'another two', 'signed another'))
+      countersign(db, 'provider', countersignature(1, 'one', 'signed one'), 2)
+      countersign(db, 'provider', countersignature(2, 'another two', 'signed another'), 2)
     })
     const [total] = new Receipts(store).totals()
     assert.deepEqual([total?.receipts, total?.bothSigned, total?.amountMicro, total?.updatedMs], [2, 1, 10, 2])
