@@ -3,7 +3,7 @@ import { fromString, toString } from 'uint8arrays'
 
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import type { BilledLease } from '../../protocols/receipt/index.ts'
-import { cidOfDocument, sha256, type PeerName } from '../../protocols/wire/index.ts'
+import { cidOfDocument, freeTariff, sha256, type PeerName } from '../../protocols/wire/index.ts'
 import { createSigner } from '../../src/host/signer.ts'
 
 export const network = 'bench'
@@ -22,10 +22,15 @@ export function leaseBetween(provider: PeerName, requester: PeerName, name: stri
     requester,
     provider,
     unit: 'credit',
+    ...freeTariff,
     cpuHourMicro: 1_000_000,
     cpuMilli: 1_000,
+    memoryBytes: 2 ** 26,
+    diskBytes: 0,
+    gpus: 0,
     ceilingMicro: Number.MAX_SAFE_INTEGER,
     paymentIntervalMs: intervalMs,
     paymentIntervalMsMax: intervalMs,
+    expiresMs: Number.MAX_SAFE_INTEGER,
   }
 }

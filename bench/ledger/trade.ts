@@ -3,7 +3,7 @@
  * keeps it. A state is as long as that of a lease is, which holds its AWARD, ACCEPT and COMMIT.
  */
 import {
-  noUsage,
+  usageOf,
   openAccount,
   openBill,
   openReceipt,
@@ -51,7 +51,8 @@ export class Trade {
 
   /** The provider signs the next receipt of a lease. */
   receipt(index: number): Step {
-    const usage: Usage = { ...noUsage, wallMs: this.#nowMs, cpuMs: this.#nowMs }
+    const used = { wallMs: this.#nowMs, cpuMs: this.#nowMs, gas: 0, inBytes: 0, outBytes: 0 }
+    const usage: Usage = usageOf(this.#bills[index]!.lease, used)
     const [bill, effects] = stepBill(worker, this.#bills[index]!, { is: 'wake', usage }, this.#nowMs)
     this.#bills[index] = bill
     return stepOf(bill.lease.id, bill, effects)
@@ -62,7 +63,8 @@ export class Trade {
     const bill = this.#bills[index]!
     if (bill.at !== 'asking') throw new Error(`the bill is ${bill.at}`)
     const message: Billing = { say: 'receipt', receipt: openReceipt(asker, bill.receipt.envelope) }
-    const input = { is: 'message', from: worker.signer.peer, message, wallMs: this.#nowMs, result: null } as const
+    const measured = { wallMs: this.#nowMs, inBytes: 0, gasMax: 0, result: null }
+    const input = { is: 'message', from: worker.signer.peer, message, measured } as const
     const [account, effects] = stepPay(asker, this.#accounts[index]!, input, this.#nowMs)
     this.#accounts[index] = account
     return stepOf(account.lease.id, account, effects)

@@ -17,8 +17,8 @@ import {
   type StartOrder,
 } from '../../protocols/execute/index.ts'
 import type { Negotiation, Notary } from '../../protocols/negotiate/index.ts'
-import type { Billing } from '../../protocols/receipt/index.ts'
-import type { Fault, PeerName, Refusal } from '../../protocols/wire/index.ts'
+import { sealDispute, type Billing, type Receipt } from '../../protocols/receipt/index.ts'
+import { hashOfEnvelope, type Fault, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import type { Carry } from './carry.ts'
 import { crowdAtFirst, expected, learn } from './crowd.ts'
@@ -163,14 +163,20 @@ export class RequesterDesk {
 
   onBilling(from: PeerName, message: Billing): void {
     if (message.say !== 'receipt') return
-    const { lease, sequence } = message.receipt.body
+    const { lease } = message.receipt.body
     const job = this.#byLease.get(lease)
     const because = job === undefined ? null : (this.#deps.whyNotPay?.(lease) ?? null)
-    if (because !== null) {
-      const dispute: Billing = { say: 'dispute', lease, sequence, refusal: because }
-      return this.#deps.send(from, { protocol: 'receipt', message: dispute })
-    }
+    if (because !== null) return this.#refuseToPay(from, message.receipt, because)
     if (job !== undefined) this.#push(job, { is: 'message', protocol: 'receipt', from, message })
+  }
+
+  /** It is not written down here: the ledger is what cannot be relied on. */
+  #refuseToPay(from: PeerName, { body, envelope }: Signed<Receipt>, because: Refusal): void {
+    const { notary, clock } = this.#deps
+    const { lease, sequence } = body
+    const receipt = hashOfEnvelope(envelope)
+    const dispute = sealDispute(notary, { lease, sequence, receipt, refusal: because, issuedMs: clock.nowMs() })
+    this.#deps.send(from, { protocol: 'receipt', message: { say: 'dispute', dispute } })
   }
 
   async stop(): Promise<void> {

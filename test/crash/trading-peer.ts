@@ -14,6 +14,7 @@ import {
   decodeBilling,
   encodeBilling,
   noUsage,
+  usageOf,
   openAccount,
   openBill,
   receiptLimits,
@@ -94,11 +95,13 @@ const shared = {
   perform,
   onStuck: (error: Error) => say(`bad ${error.message}`),
 }
+const unmeasured = { wallMs: 0, inBytes: 0, gasMax: 0, result: null }
 const wallMs = (nowMs: number): number => Math.max(0, nowMs - order.startMs)
 
 function billOf(id: string, state: BillState): Reactor<BillState, BillInput, Effect> {
   const step = (from: BillState, input: BillInput, nowMs: number) => {
-    const usage = { ...noUsage, wallMs: wallMs(nowMs), cpuMs: wallMs(nowMs) }
+    const used = { wallMs: wallMs(nowMs), cpuMs: wallMs(nowMs), gas: 0, inBytes: 0, outBytes: 0 }
+    const usage = usageOf(from.lease, used)
     return stepBill(notary, from, input.is === 'wake' ? { is: 'wake', usage } : input, nowMs)
   }
   const wake: BillInput = { is: 'wake', usage: noUsage }
@@ -108,7 +111,9 @@ function billOf(id: string, state: BillState): Reactor<BillState, BillInput, Eff
 
 function accountOf(id: string, state: PayState): Reactor<PayState, PayInput | 'wake', Effect> {
   const step = (from: PayState, input: PayInput | 'wake', nowMs: number): ReturnType<typeof stepPay> =>
-    input === 'wake' ? [from, []] : stepPay(notary, from, { ...input, wallMs: wallMs(nowMs) }, nowMs)
+    input === 'wake'
+      ? [from, []]
+      : stepPay(notary, from, { ...input, measured: { ...unmeasured, wallMs: wallMs(nowMs) } }, nowMs)
   const machine = { step, wakeAtMs: () => undefined, isFinal: () => false, wake: 'wake' as const }
   return new Reactor<PayState, PayInput | 'wake', Effect>({ ...shared, kind: 'job', id, machine }, state)
 }
@@ -127,14 +132,14 @@ for (let number = 0; number < order.leases; number++) {
     stops.push(async () => bill.stop())
   } else {
     const account = accountOf(lease.id, state === undefined ? openAccount(lease) : decodeState(state))
-    takers.set(lease.id, (from, message) => account.push({ is: 'message', from, message, wallMs: 0, result: null }))
+    takers.set(lease.id, (from, message) => account.push({ is: 'message', from, message, measured: unmeasured }))
     stops.push(async () => account.stop())
   }
 }
 
 await courier.register(receiptProtocol, receiptLimits, (from, frame) => {
   const message = decodeBilling(notary, frame)
-  if (message.say === 'dispute') return say(`bad ${message.refusal.code}`)
+  if (message.say === 'dispute') return say(`bad ${message.dispute.body.refusal.code}`)
   const { body, envelope } = message.say === 'receipt' ? message.receipt : message.countersignature
   say(`${message.say === 'receipt' ? 'R' : 'C'} ${body.lease} ${body.sequence} ${toString(sha256(envelope), 'hex')}`)
   takers.get(body.lease)?.(from, message)

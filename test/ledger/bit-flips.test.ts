@@ -108,7 +108,7 @@ test(`${flips} flipped bits: every one that touches a receipt is named, and none
   const store = scratch.open()
   const watch = watchOver(store, scratch.path)
   watch.checkpoints.begin()
-  await writeReceipts(store, 12, 4)
+  await writeReceipts(store, 18, 4)
   watch.checkpoints.close()
   store.close()
   const before = readReceipts(scratch.path)

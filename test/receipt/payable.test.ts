@@ -79,7 +79,7 @@ class Books {
 
   add({ kind, envelope }: Statement): void {
     if (kind === 'receipt') addReceipt(this.#db, this.#role, openReceipt(asker, envelope), startMs)
-    if (kind === 'countersignature') countersign(this.#db, this.#role, openCountersignature(asker, envelope))
+    if (kind === 'countersignature') countersign(this.#db, this.#role, openCountersignature(asker, envelope), startMs)
   }
 
   amountMicro(): number {
