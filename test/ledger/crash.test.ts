@@ -15,11 +15,15 @@ test('of what was acknowledged nothing is lost, doubled or torn when either side
   assert.ok(acknowledged > 20, `${acknowledged}`)
 })
 
-test('a power loss takes nothing that was acknowledged; without the syncs it would', { skip: why ?? false }, async () => {
-  const shared = { states: 15, seed, leases: 6, turns: 10 }
-  const { lossy, broken, bad, acknowledged } = await losePower({ ...shared, synchronous: 'FULL' })
-  assert.deepEqual([lossy, broken, bad], [0, 0, []], `PLEACH_SEED=${seed}`)
-  assert.equal(acknowledged, 2 * shared.leases * shared.turns)
-  const unsynced = await losePower({ ...shared, synchronous: 'NORMAL' })
-  assert.ok(unsynced.lossy > 0, 'a loss would be seen')
-})
+test(
+  'a power loss takes nothing that was acknowledged; without the syncs it would',
+  { skip: why ?? false },
+  async () => {
+    const shared = { states: 15, seed, leases: 6, turns: 10 }
+    const { lossy, broken, bad, acknowledged } = await losePower({ ...shared, synchronous: 'FULL' })
+    assert.deepEqual([lossy, broken, bad], [0, 0, []], `PLEACH_SEED=${seed}`)
+    assert.equal(acknowledged, 2 * shared.leases * shared.turns)
+    const unsynced = await losePower({ ...shared, synchronous: 'NORMAL' })
+    assert.ok(unsynced.lossy > 0, 'a loss would be seen')
+  },
+)
