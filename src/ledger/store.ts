@@ -11,6 +11,7 @@ import type { Clock, Log } from '../environment.ts'
 import { closeDatabase, holderOf, openDatabase } from './database.ts'
 import { explain, LedgerError } from './ledger-error.ts'
 import { ledgerSteps } from './migrations.ts'
+import { prepared } from './prepared.ts'
 
 export { LedgerError, type LedgerErrorCode } from './ledger-error.ts'
 
@@ -150,11 +151,11 @@ export class Store {
 
   /** Does one change within the group. What it returns tells the writer, once the group is durable. */
   #apply({ change, resolve, reject }: Pending): () => void {
-    this.#db.exec('SAVEPOINT change')
+    prepared(this.#db, 'SAVEPOINT change').run()
     try {
       const result = change(this.#db)
       if (result instanceof Promise) throw new TypeError('a change of the ledger must not be async')
-      this.#db.exec('RELEASE change')
+      prepared(this.#db, 'RELEASE change').run()
       return () => resolve(result)
     } catch (error) {
       // On a full disk and on I/O errors SQLite takes the whole transaction back, and with it every change of the group.

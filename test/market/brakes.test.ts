@@ -84,3 +84,16 @@ test('too hot is too hot until it is well cooled down; nothing to read is never 
   assert.equal(stepHeat(true, 85 - cooledBy, 85), false)
   assert.equal(stepHeat(true, null, 85), false)
 })
+
+test('with little room, or in doubt, nothing new is taken, and what runs may end', () => {
+  const room = (isLow: boolean): BrakeInput => ({ is: 'room', isLow })
+  const doubt = (isOn: boolean): BrakeInput => ({ is: 'doubt', isOn })
+  const low = after([0, room(true)])
+  assert.deepEqual([low.says, low.state.heldSinceMs], [['rest DISK_LOW', 'hold false'], null])
+  assert.equal(brakeWakeAtMs(low.state), undefined)
+  assert.deepEqual(after([0, room(true)], [1, doubt(true)]).says, ['rest IN_DOUBT', 'hold false'])
+  const paused = after([0, room(true)], [5, pause(null)])
+  assert.deepEqual([paused.says, paused.state.heldSinceMs], [['rest PAUSED', 'hold true'], 5])
+  assert.deepEqual(after([0, room(true)], [5, pause(null)], [6, resume]).says, ['rest DISK_LOW', 'hold false'])
+  assert.deepEqual(after([0, room(true)], [1, room(false)]).state, released)
+})

@@ -338,3 +338,21 @@ test('a provider whose ledger is full makes no offers for a minute', async () =>
   await world.until(() => asker.jobEvents.filter(({ stage }) => stage === 'ended').length === 3)
   assert.equal(full.provider.bids.tally.counts().answered, 2)
 })
+
+test('who may not pay says so in place of a countersignature, writes nothing, and the provider works no further', async () => {
+  const world = new World()
+  const [asker, worker] = [world.peer(1, { lends: false }), world.peer(2)]
+  asker.doesNotPay = { code: 'RECEIPTS_DAMAGED', facts: {} }
+  await asker.requester.submit(asker.terms())
+  await world.until(() => leaseEnding(worker) !== undefined)
+  assert.notEqual(leaseEnding(worker)?.outcome, 'paid')
+  assert.ok(
+    world.frames.some(({ to, say }) => to === worker.name && say === 'DISPUTE'),
+    world.story(),
+  )
+  assert.deepEqual(
+    statements(asker).filter((kind) => kind === 'receipt' || kind === 'countersignature'),
+    [],
+  )
+  assert.deepEqual([...asker.faults, ...worker.faults], [])
+})

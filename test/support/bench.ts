@@ -6,7 +6,14 @@ import { judgeBid, openBid } from '../../protocols/bid/index.ts'
 import { decodeExecution, encodeExecution, type Exit } from '../../protocols/execute/index.ts'
 import { decodeNegotiation, encodeNegotiation, type Notary } from '../../protocols/negotiate/index.ts'
 import { decodeBilling, encodeBilling } from '../../protocols/receipt/index.ts'
-import { nobodyHeard, RefusedError, sha256, type Fault, type PeerName } from '../../protocols/wire/index.ts'
+import {
+  nobodyHeard,
+  RefusedError,
+  sha256,
+  type Fault,
+  type PeerName,
+  type Refusal,
+} from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { emptyOrder, plainExit, plainLending, plainTerms } from '../../sim/model/stand-ins.ts'
 import { LifeClock } from '../../sim/model/life.ts'
@@ -126,6 +133,8 @@ export class Peer {
   readonly houses = new Map<PeerName, string>()
   readonly operators = new Map<PeerName, string>()
   readonly rttsMs = new Map<PeerName, number>()
+  /** Why it countersigns nothing, if it does not. */
+  doesNotPay: Refusal | null = null
   /** The next write fails, as on a full disk. */
   diskFull = false
   readonly #world: World
@@ -171,6 +180,7 @@ export class Peer {
       }),
       errands: this.#errands(options),
       onEvent: (_job, event) => void this.jobEvents.push(event),
+      whyNotPay: () => this.doesNotPay,
       refusalOf: (error) =>
         error instanceof RefusedError ? { code: error.code, facts: error.facts } : { code: 'FAILED', facts: {} },
     })
