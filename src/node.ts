@@ -12,7 +12,7 @@ import { createInquire } from '../protocols/inquire/index.ts'
 import { placementRules } from '../protocols/placement/index.ts'
 import { BadBlockFault } from '../protocols/transfer/index.ts'
 import { describeFacts, type Fault, type Notary, type PeerName } from '../protocols/wire/index.ts'
-import type { PeerOptions } from './config/options.ts'
+import { plainMoney, type PeerOptions } from './config/options.ts'
 import type { JobView } from './control/api.ts'
 import { detectMachine } from './discovery/detect.ts'
 import { readHardware } from './discovery/hardware.ts'
@@ -46,8 +46,9 @@ import { hearBids } from './node/hear-bids.ts'
 import { JobBook } from './node/job-book.ts'
 import { JobFiles } from './node/job-files.ts'
 import { JobReporter } from './node/job-reporter.ts'
-import { factsOf, lendingOf, standsFor } from './node/lending.ts'
+import { factsOf, lendingOf, ownRecordOf, standsFor } from './node/lending.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
+import { createSettling } from './node/settling.ts'
 import { idle } from './node/idle.ts'
 import { OwnerBrakes } from './node/owner-brakes.ts'
 import { createKeeperFinder, knownKeepers } from './node/keepers.ts'
@@ -179,6 +180,12 @@ export async function createPeer(
   const fates = { networkOf, operatorOf }
   const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault, onSilent, ...fates }
   // Work and its book-keeping.
+  const settling = await createSettling(
+    { notary, clock, random, log, journal, ledger, courier, dataDir, onFault },
+    options.money ?? plainMoney,
+    () => provider.bids.somethingIsFree(),
+  )
+  starting.defer(async () => settling.stop())
   const standing = {
     of: (peer: PeerName) => (equivocations.isProven(peer) ? provenStanding : standingOf(seen.get(peer))),
   }
@@ -231,6 +238,7 @@ export async function createPeer(
     ...shared,
     errands,
     acquaint,
+    commitCap: settling.commitCap,
     refusalOf,
     onEvent: (job, event) => {
       if (event.stage === 'ended') files.closeLog(job)
@@ -248,6 +256,7 @@ export async function createPeer(
   const provider = new ProviderDesk({
     ...shared,
     workshop,
+    credit: settling.credit,
     ...(admission === null ? {} : { admit: async (bid, signal) => admitByProgram(admission, bid, clock, signal) }),
     onEvent: (event, state) => reporter.onLease(event, state),
   })
@@ -304,6 +313,7 @@ export async function createPeer(
     cache: plane.cache,
     quotaBytes,
     receipts,
+    money: settling.money,
     book,
     objects,
     puts: plane.puts,
@@ -316,20 +326,7 @@ export async function createPeer(
     acquaint,
     meshDegree: () => host.gossip.meshDegree(topic),
     packFolder: plane.packFolder,
-    ownRecord: () =>
-      lending === undefined || offer === null
-        ? undefined
-        : {
-            peer: self,
-            envelope: new Uint8Array(),
-            capability: {
-              ...lending,
-              sequence: 0,
-              issuedMs: 0,
-              expiresMs: clock.nowMs(),
-              withdrawn: false,
-            },
-          },
+    ownRecord: () => ownRecordOf(self, lending, clock.nowMs()),
   })
 
   // Start: first what others may ask of us, then the network, then what we say of ourselves.
@@ -340,11 +337,13 @@ export async function createPeer(
   let haveResumed = false
   await Promise.all([inquire.serve(), forwards.serve(), equivocations.serve(), discovery.begin()])
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
+  await settling.serve(() => haveResumed)
   hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
   await host.start()
   const [machine, probes] = await Promise.all([detectMachine(dataDir), executors.probe(leases)])
   for (const { state } of machines.open('job')) requester.resume(decodeState<JobState>(state))
   for (const lease of leases) provider.resume(lease)
+  settling.begin(machines)
   reporter.settleLost((view) => isAtWork(view, requester, provider))
   haveResumed = true
   if (offer !== null) {

@@ -9,6 +9,7 @@ import type {
   ForwardEvent,
   FoundOffersView,
   GetView,
+  IncomeView,
   JobExplanationView,
   JobStreamEvent,
   JobView,
@@ -21,8 +22,11 @@ import type {
   ReceiptView,
   RemovedView,
   RepairView,
+  SettledView,
+  StatementsView,
   StatusView,
   TransferView,
+  VouchersView,
 } from './api.ts'
 import { createTransport } from './client-transport.ts'
 
@@ -80,6 +84,13 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
       return (await get<{ receipts: ReceiptView[] }>('/v1/receipts')).receipts
     },
     receiptFile: async (lease) => get<unknown>(`/v1/receipts/${encodeURIComponent(lease)}`),
+    money: {
+      statements: async () => get<StatementsView>('/v1/statements'),
+      settle: async (input, own) => post<SettledView>('/v1/settle', input, own),
+      vouchers: async () => get<VouchersView>('/v1/vouchers'),
+      voucherFile: async (id) => get<unknown>(`/v1/vouchers/${encodeURIComponent(id)}`),
+      income: async ({ role, by, sinceMs }) => get<IncomeView>(`/v1/income?role=${role}&by=${by}&since=${sinceMs}`),
+    },
     join: async (address, own) => post<PeersView>('/v1/join', { address }, own),
     pause: async (input) => post<StatusView>('/v1/pause', input),
     resume: async () => post<StatusView>('/v1/resume', {}),

@@ -8,9 +8,10 @@ import { sha256, type Statement } from '../../protocols/wire/index.ts'
 import { toString } from 'uint8arrays'
 
 import { addReceipt, countersign, type Role } from './receipts.ts'
+import { addAgreement } from './settlements.ts'
 import type { Store } from './store.ts'
 
-export type MachineKind = 'job' | 'lease' | 'settle'
+export type MachineKind = 'job' | 'lease' | 'settle' | 'voucher'
 
 export interface MachineEntry {
   readonly kind: MachineKind
@@ -63,6 +64,7 @@ export class MachineStates {
       db.prepare('INSERT OR REPLACE INTO lease_statements (lease, kind, hash) VALUES (?, ?, ?)').run(lease, kind, hash)
     if (kind === 'receipt') addReceipt(db, role, openReceipt(this.#notary, envelope), nowMs)
     if (kind === 'countersignature') countersign(db, role, openCountersignature(this.#notary, envelope))
+    if (kind === 'settlement-agreement') addAgreement(db, this.#notary, envelope, nowMs)
   }
 
   /** In an account with another peer leases run both ways: the provider signs receipts, the requester countersigns them. */

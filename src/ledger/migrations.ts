@@ -115,6 +115,16 @@ export const ledgerSteps: readonly string[] = [
   ALTER TABLE audits ADD COLUMN steady_ms INTEGER NOT NULL DEFAULT 0;
   UPDATE audits SET steady_ms = passed_ms WHERE verdict = 'passed';
   `,
+  `
+  -- Settling: statements that both have signed, by account and number, and what of each lease they have taken in.
+  -- debtor: who owes the net of it; empty when it is 0.
+  CREATE TABLE settlements (
+    peer TEXT NOT NULL, unit TEXT NOT NULL, number INTEGER NOT NULL, statement BLOB NOT NULL, agreement BLOB NOT NULL,
+    debtor TEXT NOT NULL, net_micro INTEGER NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (peer, unit, number)
+  ) STRICT;
+  CREATE TABLE settled_leases (lease TEXT PRIMARY KEY, amount_micro INTEGER NOT NULL) STRICT;
+  CREATE INDEX receipts_account ON receipts (other, unit, role, lease);
+  `,
 ]
 
 /** Brings a database to the newest form. One of a newer program is refused rather than misread. */

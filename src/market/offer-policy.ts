@@ -2,6 +2,7 @@
 import { cpuHourMicroOf, lacksOf, type Bid, type Fitted } from '../../protocols/bid/index.ts'
 import { refusal, type Micro, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import { lackRefusal } from './decline.ts'
+import { creditFull, firstIntervalMs, worthMicro, type Exposure } from './exposure.ts'
 import { strangerStanding } from './rank.ts'
 import { standingMin } from './wishes.ts'
 
@@ -35,7 +36,7 @@ export type OfferDecision =
   | { readonly answer: true; readonly cpuHourMicro: Micro }
   | { readonly answer: false; readonly because: Refusal }
 
-export interface Circumstances {
+export interface Circumstances extends Exposure {
   readonly inUse: InUse
   /** What was offered to this requester and waits for its award. */
   readonly unanswered: readonly InUse[]
@@ -49,7 +50,7 @@ export interface Circumstances {
 export function decideOffer(
   { by, body }: Pick<Signed<Bid>, 'by' | 'body'>,
   { facts, rules }: Lending,
-  { inUse, unanswered, unpaid, standing, nowMs }: Circumstances,
+  { inUse, unanswered, unpaid, exposedMicro, capMicro, standing, nowMs }: Circumstances,
 ): OfferDecision {
   const no = (because: Refusal): OfferDecision => ({ answer: false, because })
   if (rules.deny.includes(by)) return no(refusal('DENIED'))
@@ -81,7 +82,10 @@ export function decideOffer(
     const fits = bound('cpuMilli') <= lent / 2 && bound('memoryBytes') <= compute.memoryBytes.value / 2
     if (!fits) return no(refusal('OFFERS_UNANSWERED', { unanswered: unanswered.length }))
   }
-  return { answer: true, cpuHourMicro: cpuHourMicroOf(price, body.requirements) }
+  const cpuHourMicro = cpuHourMicroOf(price, body.requirements)
+  const afterMicro = exposedMicro + worthMicro({ cpuHourMicro, cpuMilli }, firstIntervalMs)
+  if (afterMicro > capMicro) return no(creditFull(afterMicro, capMicro, body.unit))
+  return { answer: true, cpuHourMicro }
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   type JobExplanationView,
   type JobSpec,
   type JobView,
+  type MoneyControl,
   type OfferView,
   type OfferWish,
   type PeerControl,
@@ -56,6 +57,7 @@ export interface ControlDeps {
   readonly cache: Pick<ShardCache, 'total'>
   readonly quotaBytes: number
   readonly receipts: Receipts
+  readonly money: MoneyControl
   readonly book: JobBook
   readonly objects: OwnObjects
   readonly puts: ObjectPuts
@@ -79,6 +81,10 @@ export class OwnControl implements PeerControl {
   constructor(deps: ControlDeps) {
     this.#deps = deps
     this.#startedMs = deps.clock.nowMs()
+  }
+
+  get money(): MoneyControl {
+    return this.#deps.money
   }
 
   async status(): Promise<StatusView> {

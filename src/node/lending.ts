@@ -6,6 +6,7 @@ import {
   plainCompute,
   unsaid,
   type Gpu,
+  type KnownCapability,
   type NetworkFacts,
   type Quantity,
 } from '../../protocols/capability/index.ts'
@@ -16,7 +17,7 @@ import type { Hardware } from '../discovery/hardware.ts'
 import type { Facts } from '../discovery/publisher.ts'
 import { containerEngine } from '../execution/container/container-executor.ts'
 import type { ExecutorProbe } from '../execution/executor.ts'
-import { formatMicro } from '../../protocols/wire/index.ts'
+import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
 import type { Lending } from '../market/offer-policy.ts'
 import type { ReadyFacts } from './peer.ts'
 
@@ -130,4 +131,11 @@ const unmeasured = {
 /** What its owner says of it, and nothing of this machine does. */
 function claimedGpu({ model, memoryBytes, count }: ClaimedGpu): Gpu {
   return { vendor: '', model, memoryBytes: { value: memoryBytes, evidence: 'claimed' }, count, driver: '' }
+}
+
+/** Our own record as others see it, once it is known what is lent. */
+export function ownRecordOf(self: PeerName, lending: Facts | undefined, nowMs: number): KnownCapability | undefined {
+  if (lending === undefined) return undefined
+  const capability = { ...lending, sequence: 0, issuedMs: 0, expiresMs: nowMs, withdrawn: false }
+  return { peer: self, envelope: new Uint8Array(), capability }
 }

@@ -14,6 +14,7 @@ import { SeededRandom } from '../../sim/random.ts'
 import { silentLog } from '../../src/environment.ts'
 import { createSigner } from '../../src/host/signer.ts'
 import type { Carry } from '../../src/market/carry.ts'
+import { unlimitedCredit, type Credit } from '../../src/market/exposure.ts'
 import type { JobEvent } from '../../src/market/job-events.ts'
 import type { JobState } from '../../src/market/job-state.ts'
 import type { LeaseEvent, LeaseState } from '../../src/market/lease-machine.ts'
@@ -126,6 +127,10 @@ export class Peer {
   readonly houses = new Map<PeerName, string>()
   readonly operators = new Map<PeerName, string>()
   readonly rttsMs = new Map<PeerName, number>()
+  /** What requesters owe it by its ledger. */
+  credit: Credit = unlimitedCredit
+  /** What it commits to one provider. */
+  commitCapMicro = BigInt(Number.MAX_SAFE_INTEGER)
   /** The next write fails, as on a full disk. */
   diskFull = false
   readonly #world: World
@@ -154,6 +159,11 @@ export class Peer {
     }
     this.provider = new ProviderDesk({
       ...shared,
+      credit: {
+        of: (by, unit) => this.credit.of(by, unit),
+        short: (by, unit) => this.credit.short(by, unit),
+        changed: () => {},
+      },
       workshop: this.#workshop(options),
       onEvent: (event) => void this.leaseEvents.push(event),
     })
@@ -169,6 +179,7 @@ export class Peer {
         house: this.houses.get(peer),
         operator: this.operators.get(peer) ?? '',
       }),
+      commitCap: () => this.commitCapMicro,
       errands: this.#errands(options),
       onEvent: (_job, event) => void this.jobEvents.push(event),
       refusalOf: (error) =>
