@@ -114,7 +114,8 @@ function onMessage(taker: Taker, state: TakeState, message: Vouching, nowMs: num
     case 'voucher':
       return onVoucher(taker, state, message.key, message.voucher, nowMs)
     case 'refuse':
-      if (state.at !== 'asking') return [state, []]
+      // Its books may be one statement behind ours: it is asked again, until it has had time to catch up.
+      if (state.at !== 'asking' || message.refusal.code === 'NOTHING_OWED') return [state, []]
       return [resting(state), [{ do: 'tell', event: { happened: 'refused', because: message.refusal } }]]
     case 'ask':
     case 'taken':
@@ -139,7 +140,8 @@ function onVoucher(
     return blame(state, 'FIELD_INVALID', 'the voucher is made out to somebody else', { payee, unit: voucher.unit })
   if (last !== null && sequence < last.sequence) return [state, []]
   if (last !== null && sequence === last.sequence) {
-    if (equals(digestOfVoucher(voucher), digestOfVoucher(last))) return [resting(state), [taken(state, sequence)]]
+    if (equals(digestOfVoucher(voucher), digestOfVoucher(last)))
+      return [restingIf(cumulativeMicro >= owedMicro, state), [taken(state, sequence)]]
     return blame(state, 'EQUIVOCATION', 'two different vouchers with one number', { sequence })
   }
   if (last !== null && cumulativeMicro < last.cumulativeMicro)
@@ -153,7 +155,7 @@ function onVoucher(
     return decline(state, refusal('VOUCHER_EXPIRED', { expiresAt: voucher.expiresAtS }))
   // Its books may be one statement ahead of ours: then it is asked again when ours have it.
   if (cumulativeMicro > owedMicro) return decline(state, refusal('VOUCHER_ABOVE_OWED', { cumulativeMicro, owedMicro }))
-  const next: TakeState = { ...takingOf(state), at: 'resting', key: state.key ?? key, last: voucher }
+  const next = restingIf(cumulativeMicro >= owedMicro, { ...state, key: state.key ?? key, last: voucher })
   return [next, [{ do: 'save' }, taken(next, sequence), { do: 'tell', event: { happened: 'taken', voucher } }]]
 }
 
@@ -184,6 +186,11 @@ function taken({ other, unit }: Taking, sequence: number): TakeEffect {
 
 function resting(state: Taking): TakeState {
   return { ...takingOf(state), at: 'resting' }
+}
+
+/** With less than is owed it goes on asking: the payer may not have heard of the last statement yet. */
+function restingIf(isCovered: boolean, state: TakeState): TakeState {
+  return isCovered ? resting(state) : state
 }
 
 function takingOf({ other, unit, key, last }: Taking): Taking {

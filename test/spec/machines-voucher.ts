@@ -41,6 +41,7 @@ const give: Machine<Giving, GiveInput & { readonly owedMicro: number }> = {
   nameOf: ({ state }) => state.at,
   keyOf: ({ state }) =>
     state.at === 'given' ? `${Math.min(3, state.voucher.sequence)} ${Math.min(2, state.takenSequence)}` : '',
+  placesPerKeyMax: 2,
   *inputs({ state }) {
     const sequence = state.at === 'given' ? state.voucher.sequence : 1
     const messages: Vouching[] = [
@@ -71,7 +72,8 @@ const take: Machine<TakeState, TakeInput & { readonly owedMicro: number }> = {
   name: 'stepTake',
   begins: [{ on: 'openTaking', step: [openTaking(payer.signer.peer, unit), []], atMs: startMs }],
   nameOf: ({ at }) => at,
-  keyOf: ({ last, at }) => `${at} ${last?.sequence ?? 0} ${last?.cumulativeMicro ?? 0}`,
+  keyOf: ({ last, at }) => `${at} ${Math.min(2, last?.sequence ?? 0)} ${last?.cumulativeMicro ?? 0}`,
+  placesPerKeyMax: 2,
   *inputs(state, nowMs) {
     const sequence = (state.last?.sequence ?? 0) + 1
     const messages: Vouching[] = [
