@@ -110,12 +110,12 @@ export const commands: Readonly<Record<string, Entry>> = {
   earnings: {
     group: 'receipts',
     about: 'what was earned, by job, day or peer',
-    load: async () => (await import('./income.ts')).earnings,
+    load: async () => (await import('./earnings.ts')).command,
   },
   cost: {
     group: 'receipts',
     about: 'what was spent, by job, day or peer',
-    load: async () => (await import('./income.ts')).cost,
+    load: async () => (await import('./cost.ts')).command,
   },
   statements: {
     group: 'receipts',

@@ -1,4 +1,4 @@
-/** `pleach earnings` and `pleach cost`: what both have signed, added up by job, by day or by peer. Units are never added up. */
+/** What both have signed, added up by job, by day or by peer, for `pleach earnings` and `pleach cost`. Units are never added up. */
 import { exits } from '../config/error.ts'
 import { parseDurationMs } from '../config/quantities.ts'
 import type { IncomeGroup, IncomeView } from '../control/api.ts'
@@ -12,16 +12,8 @@ import { table } from './table.ts'
 
 const incomeGroups = ['job', 'day', 'peer'] as const satisfies IncomeGroup[]
 
-export const earnings = incomeCommand('earnings', 'provider', [
-  'What was earned by work for others, by receipts that both have signed. Where earnings are split among owners (--reward-shares of',
-  'pleach up) the part of each is shown.',
-])
-
-export const cost = incomeCommand('cost', 'requester', [
-  'What was spent on work of others, by receipts that both have signed.',
-])
-
-function incomeCommand(name: string, role: IncomeView['role'], about: readonly string[]): Command {
+/** `role`: the side that this peer had in the leases. */
+export function incomeCommand(name: string, role: IncomeView['role'], about: readonly string[]): Command {
   return defineCommand({
     usage: `${name} [flags]`,
     about: [...about, 'A day is one of UTC; a job that is worked over midnight is in both, with its part.'],

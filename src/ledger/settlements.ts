@@ -62,13 +62,17 @@ export class Settlements {
 
   /** The leases of one account in both directions, those that began first first. */
   totalsWith(peer: PeerName, unit: string): LeaseBook[] {
-    // With max() SQLite takes the other columns from the row that has it; where nothing is signed by both, `sequence` is null.
     const rows = this.#store.read((db) =>
       db
         .prepare(
-          `SELECT lease, role, max(CASE WHEN countersignature IS NOT NULL THEN sequence END) AS sequence, hash, amount_micro,
-             (SELECT amount_micro FROM settled_leases WHERE settled_leases.lease = receipts.lease) AS settled_micro
-           FROM receipts WHERE other = ? AND unit = ? GROUP BY role, lease ORDER BY min(created_ms), lease`,
+          `SELECT leases.lease, leases.role, sequence, hash, receipts.amount_micro, settled_leases.amount_micro AS settled_micro
+           FROM (
+             SELECT lease, role, max(CASE WHEN countersignature IS NOT NULL THEN sequence END) AS last, min(created_ms) AS began_ms
+             FROM receipts WHERE other = ? AND unit = ? GROUP BY role, lease
+           ) AS leases
+           LEFT JOIN receipts ON receipts.lease = leases.lease AND receipts.role = leases.role AND sequence = last
+           LEFT JOIN settled_leases ON settled_leases.lease = leases.lease
+           ORDER BY began_ms, leases.lease`,
         )
         .all(peer, unit),
     )
