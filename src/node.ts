@@ -12,7 +12,7 @@ import { createInquire } from '../protocols/inquire/index.ts'
 import { placementRules } from '../protocols/placement/index.ts'
 import { BadBlockFault } from '../protocols/transfer/index.ts'
 import { describeFacts, type Fault, type Notary, type PeerName } from '../protocols/wire/index.ts'
-import type { PeerOptions } from './config/options.ts'
+import { plainMoney, type PeerOptions } from './config/options.ts'
 import type { JobView } from './control/api.ts'
 import { detectMachine } from './discovery/detect.ts'
 import { readHardware } from './discovery/hardware.ts'
@@ -49,6 +49,7 @@ import { JobReporter } from './node/job-reporter.ts'
 import { LedgerCare } from './node/ledger-care.ts'
 import { factsOf, lendingOf, shownRecord, standsFor } from './node/lending.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
+import { createSettling } from './node/settling.ts'
 import { idle } from './node/idle.ts'
 import { OwnerBrakes } from './node/owner-brakes.ts'
 import { createKeeperFinder, knownKeepers } from './node/keepers.ts'
@@ -99,6 +100,7 @@ export async function createPeer(
   const receipts = new Receipts(ledger)
   const care = new LedgerCare({ ledger, notary, disk, options, ports, ...environment })
   starting.defer(() => care.close())
+  const journal = care.journal(machines)
   const later = (work: Promise<unknown>): void =>
     void work.catch((error: unknown) => log('warn', 'not written down', { error }))
   const evidence = new Evidence(disk, dataDir)
@@ -179,6 +181,12 @@ export async function createPeer(
   const fates = { networkOf, operatorOf }
   const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault, onSilent, ...fates }
   // Work and its book-keeping.
+  const settling = await createSettling(
+    { notary, clock, random, log, journal, ledger, courier, dataDir, onFault },
+    options.money ?? plainMoney,
+    () => provider.bids.somethingIsFree(),
+  )
+  starting.defer(async () => settling.stop())
   const standing = {
     of: (peer: PeerName) => (equivocations.isProven(peer) ? provenStanding : standingOf(seen.get(peer))),
   }
@@ -227,11 +235,12 @@ export async function createPeer(
     onLog: (job) => book.changed(job),
   })
   const send = (to: PeerName, carry: Parameters<typeof sendCarry>[2]): void => sendCarry(courier, to, carry)
-  const shared = { notary, clock, random, log, journal: care.journal(machines), send, onFault, standing }
+  const shared = { notary, clock, random, log, journal, send, onFault, standing }
   const requester: RequesterDesk = new RequesterDesk({
     ...shared,
     errands,
     acquaint,
+    commitCap: settling.commitCap,
     refusalOf,
     whyNotPay: (lease) => care.whyNotPay(lease),
     onEvent: (job, event) => {
@@ -250,6 +259,7 @@ export async function createPeer(
   const provider = new ProviderDesk({
     ...shared,
     workshop,
+    credit: settling.credit,
     ...(admission === null ? {} : { admit: async (bid, signal) => admitByProgram(admission, bid, clock, signal) }),
     onEvent: (event, state) => reporter.onLease(event, state),
   })
@@ -310,6 +320,7 @@ export async function createPeer(
     dataDir,
     receipts,
     care,
+    money: settling.money,
     book,
     objects,
     puts: plane.puts,
@@ -333,11 +344,13 @@ export async function createPeer(
   let haveResumed = false
   await Promise.all([inquire.serve(), forwards.serve(), equivocations.serve(), discovery.begin()])
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
+  await settling.serve(() => haveResumed)
   hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
   await host.start()
   const [machine, probes] = await Promise.all([detectMachine(dataDir), executors.probe(leases)])
   for (const { state } of machines.open('job')) requester.resume(decodeState<JobState>(state))
   for (const lease of leases) provider.resume(lease)
+  settling.begin(machines)
   reporter.settleLost((view) => isAtWork(view, requester, provider))
   haveResumed = true
   if (offer !== null) {

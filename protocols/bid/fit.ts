@@ -110,11 +110,17 @@ export function tariffFor(price: Price, { evidence }: Requirements): Tariff {
   return raised(tariffOf(price), percent)
 }
 
+/** What prices are asked for. */
+export type Taken = Pick<
+  Requirements,
+  'runtime' | 'cpuMilli' | 'memoryBytes' | 'diskBytes' | 'wallMsMax' | 'gasMax' | 'inBytes'
+> & { readonly gpus: { readonly count: number } | null }
+
 /**
  * What a processor comes to for one hour when all that a job takes is laid on its processors, rounded up: what prices of several
  * parts are compared by. What a job will use is not known before; see `usePerHour`.
  */
-export function rateOf(tariff: Tariff, requirements: Requirements): Micro {
+export function rateOf(tariff: Tariff, requirements: Taken): Micro {
   const { cpuMilli } = requirements
   const beside = costOfUse({ ...tariff, cpuHourMicro: 0 }, cpuMilli, usePerHour(requirements), microMax)
   const micro = BigInt(tariff.cpuHourMicro) + ceilDivide(BigInt(beside) * 1_000n, BigInt(Math.max(1, cpuMilli)))
@@ -138,7 +144,7 @@ const msPerHour = 3_600_000
  * What an hour of the job takes: of memory, GPUs and disk what is asked for; of instructions what is usual, or the job's own limit
  * spread over its longest run; of bytes in what it says, and as many out, spread alike.
  */
-function usePerHour({ runtime, memoryBytes, diskBytes, gpus, wallMsMax, gasMax, inBytes }: Requirements): Usage {
+function usePerHour({ runtime, memoryBytes, diskBytes, gpus, wallMsMax, gasMax, inBytes }: Taken): Usage {
   const spread = (whole: bigint): bigint => (whole * BigInt(msPerHour)) / BigInt(Math.max(1, wallMsMax))
   const usual = gasPerMsUsual * BigInt(msPerHour)
   const limited = gasMax === 0 ? usual : spread(BigInt(gasMax))

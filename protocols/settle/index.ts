@@ -1,5 +1,6 @@
 export * from './books.ts'
 export * from './codec.ts'
+export { drawEntries } from './draw.ts'
 export * from './machine.ts'
 export * from './messages.ts'
 export { type SettleEffect, type SettleEvent, type SettleInput, type SettleState, type SettleStep } from './state.ts'

@@ -30,8 +30,8 @@ export function costOf(quantity: bigint, price: Micro, per: bigint, ceiling?: Mi
   return Number(rounded)
 }
 
-/** `1234500` is `"1.2345"`: up to six decimals, no trailing zeros. */
-export function formatMicro(amount: Micro): string {
+/** `1234500` is `"1.2345"`: up to six decimals, no trailing zeros. A sum of amounts may be more than one may be. */
+export function formatMicro(amount: Micro | bigint): string {
   const wide = BigInt(amount)
   const sign = wide < 0n ? '-' : ''
   const absolute = wide < 0n ? -wide : wide

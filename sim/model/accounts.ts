@@ -15,6 +15,7 @@ const policy: SettlePolicy = {
   retryMs: 6_000,
   leasesUnsettledMax: 4,
   netUnsettledMicroMax: 1_000_000,
+  earnedUnsettledMicroMax: 1_000_000,
 }
 
 export interface AccountDeps {

@@ -18,6 +18,7 @@ import { Publisher } from '../../src/discovery/publisher.ts'
 import { silentLog } from '../../src/environment.ts'
 import { memorySequenceFloors } from '../../src/host/sequence-floors.ts'
 import type { Carry } from '../../src/market/carry.ts'
+import { unlimitedCredit } from '../../src/market/exposure.ts'
 import type { JobEvent } from '../../src/market/job-events.ts'
 import type { JobState } from '../../src/market/job-state.ts'
 import type { LeaseEvent, LeaseState } from '../../src/market/lease-machine.ts'
@@ -237,6 +238,7 @@ export class ModelPeer implements Member {
     this.provider = new ProviderDesk({
       ...shared,
       standing: { of: (peer) => this.standing(peer) },
+      credit: unlimitedCredit,
       workshop: modelWorkshop(life, random, this.#machine, {
         meterFactor: this.dishonesty?.meterFactor ?? 1,
         onRunning: (leases) => world.onRunning(this, leases),
@@ -259,6 +261,7 @@ export class ModelPeer implements Member {
         house: undefined,
         operator: '',
       }),
+      commitCap: () => BigInt(Number.MAX_SAFE_INTEGER),
       errands: modelErrands(life, random, (topic, bid) => this.#announce(topic, bid)),
       refusalOf: (error) => ({ code: 'FAILED', facts: { reason: String(error) } }),
       onEvent: (job, event) => {

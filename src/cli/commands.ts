@@ -117,6 +117,31 @@ export const commands: Readonly<Record<string, Entry>> = {
     about: 'show or verify the receipts of one lease',
     load: async () => (await import('./receipt.ts')).command,
   },
+  earnings: {
+    group: 'receipts',
+    about: 'what was earned, by job, day or peer',
+    load: async () => (await import('./earnings.ts')).command,
+  },
+  cost: {
+    group: 'receipts',
+    about: 'what was spent, by job, day or peer',
+    load: async () => (await import('./cost.ts')).command,
+  },
+  statements: {
+    group: 'receipts',
+    about: 'who owes whom, by statements that both signed',
+    load: async () => (await import('./statements.ts')).command,
+  },
+  settle: {
+    group: 'receipts',
+    about: 'agree on what is owed, now',
+    load: async () => (await import('./settle.ts')).command,
+  },
+  voucher: {
+    group: 'receipts',
+    about: 'what is promised in a form that others can redeem',
+    load: async () => (await import('./voucher.ts')).command,
+  },
   explain: {
     group: 'more',
     about: 'what a code means, why, and what can be done',

@@ -50,12 +50,18 @@ function readDocument(path: string, document: Readonly<Record<string, unknown>>)
 }
 
 function textsOf(path: string, name: SettingName, key: string, value: unknown): readonly string[] {
-  const { isList } = settings[name]
-  const values: unknown[] = Array.isArray(value) && isList ? value : [value]
+  const { isList, isMap = false } = settings[name]
+  const said = isMap && isGroup(value) ? Object.entries(value).map(([one, what]) => paired(one, what)) : value
+  const values: unknown[] = Array.isArray(said) && isList ? said : [said]
   return values.map((one) => {
     if (typeof one === 'string') return one
     throw bad(path, `${key} is not ${isList ? 'a list of texts' : 'a text or a number'}`)
   })
+}
+
+/** What is no text makes the pair none, and is refused as such. */
+function paired(name: string, value: unknown): unknown {
+  return typeof value === 'string' ? `${name}:${value}` : value
 }
 
 /** `max_time`, `max-time` and `maxTime` are one name. */

@@ -106,6 +106,39 @@ export interface BandwidthOptions {
   readonly downBytesPerSecond: number | null
 }
 
+/** How what was worked is made good. */
+export interface MoneyOptions {
+  /** What becomes of receipts that both have signed. */
+  readonly settlement: SettlementMethod
+  /** What a stranger may owe us, and what nobody may owe more than, in micro-units. */
+  readonly creditFloorMicro: number
+  readonly creditCeilingMicro: number
+  /** Owners of what is earned, in the order in which they were named; none: it is all this peer's. */
+  readonly rewardShares: readonly RewardShare[]
+  /** Where vouchers for what is earned are made out to: an address of an external system, with its EIP-55 checksum; null: nowhere. */
+  readonly rewardAddress: string | null
+  /** What redeems them: a contract of a chain; chain 0 and the address of zeros: none in particular. */
+  readonly voucherContract: { readonly chainId: number; readonly contract: string }
+}
+
+export const settlementMethods = ['none', 'ledger', 'vouchers'] as const
+export type SettlementMethod = (typeof settlementMethods)[number]
+
+export interface RewardShare {
+  /** A name or an address. */
+  readonly owner: string
+  readonly permille: number
+}
+
+export const plainMoney: MoneyOptions = {
+  settlement: 'ledger',
+  creditFloorMicro: 1_000_000,
+  creditCeilingMicro: 100_000_000,
+  rewardShares: [],
+  rewardAddress: null,
+  voucherContract: { chainId: 0, contract: `0x${'0'.repeat(40)}` },
+}
+
 export interface PeerOptions {
   /** Peers of different networks do not hear each other. */
   readonly network: string
@@ -125,5 +158,7 @@ export interface PeerOptions {
   readonly workers: number
   /** The owner says that no other peer has this key, whatever the ledger doubts. Left out: nothing is said. */
   readonly isOnlyOne?: boolean
+  /** Left out: plainMoney. */
+  readonly money?: MoneyOptions
   readonly profile: string
 }

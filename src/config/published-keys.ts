@@ -32,7 +32,14 @@ const quantity = (setting: SettingName, suffix: string): Counterpart => ({
 
 /** Null: lawful, and without effect here. */
 const groups: Readonly<Record<string, Readonly<Record<string, Counterpart | null>>>> = {
-  node_settings: { node_name: null, reward_address: null },
+  node_settings: {
+    node_name: null,
+    reward_address: {
+      setting: 'rewardAddress',
+      read: (said) => (typeof said === 'string' ? said : undefined),
+      holds: 'an address',
+    },
+  },
   shared_resources: {
     cpu_cores: quantity('cpu', ''),
     ram_gb: quantity('memory', 'G'),
@@ -68,7 +75,7 @@ function gpuText(gpu: unknown): string | undefined {
 }
 
 /** Groups and keys that are lawful whatever they hold. */
-const ignored = ['reward_address', 'staking']
+const ignored = ['staking']
 
 export const publishedGroups: readonly string[] = [...Object.keys(groups), ...ignored]
 

@@ -9,8 +9,10 @@ import { cacheByDefault, lendingByDefault, workersByDefault, type Machine } from
 import { inUtc } from './hours.ts'
 import { nearestName } from './nearest.ts'
 import {
+  plainMoney,
   plainPolicy,
   type ContainerPolicy,
+  type MoneyOptions,
   type OfferOptions,
   type OfferPolicy,
   type PeerOptions,
@@ -91,6 +93,7 @@ export function resolveOptions(said: SaidSettings, machine: Machine, directories
     },
     cacheBytes: valueOf(said, 'cache') ?? cacheByDefault(offer?.keepBytes ?? 0),
     workers: valueOf(said, 'workers') ?? workersByDefault(machine),
+    money: moneyOf(said),
     profile: directories.profile,
   }
 }
@@ -152,6 +155,12 @@ export function describeSettings(
     containerSocket: 'auto',
     containerPull: 'false',
     egress: 'false',
+    settlement: plainMoney.settlement,
+    creditFloor: formatMicro(plainMoney.creditFloorMicro),
+    creditCeiling: formatMicro(plainMoney.creditCeilingMicro),
+    rewardShares: 'all is yours',
+    rewardAddress: 'none',
+    voucherContract: 'none in particular',
   }
   return settingNames.map((name) => {
     const spoken = said.get(name)
@@ -250,6 +259,26 @@ function policyOf(said: SaidSettings, machine: Machine): OfferPolicy {
     celsiusMax: valueOf(said, 'maxHeat') ?? plainPolicy.celsiusMax,
     gpus: valueOf(said, 'gpu') ?? plainPolicy.gpus,
     tee: valueOf(said, 'tee') ?? plainPolicy.tee,
+  }
+}
+
+function moneyOf(said: SaidSettings): MoneyOptions {
+  const creditFloorMicro = valueOf(said, 'creditFloor') ?? plainMoney.creditFloorMicro
+  const creditCeilingMicro = valueOf(said, 'creditCeiling') ?? Math.max(plainMoney.creditCeilingMicro, creditFloorMicro)
+  const ceiling = said.get('creditCeiling')
+  if (ceiling !== undefined && creditCeilingMicro < creditFloorMicro)
+    throw badSetting(
+      'creditCeiling',
+      ceiling,
+      `a stranger may owe ${formatMicro(creditFloorMicro)} already: creditFloor`,
+    )
+  return {
+    settlement: valueOf(said, 'settlement') ?? plainMoney.settlement,
+    creditFloorMicro,
+    creditCeilingMicro,
+    rewardShares: valueOf(said, 'rewardShares') ?? plainMoney.rewardShares,
+    rewardAddress: valueOf(said, 'rewardAddress') ?? plainMoney.rewardAddress,
+    voucherContract: valueOf(said, 'voucherContract') ?? plainMoney.voucherContract,
   }
 }
 

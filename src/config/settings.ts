@@ -5,8 +5,17 @@
 import { isPeerName } from '../../protocols/wire/peer.ts'
 import { checkedAddress } from './address.ts'
 import { parseHours, type WeekHours } from './hours.ts'
-import { reaches, type ClaimedGpu, type Reach } from './options.ts'
+import {
+  reaches,
+  settlementMethods,
+  type ClaimedGpu,
+  type Reach,
+  type RewardShare,
+  type SettlementMethod,
+} from './options.ts'
 import { parseBytes, parseCpuMilli, parseDurationMs, parseMicro, parseRate } from './quantities.ts'
+import { readRewardAddress, readVoucherContract } from './reward-address.ts'
+import { readRewardShares } from './reward-shares.ts'
 
 /** What the texts of each setting mean, once read. */
 export interface SettingValues {
@@ -49,6 +58,12 @@ export interface SettingValues {
   containerSocket: string
   containerPull: boolean
   egress: boolean
+  settlement: SettlementMethod
+  creditFloor: number
+  creditCeiling: number
+  rewardShares: readonly RewardShare[]
+  rewardAddress: string
+  voucherContract: { readonly chainId: number; readonly contract: string }
 }
 
 export type SettingName = keyof SettingValues
@@ -56,6 +71,8 @@ export type SettingName = keyof SettingValues
 export interface Setting<Value> {
   /** A list may be given as several flags, as text with commas, or as a YAML list. */
   readonly isList: boolean
+  /** A list whose YAML may also be a map: `alice: 600` is `alice:600`. */
+  readonly isMap?: boolean
   /** What stands for the value in help; empty for a switch. */
   readonly placeholder: string
   readonly about: string
@@ -157,6 +174,28 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
     fitting(text, /^(none|auto|\/[^\p{C}]{1,100})$/u, 'an absolute path, auto or none'),
   ),
   containerPull: single('', 'fetch images that jobs name from their registries', readSwitch),
+  settlement: single(
+    'METHOD',
+    `what becomes of signed receipts: ${settlementMethods.join(', ')} (default ledger)`,
+    (text) => {
+      const method = settlementMethods.find((one) => one === text)
+      if (method === undefined)
+        throw new RangeError(`${JSON.stringify(text.slice(0, 40))} is none of ${settlementMethods.join(', ')}`)
+      return method
+    },
+  ),
+  creditFloor: single('AMOUNT', 'what a peer that nobody knows may owe (default 1)', readAmount),
+  creditCeiling: single('AMOUNT', 'what no peer may owe more than (default 100)', readAmount),
+  rewardShares: {
+    ...list(
+      'OWNER:PERMILLE',
+      'whose what is earned is, in parts of a thousand (default: all is yours)',
+      readRewardShares,
+    ),
+    isMap: true,
+  },
+  rewardAddress: single('ADDRESS', 'where vouchers for what is earned are made out to: 0x…', readRewardAddress),
+  voucherContract: single('CHAIN:ADDRESS', 'what redeems vouchers (default: none in particular)', readVoucherContract),
   egress: single('', 'let containers reach the network, your own included, when a job asks for it', readSwitch),
 }
 

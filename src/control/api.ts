@@ -6,6 +6,7 @@
  */
 
 import type { EstimateView, ForwardEvent, JobSpec, JobStreamEvent, JobView } from './job-views.ts'
+import type { MoneyControl } from './money-views.ts'
 import type { FoundOffersView, JobExplanationView, OfferView, OfferWish } from './offer-views.ts'
 import type {
   AuditView,
@@ -20,6 +21,7 @@ import type {
 } from './object-views.ts'
 
 export type * from './job-views.ts'
+export type * from './money-views.ts'
 export type * from './object-views.ts'
 export type * from './offer-views.ts'
 
@@ -140,6 +142,7 @@ export interface ErrorView {
  * POST /objects/import {read, name?} → ObjectView                          POST /objects/pin {object} → ObjectView
  * POST /export {object, path, transfer?} → CarView                         POST /import {path, read?, name?, transfer?} → PutView
  * GET  /receipts → { v, receipts: ReceiptView[] }                          GET /receipts/:lease → the receipt file (JSON)
+ * GET  /statements, POST /settle, GET /income: money-views.ts
  * POST /pause {forMs?, now?} → StatusView                                 POST /resume → StatusView
  * POST /backup {path, config?} → BackupView
  * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
@@ -227,6 +230,8 @@ export interface PeerControl {
   receiptFile(leasePrefix: string): Promise<unknown>
   /** Key, ledger and settings in one file, which must not be there yet. `config`: what config.yaml says. */
   backup(input: { readonly path: string; readonly config?: string }, signal: AbortSignal): Promise<BackupView>
+  /** What is owed, settled, earned and spent. */
+  readonly money: MoneyControl
   join(address: string, signal: AbortSignal): Promise<PeersView>
   /** Takes no work for others, for so long or until `resume`. `now`: what runs is handed back at once, not held. */
   pause(input: { readonly forMs?: number; readonly now?: boolean }): Promise<StatusView>

@@ -10,6 +10,7 @@ import type {
   ForwardEvent,
   FoundOffersView,
   GetView,
+  IncomeView,
   JobExplanationView,
   JobStreamEvent,
   JobView,
@@ -22,8 +23,11 @@ import type {
   ReceiptView,
   RemovedView,
   RepairView,
+  SettledView,
+  StatementsView,
   StatusView,
   TransferView,
+  VouchersView,
 } from './api.ts'
 import { createTransport } from './client-transport.ts'
 
@@ -82,6 +86,13 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
     },
     receiptFile: async (lease) => get<unknown>(`/v1/receipts/${encodeURIComponent(lease)}`),
     backup: async (input, own) => post<BackupView>('/v1/backup', input, own),
+    money: {
+      statements: async () => get<StatementsView>('/v1/statements'),
+      settle: async (input, own) => post<SettledView>('/v1/settle', input, own),
+      vouchers: async () => get<VouchersView>('/v1/vouchers'),
+      voucherFile: async (id) => get<unknown>(`/v1/vouchers/${encodeURIComponent(id)}`),
+      income: async ({ role, by, sinceMs }) => get<IncomeView>(`/v1/income?role=${role}&by=${by}&since=${sinceMs}`),
+    },
     join: async (address, own) => post<PeersView>('/v1/join', { address }, own),
     pause: async (input) => post<StatusView>('/v1/pause', input),
     resume: async () => post<StatusView>('/v1/resume', {}),

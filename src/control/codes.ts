@@ -2,6 +2,7 @@
 import { errorCodes } from './codes-errors.ts'
 import { jobCodes } from './codes-jobs.ts'
 import { lackCodes } from './codes-lacks.ts'
+import { moneyCodes } from './codes-money.ts'
 import { peerCodes } from './codes-peers.ts'
 
 /** What it means, why it happens, and one thing that can be done about it. */
@@ -19,6 +20,7 @@ export interface Meaning {
 const tables: readonly (readonly [kind: string, rows: Readonly<Record<string, Row>>])[] = [
   ['of jobs and offers', jobCodes],
   ['of what a provider lacks', lackCodes],
+  ['of what is owed', moneyCodes],
   ['of other peers', peerCodes],
   ['of commands and of this machine', errorCodes],
 ]

@@ -1,8 +1,10 @@
 /** The routes of the control interface: for each, what it takes and which call of the peer answers it. */
 import { z } from 'zod'
 
-import { describeProblem, jobSpecSchema, offerWishSchema } from '../config/job-spec.ts'
+import { jobSpecSchema, offerWishSchema } from '../config/job-spec.ts'
 import { ControlError, type PeerControl } from './api.ts'
+import { checked } from './checked.ts'
+import { moneyRoutes } from './money-routes.ts'
 
 /** What a route is given of the request. */
 export interface RouteRequest {
@@ -259,6 +261,7 @@ export const routes: readonly Route[] = [
     path: '/v1/receipts/:id',
     answer: async ({ control }, { id }) => ({ json: await control.receiptFile(id) }),
   },
+  ...moneyRoutes,
   {
     method: 'POST',
     path: '/v1/backup',
@@ -318,16 +321,4 @@ function fit(pattern: string, path: string): string | undefined {
     id = component
   }
   return id
-}
-
-function checked<Output>(schema: z.ZodType<Output>, body: unknown): Output {
-  const parsed = schema.safeParse(body)
-  if (parsed.success) return parsed.data
-  throw new ControlError({
-    code: 'BAD_SPEC',
-    what: 'the request is not understood',
-    why: describeProblem(parsed.error.issues, schema),
-    cure: 'see src/control/api.ts for what it takes',
-    exit: 2,
-  })
 }

@@ -10,9 +10,10 @@ import { toString } from 'uint8arrays'
 import { appendToChain, statementKeyOf } from './chain.ts'
 import { prepared } from './prepared.ts'
 import { addDispute, addReceipt, countersign, uncheckedBy, type Role } from './receipts.ts'
+import { addAgreement } from './settlements.ts'
 import type { Store } from './store.ts'
 
-export type MachineKind = 'job' | 'lease' | 'settle'
+export type MachineKind = 'job' | 'lease' | 'settle' | 'voucher'
 
 export interface MachineEntry {
   readonly kind: MachineKind
@@ -75,6 +76,7 @@ export class MachineStates {
     else if (kind === 'countersignature') countersign(db, role, openCountersignature(this.#reader(), envelope), nowMs)
     else if (changes > 0) appendToChain(db, kind, statementKeyOf(machine, by), hash, nowMs)
     if (kind === 'receipt-dispute') addDispute(db, role, openDispute(this.#reader(), envelope), nowMs)
+    if (kind === 'settlement-agreement') addAgreement(db, this.#reader(), envelope, nowMs)
   }
 
   /** Whoever hands us a statement has opened it, or made it: checking its signature again would cost more than writing it down. */

@@ -150,6 +150,16 @@ export const ledgerSteps: readonly string[] = [
   -- Why this peer may not be the only one with its key, or not know all that it has signed. Its owner decides.
   CREATE TABLE doubts (code TEXT PRIMARY KEY, facts TEXT NOT NULL, since_ms INTEGER NOT NULL) STRICT;
   `,
+  `
+  -- Settling: statements that both have signed, by account and number, and what of each lease they have taken in.
+  -- debtor: who owes the net of it; empty when it is 0.
+  CREATE TABLE settlements (
+    peer TEXT NOT NULL, unit TEXT NOT NULL, number INTEGER NOT NULL, statement BLOB NOT NULL, agreement BLOB NOT NULL,
+    debtor TEXT NOT NULL, net_micro INTEGER NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (peer, unit, number)
+  ) STRICT;
+  CREATE TABLE settled_leases (lease TEXT PRIMARY KEY, amount_micro INTEGER NOT NULL) STRICT;
+  CREATE INDEX receipts_account ON receipts (other, unit, role, lease);
+  `,
 ]
 
 /** SQLite's code for SQL that cannot be run (sqlite.org/rescode.html). */

@@ -6,6 +6,7 @@ import { isBidOver, type Bid } from '../../protocols/bid/index.ts'
 import type { Quote } from '../../protocols/inquire/index.ts'
 import { refusal, type Micro, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
+import type { Exposure } from './exposure.ts'
 import { decideOffer, offerDelayMs, type InUse, type Lending, type OfferDecision } from './offer-policy.ts'
 import { OpenBids } from './open-bids.ts'
 import type { Standing } from './rank.ts'
@@ -25,6 +26,8 @@ export interface BidDeskDeps {
     unanswered(by: PeerName): readonly InUse[]
     /** Leases of a requester for which it has signed nothing yet. */
     unpaid(by: PeerName): number
+    /** What a requester owes or may come to owe, and how much it may. */
+    credit(by: PeerName, unit: string): Exposure
     /** Whether an offer to it for this job is on its way, or was taken. */
     isAnswered(by: PeerName, job: string): boolean
     /** No more offers can be kept track of. */
@@ -127,6 +130,7 @@ export class BidDesk {
       inUse: capacity.inUse(),
       unanswered: capacity.unanswered(bid.by),
       unpaid: capacity.unpaid(bid.by),
+      ...capacity.credit(bid.by, bid.body.unit),
       standing: standing.of(bid.by),
       nowMs: clock.nowMs(),
     })

@@ -34,3 +34,19 @@ export function lift<Message, Event>(
   }
   return { effects: lifted, events }
 }
+
+/** A COMMIT names its lease and not its job: every negotiation with that requester looks whether it is meant. */
+export function jobOf(message: Exclude<Negotiation, { say: 'offer' | 'accept' }>): string | undefined {
+  switch (message.say) {
+    case 'award':
+      return message.award.body.job
+    case 'release':
+      return message.job
+    case 'refuse':
+      return message.place.job
+    case 'commit':
+      return undefined
+    default:
+      return message satisfies never
+  }
+}

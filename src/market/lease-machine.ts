@@ -60,6 +60,8 @@ export type LeaseInput =
   | { readonly is: 'sealed'; readonly cid: string; readonly outputs: Grant }
   | { readonly is: 'failed'; readonly reason: 'inputs-missing' | 'provider-failed'; readonly detail: string }
   | { readonly is: 'metered'; readonly meter: Meter }
+  /** How long the work may go on beyond what is signed, by our clock, before its requester owes more than it may. */
+  | { readonly is: 'room'; readonly forMs: number; readonly because: Refusal }
 
 /** What the owner of this peer is told about work for others. */
 export type LeaseEvent =
@@ -87,6 +89,9 @@ export type LeaseErrand =
 export type LeaseEffect = CarryEffect<LeaseEvent> | ({ readonly do: 'errand' } & LeaseErrand)
 export type LeaseStep = readonly [LeaseState, readonly LeaseEffect[]]
 
+/** Less is not worth a receipt, nor the two writes that it costs each side. */
+const roomMsMin = 1_000
+
 export function openLease(notary: Notary, requester: PeerName, terms: Offer): LeaseStep {
   const [hold, raw] = offer(notary, requester, terms)
   return [{ hold, task: null, bill: null, runMs: null, inBytes: 0, ending: null }, lift(inNegotiate, raw).effects]
@@ -113,6 +118,7 @@ export function isHolding(state: LeaseState): boolean {
 }
 
 export function stepLease(notary: Notary, state: LeaseState, input: LeaseInput, nowMs: number): LeaseStep {
+  if (input.is === 'room') return onRoom(notary, state, input, nowMs)
   let at: LeaseState = state
   const effects: LeaseEffect[] = []
   const take = ([next, more]: LeaseStep): void => {
@@ -129,7 +135,7 @@ export function stepLease(notary: Notary, state: LeaseState, input: LeaseInput, 
 type Both = Extract<LeaseInput, { is: 'wake' | 'restarted' }>
 type HoldSide = Both | Extract<CarryInput, { protocol: 'negotiate' }> | { is: 'stop' }
 type BillSide = Both | Extract<CarryInput, { protocol: 'receipt' }>
-type TaskSide = Exclude<LeaseInput, { protocol: 'negotiate' | 'receipt' }>
+type TaskSide = Exclude<LeaseInput, { protocol: 'negotiate' | 'receipt' } | { is: 'room' }>
 
 function concernsHold(input: LeaseInput): input is HoldSide {
   return input.is === 'message'
@@ -137,7 +143,7 @@ function concernsHold(input: LeaseInput): input is HoldSide {
     : input.is === 'wake' || input.is === 'restarted' || input.is === 'stop'
 }
 
-function concernsTask(input: LeaseInput): input is TaskSide {
+function concernsTask(input: Exclude<LeaseInput, { is: 'room' }>): input is TaskSide {
   return input.is !== 'message' || input.protocol === 'execute'
 }
 
@@ -263,6 +269,29 @@ function stepBilling(notary: Notary, state: LeaseState, input: BillSide, nowMs: 
     return final ? end(next, { outcome: 'paid', code: 'PAID' }, [...effects, told]) : [next, [...effects, told]]
   }
   return onUnpaid(notary, next, event.because, effects, nowMs)
+}
+
+/**
+ * Nothing is worked beyond what its requester may owe: the next receipt comes sooner, or, when hardly anything is left, the work stops as
+ * unpaid. Until then it goes on: a requester that signs, or settles, makes room again.
+ */
+function onRoom(
+  notary: Notary,
+  state: LeaseState,
+  { forMs, because }: Extract<LeaseInput, { is: 'room' }>,
+  nowMs: number,
+): LeaseStep {
+  const { bill, runMs, task, ending } = state
+  if (ending !== null || bill?.at !== 'counting' || runMs === null || task?.at !== 'running') return [state, []]
+  const untilMs = runMs + bill.usage.wallMs + forMs
+  if (untilMs >= bill.nextAtMs) return [state, []]
+  if (untilMs - nowMs >= roomMsMin) return [{ ...state, bill: { ...bill, nextAtMs: untilMs } }, []]
+  const { lease, sequence, previous, usage, intervalMs, last } = bill
+  const unpaid: LeaseState = {
+    ...state,
+    bill: { at: 'unpaid', lease, sequence, previous, usage, intervalMs, last, because },
+  }
+  return onUnpaid(notary, unpaid, because, [{ do: 'save' }], nowMs)
 }
 
 /** A requester that does not countersign is worked for no longer. */

@@ -9,6 +9,7 @@ import {
   type Tariff,
 } from '../../protocols/wire/index.ts'
 import { lackRefusal } from './decline.ts'
+import { creditFull, firstIntervalMs, worthMicro, type Exposure } from './exposure.ts'
 import { strangerStanding } from './rank.ts'
 import { standingMin } from './wishes.ts'
 
@@ -43,7 +44,7 @@ export type OfferDecision =
   | { readonly answer: true; readonly tariff: Tariff; readonly cpuHourMicro: Micro }
   | { readonly answer: false; readonly because: Refusal }
 
-export interface Circumstances {
+export interface Circumstances extends Exposure {
   readonly inUse: InUse
   /** What was offered to this requester and waits for its award. */
   readonly unanswered: readonly InUse[]
@@ -57,7 +58,7 @@ export interface Circumstances {
 export function decideOffer(
   { by, body }: Pick<Signed<Bid>, 'by' | 'body'>,
   { facts, rules }: Lending,
-  { inUse, unanswered, unpaid, standing, nowMs }: Circumstances,
+  { inUse, unanswered, unpaid, exposedMicro, capMicro, standing, nowMs }: Circumstances,
 ): OfferDecision {
   const no = (because: Refusal): OfferDecision => ({ answer: false, because })
   if (rules.deny.includes(by)) return no(refusal('DENIED'))
@@ -90,7 +91,10 @@ export function decideOffer(
     if (!fits) return no(refusal('OFFERS_UNANSWERED', { unanswered: unanswered.length }))
   }
   const tariff = tariffFor(price, body.requirements)
-  return { answer: true, tariff, cpuHourMicro: rateOf(tariff, body.requirements) }
+  const cpuHourMicro = rateOf(tariff, body.requirements)
+  const afterMicro = exposedMicro + worthMicro({ cpuHourMicro, cpuMilli }, firstIntervalMs)
+  if (afterMicro > capMicro) return no(creditFull(afterMicro, capMicro, body.unit))
+  return { answer: true, tariff, cpuHourMicro }
 }
 
 /**

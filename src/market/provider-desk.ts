@@ -22,7 +22,7 @@ import {
 } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import { BidDesk, type BidDeskDeps } from './bid-desk.ts'
-import type { Carry } from './carry.ts'
+import { jobOf, type Carry } from './carry.ts'
 import {
   isHolding,
   leaseWakeAtMs,
@@ -33,6 +33,7 @@ import {
   type LeaseInput,
   type LeaseState,
 } from './lease-machine.ts'
+import { exposureTo, isUnpaid, roomOf, type Credit, type Exposure } from './exposure.ts'
 import type { InUse } from './offer-policy.ts'
 import type { Standing } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
@@ -69,6 +70,8 @@ export interface ProviderDeps {
   readonly journal: Journal
   readonly workshop: Workshop
   readonly standing: Standing
+  /** What requesters owe us by the ledger. */
+  readonly credit: Credit
   readonly admit?: BidDeskDeps['admit']
   send(to: PeerName, carry: Carry): void
   onFault(peer: PeerName, fault: Fault): void
@@ -110,6 +113,7 @@ export class ProviderDesk {
         inUse: () => this.inUse(),
         unanswered: (by) => this.#unanswered(by),
         unpaid: (by) => this.#byRequester(by).filter(({ state }) => isUnpaid(state)).length,
+        credit: (by, unit) => this.#exposure(by, unit),
         isAnswered: (by, job) => this.#byBid.get(keyOf(by, job))?.state.ending === null,
         isFull: () => this.#byBid.size >= benchesMax,
       },
@@ -153,6 +157,7 @@ export class ProviderDesk {
     this.#byBid.set(key, bench)
     if (state.task !== null) this.#byLease.set(state.task.lease.id, bench)
     bench.push({ is: 'restarted' })
+    this.#limit(bench)
   }
 
   /** Inputs that wait for a machine. */
@@ -282,7 +287,21 @@ export class ProviderDesk {
     const isFirstPaid = event.stage === 'countersigned' && event.sequence === 1
     if (isFirstPaid || (event.stage !== 'leased' && event.stage !== 'running' && event.stage !== 'countersigned'))
       this.bids.somethingIsFree()
+    this.#deps.credit.changed(bench.state.hold.requester, bench.state.hold.offer.body.unit)
     this.#deps.onEvent(event, bench.state)
+    if (event.stage === 'running' || event.stage === 'countersigned') this.#limit(bench)
+  }
+
+  #exposure(by: PeerName, unit: string, without?: LeaseState): Exposure {
+    const { credit, clock } = this.#deps
+    const states = this.#byRequester(by).map(({ state }) => state)
+    return exposureTo(credit, { by, unit, states, without }, clock.nowMs())
+  }
+
+  /** The next interval of a lease goes as far as its requester's credit does. */
+  #limit(bench: Bench): void {
+    const room = roomOf(bench.state, (by, unit) => this.#exposure(by, unit, bench.state))
+    if (room !== undefined) bench.push({ is: 'room', ...room })
   }
 
   #retire(key: string, lease: string): void {
@@ -373,27 +392,6 @@ export class ProviderDesk {
   }
 }
 
-/** It is bound by its word or works, and nothing of it is signed by the requester. */
-function isUnpaid({ hold, bill, ending }: LeaseState): boolean {
-  return ending === null && (hold.at === 'accepted' || hold.at === 'leased') && (bill?.sequence ?? 0) === 0
-}
-
 function keyOf(requester: PeerName, job: string): string {
   return `${requester}/${job}`
-}
-
-/** A COMMIT names its lease and not its job: every negotiation with that requester looks whether it is meant. */
-function jobOf(message: Exclude<Negotiation, { say: 'offer' | 'accept' }>): string | undefined {
-  switch (message.say) {
-    case 'award':
-      return message.award.body.job
-    case 'release':
-      return message.job
-    case 'refuse':
-      return message.place.job
-    case 'commit':
-      return undefined
-    default:
-      return message satisfies never
-  }
 }

@@ -21,6 +21,7 @@ import { sealDispute, type Billing, type Receipt } from '../../protocols/receipt
 import { hashOfEnvelope, type Fault, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import type { Carry } from './carry.ts'
+import { committedTo, mayCommit, type CommitCap } from './commitment.ts'
 import { crowdAtFirst, expected, learn } from './crowd.ts'
 import type { JobEvent } from './job-events.ts'
 import { openJob, stepJob } from './job-machine.ts'
@@ -49,6 +50,7 @@ export interface RequesterDeps {
   readonly log: Log
   readonly journal: Journal
   readonly acquaint: Acquaint
+  readonly commitCap: CommitCap
   readonly errands: JobErrands
   send(to: PeerName, carry: Carry): void
   onFault(peer: PeerName, fault: Fault): void
@@ -198,7 +200,10 @@ export class RequesterDesk {
     const { notary, clock, log, journal, acquaint, random } = this.#deps
     const context = {
       notary,
-      choose: (choice: Choice) => chooseOffers(choice, acquaint, () => random.float()),
+      choose: (choice: Choice) => {
+        const offers = choice.offers.filter(({ by }) => this.#mayCommit(by, state.terms))
+        return chooseOffers({ ...choice, offers }, acquaint, () => random.float())
+      },
     }
     const folder: Folder = {
       abort: new AbortController(),
@@ -224,6 +229,12 @@ export class RequesterDesk {
     }
     this.#folders.set(job, folder)
     return folder
+  }
+
+  #mayCommit(provider: PeerName, { unit, ceilingMicro }: JobTerms): boolean {
+    const states = this.#folders.values().map(({ reactor }) => reactor.state)
+    const committedMicro = committedTo(states, provider, unit)
+    return mayCommit(committedMicro, ceilingMicro, this.#deps.commitCap(provider, unit))
   }
 
   #perform(job: string, folder: Folder, effect: Exclude<JobEffect, { do: 'save' | 'record' }>): void {

@@ -12,6 +12,7 @@ import {
   type JobExplanationView,
   type JobSpec,
   type JobView,
+  type MoneyControl,
   type OfferView,
   type OfferWish,
   type PeerControl,
@@ -63,6 +64,7 @@ export interface ControlDeps {
   readonly dataDir: string
   readonly receipts: Receipts
   readonly care: LedgerCare
+  readonly money: MoneyControl
   readonly book: JobBook
   readonly objects: OwnObjects
   readonly puts: ObjectPuts
@@ -86,6 +88,10 @@ export class OwnControl implements PeerControl {
   constructor(deps: ControlDeps) {
     this.#deps = deps
     this.#startedMs = deps.clock.nowMs()
+  }
+
+  get money(): MoneyControl {
+    return this.#deps.money
   }
 
   async status(): Promise<StatusView> {

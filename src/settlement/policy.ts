@@ -11,8 +11,10 @@ export interface SettlePolicy {
   readonly retryMs: number
   /** So many unsettled leases are much, … */
   readonly leasesUnsettledMax: number
-  /** … and so is a net like this, whoever owes it. */
+  /** … so is a net like this, whoever owes it, … */
   readonly netUnsettledMicroMax: Micro
+  /** … and so much that we have earned, whatever we owe beside it: it takes up the other's credit. */
+  readonly earnedUnsettledMicroMax: Micro
 }
 
 export const settlePolicy: SettlePolicy = {
@@ -21,37 +23,43 @@ export const settlePolicy: SettlePolicy = {
   retryMs: 300_000,
   leasesUnsettledMax: 64,
   netUnsettledMicroMax: 10_000_000,
+  earnedUnsettledMicroMax: 10_000_000,
 }
 
 export interface Unsettled {
   readonly leases: number
   /** What we are owed, less what we owe; below 0 we owe. Beyond any one amount, since it is a sum. */
   readonly netMicro: bigint
+  readonly earnedMicro: bigint
 }
 
 export function unsettledOf(me: PeerName, books: readonly LeaseBook[]): Unsettled {
   let leases = 0
-  let netMicro = 0n
+  let [netMicro, earnedMicro] = [0n, 0n]
   for (const { provider, held, settledMicro } of books) {
     if (held === null || held.amountMicro <= settledMicro) continue
     const moreMicro = BigInt(held.amountMicro) - BigInt(settledMicro)
     leases++
     netMicro += provider === me ? moreMicro : -moreMicro
+    if (provider === me) earnedMicro += moreMicro
   }
-  return { leases, netMicro }
+  return { leases, netMicro, earnedMicro }
 }
 
 /** Is it time to propose, or to say again what was not answered? `sinceMs`: since the last try. */
 export function isDue(
   policy: SettlePolicy,
   at: SettleState['at'],
-  { leases, netMicro }: Unsettled,
+  { leases, netMicro, earnedMicro }: Unsettled,
   sinceMs: number,
 ): boolean {
   // One of the two is under way.
   if (at === 'proposing' || at === 'answering') return false
   if (at === 'resting' && leases === 0) return false
   const net = netMicro < 0n ? -netMicro : netMicro
-  const isMuch = leases >= policy.leasesUnsettledMax || net >= BigInt(policy.netUnsettledMicroMax)
+  const isMuch =
+    leases >= policy.leasesUnsettledMax ||
+    net >= BigInt(policy.netUnsettledMicroMax) ||
+    earnedMicro >= BigInt(policy.earnedUnsettledMicroMax)
   return sinceMs >= (isMuch ? policy.retryMs : policy.periodMs)
 }

@@ -4,7 +4,9 @@
  */
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import {
+  drawEntries,
   openSettling,
+  pairOf,
   settleWakeAtMs,
   stepSettle,
   unitOf,
@@ -75,6 +77,16 @@ export class SettleDesk {
     this.#triedMs.set(key, this.#deps.clock.monotonicMs())
     const account = this.#accounts.get(key) ?? this.#open(openSettling(peer, unit))
     account?.push({ is: 'propose' })
+  }
+
+  /** Whether a proposal would say anything: `nothing` is unsettled, or all that is is `disputed` as it was. */
+  worth(peer: PeerName, unit: string): 'something' | 'nothing' | 'disputed' {
+    const { books, notary } = this.#deps
+    const state = this.#accounts.get(keyOf(peer, unit))?.state ?? openSettling(peer, unit)
+    if (state.at !== 'resting') return 'something'
+    if (unsettledOf(notary.signer.peer, books.totalsWith(peer, unit)).leases === 0) return 'nothing'
+    const pair = { ...pairOf(notary.signer.peer, peer), unit }
+    return drawEntries(pair, viewOf(books, peer, unit), state.head).length === 0 ? 'disputed' : 'something'
   }
 
   /** Takes up again what a restart interrupted. */

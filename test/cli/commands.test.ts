@@ -8,7 +8,11 @@ import { after, before, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 
 import type { ControlServer } from '../../src/control/server.ts'
-import { FakeControl, lease, mallory, object, reed, self, twill } from '../control/fake-control.ts'
+import { voucherFileOf } from '../../protocols/voucher/index.ts'
+import { settingNames } from '../../src/config/settings.ts'
+import { FakeControl, lease, mallory, object, reed, self, statement, twill, voucher } from '../control/fake-control.ts'
+import { network } from '../support/peers.ts'
+import { keyOf, voucherOf } from '../voucher/parties.ts'
 import { Home, lastJson } from './command-line.ts'
 
 const table = readFileSync(join(import.meta.dirname, '..', '..', 'src', 'cli', 'commands.ts'), 'utf8')
@@ -246,6 +250,74 @@ cached   3 shards, 300 MB of 10 GB
     assert.match(out, /ab12ab12 +91c0 +requester +brisk-reed 12D3KooW…Reed +3 +3 +0\.71 +credit +final/)
   })
 
+  test('statements: who owes whom, what is left out, and what each owner has of it', async () => {
+    const { out } = await ok('statements')
+    assert.match(out, /brisk-reed 12D3KooW…Reed +1\.5 +they +0\.02 +we +2 +credit +open/)
+    assert.match(out, /cd34cd34 +2 +brisk-reed 12D3KooW…Reed +1 h +3 +0\.12 +0\.5 +0\.38 +we +credit +1 /)
+    assert.match(out, /cd34cd34 +disputed ab12ab12 HOLDS_LESS: we hold 0\.2, they 0 credit/)
+    assert.match(out, /cd34cd34 +alice\\u\{1b\}\[2J +0\.12 credit/)
+  })
+
+  test('settle: all or one; exit 5 when nobody answers', async () => {
+    const { out } = await ok('settle')
+    assert.equal(out, 'brisk-reed 12D3KooW…Reed  statement 2: we owe 0.38 credit, 1 disputed\n')
+    assert.equal(control.calls.at(-1), 'settle all')
+    const result = await home.run(['settle', 'mallory'])
+    assert.equal(result.code, 5)
+    assert.match(result.out, /credit {2}no answer; it is asked again within the hour/)
+  })
+
+  test('earnings and cost: by what, since when, each unit by itself', async () => {
+    const { out } = await ok('earnings', '--by', 'peer', '--since', '7d')
+    assert.equal(control.calls.at(-1), 'income provider by peer since then')
+    assert.match(out, /brisk-reed 12D3KooW…Reed +0\.71 +credit +2 /)
+    assert.match(out, /^0\.71 credit in all, 1 peer\n {2}alice {2}0\.71 credit$/m)
+    assert.match(out, /^3 euro in all, 1 peer$/m)
+    assert.match((await ok('cost')).out, /2026-11-26 +0\.71 +credit/)
+    assert.equal(control.calls.at(-1), 'income requester by day since ever')
+    const wrong = await home.run(['cost', '--by', 'week'])
+    assert.equal(wrong.code, 2)
+    assert.match(wrong.err, /--by week is not one .exit 2.\n {2}why: it is one of job, day, peer/)
+    assert.equal((await home.run(['cost', '--since', 'long'])).code, 2)
+  })
+
+  test('voucher ls, show, export, and a verb that is none', async () => {
+    const { out } = await ok('voucher', 'ls')
+    assert.match(out, /ef56ef56 +taken +brisk-reed 12D3KooW…Reed +1\.5 +credit +3 +0xfB69\w+ +yes/)
+    assert.equal((JSON.parse((await ok('voucher', 'show', 'ef56')).out) as { kind: string }).kind, 'pleach-voucher')
+    await ok('voucher', 'export', 'ef56', 'voucher.json')
+    assert.match(readFileSync(join(home.path, 'voucher.json'), 'utf8'), /"kind": "pleach-voucher"/)
+    const again = await home.run(['voucher', 'export', 'ef56', 'voucher.json'])
+    assert.equal(again.code, 2)
+    assert.match(again.err, /voucher\.json cannot be written/)
+    for (const words of [
+      ['voucher', 'sho', 'x'],
+      ['voucher', 'show'],
+      ['voucher', 'ls', 'x'],
+      ['voucher', 'export', 'x'],
+    ])
+      assert.equal((await home.run(words)).code, 2, words.join(' '))
+  })
+
+  test('voucher verify needs no peer: a file that holds, one that does not, and what is no file', async () => {
+    writeFileSync(join(home.path, 'good.json'), JSON.stringify(voucherFileOf(network, keyOf(), voucherOf())))
+    const offline = { env: { XDG_RUNTIME_DIR: '/nonexistent' } }
+    const good = await home.run(['voucher', 'verify', 'good.json'], offline)
+    assert.deepEqual([good.code, good.err], [0, ''])
+    assert.match(good.out, /^verified {2}voucher 1: 0\.001 credit in all/)
+    const bad = { ...voucherFileOf(network, keyOf(), voucherOf()), network: 'another' }
+    const lines: [string, RegExp][] = [
+      [JSON.stringify(bad), /the voucher does not hold \(exit 3\)/],
+      ['{', /is not a voucher file/],
+    ]
+    for (const [content, says] of lines) {
+      writeFileSync(join(home.path, 'bad.json'), content)
+      const result = await home.run(['voucher', 'verify', 'bad.json'], offline)
+      assert.equal(result.code, 3)
+      assert.match(result.err, says)
+    }
+  })
+
   test('receipt show prints the file', async () => {
     const { out } = await ok('receipt', 'show', 'ab12')
     assert.equal((JSON.parse(out) as { kind: string }).kind, 'pleach-receipts')
@@ -350,10 +422,15 @@ describe('for a program: one object on stdout, nothing on stderr', () => {
     [['key', 'export'], (json) => (json['keys'] as unknown[]).length, () => 1],
     [['key', 'import', 'x'], (json) => (json['objects'] as unknown[]).length, () => 1],
     [['receipts'], (json) => json['receipts'], () => control.receipts()],
+    [['statements'], (json) => json, async () => control.money.statements()],
+    [['settle'], (json) => (json['settled'] as unknown[]).length, () => 1],
+    [['earnings'], (json) => [json['role'], json['by']], () => ['provider', 'day']],
+    [['cost', '--by', 'job'], (json) => [json['role'], json['by']], () => ['requester', 'job']],
+    [['voucher', 'ls'], (json) => json['vouchers'], () => [voucher]],
     [['receipt', 'show', 'ab'], (json) => json['kind'], () => 'pleach-receipts'],
     [['join', '/ip4/1.2.3.4/tcp/1'], (json) => (json['peers'] as unknown[]).length, () => 2],
     [['stop'], (json) => json, () => ({ v: 1 })],
-    [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => 39],
+    [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => settingNames.length],
     [['explain', 'BUSY'], (json) => json['code'], () => 'BUSY'],
     [['help'], (json) => (json['commands'] as unknown[]).length > 10, () => true],
     [['--version'], (json) => json['version'], () => '0.1.0'],
@@ -383,6 +460,10 @@ describe('-q prints ids only', () => {
     [['audit', 'x'], () => [object]],
     [['key', 'import', 'x'], () => [object]],
     [['receipts'], () => [lease]],
+    [['statements'], () => [statement.id]],
+    [['settle'], () => [statement.id]],
+    [['earnings', '--by', 'job'], () => ['bafyjobjobjob91c0', '2026-11-25']],
+    [['voucher', 'ls'], () => [voucher.id]],
   ]
   for (const [args, lines] of cases) {
     test(args.join(' '), async () => {

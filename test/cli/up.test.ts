@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url'
 
 import { plainPolicy } from '../../src/config/options.ts'
 import { workersByDefault } from '../../src/config/capacity.ts'
-import type { PeerOptions } from '../../src/config/options.ts'
+import { plainMoney, type PeerOptions } from '../../src/config/options.ts'
 import { readPidFile } from '../../src/config/pid-file.ts'
 import { lockProfile } from '../../src/control/lock.ts'
 import { Home, lastJson, type RunOptions } from './command-line.ts'
@@ -117,6 +117,7 @@ describe('pleach up', () => {
       bandwidth: { upBytesPerSecond: null, downBytesPerSecond: null },
       cacheBytes: 1e10,
       workers: workersByDefault({ cores: availableParallelism() }),
+      money: plainMoney,
       profile: 'default',
     })
     assert.deepEqual(done().slice(1), [{ stopped: data }])
@@ -146,11 +147,11 @@ describe('pleach up', () => {
 
   test('takes its settings from the file, the environment, the flags', async () => {
     mkdirSync(join(configFile, '..'), { recursive: true })
-    writeFileSync(configFile, 'network: file\nreach: lan\nport: 1111\nstaking: {}\n')
+    writeFileSync(configFile, 'network: file\nreach: lan\nport: 1111\nnode_settings: { node_name: x }\n')
     const up = start(['up', '--network', 'flag'], '', { env: { PLEACH_NETWORK: 'env', PLEACH_PORT: '2222' } })
     await up.says(/ready \d/)
     up.child.kill('SIGTERM')
-    assert.match((await up.result).err, /^warning: staking in .*config\.yaml has no effect here$/m)
+    assert.match((await up.result).err, /^warning: node_settings\.node_name in .*config\.yaml has no effect here$/m)
     const { network, reach, listen } = made()
     assert.deepEqual([network, reach, listen[0]], ['flag', 'lan', '/ip4/0.0.0.0/tcp/2222'])
     rmSync(configFile)

@@ -8,7 +8,7 @@ import { lendingByDefault } from '../../src/config/capacity.ts'
 import { readConfigFile } from '../../src/config/config-file.ts'
 import { directoriesOf } from '../../src/config/directories.ts'
 import { ConfigError, type Env } from '../../src/config/error.ts'
-import { plainPolicy } from '../../src/config/options.ts'
+import { plainMoney, plainPolicy } from '../../src/config/options.ts'
 import { describeSettings, gatherSettings, resolveOptions, type FlagTexts } from '../../src/config/resolve.ts'
 import { signer } from '../support/peers.ts'
 
@@ -54,6 +54,7 @@ describe('what a peer is started with', () => {
       bandwidth: { upBytesPerSecond: null, downBytesPerSecond: null },
       workers: 4,
       cacheBytes: 0,
+      money: plainMoney,
       profile: 'default',
     })
   })
@@ -204,6 +205,14 @@ describe('what cannot be used is told with its place and a cure', () => {
     [/PLEACH_BOOTSRAP is not a variable.*did you mean PLEACH_BOOTSTRAP/, {}, { PLEACH_BOOTSRAP: '/x' }],
     [/prcie is not a key; did you mean price\?/, {}, {}, 'prcie: 1\n'],
     [/CPU says again what another key says/, {}, {}, 'cpu: 1\nCPU: 2\n'],
+    [/rewardShares in .* the shares come to 600 of 1000/, {}, {}, 'reward_shares: { alice: 600 }\n'],
+    [/rewardShares is not a list of texts/, {}, {}, 'rewardShares: { alice: [1] }\n'],
+    [
+      /the checksum of 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD is wrong/,
+      { rewardAddress: ['0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD'] },
+    ],
+    [/"credits" is none of none, ledger, vouchers/, { settlement: ['credits'] }],
+    [/--credit-ceiling 1 .*a stranger may owe 2 already/, { creditFloor: ['2'], creditCeiling: ['1'] }],
     [/network is not a text or a number/, {}, {}, 'network: [a, b]\n'],
     [/it is not a list of keys and values/, {}, {}, '- a\n'],
     [/at line 1, column 5/, {}, {}, 'a: [}\n'],
@@ -213,15 +222,20 @@ describe('what cannot be used is told with its place and a cure', () => {
 
 describe('a node file that is published elsewhere', () => {
   const yaml = `
-node_settings: { node_name: x }
-reward_address: abc
+node_settings: { node_name: x, reward_address: "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed" }
+reward_shares: { alice: 600, bob: 400 }
 shared_resources: { cpu_cores: 4, ram_gb: 8, storage_gb: 50.5, gpus: [{ model: RTX 4090, vram_gb: 24 }, { model: L4, vram_gb: 24, count: 2 }] }
 network_config: { p2p_port: 5001, max_upload_mbps: 5, enable_tee: true }
 staking: { amount: 1 }
 offer: true
 `
   test('is taken for what has a counterpart, and the rest is named', async () => {
-    const { offer, listen, bandwidth } = await resolve({}, {}, yaml)
+    const { offer, listen, bandwidth, money } = await resolve({}, {}, yaml)
+    assert.equal(money?.rewardAddress, '0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed')
+    assert.deepEqual(money.rewardShares, [
+      { owner: 'alice', permille: 600 },
+      { owner: 'bob', permille: 400 },
+    ])
     assert.deepEqual(bandwidth, { upBytesPerSecond: 625_000, downBytesPerSecond: null })
     assert.deepEqual([offer?.cpuMilli, offer?.memoryBytes, offer?.keepBytes], [4_000, 8_000_000_000, 50_500_000_000])
     assert.equal(listen[0], '/ip4/0.0.0.0/tcp/5001')
@@ -231,7 +245,7 @@ offer: true
     ])
     assert.equal(offer.policy.tee, true)
     const file = await readConfigFile(path)
-    assert.deepEqual(file?.withoutEffect, ['node_settings.node_name', 'reward_address', 'staking'])
+    assert.deepEqual(file?.withoutEffect, ['node_settings.node_name', 'staking'])
   })
 
   test('its unknown keys are errors too', async () => {

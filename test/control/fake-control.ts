@@ -17,6 +17,8 @@ import {
   type PeerControl,
   type PeerView,
   type RestingView,
+  type StatementView,
+  type VoucherView,
 } from '../../src/control/api.ts'
 
 export const self: PeerView = { peer: '12D3KooWSelfSelfSelfSelfSelfSelfSelfSelfSelfSelfh9Zt', petname: 'cedar-heddle' }
@@ -181,6 +183,101 @@ const endings: Readonly<Record<string, Partial<JobView>>> = {
   'cancelled.wasm': { stage: 'refused', code: 'CANCELLED', exitCode: null },
   'ledger.wasm': { stage: 'refused', code: 'LEDGER_FAILED', exitCode: null },
   'garbage.wasm': { stage: 'refused', code: 'MODULE_INVALID', reason: 'module-invalid', exitCode: null },
+}
+
+const otherPeer = reed
+export const statement: StatementView = {
+  v: 1,
+  id: 'cd34cd34ff',
+  other: otherPeer,
+  unit: 'credit',
+  number: 2,
+  fromMs: startMs - 3_600_000,
+  untilMs: startMs,
+  leases: 3,
+  earned: '0.12',
+  spent: '0.5',
+  net: '0.38',
+  owes: 'we',
+  disputed: [{ lease, code: 'HOLDS_LESS', weHold: '0.2', theyHold: '0' }],
+  shares: [{ owner: 'alice\u001b[2J', amount: '0.12' }],
+}
+
+export const voucher: VoucherView = {
+  v: 1,
+  id: 'ef56ef56aa',
+  other: otherPeer,
+  way: 'taken',
+  unit: 'credit',
+  amount: '1.5',
+  sequence: 3,
+  payer: '0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed',
+  payee: '0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359',
+  expiresMs: Date.parse('2100-01-01T00:00:00Z'),
+  acknowledged: true,
+}
+
+function fakeMoney(calls: string[]): PeerControl['money'] {
+  return {
+    statements: async () => ({
+      v: 1,
+      method: 'ledger',
+      accounts: [
+        {
+          other: otherPeer,
+          unit: 'credit',
+          net: '1.5',
+          owes: 'they',
+          unsettledLeases: 2,
+          unsettled: '0.02',
+          unsettledOwes: 'we',
+          state: 'open',
+        },
+      ],
+      statements: [statement],
+    }),
+    settle: async ({ peer = 'all' }) => {
+      calls.push(`settle ${peer}`)
+      if (peer === 'mallory')
+        return {
+          v: 1,
+          method: 'ledger',
+          settled: [{ other: mallory, unit: 'credit', outcome: 'unanswered', statement: null }],
+        }
+      return { v: 1, method: 'ledger', settled: [{ other: otherPeer, unit: 'credit', outcome: 'agreed', statement }] }
+    },
+    vouchers: async () => ({ v: 1, method: 'vouchers', vouchers: [voucher] }),
+    voucherFile: async (prefix) => {
+      if (voucher.id.startsWith(prefix)) return { v: 1, kind: 'pleach-voucher' }
+      throw notFound(`no voucher begins with ${prefix}`, 'pleach voucher ls')
+    },
+    income: async ({ role, by, sinceMs }) => {
+      calls.push(`income ${role} by ${by} since ${sinceMs > 0 ? 'then' : 'ever'}`)
+      const rows = [
+        {
+          key: by === 'peer' ? otherPeer.peer : by === 'job' ? 'bafyjobjobjob91c0' : '2026-11-26',
+          other: by === 'peer' ? otherPeer : null,
+          amount: '0.71',
+          unit: 'credit',
+          leases: 2,
+          lastMs: startMs,
+        },
+        { key: '2026-11-25', other: null, amount: '3', unit: 'euro', leases: 1, lastMs: startMs },
+      ]
+      const shares = role === 'provider' ? [{ owner: 'alice', amount: '0.71' }] : []
+      return {
+        v: 1,
+        role,
+        by,
+        sinceMs,
+        rows,
+        totals: [
+          { amount: '0.71', unit: 'credit', shares },
+          { amount: '3', unit: 'euro', shares: [] },
+        ],
+      }
+    },
+  }
 }
 
 export class FakeControl implements PeerControl {
@@ -558,6 +655,8 @@ export class FakeControl implements PeerControl {
     if (lease.startsWith(prefix)) return { v: 1, kind: 'pleach-receipts', network: 'main', lease: {}, receipts: [] }
     throw notFound(`no lease begins with ${prefix}`, 'pleach receipts')
   }
+
+  readonly money: PeerControl['money'] = fakeMoney(this.calls)
 
   join: PeerControl['join'] = async (address) => {
     this.calls.push(`join ${address}`)

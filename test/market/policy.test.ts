@@ -25,7 +25,8 @@ const bidOf = (over: Partial<Bid> = {}, by = asker): Signed<Bid> => ({
   envelope: new Uint8Array(),
 })
 const lending = plainLending(1_000_000)
-const around = { inUse: nothingInUse, unanswered: [], unpaid: 0, standing: 0.5, nowMs: ask.issuedMs }
+const credit = { exposedMicro: 0n, capMicro: 1_000_000n }
+const around = { inUse: nothingInUse, unanswered: [], unpaid: 0, ...credit, standing: 0.5, nowMs: ask.issuedMs }
 const codeFor = (lent: Lending, over = {}, bid = bidOf()): string => {
   const decision = decideOffer(bid, lent, { ...around, ...over })
   return decision.answer ? `at ${decision.cpuHourMicro}` : decision.because.code
@@ -40,6 +41,7 @@ test('who asks comes first, then what there is at all, then what is free', () =>
   assert.equal(codeFor(lending, { standing: 0.05 }), 'STANDING_POOR')
   assert.equal(codeFor(lending, { unpaid: 1 }), 'UNPAID', 'a stranger is worked for once at a time')
   assert.equal(codeFor(lending, { unpaid: 1, standing: 0.6 }), 'at 1000000')
+  assert.equal(codeFor(lending, { exposedMicro: 1_000_000n }), 'CREDIT_FULL', 'the first interval would be too much')
   const tooLarge = bidOf({ requirements: { ...ask.requirements, cpuMilli: 2_001 } })
   assert.equal(codeFor(lending, {}, tooLarge), 'LACKS_CPU')
   assert.equal(codeFor(lending, { inUse: { ...nothingInUse, cpuMilli: 1_500 } }), 'BUSY')
@@ -84,6 +86,7 @@ function desk(over: Partial<BidDeskDeps> = {}) {
       inUse: () => state.inUse,
       unanswered: () => [],
       unpaid: () => 0,
+      credit: () => credit,
       isAnswered: (_by, job) => offered.includes(job),
       isFull: () => false,
     },

@@ -165,7 +165,7 @@ test('a desk that is stopped waits for nothing', async () => {
 
 test('when it is due', () => {
   const due = (at: Parameters<typeof isDue>[1], leases: number, netMicro: bigint, sinceMs: number) =>
-    isDue(settlePolicy, at, { leases, netMicro }, sinceMs)
+    isDue(settlePolicy, at, { leases, netMicro, earnedMicro: 0n }, sinceMs)
   const { periodMs, retryMs, leasesUnsettledMax, netUnsettledMicroMax } = settlePolicy
   assert.equal(due('resting', 0, 0n, 10 * periodMs), false, 'nothing is unsettled')
   assert.equal(due('resting', 1, 1n, periodMs - 1), false)
@@ -173,6 +173,8 @@ test('when it is due', () => {
   assert.equal(due('resting', leasesUnsettledMax, 0n, retryMs), true)
   assert.equal(due('resting', 1, -BigInt(netUnsettledMicroMax), retryMs), true, 'whoever owes it')
   assert.equal(due('resting', leasesUnsettledMax, 0n, retryMs - 1), false)
+  const earned = { leases: 2, netMicro: 0n, earnedMicro: BigInt(settlePolicy.earnedUnsettledMicroMax) }
+  assert.equal(isDue(settlePolicy, 'resting', earned, retryMs), true, 'what we owe beside it is another matter')
   assert.equal(due('unanswered', 0, 0n, periodMs), true, 'it is asked again')
   assert.equal(due('stalled', 0, 0n, periodMs), true)
   for (const at of ['proposing', 'answering'] as const) assert.equal(due(at, 100, 0n, 10 * periodMs), false)

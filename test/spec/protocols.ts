@@ -13,6 +13,7 @@ export const protocolsWithReadme = [
   'receipt',
   'settle',
   'transfer',
+  'voucher',
   'wire',
 ]
 

@@ -18,6 +18,7 @@ import { negotiateMachines } from './machines-negotiate.ts'
 import { receiptMachines } from './machines-receipt.ts'
 import { settleMachines } from './machines-settle.ts'
 import { transferMachines } from './machines-transfer.ts'
+import { voucherMachines } from './machines-voucher.ts'
 import { protocolsWithReadme } from './protocols.ts'
 import { codesIn, quoted, readmeOf, tablesOf, type Table } from './tables.ts'
 import type { Observed } from './walk.ts'
@@ -29,6 +30,7 @@ const machines: readonly Observed[] = [
   ...settleMachines,
   ...transferMachines,
   ...forwardMachines,
+  ...voucherMachines,
 ].map((machine) => machine())
 
 const columns = ['state', 'on', 'next', 'says']

@@ -21,6 +21,7 @@ import { SeededRandom } from '../../sim/random.ts'
 import { silentLog } from '../../src/environment.ts'
 import { createSigner } from '../../src/host/signer.ts'
 import type { Carry } from '../../src/market/carry.ts'
+import { unlimitedCredit, type Credit } from '../../src/market/exposure.ts'
 import type { JobEvent } from '../../src/market/job-events.ts'
 import type { JobState } from '../../src/market/job-state.ts'
 import type { LeaseEvent, LeaseState } from '../../src/market/lease-machine.ts'
@@ -135,6 +136,10 @@ export class Peer {
   readonly rttsMs = new Map<PeerName, number>()
   /** Why it countersigns nothing, if it does not. */
   doesNotPay: Refusal | null = null
+  /** What requesters owe it by its ledger. */
+  credit: Credit = unlimitedCredit
+  /** What it commits to one provider. */
+  commitCapMicro = BigInt(Number.MAX_SAFE_INTEGER)
   /** The next write fails, as on a full disk. */
   diskFull = false
   readonly #world: World
@@ -163,6 +168,11 @@ export class Peer {
     }
     this.provider = new ProviderDesk({
       ...shared,
+      credit: {
+        of: (by, unit) => this.credit.of(by, unit),
+        short: (by, unit) => this.credit.short(by, unit),
+        changed: () => {},
+      },
       workshop: this.#workshop(options),
       onEvent: (event) => void this.leaseEvents.push(event),
     })
@@ -178,6 +188,7 @@ export class Peer {
         house: this.houses.get(peer),
         operator: this.operators.get(peer) ?? '',
       }),
+      commitCap: () => this.commitCapMicro,
       errands: this.#errands(options),
       onEvent: (_job, event) => void this.jobEvents.push(event),
       whyNotPay: () => this.doesNotPay,

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import type { OfferOptions, PeerOptions } from '../../src/config/options.ts'
+import { plainMoney, type MoneyOptions, type OfferOptions, type PeerOptions } from '../../src/config/options.ts'
 import { ControlError, type JobSpec, type JobStreamEvent, type JobView } from '../../src/control/api.ts'
 import { realClock, realRandom, silentLog, type Log } from '../../src/environment.ts'
 import { createPeer, type Peer } from '../../src/node.ts'
@@ -21,6 +21,8 @@ export interface MemberOptions {
   readonly offer?: Partial<OfferOptions> | null
   readonly listen?: readonly string[]
   readonly cacheBytes?: number
+  /** What differs from plainMoney. */
+  readonly money?: Partial<MoneyOptions>
   readonly log?: Log
   readonly ports?: PeerPorts
 }
@@ -76,7 +78,7 @@ export class Mesh implements AsyncDisposable {
   }
 
   optionsOf(name: string, options: MemberOptions): PeerOptions {
-    const { offer = {}, listen = ['/ip4/127.0.0.1/tcp/0'], cacheBytes = 0 } = options
+    const { offer = {}, listen = ['/ip4/127.0.0.1/tcp/0'], cacheBytes = 0, money = {} } = options
     return {
       network: this.network,
       reach: 'loopback',
@@ -86,6 +88,7 @@ export class Mesh implements AsyncDisposable {
       offer: offer === null ? null : { ...ordinaryOffer, ...offer },
       workers: 1,
       cacheBytes,
+      money: { ...plainMoney, ...money },
       profile: name,
     }
   }

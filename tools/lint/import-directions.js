@@ -21,6 +21,7 @@ export const directions = [
   { of: 'src/cli/devnet.ts', may: '= src/cli/', lazily: ['src/node.ts', 'src/control/server.ts'] },
   { of: 'src/cli/restore.ts', may: '= src/cli/', lazily: ['src/node/restore.ts', 'src/control/lock.ts'] },
   { of: 'src/cli/receipt.ts', may: '= src/cli/', lazily: ['protocols/receipt/verify.ts'] },
+  { of: 'src/cli/voucher.ts', may: '= src/cli/', lazily: ['protocols/voucher/file.ts'] },
   {
     of: 'src/cli/',
     may: [
@@ -76,6 +77,7 @@ export const protocols = {
   receipt: ['execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   evidence: ['receipt', 'negotiate', 'wire'],
   settle: ['receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
+  voucher: ['settle', 'receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   discover: ['bid', 'capability', 'wire'],
   challenge: ['capability', 'wire'],
   forward: ['execute', 'negotiate', 'wire'],
@@ -83,6 +85,7 @@ export const protocols = {
 
 /** Packages that only some files may import, types included. The first row that fits a package is its row. */
 export const packages = [
+  { names: ['@noble/'], only: ['protocols/voucher/', 'test/voucher/'] },
   { names: ['@libp2p/gossipsub'], only: ['src/host/gossip.ts', 'sim/live/naive.ts'] },
   {
     names: [

@@ -1,0 +1,159 @@
+/** What is settled with whom: statements that both have signed, and, beside them, what both have signed of each lease. */
+import type { DatabaseSync } from 'node:sqlite'
+
+import type { Notary } from '../../protocols/negotiate/index.ts'
+import {
+  openAgreed,
+  openAgreement,
+  type AgreedEnvelopes,
+  type EvidenceEnvelopes,
+  type LeaseBook,
+} from '../../protocols/settle/index.ts'
+import { sha256, type PeerName } from '../../protocols/wire/index.ts'
+import type { Role } from './receipts.ts'
+import type { Store } from './store.ts'
+
+export interface AgreedEntry extends AgreedEnvelopes {
+  readonly peer: PeerName
+  readonly unit: string
+  readonly number: number
+  /** When it was written down here. */
+  readonly atMs: number
+}
+
+/** The second signature makes the first binding: with it the statement counts, and its leases are settled so far. */
+export function addAgreement(db: DatabaseSync, notary: Notary, envelope: Uint8Array, nowMs: number): void {
+  const { statement: hash } = openAgreement(notary, envelope).body
+  const row = db.prepare('SELECT envelope FROM statements WHERE hash = ?').get(hash)
+  if (row === undefined) throw new Error('an agreement is written down after its statement')
+  const { statement } = openAgreed(notary, { statement: row.envelope as Uint8Array, agreement: envelope })
+  const { lower, higher, unit, number, entries, debtor, netMicro } = statement.body
+  const peer = lower === notary.signer.peer ? higher : lower
+  db.prepare(
+    `INSERT OR IGNORE INTO settlements (peer, unit, number, statement, agreement, debtor, net_micro, at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  ).run(peer, unit, number, statement.envelope, envelope, debtor, netMicro, nowMs)
+  const settle = db.prepare(
+    `INSERT INTO settled_leases (lease, amount_micro) VALUES (?, ?)
+     ON CONFLICT (lease) DO UPDATE SET amount_micro = max(amount_micro, excluded.amount_micro)`,
+  )
+  for (const { lease, amountMicro } of entries) settle.run(lease, amountMicro)
+}
+
+export class Settlements {
+  readonly #store: Store
+  readonly #self: PeerName
+  readonly #isDamaged: (lease: string, role: Role) => boolean
+
+  /** Of a lease that is damaged here nothing is proposed, and nothing is agreed to that the other side does not prove. */
+  constructor(store: Store, self: PeerName, isDamaged: (lease: string, role: Role) => boolean = () => false) {
+    this.#store = store
+    this.#self = self
+    this.#isDamaged = isDamaged
+  }
+
+  /** Everybody with whom there is a lease with a receipt, a unit at a time. */
+  partners(): { readonly peer: PeerName; readonly unit: string }[] {
+    const rows = this.#store.read((db) =>
+      db.prepare('SELECT DISTINCT other, unit FROM receipts_sound ORDER BY other, unit').all(),
+    )
+    return rows.map((row) => ({ peer: row.other as string, unit: row.unit as string }))
+  }
+
+  /** The leases of one account in both directions, those that began first first. */
+  totalsWith(peer: PeerName, unit: string): LeaseBook[] {
+    const rows = this.#store.read((db) =>
+      db
+        .prepare(
+          `SELECT leases.lease, leases.role, sequence, hash, receipts.amount_micro, settled_leases.amount_micro AS settled_micro
+           FROM (
+             SELECT lease, role, max(CASE WHEN countersignature IS NOT NULL THEN sequence END) AS last, min(created_ms) AS began_ms
+             FROM receipts_sound WHERE other = ? AND unit = ? GROUP BY role, lease
+           ) AS leases
+           LEFT JOIN receipts ON receipts.lease = leases.lease AND receipts.role = leases.role AND sequence = last
+           LEFT JOIN settled_leases ON settled_leases.lease = leases.lease
+           ORDER BY began_ms, leases.lease`,
+        )
+        .all(peer, unit),
+    )
+    return rows.map((row) => {
+      const [lease, role] = [row.lease as string, row.role as Role]
+      const isHeld = row.sequence !== null && !this.#isDamaged(lease, role)
+      return {
+        lease,
+        provider: role === 'provider' ? this.#self : peer,
+        held: isHeld
+          ? {
+              sequence: row.sequence as number,
+              receipt: row.hash as Uint8Array,
+              amountMicro: row.amount_micro as number,
+            }
+          : null,
+        settledMicro: (row.settled_micro as number | null) ?? 0,
+      }
+    })
+  }
+
+  evidence(lease: string, sequence: number): EvidenceEnvelopes | undefined {
+    const row = this.#store.read((db) =>
+      db
+        .prepare(
+          'SELECT envelope, countersignature FROM receipts_sound WHERE lease = ? AND sequence = ? AND countersignature IS NOT NULL',
+        )
+        .get(lease, sequence),
+    )
+    if (row === undefined) return undefined
+    return { receipt: row.envelope as Uint8Array, countersignature: row.countersignature as Uint8Array }
+  }
+
+  agreed(peer: PeerName, unit: string, number: number): AgreedEnvelopes | undefined {
+    const row = this.#store.read((db) =>
+      db
+        .prepare('SELECT statement, agreement FROM settlements WHERE peer = ? AND unit = ? AND number = ?')
+        .get(peer, unit, number),
+    )
+    if (row === undefined) return undefined
+    return { statement: row.statement as Uint8Array, agreement: row.agreement as Uint8Array }
+  }
+
+  /**
+   * What all agreed statements of an account come to, a direction at a time: the nets that the debtor owed, added up. They never fall.
+   * `statement`: SHA-256 of the last one's envelope; null before the first.
+   */
+  owed(
+    peer: PeerName,
+    unit: string,
+  ): { readonly byUs: bigint; readonly toUs: bigint; readonly statement: Uint8Array | null } {
+    const [sums, last] = this.#store.read((db) => [
+      db
+        .prepare(
+          `SELECT debtor, CAST(sum(net_micro) AS TEXT) AS micro FROM settlements WHERE peer = ? AND unit = ? GROUP BY debtor`,
+        )
+        .all(peer, unit),
+      db
+        .prepare('SELECT statement FROM settlements WHERE peer = ? AND unit = ? ORDER BY number DESC LIMIT 1')
+        .get(peer, unit),
+    ])
+    const of = (debtor: PeerName): bigint => BigInt((sums.find((row) => row.debtor === debtor)?.micro as string) ?? 0)
+    return {
+      byUs: of(this.#self),
+      toUs: of(peer),
+      statement: last === undefined ? null : sha256(last.statement as Uint8Array),
+    }
+  }
+
+  /** Newest first. */
+  list(limit: number): AgreedEntry[] {
+    const rows = this.#store.read((db) =>
+      db.prepare('SELECT * FROM settlements ORDER BY at_ms DESC, peer, unit, number DESC LIMIT ?').all(limit),
+    )
+    return rows.map((row) => ({
+      peer: row.peer as string,
+      unit: row.unit as string,
+      number: row.number as number,
+      statement: row.statement as Uint8Array,
+      agreement: row.agreement as Uint8Array,
+      atMs: row.at_ms as number,
+    }))
+  }
+}
