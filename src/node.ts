@@ -23,7 +23,6 @@ import { createCourier, createHost, openIdentity, petnameOf } from './host/index
 import { Jobs } from './ledger/jobs.ts'
 import { KeyValueFile } from './ledger/key-value.ts'
 import { MachineStates } from './ledger/machine-states.ts'
-import { PeersSeen } from './ledger/peers-seen.ts'
 import { Proofs } from './ledger/proofs.ts'
 import { Receipts } from './ledger/receipts.ts'
 import { SequenceFloors } from './ledger/sequence-floors.ts'
@@ -32,7 +31,6 @@ import type { JobState } from './market/job-state.ts'
 import type { LeaseState } from './market/lease-machine.ts'
 import { ProviderDesk } from './market/provider-desk.ts'
 import { decodeState, encodeState, type Journal } from './reactor.ts'
-import type { Acquaintance } from './market/rank.ts'
 import { RequesterDesk } from './market/requester-desk.ts'
 import { OwnControl } from './node/control.ts'
 import { createData } from './node/data.ts'
@@ -50,14 +48,16 @@ import { factsOf, lendingOf, standsFor } from './node/lending.ts'
 import { openRoutes, sendCarry } from './node/routes.ts'
 import { idle } from './node/idle.ts'
 import { OwnerBrakes } from './node/owner-brakes.ts'
-import { createKeeperFinder, knownKeepers } from './node/keepers.ts'
+import { createKeeperFinder, knownKeepers, rested } from './node/keepers.ts'
 import type { Peer } from './node/peer.ts'
 import type { PeerPorts } from './node/ports.ts'
 import { Matchmaker } from './node/matchmaker.ts'
 import { Submissions } from './node/submissions.ts'
 import { keepTally } from './node/tally-keeping.ts'
+import { acquaintWith } from './node/regard.ts'
+import { createStandings } from './node/standing.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
-import { provenStanding, standingOf } from './reputation/standing.ts'
+import { asking } from './reputation/experience.ts'
 import { Evidence } from './storage/evidence.ts'
 import { WorkerMill } from './storage/workers/worker-mill.ts'
 
@@ -93,8 +93,12 @@ export async function createPeer(
   const memory = ports.memory ?? starting.adopt(new KeyValueFile(join(dataDir, 'host.db')), (file) => file.close())
   const machines = new MachineStates(ledger, notary)
   const floors = new SequenceFloors(ledger)
-  const seen = new PeersSeen(ledger)
+  const proofs = new Proofs(ledger)
   const receipts = new Receipts(ledger)
+  const standings = createStandings({ notary, ledger, proofs, receipts, unit, clock, log }, (job) =>
+    requester.state(job),
+  )
+  const { reputation, outcomes } = standings
   const jobs = new Jobs(ledger)
   const journal: Journal = {
     commit: async (entry) =>
@@ -108,7 +112,7 @@ export async function createPeer(
       peer,
       code: fault.code,
     })
-    later(seen.bump(peer, 'fault', clock.nowMs(), `${fault.code}: ${fault.message}`))
+    outcomes.onFault(peer, fault)
     equivocations.onFault(peer, fault)
     if (fault instanceof BadBlockFault) later(evidence.keep(peer, fault, clock.nowMs()))
     ports.onFault?.(peer, fault)
@@ -128,8 +132,7 @@ export async function createPeer(
   starting.defer(async () => host.stop())
   const courier = createCourier(host.streams, { clock, log, onFault: (peer, _protocol, fault) => onFault(peer, fault) })
   starting.defer(() => courier.stop())
-  const proofs = new Proofs(ledger)
-  const equivocations: Equivocations = new Equivocations({ notary, clock, log, courier, proofs, seen, host })
+  const equivocations: Equivocations = new Equivocations({ notary, clock, log, courier, proofs, outcomes, host })
   const discovery = createDiscovery({
     notary,
     host,
@@ -143,11 +146,13 @@ export async function createPeer(
   })
   starting.defer(async () => discovery.stop())
   const { index, seeker, publisher } = discovery
+  const connected = () => host.connections().map(({ peer }) => peer)
+  const meeting = standings.meet({ streams: host.streams, index, connected, onFault })
 
   // Data.
   const mill = ports.mill ?? starting.use(new WorkerMill({ workersMax: options.workers }, { clock, log }))
   const quotaBytes = offer?.keepBytes ?? 0
-  const keepers = createKeeperFinder(index, seeker, clock, ending.signal)
+  const keepers = rested(reputation, createKeeperFinder(index, seeker, clock, ending.signal))
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
   const onSilent = (peer: PeerName): void => index.miss(peer)
@@ -173,25 +178,14 @@ export async function createPeer(
     tarPath: () => join(files.folderOf('inputs'), `${Buffer.from(random.bytes(8)).toString('hex')}.tar`),
     onFault,
     onSilent,
-    onBroken: (peer, what) => later(seen.bump(peer, 'noShow', clock.nowMs(), what)),
+    onBroken: (peer, what) => outcomes.onBroken(peer, what),
   })
   const { store, transfer, rates, objects, unpack, networkOf } = plane
   const fates = { networkOf, operatorOf }
   const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault, onSilent, ...fates }
   // Work and its book-keeping.
-  const standing = {
-    of: (peer: PeerName) => (equivocations.isProven(peer) ? provenStanding : standingOf(seen.get(peer))),
-  }
-  const acquaint = (peer: PeerName): Acquaintance => {
-    const known = index.get(peer)?.capability
-    return {
-      standing: standing.of(peer),
-      rttMs: host.connections().find((connection) => connection.peer === peer)?.roundTripMs,
-      evidence: known?.compute?.cpuMilli.evidence,
-      house: options.reach === 'public' ? host.houseOf(peer) : undefined,
-      operator: operatorOf(peer) ?? '',
-    }
-  }
+  const standing = { of: (peer: PeerName) => reputation.standing(peer, asking) }
+  const acquaint = acquaintWith({ reputation, index, host, operatorOf, isPublic: options.reach === 'public' })
   const executors = createExecutors({ wasi: ports.executor, offer, dataDir, clock, log, env: process.env })
   const book = new JobBook(
     {
@@ -205,7 +199,6 @@ export async function createPeer(
     book,
     self,
     termsOf: (job) => requester.state(job)?.terms,
-    onOutcome: (peer, what) => later(seen.bump(peer, what, clock.nowMs())),
     explain: async (job) => {
       const state = requester.state(job)
       if (state === undefined) return null
@@ -231,9 +224,12 @@ export async function createPeer(
     ...shared,
     errands,
     acquaint,
+    company: reputation,
     refusalOf,
     onEvent: (job, event) => {
+      if (event.stage === 'offered') meeting.introductions.onOffer(event.peer, ending.signal)
       if (event.stage === 'ended') files.closeLog(job)
+      outcomes.onJob(job, event)
       reporter.onJob(job, event)
     },
   })
@@ -249,7 +245,10 @@ export async function createPeer(
     ...shared,
     workshop,
     ...(admission === null ? {} : { admit: async (bid, signal) => admitByProgram(admission, bid, clock, signal) }),
-    onEvent: (event, state) => reporter.onLease(event, state),
+    onEvent: (event, state) => {
+      outcomes.onLease(event, state)
+      reporter.onLease(event, state)
+    },
   })
   const inquire = createInquire({
     streams: host.streams,
@@ -314,6 +313,7 @@ export async function createPeer(
     brakes,
     forwards,
     acquaint,
+    why: async (wanted, signal) => meeting.why(wanted, signal),
     meshDegree: () => host.gossip.meshDegree(topic),
     packFolder: plane.packFolder,
     ownRecord: () =>
@@ -338,7 +338,7 @@ export async function createPeer(
   const leases = machines.open('lease').map(({ state }) => decodeState<LeaseState>(state))
   await workshop.start(leases)
   let haveResumed = false
-  await Promise.all([inquire.serve(), forwards.serve(), equivocations.serve(), discovery.begin()])
+  await Promise.all([discovery.begin(), ...[inquire, forwards, equivocations, meeting].map(async (one) => one.serve())])
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
   await host.start()
@@ -357,6 +357,7 @@ export async function createPeer(
   }
   starting.defer(brakes.begin(offer?.policy))
   plane.begin()
+  starting.defer(meeting.begin())
   const running = starting.move()
 
   let stopping: Promise<void> | undefined

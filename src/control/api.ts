@@ -7,6 +7,7 @@
 
 import type { EstimateView, ForwardEvent, JobSpec, JobStreamEvent, JobView } from './job-views.ts'
 import type { FoundOffersView, JobExplanationView, OfferView, OfferWish } from './offer-views.ts'
+import type { StandingView } from './standing-views.ts'
 import type {
   AuditView,
   CarView,
@@ -22,6 +23,7 @@ import type {
 export type * from './job-views.ts'
 export type * from './object-views.ts'
 export type * from './offer-views.ts'
+export type * from './standing-views.ts'
 
 export interface PeerView {
   readonly peer: string
@@ -120,6 +122,7 @@ export interface ErrorView {
  * GET  /status → StatusView            GET /peers → PeersView             GET /offers?find=1 → { v, offers: OfferView[] }
  * POST /offers {find?, wish: OfferWish} → FoundOffersView                  GET /jobs/:id/explanation → JobExplanationView
  * POST /jobs JobSpec → JobView         GET /jobs → { v, jobs: JobView[] }  GET /jobs/:id → JobView
+ * GET  /peers/:id → StandingView
  * POST /estimate JobSpec → EstimateView
  * GET  /jobs/:id/events?logs=1&follow=1 → NDJSON of JobStreamEvent         POST /jobs/:id/cancel → JobView
  * POST /jobs/:id/rerun {out?} → JobView, of the new job
@@ -139,6 +142,8 @@ export interface ErrorView {
 export interface PeerControl {
   status(): Promise<StatusView>
   peers(): Promise<PeersView>
+  /** What is thought of a peer: by petname, id, or a part of one. It is asked for its references, if it can be. */
+  peer(wanted: string, signal: AbortSignal): Promise<StandingView>
   /** `refresh` asks the network; otherwise what is known now. */
   offers(refresh: boolean, signal: AbortSignal): Promise<readonly OfferView[]>
   /** Those that would fit such a job, and why the others do not. `refresh` as above. */

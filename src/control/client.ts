@@ -21,6 +21,7 @@ import type {
   ReceiptView,
   RemovedView,
   RepairView,
+  StandingView,
   StatusView,
   TransferView,
 } from './api.ts'
@@ -41,6 +42,7 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
   return {
     status: async () => get<StatusView>('/v1/status'),
     peers: async () => get<PeersView>('/v1/peers'),
+    peer: async (wanted, own) => get<StandingView>(`/v1/peers/${encodeURIComponent(wanted)}`, own),
     async offers(refresh, own) {
       return (await get<{ offers: OfferView[] }>(`/v1/offers${refresh ? '?find=1' : ''}`, own)).offers
     },

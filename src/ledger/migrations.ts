@@ -115,6 +115,17 @@ export const ledgerSteps: readonly string[] = [
   ALTER TABLE audits ADD COLUMN steady_ms INTEGER NOT NULL DEFAULT 0;
   UPDATE audits SET steady_ms = passed_ms WHERE verdict = 'passed';
   `,
+  `
+  -- What was seen of a peer, by what it did (a runtime, asking, keeping): sums that decay, up to at_ms. Peer '': strangers as such.
+  CREATE TABLE experiences (
+    peer TEXT NOT NULL, doing TEXT NOT NULL, success REAL NOT NULL, refused REAL NOT NULL, no_show REAL NOT NULL, fault REAL NOT NULL,
+    paid_micro REAL NOT NULL, start_ms REAL NOT NULL, starts REAL NOT NULL, lapses REAL NOT NULL, lapsed_ms INTEGER NOT NULL,
+    lapse TEXT NOT NULL, at_ms INTEGER NOT NULL, evidence TEXT NOT NULL,
+    PRIMARY KEY (peer, doing)
+  ) STRICT;
+  CREATE INDEX experiences_at ON experiences (at_ms);
+  DROP TABLE peers_seen;
+  `,
 ]
 
 /** Brings a database to the newest form. One of a newer program is refused rather than misread. */

@@ -59,7 +59,13 @@ export function onStaged(state: JobState, order: StartOrder, nowMs: number): Job
   return [{ ...state, order, terms: bidFrom(state.terms, nowMs), hunt: next }, [{ do: 'save' }]]
 }
 
-export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, nowMs: number): JobStep {
+export function onOffer(
+  context: JobContext,
+  state: JobState,
+  from: PeerName,
+  offer: Signed<Offer>,
+  nowMs: number,
+): JobStep {
   const { hunt, terms, slots } = state
   if (offer.by !== from || offer.body.job !== terms.job) return [state, []]
   if (hunt === null || holdersOf(placesOf(state)).includes(from)) {
@@ -77,11 +83,15 @@ export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, n
   const told: JobEffect = { do: 'tell', event: { stage: 'offered', peer: from, cpuHourMicro: offer.body.cpuHourMicro } }
   const offers = [...others, { ...offer, untilMs: nowMs + offer.body.holdUntilMs - offer.body.issuedMs }]
   if (hunt.at === 'awarding') return [{ ...state, offers }, [told]]
-  const decideAtMs = Math.min(hunt.decideAtMs ?? nowMs + offerWindowMs, decideBy(state, offers.length, nowMs))
+  const choices = offers.filter(({ by }) => context.isChoice(by)).length
+  const decideAtMs = Math.min(hunt.decideAtMs ?? nowMs + offerWindowMs, decideBy(state, choices, nowMs))
   return [{ ...state, offers, hunt: { ...hunt, decideAtMs } }, [told]]
 }
 
-/** For how long others are waited for, with so many offers at hand. */
+/**
+ * For how long others are waited for, with so many offers at hand that are a choice: whoever has many names could otherwise fill the
+ * window before anybody else has answered.
+ */
 function decideBy(state: JobState, offered: number, nowMs: number): number {
   const wanted = wantedOf(state).length
   if (offered >= wanted * offersEnough) return nowMs
@@ -114,7 +124,11 @@ function fromBidding(
     ]
   }
   if (input.is !== 'wake' || state.order === null) return [state, []]
-  if (hunt.decideAtMs !== null && nowMs >= hunt.decideAtMs) return decide(context, state, nowMs)
+  if (hunt.decideAtMs !== null && nowMs >= hunt.decideAtMs) {
+    const friendsByMs = waitsForFriends(context, state, nowMs)
+    if (friendsByMs === undefined) return decide(context, state, nowMs)
+    return [{ ...state, hunt: { ...hunt, decideAtMs: friendsByMs } }, []]
+  }
   if (nowMs >= state.terms.bidUntilMs) return noMatch(context, state, nowMs)
   if (nowMs < hunt.announceAgainMs) return [state, []]
   // A bid is open for so long and no longer: who waits for longer calls anew.
@@ -123,6 +137,16 @@ function fromBidding(
     { ...state, call, hunt: { ...hunt, announceAgainMs: nowMs + announceAgainMs } },
     [{ do: 'errand', errand: 'announce' }],
   ]
+}
+
+/**
+ * Until when those are waited for that we know, while only strangers have answered: as long as answers are spread, and for the way.
+ * Undefined: no longer, or there is nobody to wait for.
+ */
+function waitsForFriends(context: JobContext, { offers, call, terms }: JobState, nowMs: number): number | undefined {
+  const untilMs = Math.min(call.fromMs + spreadMsOf(terms) + offerWindowMs, terms.bidUntilMs - 1)
+  if (nowMs >= untilMs || !context.knowsAnybody()) return undefined
+  return offers.some(({ by }) => context.isChoice(by)) ? undefined : untilMs
 }
 
 function noMatch(context: JobContext, state: JobState, nowMs: number): JobStep {
@@ -160,7 +184,8 @@ function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
   const open = state.offers.filter((offer) => offer.untilMs > nowMs && !holders.includes(offer.by))
   const wanted = wantedOf(state)
   const { failed, terms } = state
-  const choice = { offers: open, count: wanted.length, failed, holders, wishes: terms.wishes }
+  const { runtime, wallMsMax } = terms.requirements
+  const choice = { offers: open, count: wanted.length, failed, holders, wishes: terms.wishes, runtime, wallMsMax }
   // As heard, with until when they are good.
   const chosen = context.choose(choice)
   if (chosen.length < wanted.length) {

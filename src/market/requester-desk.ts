@@ -25,7 +25,7 @@ import { crowdAtFirst, expected, learn } from './crowd.ts'
 import type { JobEvent } from './job-events.ts'
 import { openJob, stepJob } from './job-machine.ts'
 import { endingOf, jobWakeAtMs, placesOf, type JobEffect, type JobInput, type JobState } from './job-state.ts'
-import { chooseOffers, type Acquaint, type Choice } from './rank.ts'
+import { chooseOffers, isFamiliar, strangerStanding, type Acquaint, type Choice, type Company } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 import { workOf } from './slot-state.ts'
 import { bidOf, spreadMsOf, type JobTerms } from './terms.ts'
@@ -49,6 +49,7 @@ export interface RequesterDeps {
   readonly log: Log
   readonly journal: Journal
   readonly acquaint: Acquaint
+  readonly company: Company
   readonly errands: JobErrands
   send(to: PeerName, carry: Carry): void
   onFault(peer: PeerName, fault: Fault): void
@@ -181,10 +182,18 @@ export class RequesterDesk {
   }
 
   #folder(job: string, state: JobState): Folder {
-    const { notary, clock, log, journal, acquaint, random } = this.#deps
+    const { notary, clock, log, journal, acquaint, company, random } = this.#deps
+    const { runtime } = state.terms.requirements
     const context = {
       notary,
-      choose: (choice: Choice) => chooseOffers(choice, acquaint, () => random.float()),
+      choose: (choice: Choice) =>
+        chooseOffers(choice, acquaint, {
+          roll: () => random.float(),
+          trustInStrangers: () => company.trustInStrangers(),
+        }),
+      isChoice: (peer: PeerName) =>
+        company.trustInStrangers() >= strangerStanding || isFamiliar(acquaint(peer, runtime)),
+      knowsAnybody: () => company.knowsAnybody(),
     }
     const folder: Folder = {
       abort: new AbortController(),

@@ -143,13 +143,15 @@ export class Matchmaker {
     const nowMs = clock.nowMs()
     return known().filter(
       ({ peer, capability }) =>
-        objectionsTo(terms.wishes, peer, acquaint(peer)).length === 0 && lacksOf(terms, capability, nowMs).length === 0,
+        objectionsTo(terms.wishes, peer, acquaint(peer, terms.requirements.runtime)).length === 0 &&
+        lacksOf(terms, capability, nowMs).length === 0,
     )
   }
 
   #bestFirst(terms: JobTerms): readonly KnownCapability[] {
     const cost = ({ peer, capability: { price } }: KnownCapability): number =>
-      ((price === null ? 0 : cpuHourMicroOf(price, terms.requirements)) + 1) * dearness(this.#deps.acquaint(peer))
+      ((price === null ? 0 : cpuHourMicroOf(price, terms.requirements)) + 1) *
+      dearness(this.#deps.acquaint(peer, terms.requirements.runtime))
     return this.#passing(terms)
       .map((record) => ({ record, cost: cost(record) }))
       .toSorted((left, right) => left.cost - right.cost)

@@ -7,7 +7,6 @@ import { decodeEvidence, encodeEvidence, evidenceProtocol } from '../../protocol
 import { EquivocationFault, sealAccept, sealAward } from '../../protocols/negotiate/index.ts'
 import { Fault, type PeerName } from '../../protocols/wire/index.ts'
 import { realClock, silentLog } from '../../src/environment.ts'
-import { PeersSeen } from '../../src/ledger/peers-seen.ts'
 import { Proofs, proofsMax } from '../../src/ledger/proofs.ts'
 import { Store } from '../../src/ledger/store.ts'
 import { Equivocations } from '../../src/node/equivocations.ts'
@@ -21,7 +20,7 @@ const settle = async () => sleep(50)
 
 /** Peers that are all connected to each other; a frame that is a fault is held against who sent it. */
 class Company {
-  readonly members = new Map<PeerName, { equivocations: Equivocations; seen: PeersSeen; store: Store }>()
+  readonly members = new Map<PeerName, { equivocations: Equivocations; proven: Map<PeerName, string>; store: Store }>()
   readonly faults: { by: PeerName; against: PeerName; code: string }[] = []
   sent = 0
   readonly #handlers = new Map<PeerName, (from: PeerName, frame: Uint8Array) => void>()
@@ -29,7 +28,7 @@ class Company {
   async join(notary: typeof asker): Promise<Equivocations> {
     const self = notary.signer.peer
     const store = Store.open(':memory:', realClock, silentLog)
-    const seen = new PeersSeen(store)
+    const proven = new Map<PeerName, string>()
     const courier: Courier = {
       register: async (protocol, _limits, onFrame) => {
         assert.equal(protocol, evidenceProtocol)
@@ -46,11 +45,11 @@ class Company {
       log: silentLog,
       courier,
       proofs: new Proofs(store),
-      seen,
+      outcomes: { onProven: (peer, evidence) => void proven.set(peer, evidence) },
       host: { connections: () => [...this.members.keys()].filter((peer) => peer !== self).map((peer) => ({ peer })) },
     })
     await equivocations.serve()
-    this.members.set(self, { equivocations, seen, store })
+    this.members.set(self, { equivocations, proven, store })
     return equivocations
   }
 
@@ -74,9 +73,8 @@ test('an equivocating requester is proven: a third peer holds it against the one
   finder.onFault(asker.signer.peer, fault)
   await settle()
   for (const peer of [finder, third]) assert.ok(peer.isProven(asker.signer.peer))
-  const { seen, store } = company.members.get(stranger.signer.peer)!
-  assert.equal(seen.get(asker.signer.peer)?.fault, 1)
-  assert.match(seen.get(asker.signer.peer)!.evidence, /^EQUIVOCATION .*award/)
+  const { proven, store } = company.members.get(stranger.signer.peer)!
+  assert.match(proven.get(asker.signer.peer) ?? '', /^EQUIVOCATION .*award/)
   const proof = new Proofs(store).get(asker.signer.peer)!
   assert.deepEqual(decodeEvidence(encodeEvidence(proof)), { first: award.envelope, second: second.envelope })
   assert.equal(company.sent, 1, 'the one who signed is not told, and who is shown it does not pass it on')
@@ -113,7 +111,7 @@ test('bad evidence is a fault of whoever brings it, and costs the accused nothin
     ],
   )
   assert.ok(!third.isProven(asker.signer.peer))
-  assert.equal(company.members.get(stranger.signer.peer)!.seen.get(asker.signer.peer), undefined)
+  assert.equal(company.members.get(stranger.signer.peer)!.proven.size, 0)
 })
 
 test('any other fault is nobody else’s business', async () => {

@@ -164,11 +164,15 @@ export class Peer {
       ...shared,
       acquaint: (peer) => ({
         standing: shared.standing.of(peer),
+        familiarity: 'stranger',
+        cooling: undefined,
+        startMs: undefined,
         rttMs: this.rttsMs.get(peer),
         evidence: undefined,
         house: this.houses.get(peer),
         operator: this.operators.get(peer) ?? '',
       }),
+      company: { trustInStrangers: () => 0.5, knowsAnybody: () => false },
       errands: this.#errands(options),
       onEvent: (_job, event) => void this.jobEvents.push(event),
       refusalOf: (error) =>

@@ -74,6 +74,7 @@ export const protocols = {
   execute: ['transfer', 'erasure', 'negotiate', 'wire'],
   receipt: ['execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   evidence: ['negotiate', 'wire'],
+  references: ['receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   settle: ['receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   discover: ['bid', 'capability', 'wire'],
   challenge: ['capability', 'wire'],
