@@ -22,7 +22,8 @@ const cancelWithinMs = 20_000
 export function planJobs(world: World, random: SeededRandom): void {
   const { workload } = world.scenario
   // The attacker asks for nothing: what it would be paid with costs it nothing.
-  const askers = world.peers.filter(({ vice }) => vice !== 'sybil')
+  const wanting = world.peers.filter(({ vice }) => vice !== 'sybil')
+  const askers = workload.askers === 0 ? wanting : wanting.slice(0, workload.askers)
   for (let index = 0; index < workload.jobs; index++) {
     const requester = random.pick(askers)
     const atMs = random.between(0, workload.jobsWithinMs)

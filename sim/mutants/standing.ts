@@ -22,8 +22,8 @@ export const standingMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/market/rank.ts',
-        find: 'return isFamiliar(about) ? rank.familiar : rank.stranger',
-        replace: 'return rank.familiar',
+        find: "return familiarity === 'introduced' ? rank.introduced : rank.stranger",
+        replace: 'return rank.known',
       },
     ],
     ...shownByAll,

@@ -50,6 +50,8 @@ const workload = z.strictObject({
   lookUpShare: share,
   /** Share of the lives in which accounts are settled. */
   settleShare: share,
+  /** Peers that ask, of those that want anything; 0: all of them. */
+  askers: count,
   /** Whether every job may cost as much as anybody asks for; otherwise some pay too little for most. */
   paysAll: z.boolean(),
   /** Classes of work; a peer hears of the bids of one. */

@@ -84,7 +84,7 @@ export function onOffer(
   const offers = [...others, { ...offer, untilMs: nowMs + offer.body.holdUntilMs - offer.body.issuedMs }]
   if (hunt.at === 'awarding') return [{ ...state, offers }, [told]]
   const choices = offers.filter(({ by }) => context.isChoice(by)).length
-  const decideAtMs = Math.min(hunt.decideAtMs ?? nowMs + offerWindowMs, decideBy(state, choices, nowMs))
+  const decideAtMs = Math.min(hunt.decideAtMs ?? nowMs + offerWindowMs, decideBy(state, offers.length, choices, nowMs))
   return [{ ...state, offers, hunt: { ...hunt, decideAtMs } }, [told]]
 }
 
@@ -92,11 +92,11 @@ export function onOffer(
  * For how long others are waited for, with so many offers at hand that are a choice: whoever has many names could otherwise fill the
  * window before anybody else has answered.
  */
-function decideBy(state: JobState, offered: number, nowMs: number): number {
+function decideBy(state: JobState, offered: number, choices: number, nowMs: number): number {
   const wanted = wantedOf(state).length
-  if (offered >= wanted * offersEnough) return nowMs
+  if (choices >= wanted * offersEnough) return nowMs
   const { fitting } = state.terms
-  return fitting > 0 && offered >= Math.max(wanted, fitting) ? nowMs + offerWindowShortMs : Infinity
+  return choices > 0 && fitting > 0 && offered >= Math.max(wanted, fitting) ? nowMs + offerWindowShortMs : Infinity
 }
 
 /** A copy of an offer that was awarded already, late on its way: it can be awarded once only. */
@@ -140,13 +140,12 @@ function fromBidding(
 }
 
 /**
- * Until when those are waited for that we know, while only strangers have answered: as long as answers are spread, and for the way.
- * Undefined: no longer, or there is nobody to wait for.
+ * Until when others are waited for while none of those that answered is a choice: as long as answers are spread, and for the way.
+ * Undefined: no longer.
  */
 function waitsForFriends(context: JobContext, { offers, call, terms }: JobState, nowMs: number): number | undefined {
   const untilMs = Math.min(call.fromMs + spreadMsOf(terms) + offerWindowMs, terms.bidUntilMs - 1)
-  if (nowMs >= untilMs || !context.knowsAnybody()) return undefined
-  return offers.some(({ by }) => context.isChoice(by)) ? undefined : untilMs
+  return nowMs >= untilMs || offers.some(({ by }) => context.isChoice(by)) ? undefined : untilMs
 }
 
 function noMatch(context: JobContext, state: JobState, nowMs: number): JobStep {

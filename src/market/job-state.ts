@@ -25,10 +25,8 @@ export interface JobContext {
   readonly notary: Notary
   /** Whom to award. May leave out what should not be awarded at all. */
   choose(choice: Choice): readonly Signed<Offer>[]
-  /** Whether an offer of this peer is as good a reason as any to wait for no others. */
+  /** Whether an offer of this peer is one that others need not be waited for. */
   isChoice(peer: PeerName): boolean
-  /** Whether there is anybody who is worth being waited for, when only strangers have answered. */
-  knowsAnybody(): boolean
 }
 
 /** The search for providers of vacant places. */

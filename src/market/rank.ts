@@ -79,7 +79,7 @@ export interface Dice extends Pick<Company, 'trustInStrangers'> {
 }
 
 /** Classes of a ranking; within one, the cheapest is first. */
-const rank = { familiar: 0, stranger: 1, doubtful: 2, cooling: 3, failed: 4 } as const
+const rank = { known: 0, introduced: 1, stranger: 2, doubtful: 3, cooling: 4, failed: 5 } as const
 
 interface Ranked {
   readonly offer: Signed<Offer>
@@ -89,8 +89,8 @@ interface Ranked {
 }
 
 /**
- * As many as are needed, or fewer when there are not enough. First come those that we know, or that one whom we know had work of;
- * then strangers; then those that did us more harm than good before, however cheap, and those of the same house as one that failed, who
+ * As many as are needed, or fewer when there are not enough. First come those that we know; then those that one whom we know had work
+ * of; then strangers; then those that did us more harm than good before, however cheap, and those of the same house as one that failed, who
  * may well be the same under another name; then those that did not come not long ago; then those that failed this job. So nobody is
  * left out for good but who broke a protocol, and a network of strangers begins at once.
  *
@@ -103,8 +103,8 @@ export function chooseOffers(choice: Choice, acquaint: Acquaint, dice: Dice): re
   const about = (peer: PeerName): Acquaintance => acquaint(peer, runtime)
   const failedHouses = new Set(failed.map((peer) => about(peer).house).filter((house) => house !== undefined))
   const trust = dice.trustInStrangers()
-  // Of a stranger's offer the price says nothing once strangers have failed us more often than not, or at this job.
-  const isPriceEmpty = trust < strangerStanding || failed.length > 0
+  // Of a stranger's offer the price says nothing once strangers have failed us more often than not, or more than one at this job.
+  const isPriceEmpty = trust < strangerStanding || failed.length > 1
   const ranked: Ranked[] = offers
     .map((offer) => ({ offer, about: about(offer.by) }))
     .filter(({ offer, about: one }) => objectionsTo(wishes, offer.by, one).length === 0)
@@ -130,16 +130,16 @@ export function chooseOffers(choice: Choice, acquaint: Acquaint, dice: Dice): re
 }
 
 /** Whether a peer is one of those that come first. */
-export function isFamiliar({ familiarity, standing, cooling }: Acquaintance): boolean {
-  if (cooling !== undefined || standing < strangerStanding) return false
-  return familiarity === 'introduced' || (familiarity === 'known' && standing >= familiarStandingMin)
+export function isKnown({ familiarity, standing, cooling }: Acquaintance): boolean {
+  return cooling === undefined && familiarity === 'known' && standing >= familiarStandingMin
 }
 
 function classOf(about: Acquaintance, failedHouses: ReadonlySet<string>): number {
-  const { house, standing, cooling } = about
+  const { house, standing, familiarity, cooling } = about
   if (cooling !== undefined) return rank.cooling
   if (standing < strangerStanding || (house !== undefined && failedHouses.has(house))) return rank.doubtful
-  return isFamiliar(about) ? rank.familiar : rank.stranger
+  if (isKnown(about)) return rank.known
+  return familiarity === 'introduced' ? rank.introduced : rank.stranger
 }
 
 /** One that is taken out of turn, now and then: whoever is familiar for anything, a stranger for what is small. */
@@ -149,7 +149,7 @@ function explored(ranked: readonly Ranked[], { wallMsMax }: Choice, trust: numbe
   const roll = dice.roll()
   if (roll >= explorationShare) return undefined
   const chosen = fresh[Math.floor(dice.roll() * fresh.length)]!
-  if (chosen.class === rank.familiar) return chosen
+  if (chosen.class < rank.stranger) return chosen
   return roll < explorationShare * trust && isTrial(chosen.offer.body, wallMsMax) ? chosen : undefined
 }
 

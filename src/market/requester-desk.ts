@@ -25,7 +25,7 @@ import { crowdAtFirst, expected, learn } from './crowd.ts'
 import type { JobEvent } from './job-events.ts'
 import { openJob, stepJob } from './job-machine.ts'
 import { endingOf, jobWakeAtMs, placesOf, type JobEffect, type JobInput, type JobState } from './job-state.ts'
-import { chooseOffers, isFamiliar, strangerStanding, type Acquaint, type Choice, type Company } from './rank.ts'
+import { chooseOffers, isKnown, strangerStanding, type Acquaint, type Choice, type Company } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 import { workOf } from './slot-state.ts'
 import { bidOf, spreadMsOf, type JobTerms } from './terms.ts'
@@ -191,9 +191,9 @@ export class RequesterDesk {
           roll: () => random.float(),
           trustInStrangers: () => company.trustInStrangers(),
         }),
+      // Of strangers alone only as long as none has disappointed, and there is nobody better to wait for.
       isChoice: (peer: PeerName) =>
-        company.trustInStrangers() >= strangerStanding || isFamiliar(acquaint(peer, runtime)),
-      knowsAnybody: () => company.knowsAnybody(),
+        company.knowsAnybody() ? isKnown(acquaint(peer, runtime)) : company.trustInStrangers() >= strangerStanding,
     }
     const folder: Folder = {
       abort: new AbortController(),

@@ -19,6 +19,7 @@ import {
   type Doing,
   type Experience,
   type Seen,
+  type Sight,
 } from './experience.ts'
 import { firstEdge, inflow, waysTo, type Known, type Way } from './flow.ts'
 import type { ShownReferences } from './shown-references.ts'
@@ -58,6 +59,8 @@ export interface Uptime {
 
 /** Under this half of one job that it did for us is left: it is as good as forgotten. */
 const knownMin = 0.5
+/** Until it did so many jobs, what it does wrong is what a stranger does. */
+const probationJobs = 3
 /** So much of a job must flow in that a peer counts as introduced: one job that a known peer did for us introduces twenty names at the most. */
 export const introducedMin = 0.05
 /** Where what strangers did, all together, is kept: no peer has this name. */
@@ -109,16 +112,7 @@ export class Reputation {
   note(peer: PeerName, doing: Doing, seen: Seen): void {
     const nowMs = this.#nowMs()
     const halfMs = doing === there ? thereHalfLifeMs : halfLifeMs
-    if (isWork(doing) && seen.sight !== 'refused') {
-      const rows = this.#memory.of(peer)
-      if (jobsDone(rows, nowMs) < knownMin) {
-        const ways = this.#waysTo(peer)
-        const { sight } = seen
-        for (const { by } of ways) this.#memory.change(by, vouching, (before) => withSight(before, { sight }, nowMs))
-        if (inflow(ways) < introducedMin)
-          this.#memory.change(everyStranger, doing, (before) => withSight(before, { sight }, nowMs))
-      }
-    }
+    if (isWork(doing) && seen.sight !== 'refused') this.#noteNew(peer, doing, seen.sight, nowMs)
     this.#memory.change(peer, doing, (before) => withSight(before, seen, nowMs, halfMs))
   }
 
@@ -152,6 +146,16 @@ export class Reputation {
     const { success, noShow } = decay(row, this.#nowMs(), thereHalfLifeMs)
     const looks = success + noShow
     return looks === 0 ? undefined : { share: success / looks, looks }
+  }
+
+  #noteNew(peer: PeerName, doing: Doing, sight: Sight, nowMs: number): void {
+    const done = jobsDone(this.#memory.of(peer), nowMs)
+    // The first good one is one more that is known. A bad one tells of strangers for longer: a liar may be found out late.
+    if (done >= (sight === 'success' ? knownMin : probationJobs)) return
+    const ways = this.#waysTo(peer)
+    for (const { by } of ways) this.#memory.change(by, vouching, (before) => withSight(before, { sight }, nowMs))
+    if (inflow(ways) < introducedMin)
+      this.#memory.change(everyStranger, doing, (before) => withSight(before, { sight }, nowMs))
   }
 
   #waysTo(peer: PeerName): Way[] {

@@ -88,15 +88,17 @@ cached   3 shards, 300 MB of 10 GB
     assert.equal(
       out.slice(short.length),
       `
-OF            WHAT                   AMOUNT  WEIGHT   FOR  AGAINST
-prior         as of any stranger       1.00       1  1.00
-prior         as of any stranger       1.00      -1           1.00
-wasi-preview1  did well                 4.00       1  4.00
-wasi-preview1  did not come             2.06      -1           2.06
+OF             WHAT                AMOUNT  WEIGHT   FOR  AGAINST
+prior          as of any stranger    1.00       1  1.00
+prior          as of any stranger    1.00      -1           1.00
+wasi-preview1  did well              4.00       1  4.00
+wasi-preview1  did not come          2.06      -1           2.06
 standing = for ÷ (for + against) = 5.00 ÷ 8.06 = 0.62
 wasi-preview1: paid 0.71, runs 0.31 s after the lease
 wasi-preview1: SILENT {"waitedMs":4000}
 wasi-preview1: OUTPUTS_SLOW \\u{1b}[31m
+reference by evil\\u{1b}[2J\\u{202e}own\\u{a} 12D3KooWMallory: it signed for 1.5, which is worth 0.50 of its jobs for us
+strangers as such: 0.40 (0.50: none was tried)
 `,
     )
   })

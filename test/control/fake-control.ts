@@ -269,7 +269,7 @@ export class FakeControl implements PeerControl {
       },
     ],
     references: [{ ...mallory, jobs: 0.5, signed: '1.5' }],
-    coolDown: { untilMs: Date.now() + 90_000, because: 'noShow' },
+    coolDown: { untilMs: Date.now() + 100_000, because: 'noShow' },
     provenUntilMs: null,
     uptime: { share: 0.97, looks: 212, enough: true },
     trustInStrangers: 0.4,

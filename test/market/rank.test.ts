@@ -122,7 +122,7 @@ test('one choice in twenty is made at random among those that did not fail', () 
 test('who is known comes before strangers, whoever asks for less, and who was introduced is no stranger', () => {
   const offers = [offerOf(0, 10), offerOf(1, 500), offerOf(2, 400)]
   assert.deepEqual(chosen(offers, {}, { [bert!]: friend }), [bert, anna, cora])
-  assert.deepEqual(chosen(offers, {}, { [cora!]: { familiarity: 'introduced' }, [bert!]: friend }), [cora, bert, anna])
+  assert.deepEqual(chosen(offers, {}, { [cora!]: { familiarity: 'introduced' }, [bert!]: friend }), [bert, cora, anna])
   const unreliable = { familiarity: 'known', standing: 0.55 } as const
   assert.deepEqual(
     chosen(offers, {}, { [bert!]: unreliable }),
@@ -138,8 +138,11 @@ test('where all are strangers the cheapest is first; once strangers fail us the 
     [bert, cora, anna],
   )
   assert.deepEqual(chosen(offers, {}, {}, rolling(0.2, 0.9, 0.5), 0.3), [anna, cora, bert])
-  const others = [...offers, offerOf(3, 1)]
-  assert.deepEqual(chosen(others, { failed: [dora!] }, {}, rolling(0.2, 0.9, 0.5)), [anna, cora, bert, dora])
+  const others = [...offers, offerOf(3, 1), offerOf(4, 2)]
+  const once = chosen(others, { failed: [dora!] }, {}, () => 1)
+  assert.deepEqual(once.slice(0, 2), [people[4]!.peer, bert], 'one may fail')
+  const twice = chosen(others, { failed: [dora!, people[4]!.peer] }, {}, rolling(0.2, 0.9, 0.5))
+  assert.deepEqual(twice.slice(0, 3), [anna, cora, bert])
 })
 
 test('a stranger is tried out of turn with small jobs only, and more seldom the more of them failed us', () => {
