@@ -103,8 +103,8 @@ export function chooseOffers(choice: Choice, acquaint: Acquaint, dice: Dice): re
   const about = (peer: PeerName): Acquaintance => acquaint(peer, runtime)
   const failedHouses = new Set(failed.map((peer) => about(peer).house).filter((house) => house !== undefined))
   const trust = dice.trustInStrangers()
-  // Of a stranger's offer the price says nothing once strangers have failed us more often than not, or more than one at this job.
-  const isPriceEmpty = trust < strangerStanding || failed.length > 1
+  // Of a stranger's offer the price says nothing once strangers have failed us more often than not.
+  const isPriceEmpty = trust < strangerStanding
   const ranked: Ranked[] = offers
     .map((offer) => ({ offer, about: about(offer.by) }))
     .filter(({ offer, about: one }) => objectionsTo(wishes, offer.by, one).length === 0)

@@ -138,11 +138,6 @@ test('where all are strangers the cheapest is first; once strangers fail us the 
     [bert, cora, anna],
   )
   assert.deepEqual(chosen(offers, {}, {}, rolling(0.2, 0.9, 0.5), 0.3), [anna, cora, bert])
-  const others = [...offers, offerOf(3, 1), offerOf(4, 2)]
-  const once = chosen(others, { failed: [dora!] }, {}, () => 1)
-  assert.deepEqual(once.slice(0, 2), [people[4]!.peer, bert], 'one may fail')
-  const twice = chosen(others, { failed: [dora!, people[4]!.peer] }, {}, rolling(0.2, 0.9, 0.5))
-  assert.deepEqual(twice.slice(0, 3), [anna, cora, bert])
 })
 
 test('a stranger is tried out of turn with small jobs only, and more seldom the more of them failed us', () => {
