@@ -13,7 +13,6 @@ import { placementRules } from '../protocols/placement/index.ts'
 import { BadBlockFault } from '../protocols/transfer/index.ts'
 import { describeFacts, type Fault, type Notary, type PeerName } from '../protocols/wire/index.ts'
 import { plainMoney, type PeerOptions } from './config/options.ts'
-import type { JobView } from './control/api.ts'
 import { detectMachine } from './discovery/detect.ts'
 import { readHardware } from './discovery/hardware.ts'
 import type { Facts } from './discovery/publisher.ts'
@@ -23,7 +22,6 @@ import { createCourier, openIdentity, petnameOf } from './host/index.ts'
 import { Jobs } from './ledger/jobs.ts'
 import { KeyValueFile } from './ledger/key-value.ts'
 import { MachineStates } from './ledger/machine-states.ts'
-import { PeersSeen } from './ledger/peers-seen.ts'
 import { Proofs } from './ledger/proofs.ts'
 import { Receipts } from './ledger/receipts.ts'
 import { SequenceFloors } from './ledger/sequence-floors.ts'
@@ -32,7 +30,6 @@ import type { JobState } from './market/job-state.ts'
 import type { LeaseState } from './market/lease-machine.ts'
 import { ProviderDesk } from './market/provider-desk.ts'
 import { decodeState } from './reactor.ts'
-import type { Acquaintance } from './market/rank.ts'
 import { RequesterDesk } from './market/requester-desk.ts'
 import { OwnControl } from './node/control.ts'
 import { createData } from './node/data.ts'
@@ -43,7 +40,7 @@ import { Forwards } from './node/forwards.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
 import { isAtWork } from './node/at-work.ts'
 import { hearBids } from './node/hear-bids.ts'
-import { JobBook } from './node/job-book.ts'
+import { JobBook, viewsIn } from './node/job-book.ts'
 import { JobFiles } from './node/job-files.ts'
 import { JobReporter } from './node/job-reporter.ts'
 import { LedgerCare } from './node/ledger-care.ts'
@@ -52,14 +49,16 @@ import { openRoutes, sendCarry } from './node/routes.ts'
 import { createSettling } from './node/settling.ts'
 import { idle } from './node/idle.ts'
 import { OwnerBrakes } from './node/owner-brakes.ts'
-import { createKeeperFinder, knownKeepers } from './node/keepers.ts'
+import { createKeeperFinder, knownKeepers, rested } from './node/keepers.ts'
 import type { Peer } from './node/peer.ts'
 import { hostMaker, type PeerPorts } from './node/ports.ts'
 import { Matchmaker } from './node/matchmaker.ts'
 import { Submissions } from './node/submissions.ts'
 import { keepTally } from './node/tally-keeping.ts'
+import { acquaintWith } from './node/regard.ts'
+import { createStandings } from './node/standing.ts'
 import { LeaseWorkshop } from './node/workshop.ts'
-import { provenStanding, standingOf } from './reputation/standing.ts'
+import { asking } from './reputation/experience.ts'
 import { Evidence } from './storage/evidence.ts'
 import { WorkerMill } from './storage/workers/worker-mill.ts'
 
@@ -96,11 +95,15 @@ export async function createPeer(
   const memory = ports.memory ?? starting.adopt(new KeyValueFile(join(dataDir, 'host.db')), (file) => file.close())
   const machines = new MachineStates(ledger, notary)
   const floors = new SequenceFloors(ledger)
-  const seen = new PeersSeen(ledger)
+  const proofs = new Proofs(ledger)
   const receipts = new Receipts(ledger)
   const care = new LedgerCare({ ledger, notary, disk, options, ports, ...environment })
   starting.defer(() => care.close())
   const journal = care.journal(machines)
+  const standings = createStandings({ notary, ledger, proofs, receipts, unit, clock, log }, (job) =>
+    requester.state(job),
+  )
+  const { reputation, outcomes } = standings
   const later = (work: Promise<unknown>): void =>
     void work.catch((error: unknown) => log('warn', 'not written down', { error }))
   const evidence = new Evidence(disk, dataDir)
@@ -109,7 +112,7 @@ export async function createPeer(
       peer,
       code: fault.code,
     })
-    later(seen.bump(peer, 'fault', clock.nowMs(), `${fault.code}: ${fault.message}`))
+    outcomes.onFault(peer, fault)
     equivocations.onFault(peer, fault)
     if (fault instanceof BadBlockFault) later(evidence.keep(peer, fault, clock.nowMs()))
     ports.onFault?.(peer, fault)
@@ -129,8 +132,7 @@ export async function createPeer(
   starting.defer(async () => host.stop())
   const courier = createCourier(host.streams, { clock, log, onFault: (peer, _protocol, fault) => onFault(peer, fault) })
   starting.defer(() => courier.stop())
-  const proofs = new Proofs(ledger)
-  const equivocations: Equivocations = new Equivocations({ notary, clock, log, courier, proofs, seen, host })
+  const equivocations: Equivocations = new Equivocations({ notary, clock, log, courier, proofs, outcomes, host })
   const discovery = createDiscovery({
     notary,
     host,
@@ -145,11 +147,13 @@ export async function createPeer(
   })
   starting.defer(async () => discovery.stop())
   const { index, seeker, publisher } = discovery
+  const connected = () => host.connections().map(({ peer }) => peer)
+  const meeting = standings.meet({ streams: host.streams, index, connected, onFault })
 
   // Data.
   const mill = ports.mill ?? starting.use(new WorkerMill({ workersMax: options.workers }, { clock, log }))
   const quotaBytes = offer?.keepBytes ?? 0
-  const keepers = createKeeperFinder(index, seeker, clock, ending.signal)
+  const keepers = rested(reputation, createKeeperFinder(index, seeker, clock, ending.signal))
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
   const onSilent = (peer: PeerName): void => index.miss(peer)
@@ -175,7 +179,7 @@ export async function createPeer(
     tarPath: () => join(files.folderOf('inputs'), `${Buffer.from(random.bytes(8)).toString('hex')}.tar`),
     onFault,
     onSilent,
-    onBroken: (peer, what) => later(seen.bump(peer, 'noShow', clock.nowMs(), what)),
+    onBroken: (peer, what) => outcomes.onBroken(peer, what),
   })
   const { store, transfer, rates, objects, unpack, networkOf } = plane
   const fates = { networkOf, operatorOf }
@@ -187,40 +191,16 @@ export async function createPeer(
     () => provider.bids.somethingIsFree(),
   )
   starting.defer(async () => settling.stop())
-  const standing = {
-    of: (peer: PeerName) => (equivocations.isProven(peer) ? provenStanding : standingOf(seen.get(peer))),
-  }
-  const acquaint = (peer: PeerName): Acquaintance => {
-    const known = index.get(peer)?.capability
-    return {
-      standing: standing.of(peer),
-      rttMs: host.connections().find((connection) => connection.peer === peer)?.roundTripMs,
-      evidence: known?.compute?.cpuMilli.evidence,
-      house: options.reach === 'public' ? host.houseOf(peer) : undefined,
-      operator: operatorOf(peer) ?? '',
-    }
-  }
+  const standing = { of: (peer: PeerName) => reputation.standing(peer, asking) }
+  const acquaint = acquaintWith({ reputation, index, host, operatorOf, isPublic: options.reach === 'public' })
   const executors = createExecutors({ wasi: ports.executor, offer, dataDir, clock, log, env: process.env })
-  const jobs = new Jobs(ledger)
-  const book = new JobBook(
-    {
-      put: (view) => later(jobs.put(view.id, view.createdMs, JSON.stringify(view))),
-      list: () => jobs.list().map((text) => JSON.parse(text) as JobView),
-    },
-    files,
-  )
+  const book = new JobBook(viewsIn(new Jobs(ledger), later), files)
   const reporter = new JobReporter({
     clock,
     book,
     self,
     termsOf: (job) => requester.state(job)?.terms,
-    onOutcome: (peer, what) => later(seen.bump(peer, what, clock.nowMs())),
-    explain: async (job) => {
-      const state = requester.state(job)
-      if (state === undefined) return null
-      const answered = state.slots.reduce((sum, { epoch }) => sum + epoch, 0)
-      return matchmaker.explain(state.terms, answered, ending.signal)
-    },
+    explain: async (job) => matchmaker.explainJob(requester.state(job), ending.signal),
   })
   const errands = new OwnErrands({
     ...data,
@@ -241,10 +221,13 @@ export async function createPeer(
     errands,
     acquaint,
     commitCap: settling.commitCap,
+    company: reputation,
     refusalOf,
     whyNotPay: (lease) => care.whyNotPay(lease),
     onEvent: (job, event) => {
+      if (event.stage === 'offered') meeting.introductions.onOffer(event.peer, ending.signal)
       if (event.stage === 'ended') files.closeLog(job)
+      outcomes.onJob(job, event)
       reporter.onJob(job, event)
     },
   })
@@ -261,7 +244,10 @@ export async function createPeer(
     workshop,
     credit: settling.credit,
     ...(admission === null ? {} : { admit: async (bid, signal) => admitByProgram(admission, bid, clock, signal) }),
-    onEvent: (event, state) => reporter.onLease(event, state),
+    onEvent: (event, state) => {
+      outcomes.onLease(event, state)
+      reporter.onLease(event, state)
+    },
   })
   const inquire = createInquire({
     streams: host.streams,
@@ -331,6 +317,7 @@ export async function createPeer(
     brakes,
     forwards,
     acquaint,
+    why: async (wanted, signal) => meeting.why(wanted, signal),
     meshDegree: () => host.gossip.meshDegree(topic),
     packFolder: plane.packFolder,
     ownRecord: () => (lending === undefined ? undefined : shownRecord(self, lending, clock.nowMs())),
@@ -342,7 +329,7 @@ export async function createPeer(
   const leases = machines.open('lease').map(({ state }) => decodeState<LeaseState>(state))
   await workshop.start(leases)
   let haveResumed = false
-  await Promise.all([inquire.serve(), forwards.serve(), equivocations.serve(), discovery.begin()])
+  await Promise.all([discovery.begin(), ...[inquire, forwards, equivocations, meeting].map(async (one) => one.serve())])
   await openRoutes(courier, notary, { provider, requester }, () => haveResumed)
   await settling.serve(() => haveResumed)
   hearBids({ gossip: host.gossip, notary, clock }, computeClass, (bid) => provider.bids.onBid(bid))
@@ -369,6 +356,7 @@ export async function createPeer(
     ),
   )
   plane.begin()
+  starting.defer(meeting.begin())
   const running = starting.move()
 
   let stopping: Promise<void> | undefined

@@ -48,7 +48,8 @@ export async function model(args: ModelArgs): Promise<number> {
   }
   if (!report.promiseKept)
     process.stderr.write(
-      `paid ${report.paidShare} of the jobs; ${scenario.name} promises ${scenario.assertions.paidShareMin}\n`,
+      `paid ${report.paidShare} of the jobs, done by the honest ${report.successShare}, paid to liars ${report.liarShare}; ` +
+        `${scenario.name} promises ${JSON.stringify(scenario.assertions)}\n`,
     )
   if (json)
     process.stdout.write(

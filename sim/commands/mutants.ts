@@ -26,7 +26,12 @@ export async function mutants({ only, seeds, json }: MutantsArgs): Promise<numbe
     using copy = new Copy(root)
     for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
       const restore = copy.plant(mutant)
-      const verdict = await tryMutant(copy.folder, mutant, mutant.scenario ?? scenarioDefault, seeds)
+      const verdict = await tryMutant(
+        copy.folder,
+        mutant,
+        mutant.scenario ?? scenarioDefault,
+        Math.min(seeds, mutant.seedsMax ?? seeds),
+      )
       restore()
       verdicts.set(mutant.name, verdict)
       if (!json) process.stderr.write(`${line(mutant, verdict)}\n`)

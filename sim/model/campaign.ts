@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 
 import { check, type Violation } from '../checkers/index.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
+import { fairPayOf, nobodyPaid, plus, type FairPay } from './fair-pay.ts'
 import { World, type WorldOptions } from './world.ts'
 
 export interface Failure {
@@ -20,6 +21,9 @@ export interface CampaignReport {
   readonly virtualSecondsPerSecond: number
   /** Of all jobs that were taken in by honest peers: how many were paid. */
   readonly paidShare: number
+  /** After the warm-up: of the jobs, those that an honest provider did; and of what was signed for, what went to the dishonest. */
+  readonly successShare: number
+  readonly liarShare: number
   /** Whether that is what the scenario asserts. */
   readonly promiseKept: boolean
   readonly failures: readonly Failure[]
@@ -33,6 +37,7 @@ export interface Tally {
   readonly virtualMs: number
   readonly jobs: number
   readonly paid: number
+  readonly fair: FairPay
   /** The hashes of the traces, one after the other. */
   readonly traces: string
   readonly failures: readonly Failure[]
@@ -67,6 +72,7 @@ export async function tally(scenario: Scenario, options: CampaignOptions, onLife
   const failures: Failure[] = []
   const traces: string[] = []
   let [events, violations, virtualMs, jobs, paid] = [0, 0, 0, 0, 0]
+  let fair = nobodyPaid
   for (let seed = options.from; seed < options.from + options.seeds; seed++) {
     const isTold = onLife !== undefined && seed === options.from
     const world = await live(seed, scenario, isTold ? { ...options, keepTrace: true } : options)
@@ -81,6 +87,7 @@ export async function tally(scenario: Scenario, options: CampaignOptions, onLife
       jobs++
       if (isPaid(requester.jobEvents.get(terms.job))) paid++
     }
+    fair = plus(fair, fairPayOf(world))
     violations += found.length
     if (found.length > 0 && failures.length < toldMax) failures.push({ seed, violations: found })
     onLife?.(world, found)
@@ -88,14 +95,18 @@ export async function tally(scenario: Scenario, options: CampaignOptions, onLife
     if (found.length > 0 && options.stopAtFirst === true) break
   }
   Error.stackTraceLimit = stackTraceLimit
-  return { seeds: traces.length, violations, events, virtualMs, jobs, paid, traces: traces.join(''), failures }
+  return { seeds: traces.length, violations, events, virtualMs, jobs, paid, fair, traces: traces.join(''), failures }
 }
 
 /** Of tallies in the order of their seeds. */
 export function reportOf(scenario: Scenario, tallies: readonly Tally[], seconds: number): CampaignReport {
   const sum = (of: (one: Tally) => number): number => tallies.reduce((total, one) => total + of(one), 0)
   const [seeds, jobs, paid] = [sum((one) => one.seeds), sum((one) => one.jobs), sum((one) => one.paid)]
-  const paidShare = jobs === 0 ? 1 : Math.round((1_000 * paid) / jobs) / 1_000
+  const paidShare = shareOf(paid, jobs, 1)
+  const fair = tallies.reduce((all, one) => plus(all, one.fair), nobodyPaid)
+  const successShare = shareOf(fair.done, fair.jobs, 1)
+  const liarShare = shareOf(fair.liarsMicro, fair.paidMicro, 0)
+  const { assertions } = scenario
   return {
     seeds,
     violations: sum((one) => one.violations),
@@ -104,9 +115,20 @@ export function reportOf(scenario: Scenario, tallies: readonly Tally[], seconds:
     traceHash: hash('sha256', tallies.map(({ traces }) => traces).join(''), 'hex'),
     virtualSecondsPerSecond: Math.round(sum((one) => one.virtualMs) / 1000 / seconds),
     paidShare,
-    promiseKept: jobs < jobsJudgedMin || paidShare >= scenario.assertions.paidShareMin,
+    successShare,
+    liarShare,
+    promiseKept:
+      jobs < jobsJudgedMin ||
+      (paidShare >= assertions.paidShareMin &&
+        successShare >= assertions.successShareMin &&
+        liarShare <= assertions.liarShareMax),
     failures: tallies.flatMap(({ failures }) => failures).slice(0, toldMax),
   }
+}
+
+/** In thousandths; of nothing it is `none`. */
+function shareOf(part: number, all: number, none: number): number {
+  return all === 0 ? none : Math.round((1_000 * part) / all) / 1_000
 }
 
 /** Whole, and of slow ones the first decimals as well. */

@@ -6,7 +6,8 @@
 import type { PeerName, Statement } from '../../protocols/wire/index.ts'
 import { memorySequenceFloors } from '../../src/host/sequence-floors.ts'
 import type { Journal, JournalEntry } from '../../src/reactor.ts'
-import type { Seen } from '../../src/reputation/standing.ts'
+import type { Doing, Experience } from '../../src/reputation/experience.ts'
+import type { Memory } from '../../src/reputation/reputation.ts'
 import type { SeededRandom } from '../random.ts'
 
 /** How long a group waits and is written. */
@@ -32,7 +33,7 @@ export interface Books {
   readonly states: ReadonlyMap<string, StoredState>
   /** In the order in which they were written. */
   readonly statements: readonly StoredStatement[]
-  readonly seen: ReadonlyMap<PeerName, Seen>
+  readonly seen: ReadonlyMap<PeerName, unknown>
   /** Of our own capability record: the last number that was used. */
   readonly sequence: number
   /** Nothing can be written meanwhile. */
@@ -53,11 +54,9 @@ export interface BookLife {
 }
 
 /** The books in the hands of one life of the peer. */
-export interface OpenBooks extends Journal {
+export interface OpenBooks extends Journal, Pick<Memory, 'of' | 'change'> {
   /** What a restart takes up again. */
   unfinished(): readonly StoredState[]
-  seen(peer: PeerName): Seen | undefined
-  bump(peer: PeerName, what: keyof Seen): void
   /** Whether a record of this number may stand. Throws when it cannot be written down. */
   accepts(key: string, sequence: number, hash: Uint8Array): boolean
   /** The next number of our own capability record. */
@@ -66,12 +65,12 @@ export interface OpenBooks extends Journal {
   crash(): void
 }
 
-const nobodySeen: Seen = { success: 0, refused: 0, fault: 0, noShow: 0 }
+const nothing: ReadonlyMap<Doing, Experience> = new Map()
 
 export class Disk implements Books {
   readonly states = new Map<string, StoredState>()
   readonly statements: StoredStatement[] = []
-  readonly seen = new Map<PeerName, Seen>()
+  readonly seen = new Map<PeerName, Map<Doing, Experience>>()
   readonly floors = memorySequenceFloors()
   sequence = 0
   isFull = false
@@ -134,13 +133,14 @@ class DiskJournal implements OpenBooks {
     return Array.from(this.#disk.states.values()).filter(({ final }) => !final)
   }
 
-  seen(peer: PeerName): Seen | undefined {
-    return this.#disk.seen.get(peer)
+  of(peer: PeerName): ReadonlyMap<Doing, Experience> {
+    return this.#disk.seen.get(peer) ?? nothing
   }
 
-  bump(peer: PeerName, what: keyof Seen): void {
-    const seen = this.#disk.seen.get(peer) ?? nobodySeen
-    this.#disk.seen.set(peer, { ...seen, [what]: seen[what] + 1 })
+  change(peer: PeerName, doing: Doing, next: (before: Experience | undefined) => Experience): void {
+    const rows = this.#disk.seen.get(peer) ?? new Map<Doing, Experience>()
+    rows.set(doing, next(rows.get(doing)))
+    this.#disk.seen.set(peer, rows)
   }
 
   accepts(key: string, sequence: number, hash: Uint8Array): boolean {

@@ -3,7 +3,7 @@ import type { Meter } from '../../protocols/execute/index.ts'
 import type { Lease } from '../../protocols/negotiate/index.ts'
 import type { Clock } from '../../src/environment.ts'
 import type { Workshop } from '../../src/market/provider-desk.ts'
-import type { JobErrands } from '../../src/market/requester-desk.ts'
+import type { JobErrands } from '../../src/market/job-errands.ts'
 import type { SeededRandom } from '../random.ts'
 import { emptyOrder, plainExit } from './stand-ins.ts'
 
@@ -11,6 +11,8 @@ export function modelErrands(
   clock: Clock,
   random: SeededRandom,
   announce: (topic: string, bid: Uint8Array) => void,
+  /** Throws when what was fetched is not what was asked for. */
+  inspect: (job: string) => void,
 ): JobErrands {
   return {
     announce,
@@ -20,7 +22,10 @@ export function modelErrands(
     },
     openLog: () => ({ stdout: 0, stderr: 0 }),
     appendLog: () => {},
-    collect: async (_job, _document, _outputs, signal) => clock.sleep(random.between(5, 300), signal),
+    collect: async (job, _document, _outputs, signal) => {
+      await clock.sleep(random.between(5, 300), signal)
+      inspect(job)
+    },
   }
 }
 

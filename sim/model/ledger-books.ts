@@ -8,15 +8,15 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import { sha256, type PeerName, type Statement } from '../../protocols/wire/index.ts'
 import { silentLog } from '../../src/environment.ts'
+import { Experiences } from '../../src/ledger/experiences.ts'
 import { closeDatabase, inMemory, openDatabase, pageBytes } from '../../src/ledger/database.ts'
 import { MachineStates } from '../../src/ledger/machine-states.ts'
 import { ledgerSteps } from '../../src/ledger/migrations.ts'
-import { PeersSeen } from '../../src/ledger/peers-seen.ts'
 import { ForkError, Receipts } from '../../src/ledger/receipts.ts'
 import { SequenceFloors } from '../../src/ledger/sequence-floors.ts'
 import { ledgerBytesMax, Store } from '../../src/ledger/store.ts'
 import { decodeState, encodeState, type JournalEntry, type MachineKind } from '../../src/reactor.ts'
-import type { Seen } from '../../src/reputation/standing.ts'
+import type { Doing, Experience } from '../../src/reputation/experience.ts'
 import type { SeededRandom } from '../random.ts'
 import {
   landsProbability,
@@ -88,9 +88,9 @@ export class LedgerBooks implements Books {
       })))
   }
 
-  get seen(): ReadonlyMap<PeerName, Seen> {
-    const rows = this.#db.prepare('SELECT peer, success, refused, fault, no_show AS noShow FROM peers_seen').all()
-    return new Map(rows.map(({ peer, ...seen }) => [peer as PeerName, seen as unknown as Seen]))
+  get seen(): ReadonlyMap<PeerName, unknown> {
+    const rows = this.#db.prepare('SELECT peer FROM experiences').all()
+    return new Map(rows.map(({ peer }) => [peer as PeerName, true]))
   }
 
   get sequence(): number {
@@ -211,7 +211,7 @@ class OpenLedger implements OpenBooks {
   readonly #hooks: OpenHooks
   readonly #machines: MachineStates
   readonly #floors: SequenceFloors
-  readonly #seen: PeersSeen
+  readonly #experiences: Experiences
   /** The commit that the ledger has set a timer for. */
   #due: (() => void) | undefined
 
@@ -227,7 +227,7 @@ class OpenLedger implements OpenBooks {
     const store = Store.over(handle as unknown as DatabaseSync, inMemory, { after }, silentLog)
     this.#machines = new MachineStates(store, notary)
     this.#floors = new SequenceFloors(store)
-    this.#seen = new PeersSeen(store)
+    this.#experiences = new Experiences(store, silentLog)
   }
 
   async commit(entry: JournalEntry): Promise<void> {
@@ -252,12 +252,12 @@ class OpenLedger implements OpenBooks {
     )
   }
 
-  seen(peer: PeerName): Seen | undefined {
-    return this.#seen.get(peer)
+  of(peer: PeerName): ReadonlyMap<Doing, Experience> {
+    return this.#experiences.of(peer)
   }
 
-  bump(peer: PeerName, what: keyof Seen): void {
-    void this.#whileAlive(async () => this.#seen.bump(peer, what, this.#life.nowMs())).catch(() => {})
+  change(peer: PeerName, doing: Doing, next: (before: Experience | undefined) => Experience): void {
+    if (!this.#life.isOver) this.#experiences.change(peer, doing, next)
   }
 
   accepts(key: string, sequence: number, hash: Uint8Array): boolean {

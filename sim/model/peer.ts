@@ -5,8 +5,17 @@
 import { bidBytesMax, bidTopic, judgeBid, type Bid } from '../../protocols/bid/index.ts'
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import {
+  decodeReferring,
+  encodeReferring,
+  openReferences,
+  referencesMax,
+  type Reference,
+} from '../../protocols/references/index.ts'
+import {
   nobodyHeard,
+  refusal,
   Fault,
+  RefusedError,
   type Gossip,
   type PeerName,
   type Signed,
@@ -20,24 +29,33 @@ import { memorySequenceFloors } from '../../src/host/sequence-floors.ts'
 import type { Carry } from '../../src/market/carry.ts'
 import { unlimitedCredit } from '../../src/market/exposure.ts'
 import type { JobEvent } from '../../src/market/job-events.ts'
-import type { JobState } from '../../src/market/job-state.ts'
+import { placesOf, type JobState } from '../../src/market/job-state.ts'
 import type { LeaseEvent, LeaseState } from '../../src/market/lease-machine.ts'
 import type { Lending } from '../../src/market/offer-policy.ts'
 import { ProviderDesk } from '../../src/market/provider-desk.ts'
 import { RequesterDesk } from '../../src/market/requester-desk.ts'
+import { Introductions } from '../../src/node/introductions.ts'
+import { regardOf } from '../../src/node/regard.ts'
 import { decodeCarry, takeCarry } from '../../src/node/routes.ts'
-import { standingOf } from '../../src/reputation/standing.ts'
+import { Outcomes } from '../../src/node/outcomes.ts'
+import { asking } from '../../src/reputation/experience.ts'
+import { Reputation } from '../../src/reputation/reputation.ts'
+import { ShownReferences } from '../../src/reputation/shown-references.ts'
 import type { SettleState, Settling } from '../../protocols/settle/index.ts'
 import type { SeededRandom } from '../random.ts'
 import { Accounts, frameOf } from './accounts.ts'
 import type { Member, Shelf } from './bulletin.ts'
-import type { Books, OpenBooks } from './disk.ts'
+import { Disk, type Books, type OpenBooks } from './disk.ts'
 import { modelErrands, modelWorkshop, type ModelRun } from './errands.ts'
 import { LifeClock } from './life.ts'
 import { PoisonedAnswers } from './poison.ts'
+import { ReferenceShelf } from './reference-shelf.ts'
 import { factsOf } from './stand-ins.ts'
+import { foundOutMs, seenThroughShare, viceOf, type Trick } from './sybils.ts'
 import { Dishonesty, type Parcel, type Vice } from './vices.ts'
 import type { World } from './world.ts'
+
+const neverAborted = new AbortController().signal
 
 export interface Told<Event> {
   readonly atMs: number
@@ -58,10 +76,10 @@ export interface PeerPlan {
 }
 
 export class ModelPeer implements Member {
-  readonly plan: PeerPlan
-  readonly disk: Books
+  plan: PeerPlan
+  disk: Books
   readonly shelf: Shelf = { values: new Map(), adverts: new Map(), floors: memorySequenceFloors() }
-  readonly dishonesty: Dishonesty | null
+  dishonesty: Dishonesty | null
   readonly jobEvents = new Map<string, Told<JobEvent>[]>()
   readonly leaseEvents: Told<LeaseEvent>[] = []
   readonly blamed: { readonly peer: PeerName; readonly fault: Fault }[] = []
@@ -71,10 +89,16 @@ export class ModelPeer implements Member {
   provider!: ProviderDesk
   index!: RecordIndex
   directory!: Directory
+  reputation!: Reputation
   /** Null in a world that does not settle. */
   accounts: Accounts | null = null
   #life!: LifeClock
   #books!: OpenBooks
+  #shelf!: ReferenceShelf
+  #introductions!: Introductions
+  #outcomes!: Outcomes
+  /** Of a name of the clique: what it does with work. */
+  #trick: Trick | null = null
   #gossip!: Gossip
   readonly #world: World
   /** What runs on its machine: a crash of the peer does not end it. */
@@ -89,7 +113,7 @@ export class ModelPeer implements Member {
     this.disk = plan.books
     const { vice, notary, random } = plan
     const others = (): PeerName[] => world.peers.filter((peer) => peer !== this).map(({ name }) => name)
-    this.dishonesty = vice === null ? null : new Dishonesty(vice, notary, random, others)
+    this.dishonesty = vice === null || vice === 'sybil' ? null : new Dishonesty(vice, notary, random, others)
     this.#poison = vice === 'poison' ? new PoisonedAnswers(notary, random, others) : null
     world.dht.join(this)
   }
@@ -116,7 +140,44 @@ export class ModelPeer implements Member {
 
   /** The first life begins. */
   start(): void {
+    if (this.vice === 'sybil') this.#beBorn()
     this.#boot(this.plan.skewMs)
+  }
+
+  /** The name is burnt: the same machine goes on under another, of which nobody knows anything. */
+  rename(): void {
+    this.#life.isOver = true
+    this.#books.crash()
+    this.#machine.clear()
+    this.#beBorn()
+    this.#note('renamed')
+    this.#boot(this.plan.skewMs)
+  }
+
+  #beBorn(): void {
+    const { notary, trick } = this.#world.clique.born()
+    const { random } = this.plan
+    this.#trick = trick
+    this.disk.close()
+    const books = new Disk(random)
+    this.plan = { ...this.plan, notary, books }
+    this.disk = books
+    const vice = viceOf(trick)
+    this.dishonesty = vice === null ? null : new Dishonesty(vice, notary, random, () => [])
+    this.#world.named(this)
+  }
+
+  get trick(): Trick | null {
+    return this.#trick
+  }
+
+  /** Another asks for whom it worked. */
+  showReferences(answer: (frame: Uint8Array) => void): void {
+    this.#life.live(() => {
+      const shown = this.#shelf.shown()
+      const lies = this.#trick === null ? [] : this.#world.cliqueReferences(this)
+      answer(encodeReferring({ say: 'references', shown: [...lies, ...shown].slice(0, referencesMax) }))
+    })
   }
 
   crash(): void {
@@ -187,7 +248,7 @@ export class ModelPeer implements Member {
   }
 
   standing(of: PeerName): number {
-    return standingOf(this.#books.seen(of))
+    return this.reputation.standing(of)
   }
 
   #boot(skewMs: number): void {
@@ -197,6 +258,30 @@ export class ModelPeer implements Member {
     this.#life = life
     const books = this.disk.open(life, (when) => world.onEffect(this, when))
     this.#books = books
+    const references = new ShownReferences('credit')
+    this.#shelf = new ReferenceShelf(notary, this.disk)
+    this.reputation = new Reputation(
+      {
+        of: (peer) => books.of(peer),
+        change: (peer, doing, next) => books.change(peer, doing, next),
+        provenMs: () => undefined,
+      },
+      references,
+      () => life.nowMs(),
+    )
+    this.#introductions = new Introductions({
+      clock: life,
+      log: silentLog,
+      reputation: this.reputation,
+      references,
+      ask: async (peer, signal) => this.#askReferences(life, peer, signal),
+      onFault: (peer, fault) => this.#onFault(peer, fault),
+    })
+    this.#outcomes = new Outcomes({
+      reputation: this.reputation,
+      stateOf: (job) => this.requester.state(job),
+      nowMs: () => life.nowMs(),
+    })
     this.#gossip = world.gossip.portOf(number, this.name, (run) => life.live(run))
     const bulletin = world.dht.portOf(this, life)
     this.index = new RecordIndex({
@@ -237,7 +322,7 @@ export class ModelPeer implements Member {
     }
     this.provider = new ProviderDesk({
       ...shared,
-      standing: { of: (peer) => this.standing(peer) },
+      standing: { of: (peer) => this.reputation.standing(peer, asking) },
       credit: unlimitedCredit,
       workshop: modelWorkshop(life, random, this.#machine, {
         meterFactor: this.dishonesty?.meterFactor ?? 1,
@@ -247,23 +332,33 @@ export class ModelPeer implements Member {
         if (life.isOver) return
         this.leaseEvents.push({ atMs: world.elapsedMs, event })
         this.#note(`lease ${event.stage}`)
-        if (event.stage === 'ended')
-          books.bump(state.hold.requester, event.ending.outcome === 'paid' ? 'success' : 'noShow')
+        this.#outcomes.onLease(event, state)
+        // A name that somebody signed for is worth keeping.
+        if (event.stage === 'ended' && event.ending.outcome !== 'paid' && this.vice === 'sybil') world.onMisdeed(this)
       },
     })
     this.provider.bids.lend(lending)
     this.requester = new RequesterDesk({
       ...shared,
-      acquaint: (peer) => ({
-        standing: this.standing(peer),
+      acquaint: (peer, runtime) => ({
+        ...regardOf(this.reputation, peer, runtime),
         rttMs: undefined,
         evidence: undefined,
         house: undefined,
         operator: '',
       }),
+      company: this.reputation,
       commitCap: () => BigInt(Number.MAX_SAFE_INTEGER),
-      errands: modelErrands(life, random, (topic, bid) => this.#announce(topic, bid)),
-      refusalOf: (error) => ({ code: 'FAILED', facts: { reason: String(error) } }),
+      errands: modelErrands(
+        life,
+        random,
+        (topic, bid) => this.#announce(topic, bid),
+        (job) => this.#inspect(life, job),
+      ),
+      refusalOf: (error) =>
+        error instanceof RefusedError
+          ? { code: error.code, facts: error.facts }
+          : { code: 'FAILED', facts: { reason: String(error) } },
       onEvent: (job, event) => {
         if (!life.isOver) this.#onJob(job, event)
       },
@@ -319,20 +414,51 @@ export class ModelPeer implements Member {
     told.push({ atMs: this.#world.elapsedMs, event })
     this.jobEvents.set(job, told)
     this.#note(`job ${event.stage}`)
-    if (event.stage === 'replacing') this.#books.bump(event.peer, 'noShow')
-    if (event.stage !== 'ended' || event.ending.outcome !== 'paid') return
-    for (const { event: past } of told) if (past.stage === 'result') this.#books.bump(past.peer, 'success')
+    if (event.stage === 'offered') this.#introductions.onOffer(event.peer, neverAborted)
+    this.#outcomes.onJob(job, event)
+  }
+
+  /** Whether what was fetched is what was asked for. A fake is seen through at once, or found out when it is used. */
+  #inspect(life: LifeClock, job: string): void {
+    const state = this.requester.state(job)
+    if (state === undefined) return
+    const { random } = this.plan
+    for (const place of placesOf(state)) {
+      const peer = place.at === 'collecting' ? place.work.lease.provider : undefined
+      if (peer === undefined || this.#world.peerOf(peer)?.trick !== 'fake-result') continue
+      if (random.chance(seenThroughShare)) throw new RefusedError(refusal('OBJECT_INCONSISTENT'))
+      life.post(random.between(...foundOutMs), () =>
+        this.reputation.note(peer, state.terms.requirements.runtime, { sight: 'fault', evidence: 'a fake result' }),
+      )
+    }
+  }
+
+  async #askReferences(life: LifeClock, peer: PeerName, signal: AbortSignal): Promise<readonly Reference[]> {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly Reference[]>()
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+    this.#world.askReferences(this, peer, (frame) =>
+      life.live(() => {
+        try {
+          const answer = decodeReferring(frame)
+          resolve(answer.say === 'references' ? openReferences(this.plan.notary, peer, answer.shown) : [])
+        } catch (error) {
+          reject(error)
+        }
+      }),
+    )
+    return promise
   }
 
   #onFault(peer: PeerName, fault: Fault): void {
     this.blamed.push({ peer, fault })
-    this.#books.bump(peer, 'fault')
+    this.#outcomes.onFault(peer, fault)
   }
 
   #send(to: PeerName, carry: Carry): void {
     const world = this.#world
     world.onEffect(this, 'before')
     if (this.#life.isOver) return
+    if (this.#trick === 'no-show' && carry.message.say === 'accept') world.onMisdeed(this)
     if (this.dishonesty === null) world.send(this, to, carry)
     else for (const parcel of this.dishonesty.parcels(carry)) world.sendBytes(this, to, parcel)
     world.onEffect(this, 'after')

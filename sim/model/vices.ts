@@ -39,7 +39,8 @@ export const vices = [
   /** Answers for the DHT with old, foreign and made-up things. */
   'poison',
 ] as const
-export type Vice = (typeof vices)[number]
+/** And a name of many that one attacker has, which plays one of the tricks of sybils.ts. */
+export type Vice = (typeof vices)[number] | 'sybil'
 
 /** Frames that a replaying peer remembers. */
 const heardMax = 64

@@ -21,13 +21,17 @@ const cancelWithinMs = 20_000
 
 export function planJobs(world: World, random: SeededRandom): void {
   const { workload } = world.scenario
+  // The attacker asks for nothing: what it would be paid with costs it nothing.
+  const wanting = world.peers.filter(({ vice }) => vice !== 'sybil')
+  const askers = workload.askers === 0 ? wanting : wanting.slice(0, workload.askers)
   for (let index = 0; index < workload.jobs; index++) {
-    const requester = random.pick(world.peers)
+    const requester = random.pick(askers)
     const atMs = random.between(0, workload.jobsWithinMs)
     const bidClass = classOf(random.between(0, workload.classes - 1))
     const slots = random.chance(workload.gangShare) ? random.between(2, workload.gangSlotsMax) : 1
     // Some pay too little for most, and few for none: half of what is called is answered.
-    const cpuHourMicroMax = cpuHourMicroMin + cpuHourMicroStep * random.between(2, priceSteps)
+    const steps = random.between(2, priceSteps)
+    const cpuHourMicroMax = cpuHourMicroMin + cpuHourMicroStep * (workload.paysAll ? priceSteps : steps)
     const looksUp = random.chance(workload.lookUpShare)
     const cancelMs = random.chance(workload.cancelShare) ? random.between(0, cancelWithinMs) : null
     if (index >= world.jobsMax) continue

@@ -3,6 +3,7 @@ import { bidWindowMs, bidsPerAuthorMax, isBidOver, openBid, type Bid } from '../
 import { capabilityRules } from '../../protocols/capability/index.ts'
 import type { Lease } from '../../protocols/negotiate/index.ts'
 import type { Settling } from '../../protocols/settle/index.ts'
+import type { ShownReference } from '../../protocols/references/index.ts'
 import { Fault, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import type { Carry } from '../../src/market/carry.ts'
 import { whatIsUnwritten } from '../checkers/durable-before-said.ts'
@@ -21,7 +22,8 @@ import { ModelNetwork } from './network.ts'
 import { ModelPeer } from './peer.ts'
 import { untilSettled } from './settled.ts'
 import { modelSigner, realSigner } from './signer.ts'
-import { bytesOf, classOf, lendingOf } from './stand-ins.ts'
+import { bytesOf, classOf, cpuHourMicroMin, lendingOf, plainLending } from './stand-ins.ts'
+import { Clique } from './sybils.ts'
 import type { Parcel } from './vices.ts'
 import { planJobs, type PlannedJob } from './workload.ts'
 
@@ -45,6 +47,12 @@ export interface WorldOptions {
   readonly jobsMax?: number
   readonly signatures?: 'model' | 'real'
 }
+
+/** Whoever means to deliver nothing can always be the cheapest. */
+const lowest = plainLending(cpuHourMicroMin - 1)
+const questionBytes = 50
+/** A name that failed somebody is given up by its owner this often. */
+const renameProbability = 0.5
 
 interface PlannedCrash {
   readonly peer: ModelPeer
@@ -79,11 +87,14 @@ export class World {
   lastFaultMs = 0
   /** Called around every effect of every peer, for faults at exactly one of them. */
   atEffect: ((peer: ModelPeer, effect: number, when: 'before' | 'after') => void) | undefined
+  /** Behind all names of the attacker, if there is one. */
+  readonly clique: Clique
   readonly openBid: (envelope: Uint8Array) => Signed<Bid>
   #crashes: PlannedCrash[] = []
   /** By peer, author and minute. */
   readonly #bids = new Map<string, number>()
   readonly #numbers = new Map<PeerName, number>()
+  readonly #renames: SeededRandom
 
   constructor(seed: number, scenario: Scenario, options: WorldOptions = {}) {
     this.seed = seed
@@ -99,6 +110,9 @@ export class World {
     const anybody = signerOf(0)
     this.dht = new ModelDht(this.network, SeededRandom.of(seed, 'dht'), capabilityRules(anybody, network))
     this.openBid = memoized((envelope) => openBid(anybody, network, envelope))
+    this.clique = new Clique(SeededRandom.of(seed, 'sybils'), network, scenario.peers, signerOf)
+    this.#renames = SeededRandom.of(seed, 'renames')
+    const honestPeers = scenario.peers - Math.floor(scenario.peers * scenario.sybilShare)
     const random = SeededRandom.of(seed, 'peers')
     const ledgers = SeededRandom.of(seed, 'ledgers')
     for (let number = 0; number < scenario.peers; number++) {
@@ -108,13 +122,14 @@ export class World {
       const peer = new ModelPeer(this, {
         number,
         notary,
-        vice: random.chance(scenario.dishonestShare) ? random.pick(scenario.vices) : null,
+        vice:
+          number >= honestPeers ? 'sybil' : random.chance(scenario.dishonestShare) ? random.pick(scenario.vices) : null,
         skewMs: random.between(-scenario.skewMsMax, scenario.skewMsMax),
         random: ownRandom,
         books: ledgers.chance(scenario.ledgerShare)
           ? new LedgerBooks(notary, SeededRandom.of(seed, 'ledger', number))
           : new Disk(ownRandom),
-        lending: lendingOf(number, scenario.lendShare),
+        lending: number >= honestPeers ? lowest : lendingOf(number, scenario.lendShare),
         class: classOf(random.between(0, scenario.workload.classes - 1)),
       })
       this.peers.push(peer)
@@ -171,6 +186,36 @@ export class World {
     return number === undefined ? undefined : this.peers[number]
   }
 
+  /** A peer has this name from now on. */
+  named(peer: ModelPeer): void {
+    this.#numbers.set(peer.name, peer.number)
+  }
+
+  /** A name of the clique has failed somebody. */
+  onMisdeed(peer: ModelPeer): void {
+    const { name } = peer
+    if (!this.#renames.chance(renameProbability)) return
+    this.clock.post(0, () => {
+      if (peer.name === name) peer.rename()
+    })
+  }
+
+  cliqueReferences(shower: ModelPeer): ShownReference[] {
+    return this.clique.references(shower.plan.notary, this.peers[0]!.name, this.clock.nowMs())
+  }
+
+  /** A question, and what is answered to it. */
+  askReferences(from: ModelPeer, to: PeerName, hear: (frame: Uint8Array) => void): void {
+    const other = this.peerOf(to)
+    if (other === undefined) return
+    this.network.carry(from.number, other.number, questionBytes, () => {
+      if (other.name !== to) return
+      other.showReferences((frame) =>
+        this.network.carry(other.number, from.number, frame.byteLength, () => hear(frame)),
+      )
+    })
+  }
+
   note(peer: number, what: string, about = -1): void {
     this.trace.add(this.elapsedMs, peer, what, about)
   }
@@ -217,13 +262,13 @@ export class World {
     if (wrong !== undefined) this.violate(wrong.checker, wrong.what)
     this.#remember(carry)
     const receiver = this.peerOf(to)
-    if (receiver === undefined) return
+    if (receiver?.name !== to) return
     this.network.carry(from.number, receiver.number, bytesOf(carry), () => receiver.receive(from.name, carry))
   }
 
   sendBytes(from: ModelPeer, to: PeerName, parcel: Parcel): void {
     const receiver = this.peerOf(to)
-    if (receiver === undefined) return
+    if (receiver?.name !== to) return
     this.network.carry(from.number, receiver.number, parcel.frame.byteLength, () =>
       receiver.receiveBytes(from.name, parcel),
     )
@@ -231,7 +276,7 @@ export class World {
 
   sendSettling(from: ModelPeer, to: PeerName, frame: Uint8Array): void {
     const receiver = this.peerOf(to)
-    if (receiver === undefined) return
+    if (receiver?.name !== to) return
     this.network.carry(from.number, receiver.number, frame.byteLength, () => receiver.receiveSettling(from.name, frame))
   }
 

@@ -13,4 +13,6 @@ export interface Mutant {
   readonly edits: readonly Edit[]
   /** Where it is looked for; the default scenario otherwise. */
   readonly scenario?: string
+  /** For one that only shows in what all lives together come to: no more lives than this are needed. */
+  readonly seedsMax?: number
 }

@@ -17,6 +17,7 @@ export function compose(name: string, first: Scenario, ...others: readonly Scena
       skewMsMax: Math.max(joined.skewMsMax, other.skewMsMax),
       ledgerShare: Math.max(joined.ledgerShare, other.ledgerShare),
       dishonestShare: Math.max(joined.dishonestShare, other.dishonestShare),
+      sybilShare: Math.max(joined.sybilShare, other.sybilShare),
       vices: [...new Set([...joined.vices, ...other.vices])],
       live: {
         ...joined.live,
@@ -26,7 +27,11 @@ export function compose(name: string, first: Scenario, ...others: readonly Scena
         faults: [...joined.live.faults, ...other.live.faults],
         expect: [...new Set([...joined.live.expect, ...other.live.expect])],
       },
-      assertions: { paidShareMin: Math.min(joined.assertions.paidShareMin, other.assertions.paidShareMin) },
+      assertions: {
+        paidShareMin: Math.min(joined.assertions.paidShareMin, other.assertions.paidShareMin),
+        successShareMin: Math.min(joined.assertions.successShareMin, other.assertions.successShareMin),
+        liarShareMax: Math.max(joined.assertions.liarShareMax, other.assertions.liarShareMax),
+      },
     }
   }
   return joined

@@ -50,8 +50,14 @@ const workload = z.strictObject({
   lookUpShare: share,
   /** Share of the lives in which accounts are settled. */
   settleShare: share,
+  /** Peers that ask, of those that want anything; 0: all of them. */
+  askers: count,
+  /** Whether every job may cost as much as anybody asks for; otherwise some pay too little for most. */
+  paysAll: z.boolean(),
   /** Classes of work; a peer hears of the bids of one. */
   classes: z.int().min(1).max(10_000),
+  /** The first jobs of all, by which peers learn of each other: how it went with the others is what is measured. */
+  warmUpJobs: count,
 })
 
 const network = z.strictObject({
@@ -77,7 +83,13 @@ const faults = z.strictObject({
 })
 
 /** What the run as a whole must show, beyond the invariants. Shares are of all jobs of all lives. */
-const assertions = z.strictObject({ paidShareMin: share })
+const assertions = z.strictObject({
+  paidShareMin: share,
+  /** Of the jobs after the warm-up: those that an honest provider did. */
+  successShareMin: share,
+  /** Of what was signed for after the warm-up: what went to the dishonest. */
+  liarShareMax: share,
+})
 
 /** What goes wrong at one moment of a live run, and with whom. What lasts ends after `forMs`; with 0 it is for good. */
 const liveFault = z.strictObject({
@@ -155,6 +167,8 @@ const fields = {
   virtualMs: ms,
   skewMsMax: ms,
   dishonestShare: share,
+  /** Share of the names that one attacker has; it has a new one for each that is burnt. */
+  sybilShare: share,
   vices: z.array(z.enum(vices)),
   assertions,
   live,

@@ -20,6 +20,11 @@ export const commands: Readonly<Record<string, Entry>> = {
   },
   status: { group: 'a peer', about: 'how the peer is doing', load: async () => (await import('./status.ts')).command },
   peers: { group: 'a peer', about: 'whom it is connected to', load: async () => (await import('./peers.ts')).command },
+  peer: {
+    group: 'a peer',
+    about: 'what is thought of another, and why',
+    load: async () => (await import('./peer.ts')).command,
+  },
   join: { group: 'a peer', about: 'connect to a peer', load: async () => (await import('./join.ts')).command },
   pause: {
     group: 'a peer',

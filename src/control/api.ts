@@ -8,6 +8,7 @@
 import type { EstimateView, ForwardEvent, JobSpec, JobStreamEvent, JobView } from './job-views.ts'
 import type { MoneyControl } from './money-views.ts'
 import type { FoundOffersView, JobExplanationView, OfferView, OfferWish } from './offer-views.ts'
+import type { StandingView } from './standing-views.ts'
 import type {
   AuditView,
   CarView,
@@ -24,6 +25,7 @@ export type * from './job-views.ts'
 export type * from './money-views.ts'
 export type * from './object-views.ts'
 export type * from './offer-views.ts'
+export type * from './standing-views.ts'
 
 export interface PeerView {
   readonly peer: string
@@ -131,6 +133,7 @@ export interface ErrorView {
  * GET  /status → StatusView            GET /peers → PeersView             GET /offers?find=1 → { v, offers: OfferView[] }
  * POST /offers {find?, wish: OfferWish} → FoundOffersView                  GET /jobs/:id/explanation → JobExplanationView
  * POST /jobs JobSpec → JobView         GET /jobs → { v, jobs: JobView[] }  GET /jobs/:id → JobView
+ * GET  /peers/:id → StandingView
  * POST /estimate JobSpec → EstimateView
  * GET  /jobs/:id/events?logs=1&follow=1 → NDJSON of JobStreamEvent         POST /jobs/:id/cancel → JobView
  * POST /jobs/:id/rerun {out?} → JobView, of the new job
@@ -152,6 +155,8 @@ export interface ErrorView {
 export interface PeerControl {
   status(): Promise<StatusView>
   peers(): Promise<PeersView>
+  /** What is thought of a peer: by petname, id, or a part of one. It is asked for its references, if it can be. */
+  peer(wanted: string, signal: AbortSignal): Promise<StandingView>
   /** `refresh` asks the network; otherwise what is known now. */
   offers(refresh: boolean, signal: AbortSignal): Promise<readonly OfferView[]>
   /** Those that would fit such a job, and why the others do not. `refresh` as above. */

@@ -24,6 +24,7 @@ import type {
   RemovedView,
   RepairView,
   SettledView,
+  StandingView,
   StatementsView,
   StatusView,
   TransferView,
@@ -46,6 +47,7 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
   return {
     status: async () => get<StatusView>('/v1/status'),
     peers: async () => get<PeersView>('/v1/peers'),
+    peer: async (wanted, own) => get<StandingView>(`/v1/peers/${encodeURIComponent(wanted)}`, own),
     async offers(refresh, own) {
       return (await get<{ offers: OfferView[] }>(`/v1/offers${refresh ? '?find=1' : ''}`, own)).offers
     },

@@ -109,6 +109,11 @@ export const routes: readonly Route[] = [
   { method: 'GET', path: '/v1/peers', answer: async ({ control }) => ({ json: await control.peers() }) },
   {
     method: 'GET',
+    path: '/v1/peers/:id',
+    answer: async ({ control }, { id, signal }) => ({ json: await control.peer(id, signal) }),
+  },
+  {
+    method: 'GET',
     path: '/v1/offers',
     answer: async ({ control }, { query, signal }) => ({
       json: { v: 1, offers: await control.offers(query.get('find') === '1', signal) },

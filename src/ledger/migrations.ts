@@ -160,6 +160,17 @@ export const ledgerSteps: readonly string[] = [
   CREATE TABLE settled_leases (lease TEXT PRIMARY KEY, amount_micro INTEGER NOT NULL) STRICT;
   CREATE INDEX receipts_account ON receipts (other, unit, role, lease);
   `,
+  `
+  -- What was seen of a peer, by what it did (a runtime, asking, keeping): sums that decay, up to at_ms. Peer '': strangers as such.
+  CREATE TABLE experiences (
+    peer TEXT NOT NULL, doing TEXT NOT NULL, success REAL NOT NULL, refused REAL NOT NULL, no_show REAL NOT NULL, fault REAL NOT NULL,
+    paid_micro REAL NOT NULL, start_ms REAL NOT NULL, starts REAL NOT NULL, lapses REAL NOT NULL, lapsed_ms INTEGER NOT NULL,
+    lapse TEXT NOT NULL, at_ms INTEGER NOT NULL, evidence TEXT NOT NULL,
+    PRIMARY KEY (peer, doing)
+  ) STRICT;
+  CREATE INDEX experiences_at ON experiences (at_ms);
+  DROP TABLE peers_seen;
+  `,
 ]
 
 /** SQLite's code for SQL that cannot be run (sqlite.org/rescode.html). */

@@ -34,7 +34,13 @@ export class Proofs {
   }
 
   has(peer: string): boolean {
-    return this.#store.read((db) => db.prepare('SELECT 1 FROM proofs WHERE peer = ?').get(peer)) !== undefined
+    return this.provenMs(peer) !== undefined
+  }
+
+  /** When it was proven; undefined: it was not. */
+  provenMs(peer: string): number | undefined {
+    const row = this.#store.read((db) => db.prepare('SELECT at_ms FROM proofs WHERE peer = ?').get(peer))
+    return row?.['at_ms'] as number | undefined
   }
 
   get(peer: string): ProofEntry | undefined {

@@ -149,6 +149,25 @@ export class Receipts {
     }))
   }
 
+  /** What proves best for whom we worked: final receipts that both signed, the dearest of each requester first, then its next. */
+  references(most: number): { readonly receipt: Uint8Array; readonly countersignature: Uint8Array }[] {
+    return this.#store.read((db) =>
+      db
+        .prepare(
+          `SELECT envelope, countersignature FROM (
+             SELECT envelope, countersignature, amount_micro,
+               row_number() OVER (PARTITION BY other ORDER BY amount_micro DESC, lease) AS place
+             FROM receipts WHERE role = 'provider' AND final = 1 AND countersignature IS NOT NULL AND amount_micro > 0)
+           ORDER BY place, amount_micro DESC LIMIT ?`,
+        )
+        .all(most)
+        .map((row) => ({
+          receipt: row['envelope'] as Uint8Array,
+          countersignature: row['countersignature'] as Uint8Array,
+        })),
+    )
+  }
+
   chain(lease: string, role: Role): ReceiptRow[] {
     return this.#store.read((db) =>
       db

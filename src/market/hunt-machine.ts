@@ -59,7 +59,13 @@ export function onStaged(state: JobState, order: StartOrder, nowMs: number): Job
   return [{ ...state, order, terms: bidFrom(state.terms, nowMs), hunt: next }, [{ do: 'save' }]]
 }
 
-export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, nowMs: number): JobStep {
+export function onOffer(
+  context: JobContext,
+  state: JobState,
+  from: PeerName,
+  offer: Signed<Offer>,
+  nowMs: number,
+): JobStep {
   const { hunt, terms, slots } = state
   if (offer.by !== from || offer.body.job !== terms.job) return [state, []]
   if (hunt === null || holdersOf(placesOf(state)).includes(from)) {
@@ -78,16 +84,20 @@ export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, n
   const told: JobEffect = { do: 'tell', event: { stage: 'offered', peer: from, cpuHourMicro } }
   const offers = [...others, { ...offer, untilMs: nowMs + offer.body.holdUntilMs - offer.body.issuedMs }]
   if (hunt.at === 'awarding') return [{ ...state, offers }, [told]]
-  const decideAtMs = Math.min(hunt.decideAtMs ?? nowMs + offerWindowMs, decideBy(state, offers.length, nowMs))
+  const choices = offers.filter(({ by }) => context.isChoice(by)).length
+  const decideAtMs = Math.min(hunt.decideAtMs ?? nowMs + offerWindowMs, decideBy(state, offers.length, choices, nowMs))
   return [{ ...state, offers, hunt: { ...hunt, decideAtMs } }, [told]]
 }
 
-/** For how long others are waited for, with so many offers at hand. */
-function decideBy(state: JobState, offered: number, nowMs: number): number {
+/**
+ * For how long others are waited for, with so many offers at hand that are a choice: whoever has many names could otherwise fill the
+ * window before anybody else has answered.
+ */
+function decideBy(state: JobState, offered: number, choices: number, nowMs: number): number {
   const wanted = wantedOf(state).length
-  if (offered >= wanted * offersEnough) return nowMs
+  if (choices >= wanted * offersEnough) return nowMs
   const { fitting } = state.terms
-  return fitting > 0 && offered >= Math.max(wanted, fitting) ? nowMs + offerWindowShortMs : Infinity
+  return choices > 0 && fitting > 0 && offered >= Math.max(wanted, fitting) ? nowMs + offerWindowShortMs : Infinity
 }
 
 /** A copy of an offer that was awarded already, late on its way: it can be awarded once only. */
@@ -115,7 +125,11 @@ function fromBidding(
     ]
   }
   if (input.is !== 'wake' || state.order === null) return [state, []]
-  if (hunt.decideAtMs !== null && nowMs >= hunt.decideAtMs) return decide(context, state, nowMs)
+  if (hunt.decideAtMs !== null && nowMs >= hunt.decideAtMs) {
+    const friendsByMs = waitsForFriends(context, state, nowMs)
+    if (friendsByMs === undefined) return decide(context, state, nowMs)
+    return [{ ...state, hunt: { ...hunt, decideAtMs: friendsByMs } }, []]
+  }
   if (nowMs >= state.terms.bidUntilMs) return noMatch(context, state, nowMs)
   if (nowMs < hunt.announceAgainMs) return [state, []]
   // A bid is open for so long and no longer: who waits for longer calls anew.
@@ -124,6 +138,15 @@ function fromBidding(
     { ...state, call, hunt: { ...hunt, announceAgainMs: nowMs + announceAgainMs } },
     [{ do: 'errand', errand: 'announce' }],
   ]
+}
+
+/**
+ * Until when others are waited for while none of those that answered is a choice: as long as answers are spread, and for the way.
+ * Undefined: no longer.
+ */
+function waitsForFriends(context: JobContext, { offers, call, terms }: JobState, nowMs: number): number | undefined {
+  const untilMs = Math.min(call.fromMs + spreadMsOf(terms) + offerWindowMs, terms.bidUntilMs - 1)
+  return nowMs >= untilMs || offers.some(({ by }) => context.isChoice(by)) ? undefined : untilMs
 }
 
 function noMatch(context: JobContext, state: JobState, nowMs: number): JobStep {

@@ -67,7 +67,7 @@ export function stepJob(context: JobContext, state: JobState, input: JobInput, n
         : windUp(context, { ...state, cancelled: true }, [], nowMs)
     case 'message':
       if (input.protocol === 'negotiate' && input.message.say === 'offer')
-        return onOffer(state, input.from, input.message.offer, nowMs)
+        return onOffer(context, state, input.from, input.message.offer, nowMs)
       return stepParts(context, state, input, nowMs)
     case 'wake':
     case 'restarted':

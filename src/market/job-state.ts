@@ -25,6 +25,8 @@ export interface JobContext {
   readonly notary: Notary
   /** Whom to award. May leave out what should not be awarded at all. */
   choose(choice: Choice): readonly Signed<Offer>[]
+  /** Whether an offer of this peer is one that others need not be waited for. */
+  isChoice(peer: PeerName): boolean
 }
 
 /** The search for providers of vacant places. */

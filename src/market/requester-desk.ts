@@ -9,12 +9,8 @@ import {
   stepLog,
   type Execution,
   type ExecutionBody,
-  type Grant,
-  type LogChannel,
   type LogReaderState,
   type LogReaderStep,
-  type ResultDocument,
-  type StartOrder,
 } from '../../protocols/execute/index.ts'
 import type { Negotiation, Notary } from '../../protocols/negotiate/index.ts'
 import { sealDispute, type Billing, type Receipt } from '../../protocols/receipt/index.ts'
@@ -23,25 +19,14 @@ import type { Clock, Log, Random } from '../environment.ts'
 import type { Carry } from './carry.ts'
 import { committedTo, mayCommit, type CommitCap } from './commitment.ts'
 import { crowdAtFirst, expected, learn } from './crowd.ts'
+import type { JobErrands } from './job-errands.ts'
 import type { JobEvent } from './job-events.ts'
 import { openJob, stepJob } from './job-machine.ts'
 import { endingOf, jobWakeAtMs, placesOf, type JobEffect, type JobInput, type JobState } from './job-state.ts'
-import { chooseOffers, type Acquaint, type Choice } from './rank.ts'
+import { chooseOffers, isKnown, strangerStanding, type Acquaint, type Choice, type Company } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 import { workOf } from './slot-state.ts'
 import { bidOf, spreadMsOf, type JobTerms } from './terms.ts'
-
-/** I/O for jobs of our own. Each call ends in an answer or a rejection; a `RefusedError` carries a code of its own. */
-export interface JobErrands {
-  /** `isCall`: somebody is wanted; otherwise it is word that nobody else is. */
-  announce(topic: string, bid: Uint8Array, isCall: boolean): void
-  stage(job: string, signal: AbortSignal): Promise<StartOrder>
-  /** Where the log of this lease of a place stands; begins anew when the last one was another lease's. */
-  openLog(job: string, slot: number, lease: string): Readonly<Record<LogChannel, number>>
-  appendLog(job: string, slot: number, channel: LogChannel, bytes: Uint8Array): void
-  /** The whole log is here: check it against the result, which names its place, and fetch the outputs. */
-  collect(job: string, document: ResultDocument, outputs: Grant | null, signal: AbortSignal): Promise<void>
-}
 
 export interface RequesterDeps {
   readonly notary: Notary
@@ -51,6 +36,7 @@ export interface RequesterDeps {
   readonly journal: Journal
   readonly acquaint: Acquaint
   readonly commitCap: CommitCap
+  readonly company: Company
   readonly errands: JobErrands
   send(to: PeerName, carry: Carry): void
   onFault(peer: PeerName, fault: Fault): void
@@ -197,13 +183,20 @@ export class RequesterDesk {
   }
 
   #folder(job: string, state: JobState): Folder {
-    const { notary, clock, log, journal, acquaint, random } = this.#deps
+    const { notary, clock, log, journal, acquaint, company, random } = this.#deps
+    const { runtime } = state.terms.requirements
     const context = {
       notary,
       choose: (choice: Choice) => {
         const offers = choice.offers.filter(({ by }) => this.#mayCommit(by, state.terms))
-        return chooseOffers({ ...choice, offers }, acquaint, () => random.float())
+        return chooseOffers({ ...choice, offers }, acquaint, {
+          roll: () => random.float(),
+          trustInStrangers: () => company.trustInStrangers(),
+        })
       },
+      // Of strangers alone only as long as none has disappointed, and there is nobody better to wait for.
+      isChoice: (peer: PeerName) =>
+        company.knowsAnybody() ? isKnown(acquaint(peer, runtime)) : company.trustInStrangers() >= strangerStanding,
     }
     const folder: Folder = {
       abort: new AbortController(),

@@ -18,6 +18,7 @@ import {
   type PeerControl,
   type PeersView,
   type ReceiptView,
+  type StandingView,
   type StatusView,
 } from '../control/api.ts'
 import type { Clock, Random } from '../environment.ts'
@@ -77,6 +78,8 @@ export interface ControlDeps {
   /** Our own record, when we lend. */
   ownRecord(): KnownCapability | undefined
   readonly acquaint: Acquaint
+  /** What is thought of a peer. */
+  why(wanted: string, signal: AbortSignal): Promise<StandingView>
   packFolder(path: string): Promise<string>
   readonly meshDegree: () => number
 }
@@ -180,6 +183,10 @@ export class OwnControl implements PeerControl {
     }
   }
 
+  async peer(wanted: string, signal: AbortSignal): Promise<StandingView> {
+    return this.#deps.why(wanted, signal)
+  }
+
   async offers(refresh: boolean, signal: AbortSignal): Promise<readonly OfferView[]> {
     const { discovery } = this.#deps
     if (refresh) await discovery.look(signal)
@@ -200,7 +207,13 @@ export class OwnControl implements PeerControl {
 
   #offerView(record: KnownCapability, asked?: Requirements): OfferView {
     const { notary, acquaint, clock } = this.#deps
-    return offerView(record, notary.signer.peer, acquaint(record.peer), clock.nowMs(), asked)
+    return offerView(
+      record,
+      notary.signer.peer,
+      acquaint(record.peer, record.capability.runtimes[0]?.name),
+      clock.nowMs(),
+      asked,
+    )
   }
 
   async submit(spec: JobSpec, signal: AbortSignal): Promise<JobView> {

@@ -13,8 +13,8 @@ import {
 import { EquivocationFault, type Notary } from '../../protocols/negotiate/index.ts'
 import { describeFacts, type Fault, type PeerName } from '../../protocols/wire/index.ts'
 import type { Clock, Log } from '../environment.ts'
-import type { PeersSeen } from '../ledger/peers-seen.ts'
 import type { Proofs } from '../ledger/proofs.ts'
+import type { Outcomes } from './outcomes.ts'
 import type { Courier } from './routes.ts'
 
 export interface EquivocationsDeps {
@@ -23,7 +23,7 @@ export interface EquivocationsDeps {
   readonly log: Log
   readonly proofs: Proofs
   readonly courier: Courier
-  readonly seen: PeersSeen
+  readonly outcomes: Pick<Outcomes, 'onProven'>
   readonly host: { connections(): readonly { readonly peer: PeerName }[] }
 }
 
@@ -63,7 +63,7 @@ export class Equivocations {
 
   /** Throws a Fault of whoever shows what proves nothing. */
   #onShown(from: PeerName, frame: Uint8Array): void {
-    const { notary, clock, seen } = this.#deps
+    const { notary, clock, outcomes } = this.#deps
     const nowMs = clock.monotonicMs()
     if (nowMs >= this.#windowEndsMs) {
       this.#windowEndsMs = nowMs + takenWindowMs
@@ -75,7 +75,7 @@ export class Equivocations {
     const { by, of } = provesEquivocation(notary, evidence)
     if (by === notary.signer.peer || this.isProven(by)) return
     this.#keep(by, evidence)
-    this.#later(seen.bump(by, 'fault', clock.nowMs(), `EQUIVOCATION${describeFacts({ of, shownBy: from })}`))
+    outcomes.onProven(by, `EQUIVOCATION${describeFacts({ of, shownBy: from })}`)
   }
 
   #keep(peer: PeerName, { first, second }: Evidence): void {

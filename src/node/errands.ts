@@ -20,7 +20,7 @@ import {
 import type { Clock, Files, Log, Random } from '../environment.ts'
 import { AnnouncePace } from '../market/announce-pace.ts'
 import { outputKeyOf } from '../market/output-key.ts'
-import type { JobErrands } from '../market/requester-desk.ts'
+import type { JobErrands } from '../market/job-errands.ts'
 import { fetchObject, InconsistentObjectError, NotEnoughShardsError, type FetchReport } from '../storage/fetch.ts'
 import type { Mill } from '../storage/mill.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'

@@ -39,7 +39,7 @@ interface Candidate {
 }
 
 /** Wishes come first: whom the owner does not want need not be measured. */
-const aspects: readonly Aspect[] = ['allow', 'deny', 'standing', 'rtt', ...needs]
+const aspects: readonly Aspect[] = ['allow', 'deny', 'standing', 'cooling', 'rtt', ...needs]
 
 export function explainNoMatch(terms: JobTerms, circumstances: Circumstances): MatchExplanation {
   const { known, declined, answered } = circumstances
@@ -113,7 +113,7 @@ function reasonsAgainst(
   { peer, capability }: KnownCapability,
   { acquaint, nowMs }: Pick<Circumstances, 'acquaint' | 'nowMs'>,
 ): Reason[] {
-  const objections = objectionsTo(terms.wishes, peer, acquaint(peer))
+  const objections = objectionsTo(terms.wishes, peer, acquaint(peer, terms.requirements.runtime))
   return [
     ...objections.map(({ objection, wanted, has }) => ({ aspect: objection, wanted, has })),
     ...lacksOf(terms, capability, nowMs).map(({ need, wanted, has }) => ({ aspect: need, wanted, has })),
@@ -171,6 +171,7 @@ const shows: Readonly<
   allow: { name: 'allowed', sign: '', show: () => '', flag: null },
   deny: { name: 'not denied', sign: '', show: () => '', flag: null },
   standing: { name: 'standing', sign: '>=', show: words, flag: '--standing' },
+  cooling: { name: 'no fault of late', sign: '', show: () => '', flag: null },
   rtt: { name: 'rtt', sign: '<=', show: (ms) => `${ms}ms`, flag: '--rtt' },
   runtime: { name: 'runtime', sign: '', show: words, flag: null },
   isolation: { name: 'isolation', sign: '=', show: words, flag: '--isolation' },

@@ -6,6 +6,7 @@ import { toString } from 'uint8arrays'
 
 import type { LogChannel } from '../../protocols/execute/index.ts'
 import { ControlError, type JobStreamEvent, type JobView, type MatchExplanation } from '../control/api.ts'
+import type { Jobs } from '../ledger/jobs.ts'
 import type { JobFiles } from './job-files.ts'
 import { isOver } from './views.ts'
 
@@ -26,6 +27,14 @@ export interface ViewStore {
   put(view: JobView): void
   /** Newest first. */
   list(): JobView[]
+}
+
+/** Over the ledger's table. */
+export function viewsIn(jobs: Jobs, later: (work: Promise<unknown>) => void): ViewStore {
+  return {
+    put: (view) => later(jobs.put(view.id, view.createdMs, JSON.stringify(view))),
+    list: () => jobs.list().map((text) => JSON.parse(text) as JobView),
+  }
 }
 
 export class JobBook {

@@ -19,12 +19,7 @@ export interface ReporterDeps {
   readonly self: PeerName
   termsOf(job: string): JobTerms | undefined
   explain(job: string): Promise<MatchExplanation | null>
-  /** How it went with a peer: for its standing. */
-  onOutcome(peer: PeerName, what: 'success' | 'refused' | 'noShow'): void
 }
-
-/** An offer that has run out binds nobody: that our AWARD came late is no promise broken. */
-const offerIsOver: ReadonlySet<string> = new Set(['OFFER_EXPIRED', 'NO_SUCH_OFFER'])
 
 export class JobReporter {
   readonly #deps: ReporterDeps
@@ -126,7 +121,6 @@ export class JobReporter {
         return book.push(job, { type: 'receipt', atMs, sequence: event.sequence, final: event.final, amount })
       }
       case 'replacing':
-        this.#deps.onOutcome(event.peer, offerIsOver.has(event.because.code) ? 'refused' : 'noShow')
         book.update(job, { stage: 'bidding', ...without(book.get(job)) }, atMs)
         return book.push(job, {
           type: 'replacing',
@@ -140,10 +134,6 @@ export class JobReporter {
         return
       case 'ended': {
         const { outcome, code } = event.ending
-        const provider = book.get(job)?.provider
-        if (outcome === 'paid' && provider != null) this.#deps.onOutcome(provider.peer, 'success')
-        // It asked for what nobody signs, or for nothing at all.
-        if (code === 'NO_FINAL_RECEIPT' && provider != null) this.#deps.onOutcome(provider.peer, 'noShow')
         const over = { stage: outcome, code, cost: formatMicro(event.amountMicro), ...without(book.get(job)) }
         if (code === 'NO_MATCH') void this.#unmatched(job, over)
         else book.update(job, over, atMs)
@@ -194,7 +184,6 @@ export class JobReporter {
         return
       case 'ended': {
         const { outcome, code } = event.ending
-        this.#deps.onOutcome(state.hold.requester, outcome === 'paid' ? 'success' : 'noShow')
         book.update(leaseJobId(event.lease), { stage: outcome, code }, atMs)
         return
       }

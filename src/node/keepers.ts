@@ -3,6 +3,8 @@ import type { PeerName } from '../../protocols/wire/index.ts'
 import type { RecordIndex } from '../discovery/record-index.ts'
 import type { Seeker } from '../discovery/seeker.ts'
 import type { Clock } from '../environment.ts'
+import { keeping } from '../reputation/experience.ts'
+import type { Reputation } from '../reputation/reputation.ts'
 
 /** How long a look may take, and how many keepers are looked for. */
 const lookWithinMs = 3_000
@@ -44,5 +46,17 @@ export function createKeeperFinder(
       signal.throwIfAborted()
     }
     return knownKeepers(index)
+  }
+}
+
+type Finder = (signal: AbortSignal) => Promise<PeerName[]>
+
+/** The same, without those that failed as keepers not long ago, as long as there are enough others; else they come last. */
+export function rested(reputation: Pick<Reputation, 'assess'>, find: Finder): Finder {
+  return async (signal) => {
+    const found = await find(signal)
+    const isResting = (peer: PeerName): boolean => reputation.assess(peer, keeping).coolDown !== undefined
+    const fit = found.filter((peer) => !isResting(peer))
+    return fit.length >= keepersEnough ? fit : [...fit, ...found.filter(isResting)]
   }
 }

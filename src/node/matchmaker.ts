@@ -9,6 +9,7 @@ import { Fault, RefusedError, type Notary, type PeerName, type Refusal } from '.
 import type { MatchExplanation, ProviderVerdict } from '../control/api.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import { dearness, type Acquaint } from '../market/rank.ts'
+import type { JobState } from '../market/job-state.ts'
 import { bidOf, type JobTerms } from '../market/terms.ts'
 import { objectionsTo } from '../market/wishes.ts'
 import { explainNoMatch, quoteVerdict, recordVerdict } from './explain.ts'
@@ -62,6 +63,13 @@ export class Matchmaker {
   /** How many of those that are known would fit by their records. */
   fitting(terms: JobTerms): number {
     return this.#passing(terms).length
+  }
+
+  /** Why nobody took a job of ours; null when it is not known. */
+  async explainJob(state: JobState | undefined, signal: AbortSignal): Promise<MatchExplanation | null> {
+    if (state === undefined) return null
+    const answered = state.slots.reduce((sum, { epoch }) => sum + epoch, 0)
+    return this.explain(state.terms, answered, signal)
   }
 
   /** Why nobody took it. `answered`: how many offers there were. */
@@ -143,13 +151,15 @@ export class Matchmaker {
     const nowMs = clock.nowMs()
     return known().filter(
       ({ peer, capability }) =>
-        objectionsTo(terms.wishes, peer, acquaint(peer)).length === 0 && lacksOf(terms, capability, nowMs).length === 0,
+        objectionsTo(terms.wishes, peer, acquaint(peer, terms.requirements.runtime)).length === 0 &&
+        lacksOf(terms, capability, nowMs).length === 0,
     )
   }
 
   #bestFirst(terms: JobTerms): readonly KnownCapability[] {
     const cost = ({ peer, capability: { price } }: KnownCapability): number =>
-      ((price === null ? 0 : cpuHourMicroOf(price, terms.requirements)) + 1) * dearness(this.#deps.acquaint(peer))
+      ((price === null ? 0 : cpuHourMicroOf(price, terms.requirements)) + 1) *
+      dearness(this.#deps.acquaint(peer, terms.requirements.runtime))
     return this.#passing(terms)
       .map((record) => ({ record, cost: cost(record) }))
       .toSorted((left, right) => left.cost - right.cost)

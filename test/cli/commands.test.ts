@@ -78,6 +78,35 @@ cached   3 shards, 300 MB of 10 GB
     assert.deepEqual(rest, [])
   })
 
+  test('peer: what is thought of one; with --why each term, and no tricks of what it said', async () => {
+    const short = (await ok('peer', 'brisk-reed')).out
+    assert.equal(
+      short,
+      `brisk-reed 12D3KooW…Reed  standing 0.62  it worked for this peer
+  it promised and did not come: chosen only when nobody else is there for 2 min
+  there  0.97 of 212 looks
+`,
+    )
+    const { out } = await ok('peer', 'brisk-reed', '--why')
+    assert.ok(out.startsWith(short))
+    assert.equal(
+      out.slice(short.length),
+      `
+OF             WHAT                AMOUNT  WEIGHT   FOR  AGAINST
+prior          as of any stranger    1.00       1  1.00
+prior          as of any stranger    1.00      -1           1.00
+wasi-preview1  did well              4.00       1  4.00
+wasi-preview1  did not come          2.06      -1           2.06
+standing = for ÷ (for + against) = 5.00 ÷ 8.06 = 0.62
+wasi-preview1: paid 0.71, runs 0.31 s after the lease
+wasi-preview1: SILENT {"waitedMs":4000}
+wasi-preview1: OUTPUTS_SLOW \\u{1b}[31m
+reference by evil\\u{1b}[2J\\u{202e}own\\u{a} 12D3KooWMallory: it signed for 1.5, which is worth 0.50 of its jobs for us
+strangers as such: 0.40 (0.50: none was tried)
+`,
+    )
+  })
+
   test('offers: cheapest first, filtered, sorted otherwise', async () => {
     const names = (out: string): string[] =>
       out

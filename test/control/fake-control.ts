@@ -353,6 +353,36 @@ export class FakeControl implements PeerControl {
     ],
   })
 
+  peer: PeerControl['peer'] = async () => ({
+    v: 1,
+    ...reed,
+    standing: 0.62,
+    familiarity: 'known',
+    terms: [
+      { of: 'prior', what: 'prior', amount: 1, weight: 1 },
+      { of: 'prior', what: 'prior', amount: 1, weight: -1 },
+      { of: 'wasi-preview1', what: 'success', amount: 4, weight: 1 },
+      { of: 'wasi-preview1', what: 'noShow', amount: 2.06, weight: -1 },
+    ],
+    experience: [
+      {
+        doing: 'wasi-preview1',
+        success: 4,
+        refused: 0,
+        noShow: 2.06,
+        fault: 0,
+        paid: '0.71',
+        startMs: 310,
+        evidence: ['SILENT {"waitedMs":4000}', 'OUTPUTS_SLOW \u001b[31m'],
+      },
+    ],
+    references: [{ ...mallory, jobs: 0.5, signed: '1.5' }],
+    coolDown: { untilMs: Date.now() + 100_000, because: 'noShow' },
+    provenUntilMs: null,
+    uptime: { share: 0.97, looks: 212, enough: true },
+    trustInStrangers: 0.4,
+  })
+
   offers: PeerControl['offers'] = async (refresh) => {
     this.calls.push(`offers ${refresh ? 'asked for' : 'known'}`)
     return offers

@@ -8,7 +8,8 @@ import fc from 'fast-check'
 import { entriesMax, keyCharsMax, KeyValueFile, valueBytesMax } from '../../src/ledger/key-value.ts'
 import { Jobs } from '../../src/ledger/jobs.ts'
 import { MachineStates } from '../../src/ledger/machine-states.ts'
-import { PeersSeen } from '../../src/ledger/peers-seen.ts'
+import { silentLog } from '../../src/environment.ts'
+import { Experiences, experiencesMax, type ExperienceRow } from '../../src/ledger/experiences.ts'
 import { addReceipt, countersign, ForkError, Receipts } from '../../src/ledger/receipts.ts'
 import { floorsMax, SequenceFloors } from '../../src/ledger/sequence-floors.ts'
 import { Dossiers } from '../../src/ledger/dossiers.ts'
@@ -221,23 +222,71 @@ test('what is known of an object counts with the shard that it is kept for, and 
   assert.equal(shards.totalBut('me').bytes, 10)
 })
 
-describe('peers', () => {
-  test('are counted', async () => {
+const row: ExperienceRow = {
+  success: 1.5,
+  refused: 0,
+  noShow: 0.25,
+  fault: 0,
+  paidMicro: 1_234_567.5,
+  startMs: 300,
+  starts: 2,
+  lapses: 0.5,
+  lapsedMs: 7,
+  lapse: 'noShow',
+  atMs: 8,
+  evidence: ['SILENT', 'sent a "bad" block'],
+}
+
+describe('what was seen of peers', () => {
+  test('has a row for each peer and each thing that it did, and comes back as it was', async () => {
     using scratch = new Scratch()
-    const peers = new PeersSeen(scratch.open())
-    await peers.bump('p', 'success', 1)
-    await peers.bump('p', 'fault', 2, 'sent a bad block')
-    await peers.bump('p', 'noShow', 3)
-    await peers.bump('p', 'success', 4)
-    assert.deepEqual(peers.get('p'), {
-      success: 2,
-      refused: 0,
-      fault: 1,
-      noShow: 1,
-      lastMs: 4,
-      evidence: 'sent a bad block',
+    const store = scratch.open()
+    const seen = new Experiences(store, silentLog)
+    seen.change('p', 'wasi', (before) => {
+      assert.equal(before, undefined)
+      return row
     })
-    assert.equal(peers.get('q'), undefined)
+    seen.change('p', 'wasi', (before) => ({ ...before!, success: before!.success + 1 }))
+    seen.change('p', 'keeping', () => row)
+    seen.change('', 'wasi', () => row)
+    await store.write(() => {})
+    assert.deepEqual(
+      [...seen.of('p')],
+      [
+        ['keeping', row],
+        ['wasi', { ...row, success: 2.5 }],
+      ],
+    )
+    assert.equal(seen.of('q').size, 0)
+    assert.deepEqual(seen.peers(), ['p'], 'strangers as such are no peer')
+  })
+
+  test('is bounded: that of whom nothing was seen for longest gives way', async () => {
+    using scratch = new Scratch()
+    const store = scratch.open()
+    const seen = new Experiences(store, silentLog)
+    store.writeNow((db) => {
+      const fill = db.prepare(
+        `WITH RECURSIVE n(value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < ?)
+         INSERT INTO experiences SELECT 'peer-' || value, 'wasi', 0, 0, 0, 0, 0, 0, 0, 0, 0, '', value, '[]' FROM n`,
+      )
+      fill.run(experiencesMax)
+    })
+    seen.change('one-more', 'wasi', () => ({ ...row, atMs: experiencesMax + 1 }))
+    await store.write(() => {})
+    assert.equal(seen.of('peer-1').size, 0)
+    assert.ok(seen.of('peer-2').size === 1 && seen.of('one-more').size === 1)
+  })
+
+  test('a change that cannot be written is told in the log, and nobody waits for it', async () => {
+    using scratch = new Scratch()
+    const store = scratch.open()
+    const told: string[] = []
+    const seen = new Experiences(store, (_level, message) => void told.push(message))
+    seen.change('p', 'wasi', () => ({ ...row, success: null as unknown as number }))
+    await store.write(() => {})
+    assert.equal(told.length, 1)
+    assert.equal(seen.of('p').size, 0)
   })
 })
 

@@ -8,7 +8,6 @@ import { EquivocationFault, sealAccept, sealAward } from '../../protocols/negoti
 import { sealCountersignature } from '../../protocols/receipt/index.ts'
 import { Fault, sha256, type PeerName } from '../../protocols/wire/index.ts'
 import { realClock, silentLog } from '../../src/environment.ts'
-import { PeersSeen } from '../../src/ledger/peers-seen.ts'
 import { Proofs, proofsMax } from '../../src/ledger/proofs.ts'
 import { Store } from '../../src/ledger/store.ts'
 import { Equivocations } from '../../src/node/equivocations.ts'
@@ -33,7 +32,7 @@ const settle = async () => sleep(50)
 
 /** Peers that are all connected to each other; a frame that is a fault is held against who sent it. */
 class Company {
-  readonly members = new Map<PeerName, { equivocations: Equivocations; seen: PeersSeen; store: Store }>()
+  readonly members = new Map<PeerName, { equivocations: Equivocations; proven: Map<PeerName, string>; store: Store }>()
   readonly faults: { by: PeerName; against: PeerName; code: string }[] = []
   sent = 0
   readonly #handlers = new Map<PeerName, (from: PeerName, frame: Uint8Array) => void>()
@@ -41,7 +40,7 @@ class Company {
   async join(notary: typeof asker): Promise<Equivocations> {
     const self = notary.signer.peer
     const store = Store.open(':memory:', realClock, silentLog)
-    const seen = new PeersSeen(store)
+    const proven = new Map<PeerName, string>()
     const courier: Courier = {
       register: async (protocol, _limits, onFrame) => {
         assert.equal(protocol, evidenceProtocol)
@@ -58,11 +57,11 @@ class Company {
       log: silentLog,
       courier,
       proofs: new Proofs(store),
-      seen,
+      outcomes: { onProven: (peer, evidence) => void proven.set(peer, evidence) },
       host: { connections: () => [...this.members.keys()].filter((peer) => peer !== self).map((peer) => ({ peer })) },
     })
     await equivocations.serve()
-    this.members.set(self, { equivocations, seen, store })
+    this.members.set(self, { equivocations, proven, store })
     return equivocations
   }
 
@@ -86,9 +85,8 @@ test('an equivocating requester is proven: a third peer holds it against the one
   finder.onFault(asker.signer.peer, fault)
   await settle()
   for (const peer of [finder, third]) assert.ok(peer.isProven(asker.signer.peer))
-  const { seen, store } = company.members.get(stranger.signer.peer)!
-  assert.equal(seen.get(asker.signer.peer)?.fault, 1)
-  assert.match(seen.get(asker.signer.peer)!.evidence, /^EQUIVOCATION .*award/)
+  const { proven, store } = company.members.get(stranger.signer.peer)!
+  assert.match(proven.get(asker.signer.peer) ?? '', /^EQUIVOCATION .*award/)
   const proof = new Proofs(store).get(asker.signer.peer)!
   assert.deepEqual(decodeEvidence(encodeEvidence(proof)), { first: award.envelope, second: second.envelope })
   assert.equal(company.sent, 1, 'the one who signed is not told, and who is shown it does not pass it on')
@@ -117,9 +115,9 @@ test('a provider that bills one number twice is proven, and a requester that sig
   finder.onFault(asker.signer.peer, new EquivocationFault('two countersignatures', signed!, again))
   await settle()
   for (const peer of [worker, asker]) assert.ok(third.isProven(peer.signer.peer))
-  const { seen } = company.members.get(fourth.signer.peer)!
-  assert.match(seen.get(worker.signer.peer)!.evidence, /receipt/)
-  assert.match(seen.get(asker.signer.peer)!.evidence, /countersignature/)
+  const { proven } = company.members.get(fourth.signer.peer)!
+  assert.match(proven.get(worker.signer.peer) ?? '', /receipt/)
+  assert.match(proven.get(asker.signer.peer) ?? '', /countersignature/)
 })
 
 test('bad evidence is a fault of whoever brings it, and costs the accused nothing', async () => {
@@ -140,7 +138,7 @@ test('bad evidence is a fault of whoever brings it, and costs the accused nothin
     ],
   )
   assert.ok(!third.isProven(asker.signer.peer))
-  assert.equal(company.members.get(stranger.signer.peer)!.seen.get(asker.signer.peer), undefined)
+  assert.equal(company.members.get(stranger.signer.peer)!.proven.size, 0)
 })
 
 test('any other fault is nobody else’s business', async () => {

@@ -37,7 +37,16 @@ const known = (...records: Partial<Capability>[]) =>
   }))
 const compute = capability.compute!
 
-const acquaint = () => ({ standing: 0.5, rttMs: 20, evidence: undefined, house: undefined, operator: '' })
+const acquaint = () => ({
+  standing: 0.5,
+  familiarity: 'stranger' as const,
+  cooling: undefined,
+  startMs: undefined,
+  rttMs: 20,
+  evidence: undefined,
+  house: undefined,
+  operator: '',
+})
 const circumstances = (records: ReturnType<typeof known>, over: Partial<Circumstances> = {}): Circumstances => ({
   known: records,
   isReachable: () => true,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
 
+import { withSight } from '../../src/reputation/experience.ts'
 import { encodeState, type JournalEntry } from '../../src/reactor.ts'
 import { pageBytes } from '../../src/ledger/database.ts'
 import { MachineStates } from '../../src/ledger/machine-states.ts'
@@ -120,7 +121,7 @@ describe('the ledger as books of a peer', () => {
       tell(first.commit(entry('a', 2)))
       assert.equal(first.accepts('key', 1, new Uint8Array(32)), false)
       tell(first.nextSequence())
-      first.bump('peer', 'fault')
+      first.change('peer', 'talking', (before) => withSight(before, { sight: 'fault' }, 0))
       await pass()
       assert.deepEqual([said, books.sequence, books.seen.size], [[], 0, 0])
       tell(second.commit(entry('b', 1, true)))

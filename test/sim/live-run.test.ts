@@ -194,7 +194,7 @@ describe('a live run', { timeout: 2 * deadlineMs }, () => {
             { ...fault, what: 'clock', atMs: 500, forMs: 0, peers: 2, byMs: 1_500, who: 'all' },
           ],
         },
-        { assertions: { paidShareMin: 0.5 } },
+        { assertions: { paidShareMin: 0.5, successShareMin: 0, liarShareMax: 1 } },
       ),
       4,
     )

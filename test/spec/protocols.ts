@@ -11,6 +11,7 @@ export const protocolsWithReadme = [
   'negotiate',
   'placement',
   'receipt',
+  'references',
   'settle',
   'transfer',
   'voucher',

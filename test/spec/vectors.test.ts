@@ -35,6 +35,7 @@ import { forwardVectors } from './vectors/forward.ts'
 import { inquireVectors } from './vectors/inquire.ts'
 import { placementVectors } from './vectors/placement.ts'
 import { receiptVectors } from './vectors/receipt.ts'
+import { referencesVectors } from './vectors/references.ts'
 import { balanceOf, settleVectors } from './vectors/settle.ts'
 import { transferVectors } from './vectors/transfer.ts'
 import { wireVectors } from './vectors/wire.ts'
@@ -49,6 +50,7 @@ const files: Readonly<Record<string, VectorFile>> = {
   ...discoverVectors,
   ...forwardVectors,
   ...inquireVectors,
+  ...referencesVectors,
   ...placementVectors,
   ...receiptVectors,
   ...settleVectors,

@@ -781,6 +781,43 @@ def billing(network, data, _context):
     return {"say": say, say: signed(network, "receipt-dispute" if say == "dispute" else say, value)}
 
 
+# references
+
+REFERRING = {
+    1: ("question", {}), 2: ("references", {1: ("references", [{1: ("receipt", "bytes"), 2: ("countersignature", "bytes")}])}), 3: ("refused", REFUSAL),
+}
+
+
+def referring(network, data, context):
+    say, value = which(REFERRING, data)
+    need(say is not None, "nothing said")
+    if say == "question":
+        return {"say": say}
+    if say == "refused":
+        return {"say": say, "refusal": refusal(value)}
+    shown = value["references"]
+    need(len(shown) <= 32, "too many")
+    need(all(0 < len(one[part]) <= 1_024 for one in shown for part in ("receipt", "countersignature")), "empty or too long")
+    read = [reference(network, context["peer"], one) for one in shown]
+    need(len({one["lease"] for one in read}) == len(read), "a lease twice")
+    return {"say": say, "shown": [{**one, "reads": reads} for one, reads in zip(shown, read)]}
+
+
+def reference(network, shower, shown):
+    by, envelope = open_envelope(network, "receipt", 1, shown["receipt"])
+    receipt = receipt_body(envelope["payload"])
+    need(by == shower, "of another", "SIGNER_UNEXPECTED")
+    need(receipt["requester"] != shower and receipt["final"] and receipt["amount_micro"] > 0, "no reference")
+    by, envelope = open_envelope(network, "countersignature", 1, shown["countersignature"])
+    signed = countersignature_body(envelope["payload"])
+    need(by == receipt["requester"], "signed by another", "SIGNER_UNEXPECTED")
+    of = (signed["lease"], signed["sequence"], signed["receipt"])
+    need(of == (receipt["lease"], receipt["sequence"], sha256(shown["receipt"])), "of another receipt", "PROOF_INVALID")
+    return {
+        "by": by, "lease": receipt["lease"].hex(), "unit": receipt["unit"], "amountMicro": receipt["amount_micro"], "issuedMs": receipt["issued_ms"],
+    }
+
+
 # settle
 
 HELD = {1: ("sequence", "uint64"), 2: ("receipt", "bytes"), 3: ("amount_micro", "uint64")}

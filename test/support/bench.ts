@@ -27,7 +27,8 @@ import type { JobState } from '../../src/market/job-state.ts'
 import type { LeaseEvent, LeaseState } from '../../src/market/lease-machine.ts'
 import { ProviderDesk, type Workshop } from '../../src/market/provider-desk.ts'
 import { decodeState, encodeState, type JournalEntry } from '../../src/reactor.ts'
-import { RequesterDesk, type JobErrands } from '../../src/market/requester-desk.ts'
+import type { JobErrands } from '../../src/market/job-errands.ts'
+import { RequesterDesk } from '../../src/market/requester-desk.ts'
 import type { JobTerms } from '../../src/market/terms.ts'
 
 export const network = 'test'
@@ -183,12 +184,16 @@ export class Peer {
       ...shared,
       acquaint: (peer) => ({
         standing: shared.standing.of(peer),
+        familiarity: 'stranger',
+        cooling: undefined,
+        startMs: undefined,
         rttMs: this.rttsMs.get(peer),
         evidence: undefined,
         house: this.houses.get(peer),
         operator: this.operators.get(peer) ?? '',
       }),
       commitCap: () => this.commitCapMicro,
+      company: { trustInStrangers: () => 0.5, knowsAnybody: () => false },
       errands: this.#errands(options),
       onEvent: (_job, event) => void this.jobEvents.push(event),
       whyNotPay: () => this.doesNotPay,

@@ -11,6 +11,7 @@ import { readLedgers, type LedgerOfPeer } from '../../sim/live/run/ledgers.ts'
 import { LiveWorld, type LiveRole } from '../../sim/live/world.ts'
 import type { JobSpec, JobStreamEvent, JobView } from '../../src/control/api.ts'
 import { strangerStanding } from '../../src/market/rank.ts'
+import { talking, there } from '../../src/reputation/experience.ts'
 
 export const deadlineMs = 60_000
 export const inTime = (): AbortSignal => AbortSignal.timeout(deadlineMs)
@@ -119,7 +120,7 @@ export class Opinions {
 
   of(who: LivePeer, whom: LivePeer) {
     const { seen } = this.#ledgers.find(({ index }) => index === who.index)!
-    return seen.find(({ peer }) => peer === whom.name) ?? { success: 0, refused: 0, fault: 0, noShow: 0, evidence: '' }
+    return summed(seen.filter(({ peer }) => peer === whom.name))
   }
 
   /** What honest peers have against each other. */
@@ -127,9 +128,24 @@ export class Opinions {
     const honest = this.#ledgers.filter(({ vice }) => vice === null)
     return honest.flatMap(({ index, seen }) =>
       seen
-        .filter(({ peer, fault, noShow }) => fault + noShow > 0 && honest.some(({ name }) => name === peer))
+        .filter(({ peer, doing, seen: { fault, noShow } }) => {
+          return doing !== there && fault + noShow > 0 && honest.some(({ name }) => name === peer)
+        })
         .map((sight) => `peer ${index}: ${JSON.stringify(sight)}`),
     )
+  }
+}
+
+/** Of all that it did; they decay, and a run is short. `evidence`: its last fault. */
+function summed(rows: LedgerOfPeer['seen']) {
+  const sum = (of: 'success' | 'refused' | 'fault' | 'noShow'): number =>
+    Math.round(rows.filter(({ doing }) => doing !== there).reduce((all, { seen }) => all + seen[of], 0))
+  return {
+    success: sum('success'),
+    refused: sum('refused'),
+    fault: sum('fault'),
+    noShow: sum('noShow'),
+    evidence: rows.find(({ doing }) => doing === talking)?.seen.evidence.at(-1) ?? '',
   }
 }
 

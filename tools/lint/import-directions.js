@@ -76,6 +76,7 @@ export const protocols = {
   execute: ['transfer', 'erasure', 'negotiate', 'wire'],
   receipt: ['execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   evidence: ['receipt', 'negotiate', 'wire'],
+  references: ['receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   settle: ['receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   voucher: ['settle', 'receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   discover: ['bid', 'capability', 'wire'],

@@ -4,10 +4,11 @@
  */
 import type { Notary } from '../../../protocols/negotiate/index.ts'
 import type { Fault, FaultCode } from '../../../protocols/wire/fault.ts'
-import type { Statement } from '../../../protocols/wire/index.ts'
+import type { PeerName, Statement } from '../../../protocols/wire/index.ts'
 import type { JobState } from '../../../src/market/job-state.ts'
 import { decodeState } from '../../../src/reactor.ts'
-import { standingOf } from '../../../src/reputation/standing.ts'
+import type { Doing, Experience } from '../../../src/reputation/experience.ts'
+import { standingOf, termsOf } from '../../../src/reputation/standing.ts'
 import type { CheckedPeer, CheckedWorld } from '../../checkers/checker.ts'
 import { checkMesh } from '../../checkers/index.ts'
 import type { JobOutcome } from './jobs.ts'
@@ -53,7 +54,9 @@ export function auditLedgers(input: AuditInput): ReadonlyMap<string, readonly st
 
 function checkedPeer(ledger: LedgerOfPeer, { notary, outcomes, gone }: AuditInput): CheckedPeer {
   const { index, name, vice, frozenMs, cpuHourMicro } = ledger
-  const seen = new Map(ledger.seen.map((sight) => [sight.peer, sight]))
+  const seen = new Map<PeerName, Map<Doing, Experience>>()
+  for (const { peer, doing, seen: one } of ledger.seen)
+    seen.set(peer, (seen.get(peer) ?? new Map<Doing, Experience>()).set(doing, one))
   return {
     number: index,
     name,
@@ -90,13 +93,14 @@ function checkedPeer(ledger: LedgerOfPeer, { notary, outcomes, gone }: AuditInpu
     ),
     leaseEvents: [],
     blamed: ledger.seen
-      .filter(({ fault }) => fault > 0)
-      .map(({ peer, evidence }) => ({ peer, fault: faultOf(evidence) })),
-    standing: (of) => standingOf(seen.get(of)),
+      .filter(({ seen: { fault } }) => fault > 0)
+      .map(({ peer, seen: { evidence } }) => ({ peer, fault: faultOf(evidence.at(-1) ?? '') })),
+    // As it was when it was written down: nothing decays before that.
+    standing: (of) => standingOf(termsOf(seen.get(of) ?? new Map(), undefined, 0, 0)),
   }
 }
 
-/** As src/node.ts writes it down: the code, a colon, the message. */
+/** As src/node/outcomes.ts writes it down: the code, a colon, the message. */
 function faultOf(evidence: string): Pick<Fault, 'code' | 'message'> {
   const at = evidence.indexOf(': ')
   return { code: evidence.slice(0, Math.max(0, at)) as FaultCode, message: evidence.slice(at + 2) }

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 import type { PeerName } from '../../../protocols/wire/index.ts'
-import type { Seen } from '../../../src/reputation/standing.ts'
+import { rowOf } from '../../../src/ledger/experiences.ts'
+import type { Doing, Experience } from '../../../src/reputation/experience.ts'
 import type { LivePeer } from '../live-peer.ts'
 
 export interface LedgerOfPeer {
@@ -23,7 +24,7 @@ export interface LedgerOfPeer {
     readonly signer: PeerName
     readonly envelope: Uint8Array
   }[]
-  readonly seen: readonly (Seen & { readonly peer: PeerName; readonly evidence: string })[]
+  readonly seen: readonly { readonly peer: PeerName; readonly doing: Doing; readonly seen: Experience }[]
 }
 
 export function readLedgers(peers: readonly LivePeer[]): LedgerOfPeer[] {
@@ -45,7 +46,11 @@ function read(path: string): Pick<LedgerOfPeer, 'machines' | 'statements' | 'see
     return {
       machines: all('SELECT kind, id, state FROM machine_states ORDER BY rowid'),
       statements: all('SELECT machine, kind, signer, envelope FROM statements ORDER BY rowid'),
-      seen: all('SELECT peer, success, refused, fault, no_show AS noShow, evidence FROM peers_seen'),
+      seen: all<Readonly<Record<string, unknown>>>(`SELECT * FROM experiences WHERE peer <> ''`).map((row) => ({
+        peer: row['peer'] as PeerName,
+        doing: row['doing'] as Doing,
+        seen: rowOf(row),
+      })),
     }
   } finally {
     db.close()

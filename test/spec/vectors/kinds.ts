@@ -49,6 +49,12 @@ import {
   type Billing,
 } from '../../../protocols/receipt/index.ts'
 import {
+  decodeReferring,
+  encodeReferring,
+  openReferences,
+  type Referring,
+} from '../../../protocols/references/index.ts'
+import {
   decodeSettling,
   encodeSettling,
   sealAgreement,
@@ -201,6 +207,15 @@ export const kinds: Readonly<Record<string, Kind<unknown>>> = {
       return { ...evidence, proves: provesEquivocation(asker, evidence) }
     },
     ({ first, second }: Proof) => encodeEvidence({ first, second }),
+  ),
+  referring: kind(
+    (bytes, { peer }) => {
+      const message = decodeReferring(bytes)
+      if (message.say !== 'references') return message
+      const reads = openReferences(asker, peer!, message.shown)
+      return { say: message.say, shown: message.shown.map((one, index) => ({ ...one, reads: reads[index]! })) }
+    },
+    (message: Referring) => encodeReferring(message),
   ),
   discovery: kind(decodeDiscovery, (message: Discovery) => encodeDiscovery(message)),
   forward: kind(decodeForward, (message: Forward) => encodeForward(message)),

@@ -1,0 +1,43 @@
+/** Bugs in what one peer thinks of others: each lets names in that nobody knows. */
+import type { Mutant } from './mutant.ts'
+
+const shownByAll = { scenario: 'sybil', seedsMax: 6 } as const
+
+export const standingMutants: readonly Mutant[] = [
+  {
+    name: 'references-are-counted',
+    about: 'whoever shows signatures is introduced, whoever gave them',
+    edits: [
+      {
+        file: 'src/reputation/flow.ts',
+        find: 'const { jobs, paidMicro } = known(by)',
+        replace: 'const { jobs, paidMicro } = { ...known(by), jobs: 1, paidMicro: amountMicro }',
+      },
+    ],
+    ...shownByAll,
+  },
+  {
+    name: 'strangers-are-friends',
+    about: 'a stranger is awarded before those that are known, if it asks for less',
+    edits: [
+      {
+        file: 'src/market/rank.ts',
+        find: "return familiarity === 'introduced' ? rank.introduced : rank.stranger",
+        replace: 'return rank.known',
+      },
+    ],
+    ...shownByAll,
+  },
+  {
+    name: 'strangers-cut-it-short',
+    about: 'six offers are enough, whoever made them: those that one attacker has are there first',
+    edits: [
+      {
+        file: 'src/market/requester-desk.ts',
+        find: '? isKnown(acquaint(peer, runtime))',
+        replace: '? runtime.length > 0 || isKnown(acquaint(peer, runtime))',
+      },
+    ],
+    ...shownByAll,
+  },
+]
