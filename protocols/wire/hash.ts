@@ -5,7 +5,7 @@ import * as Digest from 'multiformats/hashes/digest'
 
 import { Fault } from './fault.ts'
 import { Memo } from './memo.ts'
-import { sha256 } from './sha256.ts'
+import { hashBytes, sha256 } from './sha256.ts'
 
 export { hashBytes, sha256 } from './sha256.ts'
 
@@ -40,6 +40,7 @@ export function checkedCid(text: string, field: string): string {
       cid.version === 1 &&
       cid.code === dagCbor.code &&
       cid.multihash.code === sha256Code &&
+      cid.multihash.size === hashBytes &&
       cid.toString() === text
     ) {
       lawfulCids.set(text, true)
