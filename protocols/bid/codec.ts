@@ -88,6 +88,8 @@ export function encodeRequirements({ evidence, features, regions, gpus, ...requi
     tee: requirements.tee,
     evidence: evidences.indexOf(evidence),
     egress: requirements.egress,
+    gasMax: BigInt(requirements.gasMax),
+    inBytes: BigInt(requirements.inBytes),
     ...(gpus === null ? {} : { gpus: { ...gpus, memoryBytes: BigInt(gpus.memoryBytes) } }),
   }
 }
@@ -111,6 +113,8 @@ export function decodeRequirements(wire: WireRequirements | undefined): Requirem
     tee: checkedText(requirements.tee, 'tee', wordCharsMax),
     evidence: checkedEvidence(requirements.evidence),
     egress: requirements.egress,
+    gasMax: checkedInteger(requirements.gasMax, 'gas_max'),
+    inBytes: checkedInteger(requirements.inBytes, 'in_bytes'),
   }
 }
 

@@ -13,7 +13,17 @@ import {
   type Price,
   type Quantity,
 } from '../capability/index.ts'
-import type { Micro } from '../wire/index.ts'
+import {
+  costOfUse,
+  mibSeconds,
+  microMax,
+  noUsage,
+  raised,
+  tariffOf,
+  type Micro,
+  type Tariff,
+  type Usage,
+} from '../wire/index.ts'
 import type { Bid, GpuWish, Requirements } from './messages.ts'
 
 /** In the order in which they are looked at: what cannot change comes first, what is only so now comes last. */
@@ -94,18 +104,55 @@ export function lacksOf({ requirements, unit, cpuHourMicroMax }: Ask, capability
   return lacks
 }
 
-/**
- * What a processor comes to for one hour when all that a job takes is laid on its processors, rounded up. Receipts count
- * processor time alone, so the rate of an offer has the rest in it.
- */
-export function cpuHourMicroOf(price: Price, { cpuMilli, memoryBytes, gpus, evidence }: Requirements): Micro {
-  const gib = 2n ** 30n
-  const memory = ceilDivide(BigInt(memoryBytes) * BigInt(price.memoryGibHourMicro), gib)
-  const beside = memory + BigInt(gpus?.count ?? 0) * BigInt(price.gpuHourMicro)
-  const perCpu = BigInt(price.cpuHourMicro) + ceilDivide(beside * 1_000n, BigInt(Math.max(1, cpuMilli)))
+/** What this provider asks of this bid: its prices, raised by what it adds for the evidence that is asked for. */
+export function tariffFor(price: Price, { evidence }: Requirements): Tariff {
   const percent = { claimed: 0, measured: price.measuredPercent, challenged: price.challengedPercent }[evidence]
-  const micro = ceilDivide(perCpu * BigInt(100 + percent), 100n)
-  return micro > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : Number(micro)
+  return raised(tariffOf(price), percent)
+}
+
+/**
+ * What a processor comes to for one hour when all that a job takes is laid on its processors, rounded up: what prices of several
+ * parts are compared by. What a job will use is not known before; see `usePerHour`.
+ */
+export function rateOf(tariff: Tariff, requirements: Requirements): Micro {
+  const { cpuMilli } = requirements
+  const beside = costOfUse({ ...tariff, cpuHourMicro: 0 }, cpuMilli, usePerHour(requirements), microMax)
+  const micro = BigInt(tariff.cpuHourMicro) + ceilDivide(BigInt(beside) * 1_000n, BigInt(Math.max(1, cpuMilli)))
+  return micro > BigInt(microMax) ? microMax : Number(micro)
+}
+
+/** The same of a record. */
+export function cpuHourMicroOf(price: Price, requirements: Requirements): Micro {
+  return rateOf(tariffFor(price, requirements), requirements)
+}
+
+/** What counts as much as any program of WebAssembly gets done: 10^9 instructions a second. */
+const gasPerMsUsual = 1_000_000n
+/** Outputs are as large as what came in, and not less than this. */
+const outBytesLeast = 2 ** 20
+/** Of its programs nobody counts the instructions. */
+const uncounted = 'oci'
+const msPerHour = 3_600_000
+
+/**
+ * What an hour of the job takes: of memory, GPUs and disk what is asked for; of instructions what is usual, or the job's own limit
+ * spread over its longest run; of bytes in what it says, and as many out, spread alike.
+ */
+function usePerHour({ runtime, memoryBytes, diskBytes, gpus, wallMsMax, gasMax, inBytes }: Requirements): Usage {
+  const spread = (whole: bigint): bigint => (whole * BigInt(msPerHour)) / BigInt(Math.max(1, wallMsMax))
+  const usual = gasPerMsUsual * BigInt(msPerHour)
+  const limited = gasMax === 0 ? usual : spread(BigInt(gasMax))
+  const gas = runtime === uncounted ? 0n : limited < usual ? limited : usual
+  const exact = (wide: bigint): number => (wide > BigInt(microMax) ? microMax : Number(wide))
+  return {
+    ...noUsage,
+    gas: exact(gas),
+    memMibS: mibSeconds(memoryBytes, msPerHour),
+    gpuMs: (gpus?.count ?? 0) * msPerHour,
+    inBytes: exact(spread(BigInt(inBytes))),
+    outBytes: exact(spread(BigInt(Math.max(inBytes, outBytesLeast)))),
+    storeMibS: mibSeconds(diskBytes, msPerHour),
+  }
 }
 
 /** How long work is still taken from now on, in milliseconds; Infinity without hours. */

@@ -42,6 +42,10 @@ export interface Requirements {
   readonly evidence: Evidence
   /** The program will be let out to the network. */
   readonly egress: boolean
+  /** The most instructions that it executes; 0: not said. */
+  readonly gasMax: number
+  /** What is fetched for it: its module and its inputs. */
+  readonly inBytes: number
 }
 
 export interface GpuWish {
@@ -63,6 +67,8 @@ export const noWishes = {
   tee: '',
   evidence: 'claimed',
   egress: false,
+  gasMax: 0,
+  inBytes: 0,
 } as const satisfies Partial<Requirements>
 
 export interface Bid {
@@ -74,6 +80,7 @@ export interface Bid {
   readonly requirements: Requirements
   readonly unit: string
   readonly ceilingMicro: Micro
+  /** With all that the job takes laid on the processors (`rateOf`). */
   readonly cpuHourMicroMax: Micro
   /** Answers are spread over so long, at random, those that ask for less sooner; 0: all at once. */
   readonly spreadMs: number

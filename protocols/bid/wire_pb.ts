@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bid/wire.proto.
  */
 export const file_bid_wire: GenFile = /*@__PURE__*/
-  fileDesc("Cg5iaWQvd2lyZS5wcm90bxINcGxlYWNoLmJpZC52MSLfAQoDQmlkEgsKA2pvYhgBIAEoCRINCgVjbGFzcxgCIAEoCRIRCglpc3N1ZWRfbXMYAyABKAQSEgoKZXhwaXJlc19tcxgEIAEoBBIxCgxyZXF1aXJlbWVudHMYBSABKAsyGy5wbGVhY2guYmlkLnYxLlJlcXVpcmVtZW50cxIMCgR1bml0GAYgASgJEhUKDWNlaWxpbmdfbWljcm8YByABKAQSGgoSY3B1X2hvdXJfbWljcm9fbWF4GAggASgEEhEKCXNwcmVhZF9tcxgJIAEoDRIOCgZlbm91Z2gYCiABKAgihwIKDFJlcXVpcmVtZW50cxIPCgdydW50aW1lGAEgASgJEhEKCWNwdV9taWxsaRgCIAEoBBIUCgxtZW1vcnlfYnl0ZXMYAyABKAQSEgoKZGlza19ieXRlcxgEIAEoBBITCgt3YWxsX21zX21heBgFIAEoBBIMCgRhcmNoGAYgASgJEhAKCGZlYXR1cmVzGAcgAygJEiEKBGdwdXMYCCABKAsyEy5wbGVhY2guYmlkLnYxLkdwdXMSDwoHcmVnaW9ucxgJIAMoCRIRCglpc29sYXRpb24YCiABKAkSCwoDdGVlGAsgASgJEhAKCGV2aWRlbmNlGAwgASgNEg4KBmVncmVzcxgNIAEoCCJKCgRHcHVzEg0KBWNvdW50GAEgASgNEhQKDG1lbW9yeV9ieXRlcxgCIAEoBBIOCgZ2ZW5kb3IYAyABKAkSDQoFbW9kZWwYBCABKAliBnByb3RvMw");
+  fileDesc("Cg5iaWQvd2lyZS5wcm90bxINcGxlYWNoLmJpZC52MSLfAQoDQmlkEgsKA2pvYhgBIAEoCRINCgVjbGFzcxgCIAEoCRIRCglpc3N1ZWRfbXMYAyABKAQSEgoKZXhwaXJlc19tcxgEIAEoBBIxCgxyZXF1aXJlbWVudHMYBSABKAsyGy5wbGVhY2guYmlkLnYxLlJlcXVpcmVtZW50cxIMCgR1bml0GAYgASgJEhUKDWNlaWxpbmdfbWljcm8YByABKAQSGgoSY3B1X2hvdXJfbWljcm9fbWF4GAggASgEEhEKCXNwcmVhZF9tcxgJIAEoDRIOCgZlbm91Z2gYCiABKAgiqgIKDFJlcXVpcmVtZW50cxIPCgdydW50aW1lGAEgASgJEhEKCWNwdV9taWxsaRgCIAEoBBIUCgxtZW1vcnlfYnl0ZXMYAyABKAQSEgoKZGlza19ieXRlcxgEIAEoBBITCgt3YWxsX21zX21heBgFIAEoBBIMCgRhcmNoGAYgASgJEhAKCGZlYXR1cmVzGAcgAygJEiEKBGdwdXMYCCABKAsyEy5wbGVhY2guYmlkLnYxLkdwdXMSDwoHcmVnaW9ucxgJIAMoCRIRCglpc29sYXRpb24YCiABKAkSCwoDdGVlGAsgASgJEhAKCGV2aWRlbmNlGAwgASgNEg4KBmVncmVzcxgNIAEoCBIPCgdnYXNfbWF4GA4gASgEEhAKCGluX2J5dGVzGA8gASgEIkoKBEdwdXMSDQoFY291bnQYASABKA0SFAoMbWVtb3J5X2J5dGVzGAIgASgEEg4KBnZlbmRvchgDIAEoCRINCgVtb2RlbBgEIAEoCWIGcHJvdG8z");
 
 /**
  * A call for work. Payload of an envelope of type "bid" version 1; the envelope is what is gossiped.
@@ -60,7 +60,7 @@ export type Bid = Message<"pleach.bid.v1.Bid"> & {
   ceilingMicro: bigint;
 
   /**
-   * The most an hour of one processor may cost.
+   * The most an hour of one processor may cost, with all that the job takes laid on it.
    *
    * @generated from field: uint64 cpu_hour_micro_max = 8;
    */
@@ -164,6 +164,20 @@ export type Requirements = Message<"pleach.bid.v1.Requirements"> & {
    * @generated from field: bool egress = 13;
    */
   egress: boolean;
+
+  /**
+   * The most instructions that it executes.
+   *
+   * @generated from field: uint64 gas_max = 14;
+   */
+  gasMax: bigint;
+
+  /**
+   * What is fetched for it: its module and its inputs.
+   *
+   * @generated from field: uint64 in_bytes = 15;
+   */
+  inBytes: bigint;
 };
 
 /**

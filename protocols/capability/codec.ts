@@ -5,6 +5,8 @@ import {
   Fault,
   checkedInteger,
   checkedText,
+  decodeTariff,
+  encodeTariff,
   openEnvelope,
   parseMessage,
   peekEnvelope,
@@ -97,13 +99,11 @@ function encodeCompute({ arch, model, features, egress, ...compute }: Compute) {
   }
 }
 
-function encodePrice({ unit, measuredPercent, challengedPercent, ...micro }: Price) {
+function encodePrice({ unit, gbMonthMicro, measuredPercent, challengedPercent, ...tariff }: Price) {
   return {
     unit,
-    cpuHourMicro: BigInt(micro.cpuHourMicro),
-    gbMonthMicro: BigInt(micro.gbMonthMicro),
-    memoryGibHourMicro: BigInt(micro.memoryGibHourMicro),
-    gpuHourMicro: BigInt(micro.gpuHourMicro),
+    tariff: encodeTariff(tariff),
+    gbMonthMicro: BigInt(gbMonthMicro),
     measuredPercent,
     challengedPercent,
   }
@@ -187,10 +187,8 @@ function decodeGpu(wire: WireGpu): Gpu {
 function decodePrice(wire: WirePrice): Price {
   return {
     unit: checkedText(wire.unit, 'unit', textCharsMax),
-    cpuHourMicro: checkedInteger(wire.cpuHourMicro, 'cpu_hour_micro'),
+    ...decodeTariff(wire.tariff),
     gbMonthMicro: checkedInteger(wire.gbMonthMicro, 'gb_month_micro'),
-    memoryGibHourMicro: checkedInteger(wire.memoryGibHourMicro, 'memory_gib_hour_micro'),
-    gpuHourMicro: checkedInteger(wire.gpuHourMicro, 'gpu_hour_micro'),
     measuredPercent: checkedInteger(wire.measuredPercent, 'measured_percent', percentMax),
     challengedPercent: checkedInteger(wire.challengedPercent, 'challenged_percent', percentMax),
   }

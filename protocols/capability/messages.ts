@@ -1,5 +1,5 @@
 /** What a peer says it can do, as the rest of the program sees it. */
-import type { Micro, PeerName, StatementType } from '../wire/index.ts'
+import { freeTariff, type Micro, type PeerName, type StatementType, type Tariff } from '../wire/index.ts'
 
 export const capabilityType: StatementType = { name: 'capability', version: 1 }
 
@@ -77,13 +77,10 @@ export interface Hours {
   readonly toMinute: number
 }
 
-export interface Price {
+/** What a job is billed by, and what keeping shards costs. */
+export interface Price extends Tariff {
   readonly unit: string
-  readonly cpuHourMicro: Micro
   readonly gbMonthMicro: Micro
-  /** Beside the processors; 0: included. */
-  readonly memoryGibHourMicro: Micro
-  readonly gpuHourMicro: Micro
   /** Added for bids that ask for this evidence. */
   readonly measuredPercent: number
   readonly challengedPercent: number
@@ -133,9 +130,8 @@ export const unsaid = {
 } as const satisfies Partial<Capability>
 /** Of a price that has no other parts. */
 export const plainPrice = {
+  ...freeTariff,
   gbMonthMicro: 0,
-  memoryGibHourMicro: 0,
-  gpuHourMicro: 0,
   measuredPercent: 0,
   challengedPercent: 0,
 } as const satisfies Partial<Price>

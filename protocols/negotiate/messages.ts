@@ -7,6 +7,7 @@ import {
   type Refusal,
   type Signed,
   type StatementType,
+  type Tariff,
 } from '../wire/index.ts'
 
 export const negotiateProtocol = '/pleach/negotiate/1'
@@ -33,12 +34,12 @@ export const offerHoldMsMax = 15_000
 export const slotsMax = 1024
 export const gpusPerLeaseMax = 1024
 
-export interface Offer {
+/** With the prices that the work is billed by. */
+export interface Offer extends Tariff {
   readonly job: string
   /** SHA-256 of the bid's envelope. */
   readonly bid: Uint8Array
   readonly unit: string
-  readonly cpuHourMicro: Micro
   readonly cpuMilli: number
   readonly memoryBytes: number
   readonly diskBytes: number
@@ -48,7 +49,7 @@ export interface Offer {
 }
 
 /** The terms of a lease. Every number is what the requester will pay for, or the provider may use, at most. */
-export interface Award {
+export interface Award extends Tariff {
   readonly job: string
   readonly slot: number
   readonly epoch: number
@@ -56,7 +57,6 @@ export interface Award {
   /** SHA-256 of the offer's envelope. */
   readonly offer: Uint8Array
   readonly unit: string
-  readonly cpuHourMicro: Micro
   readonly cpuMilli: number
   readonly memoryBytes: number
   readonly diskBytes: number

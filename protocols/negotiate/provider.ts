@@ -11,6 +11,7 @@ import { equals } from 'uint8arrays'
 import {
   Fault,
   hashOfEnvelope,
+  isSameTariff,
   type Effect,
   type FaultCode,
   type PeerName,
@@ -176,7 +177,7 @@ function whatIsWrong(
   if (body.job !== offered.job) return { code: 'FIELD_INVALID', message: 'the AWARD names another job' }
   const same =
     body.unit === offered.unit &&
-    body.cpuHourMicro === offered.cpuHourMicro &&
+    isSameTariff(body, offered) &&
     body.cpuMilli === offered.cpuMilli &&
     body.memoryBytes === offered.memoryBytes &&
     body.diskBytes === offered.diskBytes &&

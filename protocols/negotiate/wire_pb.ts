@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Refusal } from "../wire/wire_pb.ts";
+import type { Refusal, Tariff } from "../wire/wire_pb.ts";
 import { file_wire_wire } from "../wire/wire_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file negotiate/wire.proto.
  */
 export const file_negotiate_wire: GenFile = /*@__PURE__*/
-  fileDesc("ChRuZWdvdGlhdGUvd2lyZS5wcm90bxITcGxlYWNoLm5lZ290aWF0ZS52MSK7AQoLTmVnb3RpYXRpb24SDwoFb2ZmZXIYASABKAxIABIPCgVhd2FyZBgCIAEoDEgAEhAKBmFjY2VwdBgDIAEoDEgAEhAKBmNvbW1pdBgEIAEoDEgAEi0KBnJlZnVzZRgFIAEoCzIbLnBsZWFjaC5uZWdvdGlhdGUudjEuUmVmdXNlSAASLwoHcmVsZWFzZRgGIAEoCzIcLnBsZWFjaC5uZWdvdGlhdGUudjEuUmVsZWFzZUgAQgYKBGJvZHkivAEKBU9mZmVyEgsKA2pvYhgBIAEoCRILCgNiaWQYAiABKAwSDAoEdW5pdBgDIAEoCRIWCg5jcHVfaG91cl9taWNybxgEIAEoBBIRCgljcHVfbWlsbGkYBSABKAQSFAoMbWVtb3J5X2J5dGVzGAYgASgEEhEKCWlzc3VlZF9tcxgHIAEoBBIVCg1ob2xkX3VudGlsX21zGAggASgEEhIKCmRpc2tfYnl0ZXMYCSABKAQSDAoEZ3B1cxgKIAEoDSL8AgoFQXdhcmQSCwoDam9iGAEgASgJEgwKBHNsb3QYAiABKA0SDQoFZXBvY2gYAyABKA0SEAoIcHJvdmlkZXIYBCABKAkSDQoFb2ZmZXIYBSABKAwSDAoEdW5pdBgGIAEoCRIWCg5jcHVfaG91cl9taWNybxgHIAEoBBIRCgljcHVfbWlsbGkYCCABKAQSFAoMbWVtb3J5X2J5dGVzGAkgASgEEhIKCmRpc2tfYnl0ZXMYCiABKAQSEwoLd2FsbF9tc19tYXgYCyABKAQSFQoNY2VpbGluZ19taWNybxgMIAEoBBIbChNwYXltZW50X2ludGVydmFsX21zGA0gASgEEh8KF3BheW1lbnRfaW50ZXJ2YWxfbXNfbWF4GA4gASgEEhIKCnJlY2xhaW1fbXMYDyABKAQSEQoJaXNzdWVkX21zGBAgASgEEhQKDGFjY2VwdF9ieV9tcxgRIAEoBBIQCghtYW5pZmVzdBgSIAEoDBIMCgRncHVzGBMgASgNIkAKBkFjY2VwdBINCgVsZWFzZRgBIAEoDBIRCglpc3N1ZWRfbXMYAiABKAQSFAoMY29tbWl0X2J5X21zGAMgASgEIjoKBkNvbW1pdBINCgVsZWFzZRgBIAEoDBIOCgZhY2NlcHQYAiABKAwSEQoJaXNzdWVkX21zGAMgASgEIlwKBlJlZnVzZRILCgNqb2IYASABKAkSDAoEc2xvdBgCIAEoDRINCgVlcG9jaBgDIAEoDRIoCgdyZWZ1c2FsGAQgASgLMhcucGxlYWNoLndpcmUudjEuUmVmdXNhbCJACgdSZWxlYXNlEgsKA2pvYhgBIAEoCRIoCgdiZWNhdXNlGAIgASgLMhcucGxlYWNoLndpcmUudjEuUmVmdXNhbGIGcHJvdG8z", [file_wire_wire]);
+  fileDesc("ChRuZWdvdGlhdGUvd2lyZS5wcm90bxITcGxlYWNoLm5lZ290aWF0ZS52MSK7AQoLTmVnb3RpYXRpb24SDwoFb2ZmZXIYASABKAxIABIPCgVhd2FyZBgCIAEoDEgAEhAKBmFjY2VwdBgDIAEoDEgAEhAKBmNvbW1pdBgEIAEoDEgAEi0KBnJlZnVzZRgFIAEoCzIbLnBsZWFjaC5uZWdvdGlhdGUudjEuUmVmdXNlSAASLwoHcmVsZWFzZRgGIAEoCzIcLnBsZWFjaC5uZWdvdGlhdGUudjEuUmVsZWFzZUgAQgYKBGJvZHkizAEKBU9mZmVyEgsKA2pvYhgBIAEoCRILCgNiaWQYAiABKAwSDAoEdW5pdBgDIAEoCRImCgZ0YXJpZmYYBCABKAsyFi5wbGVhY2gud2lyZS52MS5UYXJpZmYSEQoJY3B1X21pbGxpGAUgASgEEhQKDG1lbW9yeV9ieXRlcxgGIAEoBBIRCglpc3N1ZWRfbXMYByABKAQSFQoNaG9sZF91bnRpbF9tcxgIIAEoBBISCgpkaXNrX2J5dGVzGAkgASgEEgwKBGdwdXMYCiABKA0ijAMKBUF3YXJkEgsKA2pvYhgBIAEoCRIMCgRzbG90GAIgASgNEg0KBWVwb2NoGAMgASgNEhAKCHByb3ZpZGVyGAQgASgJEg0KBW9mZmVyGAUgASgMEgwKBHVuaXQYBiABKAkSJgoGdGFyaWZmGAcgASgLMhYucGxlYWNoLndpcmUudjEuVGFyaWZmEhEKCWNwdV9taWxsaRgIIAEoBBIUCgxtZW1vcnlfYnl0ZXMYCSABKAQSEgoKZGlza19ieXRlcxgKIAEoBBITCgt3YWxsX21zX21heBgLIAEoBBIVCg1jZWlsaW5nX21pY3JvGAwgASgEEhsKE3BheW1lbnRfaW50ZXJ2YWxfbXMYDSABKAQSHwoXcGF5bWVudF9pbnRlcnZhbF9tc19tYXgYDiABKAQSEgoKcmVjbGFpbV9tcxgPIAEoBBIRCglpc3N1ZWRfbXMYECABKAQSFAoMYWNjZXB0X2J5X21zGBEgASgEEhAKCG1hbmlmZXN0GBIgASgMEgwKBGdwdXMYEyABKA0iQAoGQWNjZXB0Eg0KBWxlYXNlGAEgASgMEhEKCWlzc3VlZF9tcxgCIAEoBBIUCgxjb21taXRfYnlfbXMYAyABKAQiOgoGQ29tbWl0Eg0KBWxlYXNlGAEgASgMEg4KBmFjY2VwdBgCIAEoDBIRCglpc3N1ZWRfbXMYAyABKAQiXAoGUmVmdXNlEgsKA2pvYhgBIAEoCRIMCgRzbG90GAIgASgNEg0KBWVwb2NoGAMgASgNEigKB3JlZnVzYWwYBCABKAsyFy5wbGVhY2gud2lyZS52MS5SZWZ1c2FsIkAKB1JlbGVhc2USCwoDam9iGAEgASgJEigKB2JlY2F1c2UYAiABKAsyFy5wbGVhY2gud2lyZS52MS5SZWZ1c2FsYgZwcm90bzM", [file_wire_wire]);
 
 /**
  * One frame of /pleach/negotiate/1. The first four are envelopes, kept as the bytes that came.
@@ -93,9 +93,9 @@ export type Offer = Message<"pleach.negotiate.v1.Offer"> & {
   unit: string;
 
   /**
-   * @generated from field: uint64 cpu_hour_micro = 4;
+   * @generated from field: pleach.wire.v1.Tariff tariff = 4;
    */
-  cpuHourMicro: bigint;
+  tariff?: Tariff | undefined;
 
   /**
    * @generated from field: uint64 cpu_milli = 5;
@@ -178,9 +178,9 @@ export type Award = Message<"pleach.negotiate.v1.Award"> & {
   unit: string;
 
   /**
-   * @generated from field: uint64 cpu_hour_micro = 7;
+   * @generated from field: pleach.wire.v1.Tariff tariff = 7;
    */
-  cpuHourMicro: bigint;
+  tariff?: Tariff | undefined;
 
   /**
    * @generated from field: uint64 cpu_milli = 8;

@@ -18,40 +18,41 @@ import {
   type Signed,
 } from '../wire/index.ts'
 import type { Notary } from '../negotiate/codec.ts'
-import { countersignatureType, receiptType, type Billing, type Countersignature, type Receipt } from './messages.ts'
-import { BillingSchema, CountersignatureSchema, ReceiptSchema } from './wire_pb.ts'
+import {
+  countersignatureType,
+  disputeType,
+  receiptType,
+  type Billing,
+  type Countersignature,
+  type Dispute,
+  type Receipt,
+  type Usage,
+} from './messages.ts'
+import {
+  BillingSchema,
+  CountersignatureSchema,
+  DisputeSchema,
+  ReceiptSchema,
+  type Usage as WireUsage,
+} from './wire_pb.ts'
 
 const textCharsMax = 64
 
 export function encodeBilling(message: Billing): Uint8Array {
   switch (message.say) {
     case 'receipt':
-      return toBinary(
-        BillingSchema,
-        create(BillingSchema, { body: { case: 'receipt', value: message.receipt.envelope } }),
-      )
+      return frame({ case: 'receipt', value: message.receipt.envelope })
     case 'countersignature':
-      return toBinary(
-        BillingSchema,
-        create(BillingSchema, { body: { case: 'countersignature', value: message.countersignature.envelope } }),
-      )
+      return frame({ case: 'countersignature', value: message.countersignature.envelope })
     case 'dispute':
-      return toBinary(
-        BillingSchema,
-        create(BillingSchema, {
-          body: {
-            case: 'dispute',
-            value: {
-              lease: fromString(message.lease, 'hex'),
-              sequence: BigInt(message.sequence),
-              refusal: encodeRefusal(message.refusal),
-            },
-          },
-        }),
-      )
+      return frame({ case: 'dispute', value: message.dispute.envelope })
     default:
       return message satisfies never
   }
+}
+
+function frame(body: { case: Billing['say']; value: Uint8Array }): Uint8Array {
+  return toBinary(BillingSchema, create(BillingSchema, { body }))
 }
 
 /** Parses, validates and checks the signature. Throws a Fault. */
@@ -63,12 +64,7 @@ export function decodeBilling(notary: Notary, bytes: Uint8Array): Billing {
     case 'countersignature':
       return { say: 'countersignature', countersignature: openCountersignature(notary, body.value) }
     case 'dispute':
-      return {
-        say: 'dispute',
-        lease: toString(checkedHash(body.value.lease, 'lease'), 'hex'),
-        sequence: checkedInteger(body.value.sequence, 'sequence'),
-        refusal: decodeRefusal(body.value.refusal),
-      }
+      return { say: 'dispute', dispute: openDispute(notary, body.value) }
     default:
       throw new Fault('FIELD_INVALID', 'a billing message says nothing that this version knows')
   }
@@ -85,12 +81,7 @@ export function sealReceipt({ signer, network }: Notary, receipt: Receipt): Sign
       requester: receipt.requester,
       sequence: BigInt(receipt.sequence),
       previous: receipt.previous,
-      usage: {
-        wallMs: BigInt(receipt.usage.wallMs),
-        cpuMs: BigInt(receipt.usage.cpuMs),
-        inBytes: BigInt(receipt.usage.inBytes),
-        outBytes: BigInt(receipt.usage.outBytes),
-      },
+      usage: encodeUsage(receipt.usage),
       unit: receipt.unit,
       amountMicro: BigInt(receipt.amountMicro),
       final: receipt.final,
@@ -104,7 +95,6 @@ export function sealReceipt({ signer, network }: Notary, receipt: Receipt): Sign
 export function openReceipt(notary: Notary, envelope: Uint8Array): Signed<Receipt> {
   const { by, body } = openEnvelope(notary.signer, notary.network, receiptType, envelope)
   const wire = parseMessage(ReceiptSchema, body)
-  const usage = required(wire.usage, 'usage')
   publicKeyOf(wire.requester)
   const receipt: Receipt = {
     lease: toString(checkedHash(wire.lease, 'lease'), 'hex'),
@@ -112,19 +102,14 @@ export function openReceipt(notary: Notary, envelope: Uint8Array): Signed<Receip
     slot: checkedInteger(wire.slot, 'slot'),
     epoch: checkedInteger(wire.epoch, 'epoch'),
     requester: wire.requester,
-    sequence: checkedInteger(wire.sequence, 'sequence'),
+    sequence: counted(wire.sequence, 'sequence'),
     previous: checkedHash(wire.previous, 'previous'),
-    usage: {
-      wallMs: checkedInteger(usage.wallMs, 'wall_ms'),
-      cpuMs: checkedInteger(usage.cpuMs, 'cpu_ms'),
-      inBytes: checkedInteger(usage.inBytes, 'in_bytes'),
-      outBytes: checkedInteger(usage.outBytes, 'out_bytes'),
-    },
+    usage: decodeUsage(required(wire.usage, 'usage')),
     unit: checkedText(wire.unit, 'unit', textCharsMax),
-    amountMicro: checkedInteger(wire.amountMicro, 'amount_micro'),
+    amountMicro: counted(wire.amountMicro, 'amount_micro'),
     final: wire.final,
     result: wire.final ? checkedCid(wire.result, 'result') : checkedText(wire.result, 'result', 0),
-    issuedMs: checkedInteger(wire.issuedMs, 'issued_ms'),
+    issuedMs: counted(wire.issuedMs, 'issued_ms'),
   }
   if (receipt.sequence === 0) throw new Fault('FIELD_INVALID', 'receipts are counted from 1', { field: 'sequence' })
   return { by, envelope, body: receipt }
@@ -148,9 +133,71 @@ export function openCountersignature(notary: Notary, envelope: Uint8Array): Sign
   const wire = parseMessage(CountersignatureSchema, body)
   const countersignature: Countersignature = {
     lease: toString(checkedHash(wire.lease, 'lease'), 'hex'),
-    sequence: checkedInteger(wire.sequence, 'sequence'),
+    sequence: counted(wire.sequence, 'sequence'),
     receipt: checkedHash(wire.receipt, 'receipt'),
-    issuedMs: checkedInteger(wire.issuedMs, 'issued_ms'),
+    issuedMs: counted(wire.issuedMs, 'issued_ms'),
   }
   return { by, envelope, body: countersignature }
+}
+
+export function sealDispute({ signer, network }: Notary, body: Dispute): Signed<Dispute> {
+  const payload = toBinary(
+    DisputeSchema,
+    create(DisputeSchema, {
+      lease: fromString(body.lease, 'hex'),
+      sequence: BigInt(body.sequence),
+      receipt: body.receipt,
+      refusal: encodeRefusal(body.refusal),
+      issuedMs: BigInt(body.issuedMs),
+    }),
+  )
+  return { by: signer.peer, body, envelope: sealEnvelope(signer, network, disputeType, payload) }
+}
+
+export function openDispute(notary: Notary, envelope: Uint8Array): Signed<Dispute> {
+  const { by, body } = openEnvelope(notary.signer, notary.network, disputeType, envelope)
+  const wire = parseMessage(DisputeSchema, body)
+  const dispute: Dispute = {
+    lease: toString(checkedHash(wire.lease, 'lease'), 'hex'),
+    sequence: counted(wire.sequence, 'sequence'),
+    receipt: checkedHash(wire.receipt, 'receipt'),
+    refusal: decodeRefusal(wire.refusal),
+    issuedMs: counted(wire.issuedMs, 'issued_ms'),
+  }
+  return { by, envelope, body: dispute }
+}
+
+function encodeUsage(usage: Usage) {
+  return {
+    wallMs: BigInt(usage.wallMs),
+    cpuMs: BigInt(usage.cpuMs),
+    gas: BigInt(usage.gas),
+    memMibS: BigInt(usage.memMibS),
+    gpuMs: BigInt(usage.gpuMs),
+    inBytes: BigInt(usage.inBytes),
+    outBytes: BigInt(usage.outBytes),
+    storeMibS: BigInt(usage.storeMibS),
+  }
+}
+
+function decodeUsage(usage: WireUsage): Usage {
+  return {
+    wallMs: counted(usage.wallMs, 'wall_ms'),
+    cpuMs: counted(usage.cpuMs, 'cpu_ms'),
+    gas: counted(usage.gas, 'gas'),
+    memMibS: counted(usage.memMibS, 'mem_mib_s'),
+    gpuMs: counted(usage.gpuMs, 'gpu_ms'),
+    inBytes: counted(usage.inBytes, 'in_bytes'),
+    outBytes: counted(usage.outBytes, 'out_bytes'),
+    storeMibS: counted(usage.storeMibS, 'store_mib_s'),
+  }
+}
+
+/** What is counted is exact in any language. A negative number, written as one of 64 bits, has the highest bit. */
+function counted(value: bigint, field: string): number {
+  if (value >= 2n ** 63n)
+    throw new Fault('NUMBER_NEGATIVE', `${field} is negative`, { field, value: String(BigInt.asIntN(64, value)) })
+  if (value > BigInt(Number.MAX_SAFE_INTEGER))
+    throw new Fault('NUMBER_TOO_LARGE', `${field} is over 2^53 - 1`, { field, value: String(value) })
+  return Number(value)
 }

@@ -1,4 +1,5 @@
 export * from './codec.ts'
+export { heals, type Measured, type MeasuredResult } from './judge.ts'
 export * from './messages.ts'
 export * from './provider.ts'
 export * from './requester.ts'

@@ -7,6 +7,7 @@
 import { equals, fromString } from 'uint8arrays'
 
 import type { Notary } from '../negotiate/codec.ts'
+import { EquivocationFault } from '../negotiate/messages.ts'
 import {
   Fault,
   hashOfEnvelope,
@@ -17,14 +18,17 @@ import {
   type Step,
 } from '../wire/index.ts'
 import { sealReceipt } from './codec.ts'
+import { heals } from './judge.ts'
 import {
   amountOwed,
   countersignWithinMs,
   noUsage,
   receiptRetransmitMs,
+  usageNames,
   type BilledLease,
   type Billing,
   type Countersignature,
+  type Dispute,
   type Receipt,
   type Usage,
 } from './messages.ts'
@@ -36,6 +40,8 @@ interface Chain {
   readonly previous: Uint8Array
   readonly usage: Usage
   readonly intervalMs: number
+  /** The countersignature of that receipt; null before the first. */
+  readonly last: Signed<Countersignature> | null
 }
 
 export type BillState =
@@ -45,6 +51,8 @@ export type BillState =
       readonly receipt: Signed<Receipt>
       readonly sendAgainMs: number
       readonly giveUpMs: number
+      /** Why the requester does not countersign it now. */
+      readonly disputed: Refusal | null
       readonly thenFinal: { readonly result: string; readonly usage: Usage } | null
     })
   | (Chain & { readonly at: 'settled' })
@@ -78,6 +86,7 @@ export function openBill(lease: BilledLease, nowMs: number): BillState {
     previous: fromString(lease.id, 'hex'),
     usage: noUsage,
     intervalMs: lease.paymentIntervalMs,
+    last: null,
     nextAtMs: nowMs + lease.paymentIntervalMs,
   }
 }
@@ -97,7 +106,11 @@ export function billWakeAtMs(state: BillState): number | undefined {
 }
 
 export function stepBill(notary: Notary, state: BillState, input: BillInput, nowMs: number): BillStep {
-  if (input.is === 'message' && input.from !== state.lease.requester) return [state, []]
+  if (input.is === 'message') {
+    if (input.from !== state.lease.requester) return [state, []]
+    const second = secondOf(state, input.message)
+    if (second !== undefined) return blame(state, second)
+  }
   switch (state.at) {
     case 'counting':
       return fromCounting(notary, state, input, nowMs)
@@ -109,6 +122,15 @@ export function stepBill(notary: Notary, state: BillState, input: BillInput, now
     default:
       return state satisfies never
   }
+}
+
+/** Two different countersignatures of the last receipt that was signed by both: the requester keeps its first. */
+function secondOf({ lease, sequence, last }: BillState, message: Billing): EquivocationFault | undefined {
+  if (message.say !== 'countersignature' || last === null) return undefined
+  const { by, body, envelope } = message.countersignature
+  if (by !== lease.requester || body.lease !== lease.id || body.sequence !== sequence) return undefined
+  if (equals(envelope, last.envelope)) return undefined
+  return new EquivocationFault('two different countersignatures of one number', last, message.countersignature)
 }
 
 function fromCounting(notary: Notary, state: At<'counting'>, input: BillInput, nowMs: number): BillStep {
@@ -133,7 +155,7 @@ function issue(
   result: string | null,
   nowMs: number,
 ): BillStep {
-  const { lease, sequence, previous, intervalMs } = state
+  const { lease, sequence, previous, intervalMs, last } = state
   const grown = atLeast(usage, state.usage)
   const receipt = sealReceipt(notary, {
     lease: lease.id,
@@ -158,7 +180,9 @@ function issue(
       previous,
       usage: state.usage,
       intervalMs,
+      last,
       receipt,
+      disputed: null,
       thenFinal: null,
       sendAgainMs: nowMs + receiptRetransmitMs,
       giveUpMs: nowMs + countersignWithinMs,
@@ -176,12 +200,11 @@ function fromAsking(notary: Notary, state: At<'asking'>, input: BillInput, nowMs
     case 'message':
       if (input.message.say === 'countersignature')
         return onCountersignature(notary, state, input.message.countersignature, nowMs)
-      if (input.message.say === 'dispute' && isOf(state.receipt.body, input.message))
-        return giveUp(state, input.message.refusal)
+      if (input.message.say === 'dispute') return onDispute(state, input.message.dispute)
       return [state, []]
     case 'wake':
       if (nowMs >= state.giveUpMs)
-        return giveUp(state, { code: 'NOT_COUNTERSIGNED', facts: { waitedMs: countersignWithinMs } })
+        return giveUp(state, state.disputed ?? { code: 'NOT_COUNTERSIGNED', facts: { waitedMs: countersignWithinMs } })
       return nowMs >= state.sendAgainMs ? sendAgain(state, nowMs) : [state, []]
     case 'restarted':
       return sendAgain({ ...state, giveUpMs: nowMs + countersignWithinMs }, nowMs)
@@ -215,7 +238,7 @@ function onCountersignature(
   }
   const { sequence, usage, final, amountMicro } = receipt.body
   const intervalMs = Math.min(state.intervalMs * 2, lease.paymentIntervalMsMax)
-  const chain: Chain = { lease, sequence, previous: hash, usage, intervalMs }
+  const chain: Chain = { lease, sequence, previous: hash, usage, intervalMs, last: signed }
   const effects: BillEffect[] = [
     { do: 'record', statement: { kind: 'countersignature', by: signed.by, envelope: signed.envelope } },
     { do: 'save' },
@@ -228,10 +251,30 @@ function onCountersignature(
   return [last, [...effects, ...more]]
 }
 
+/** It is kept, as a signed proof of why not. What time may heal is asked for again, until we give up as for no answer. */
+function onDispute(state: At<'asking'>, signed: Signed<Dispute>): BillStep {
+  const { lease, receipt } = state
+  if (signed.by !== lease.requester)
+    return blame(state, new Fault('SIGNER_UNEXPECTED', 'the dispute is by another peer', { by: signed.by }))
+  const { sequence, refusal } = signed.body
+  if (signed.body.lease !== lease.id || sequence < receipt.body.sequence) return [state, []]
+  if (sequence > receipt.body.sequence || !equals(signed.body.receipt, hashOfEnvelope(receipt.envelope)))
+    return blame(state, new Fault('CHAIN_BROKEN', 'the dispute names a receipt that was never given', { sequence }))
+  // It comes again with every answer to a receipt that is repeated.
+  if (state.disputed?.code === refusal.code) return [state, []]
+  const record: BillEffect = {
+    do: 'record',
+    statement: { kind: 'receipt-dispute', by: signed.by, envelope: signed.envelope },
+  }
+  if (heals(refusal)) return [{ ...state, disputed: refusal }, [record, { do: 'save' }]]
+  const [unpaid, effects] = giveUp(state, refusal)
+  return [unpaid, [record, ...effects]]
+}
+
 function giveUp(state: At<'asking'>, because: Refusal): BillStep {
-  const { lease, sequence, previous, usage, intervalMs } = state
+  const { lease, sequence, previous, usage, intervalMs, last } = state
   return [
-    { at: 'unpaid', lease, sequence, previous, usage, intervalMs, because },
+    { at: 'unpaid', lease, sequence, previous, usage, intervalMs, last, because },
     [{ do: 'save' }, { do: 'tell', event: { happened: 'unpaid', because } }],
   ]
 }
@@ -243,20 +286,13 @@ function sendAgain(state: At<'asking'>, nowMs: number): BillStep {
   ]
 }
 
-function isOf(receipt: Receipt, dispute: { readonly lease: string; readonly sequence: number }): boolean {
-  return dispute.lease === receipt.lease && dispute.sequence === receipt.sequence
-}
-
 /** A meter that restarted must not make the chain go down. */
 function atLeast(usage: Usage, floor: Usage): Usage {
-  return {
-    wallMs: Math.max(usage.wallMs, floor.wallMs),
-    cpuMs: Math.max(usage.cpuMs, floor.cpuMs),
-    inBytes: Math.max(usage.inBytes, floor.inBytes),
-    outBytes: Math.max(usage.outBytes, floor.outBytes),
-  }
+  const grown = { ...usage }
+  for (const name of usageNames) grown[name] = Math.max(usage[name], floor[name])
+  return grown
 }
 
-function blame(state: At<'asking'>, fault: Fault): BillStep {
+function blame(state: BillState, fault: Fault): BillStep {
   return [state, [{ do: 'blame', peer: state.lease.requester, fault }]]
 }

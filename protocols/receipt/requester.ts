@@ -7,48 +7,45 @@
 import { equals, fromString } from 'uint8arrays'
 
 import type { Notary } from '../negotiate/codec.ts'
+import { EquivocationFault } from '../negotiate/messages.ts'
 import {
   Fault,
   hashOfEnvelope,
+  refusal,
   type Effect,
   type PeerName,
   type Refusal,
   type Signed,
   type Step,
 } from '../wire/index.ts'
-import { sealCountersignature } from './codec.ts'
+import { sealCountersignature, sealDispute } from './codec.ts'
+import { whatIsDisputed, whatIsWrong, type Before, type Measured } from './judge.ts'
 import {
-  amountOwed,
   noUsage,
-  wallToleranceMs,
-  wallTolerancePermille,
   type BilledLease,
   type Billing,
   type Countersignature,
+  type Dispute,
   type Receipt,
-  type Usage,
 } from './messages.ts'
 
-export interface PayState {
+/** `previous`: SHA-256 of the last receipt that we countersigned; the lease's id before the first. */
+export interface PayState extends Before {
   readonly at: 'paying' | 'settled'
   readonly lease: BilledLease
-  readonly sequence: number
-  /** SHA-256 of the last receipt that we countersigned; the lease's id before the first. */
-  readonly previous: Uint8Array
-  readonly usage: Usage
-  readonly amountMicro: number
   /** Our answer to the last receipt, for when it comes again. */
   readonly last: Signed<Countersignature> | null
+  /** That receipt's envelope: beside another of its number it proves a fork. */
+  readonly receipt: Uint8Array | null
+  /** The next receipt, which we did not countersign, and why not. */
+  readonly disputed: { readonly receipt: Uint8Array; readonly dispute: Signed<Dispute> } | null
 }
 
 export type PayInput = {
   readonly is: 'message'
   readonly from: PeerName
   readonly message: Billing
-  /** How long the lease has run by our own clock. */
-  readonly wallMs: number
-  /** CID of the result that we hold and have verified, or null: a final receipt is not countersigned without it. */
-  readonly result: string | null
+  readonly measured: Measured
 }
 
 export type PayEvent =
@@ -59,6 +56,8 @@ export type PayEvent =
       readonly amountMicro: number
     }
   | { readonly happened: 'disputed'; readonly because: Refusal }
+  /** An old receipt came again: `REPLAYED`. */
+  | { readonly happened: 'ignored'; readonly because: Refusal }
 
 type PayStep = Step<PayState, Billing, PayEvent>
 
@@ -71,6 +70,8 @@ export function openAccount(lease: BilledLease): PayState {
     usage: noUsage,
     amountMicro: 0,
     last: null,
+    receipt: null,
+    disputed: null,
   }
 }
 
@@ -82,36 +83,33 @@ export function stepPay(notary: Notary, state: PayState, input: PayInput, nowMs:
     return blame(state, new Fault('SIGNER_UNEXPECTED', 'the receipt is signed by another peer', { by: receipt.by }))
   if (receipt.body.lease !== lease.id) return [state, []]
   if (receipt.body.sequence <= state.sequence) return onOld(state, receipt)
-  const wrong = whatIsWrong(state, receipt.body)
+  const { disputed } = state
+  if (
+    disputed !== null &&
+    disputed.dispute.body.sequence === receipt.body.sequence &&
+    !equals(disputed.receipt, receipt.envelope)
+  )
+    return blame(state, forked(receipt, disputed.receipt))
+  if (state.at === 'settled')
+    return blame(state, new Fault('OUT_OF_TURN', 'a receipt after the final one', { sequence: receipt.body.sequence }))
+  const wrong = whatIsWrong(lease, state, receipt.body)
   if (wrong !== undefined) return blame(state, wrong)
   // Without a verified result the last receipt has to wait: the provider repeats it.
-  if (receipt.body.final && input.result === null) return [state, []]
-  const dispute = whatIsDisputed(receipt.body, input)
-  if (dispute !== undefined) {
-    return [
-      state,
-      [
-        {
-          do: 'send',
-          to: lease.provider,
-          message: { say: 'dispute', lease: lease.id, sequence: receipt.body.sequence, refusal: dispute },
-        },
-        { do: 'tell', event: { happened: 'disputed', because: dispute } },
-      ],
-    ]
-  }
-  return countersign(notary, state, receipt, nowMs)
+  if (receipt.body.final && input.measured.result === null) return [state, []]
+  const because = whatIsDisputed(lease, state, receipt.body, input.measured, nowMs)
+  return because === undefined
+    ? countersign(notary, state, receipt, nowMs)
+    : dispute(notary, state, receipt, because, nowMs)
 }
 
 /** The one before comes again when our answer was lost. Anything else with a used number is a fork of the chain. */
 function onOld(state: PayState, receipt: Signed<Receipt>): PayStep {
-  if (receipt.body.sequence < state.sequence) return [state, []]
-  if (!equals(hashOfEnvelope(receipt.envelope), state.previous)) {
-    return blame(
-      state,
-      new Fault('EQUIVOCATION', 'two different receipts with one number', { sequence: receipt.body.sequence }),
-    )
+  const { sequence } = receipt.body
+  if (sequence < state.sequence) {
+    const because = refusal('REPLAYED', { sequence, last: state.sequence })
+    return [state, [{ do: 'tell', event: { happened: 'ignored', because } }]]
   }
+  if (!equals(hashOfEnvelope(receipt.envelope), state.previous)) return blame(state, forked(receipt, state.receipt!))
   return state.last === null
     ? [state, []]
     : [
@@ -120,46 +118,32 @@ function onOld(state: PayState, receipt: Signed<Receipt>): PayStep {
       ]
 }
 
-/** What no honest provider can have signed. */
-function whatIsWrong(state: PayState, receipt: Receipt): Fault | undefined {
-  const { lease } = state
-  if (state.at === 'settled')
-    return new Fault('OUT_OF_TURN', 'a receipt after the final one', { sequence: receipt.sequence })
-  if (receipt.sequence !== state.sequence + 1 || !equals(receipt.previous, state.previous)) {
-    return new Fault('CHAIN_BROKEN', 'the receipt does not follow the last one', {
-      sequence: receipt.sequence,
-      last: state.sequence,
-    })
-  }
-  const same =
-    receipt.job === lease.job &&
-    receipt.slot === lease.slot &&
-    receipt.epoch === lease.epoch &&
-    receipt.requester === lease.requester &&
-    receipt.unit === lease.unit
-  if (!same) return new Fault('FIELD_INVALID', 'the receipt is of another lease', { epoch: receipt.epoch })
-  const { usage } = receipt
-  const falls =
-    usage.wallMs < state.usage.wallMs ||
-    usage.cpuMs < state.usage.cpuMs ||
-    usage.inBytes < state.usage.inBytes ||
-    usage.outBytes < state.usage.outBytes ||
-    receipt.amountMicro < state.amountMicro
-  if (falls) return new Fault('FIELD_INVALID', 'a cumulative receipt never falls', { sequence: receipt.sequence })
-  const owed = amountOwed(lease, usage)
-  if (receipt.amountMicro !== owed)
-    return new Fault('OVERCHARGED', 'the amount is not what the lease says', { amountMicro: receipt.amountMicro, owed })
-  return undefined
+function forked(receipt: Signed<Receipt>, known: Uint8Array): EquivocationFault {
+  return new EquivocationFault('two different receipts with one number', { ...receipt, envelope: known }, receipt)
 }
 
-/** What may be an honest difference of opinion. */
-function whatIsDisputed(receipt: Receipt, input: PayInput): Refusal | undefined {
-  const allowedMs = Math.ceil((input.wallMs * (1000 + wallTolerancePermille)) / 1000) + wallToleranceMs
-  if (receipt.usage.wallMs > allowedMs)
-    return { code: 'WALL_TIME', facts: { claimedMs: receipt.usage.wallMs, allowedMs } }
-  if (receipt.final && receipt.result !== input.result)
-    return { code: 'RESULT_DIFFERS', facts: { claimed: receipt.result } }
-  return undefined
+/** Signed once: a receipt that comes again, and is as wrong as before, is answered with the same. */
+function dispute(notary: Notary, state: PayState, receipt: Signed<Receipt>, because: Refusal, nowMs: number): PayStep {
+  const { lease, disputed } = state
+  const send = (signed: Signed<Dispute>): Effect<Billing, PayEvent> => ({
+    do: 'send',
+    to: lease.provider,
+    message: { say: 'dispute', dispute: signed },
+  })
+  if (disputed !== null) return [state, [send(disputed.dispute)]]
+  const { sequence } = receipt.body
+  const hash = hashOfEnvelope(receipt.envelope)
+  const signed = sealDispute(notary, { lease: lease.id, sequence, receipt: hash, refusal: because, issuedMs: nowMs })
+  return [
+    { ...state, disputed: { receipt: receipt.envelope, dispute: signed } },
+    [
+      { do: 'record', statement: { kind: 'receipt', by: receipt.by, envelope: receipt.envelope } },
+      { do: 'record', statement: { kind: 'receipt-dispute', by: signed.by, envelope: signed.envelope } },
+      { do: 'save' },
+      send(signed),
+      { do: 'tell', event: { happened: 'disputed', because } },
+    ],
+  ]
 }
 
 function countersign(notary: Notary, state: PayState, receipt: Signed<Receipt>, nowMs: number): PayStep {
@@ -174,7 +158,18 @@ function countersign(notary: Notary, state: PayState, receipt: Signed<Receipt>, 
     { do: 'send', to: lease.provider, message: { say: 'countersignature', countersignature: last } },
     { do: 'tell', event: { happened: 'countersigned', sequence, final, amountMicro } },
   ]
-  return [{ at: final ? 'settled' : 'paying', lease, sequence, previous: hash, usage, amountMicro, last }, effects]
+  const next: PayState = {
+    at: final ? 'settled' : 'paying',
+    lease,
+    sequence,
+    previous: hash,
+    usage,
+    amountMicro,
+    last,
+    receipt: receipt.envelope,
+    disputed: null,
+  }
+  return [next, effects]
 }
 
 function blame(state: PayState, fault: Fault): PayStep {

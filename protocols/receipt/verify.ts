@@ -15,7 +15,7 @@ import { openResult } from '../execute/result.ts'
 import { leaseIdOf, openAccept, openAward, openCommit, type Notary } from '../negotiate/codec.ts'
 import { Fault, formatMicro, sha256 } from '../wire/index.ts'
 import { openCountersignature, openReceipt } from './codec.ts'
-import { amountOwed, noUsage, type Receipt } from './messages.ts'
+import { amountOwed, noUsage, usageNames, type Receipt } from './messages.ts'
 
 const statement = z.string().max(1_000_000)
 
@@ -109,12 +109,8 @@ function check(file: ReceiptFile, enter: (where: string) => void): ReceiptVerdic
     if (body.sequence !== index + 1 || !equals(body.previous, previous))
       wrong('the receipt does not follow the one before it')
     const before = last?.usage ?? noUsage
-    const falls =
-      body.usage.wallMs < before.wallMs ||
-      body.usage.cpuMs < before.cpuMs ||
-      body.usage.inBytes < before.inBytes ||
-      body.usage.outBytes < before.outBytes
-    if (falls) wrong('the receipt states less than the one before it')
+    if (usageNames.some((name) => body.usage[name] < before[name]))
+      wrong('the receipt states less than the one before it')
     if (body.amountMicro !== amountOwed(award.body, body.usage))
       wrong('the amount does not follow from the lease and the usage')
     if (body.final && result !== null && body.result !== result.cid) wrong('the final receipt names another result')

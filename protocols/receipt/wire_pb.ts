@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file receipt/wire.proto.
  */
 export const file_receipt_wire: GenFile = /*@__PURE__*/
-  fileDesc("ChJyZWNlaXB0L3dpcmUucHJvdG8SEXBsZWFjaC5yZWNlaXB0LnYxIm8KB0JpbGxpbmcSEQoHcmVjZWlwdBgBIAEoDEgAEhoKEGNvdW50ZXJzaWduYXR1cmUYAiABKAxIABItCgdkaXNwdXRlGAMgASgLMhoucGxlYWNoLnJlY2VpcHQudjEuRGlzcHV0ZUgAQgYKBGJvZHki+AEKB1JlY2VpcHQSDQoFbGVhc2UYASABKAwSCwoDam9iGAIgASgJEgwKBHNsb3QYAyABKA0SDQoFZXBvY2gYBCABKA0SEQoJcmVxdWVzdGVyGAUgASgJEhAKCHNlcXVlbmNlGAYgASgEEhAKCHByZXZpb3VzGAcgASgMEicKBXVzYWdlGAggASgLMhgucGxlYWNoLnJlY2VpcHQudjEuVXNhZ2USDAoEdW5pdBgJIAEoCRIUCgxhbW91bnRfbWljcm8YCiABKAQSDQoFZmluYWwYCyABKAgSDgoGcmVzdWx0GAwgASgJEhEKCWlzc3VlZF9tcxgNIAEoBCJNCgVVc2FnZRIPCgd3YWxsX21zGAEgASgEEg4KBmNwdV9tcxgCIAEoBBIQCghpbl9ieXRlcxgDIAEoBBIRCglvdXRfYnl0ZXMYBCABKAQiVwoQQ291bnRlcnNpZ25hdHVyZRINCgVsZWFzZRgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIPCgdyZWNlaXB0GAMgASgMEhEKCWlzc3VlZF9tcxgEIAEoBCJUCgdEaXNwdXRlEg0KBWxlYXNlGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEigKB3JlZnVzYWwYAyABKAsyFy5wbGVhY2gud2lyZS52MS5SZWZ1c2FsYgZwcm90bzM", [file_wire_wire]);
+  fileDesc("ChJyZWNlaXB0L3dpcmUucHJvdG8SEXBsZWFjaC5yZWNlaXB0LnYxIlMKB0JpbGxpbmcSEQoHcmVjZWlwdBgBIAEoDEgAEhoKEGNvdW50ZXJzaWduYXR1cmUYAiABKAxIABIRCgdkaXNwdXRlGAMgASgMSABCBgoEYm9keSL4AQoHUmVjZWlwdBINCgVsZWFzZRgBIAEoDBILCgNqb2IYAiABKAkSDAoEc2xvdBgDIAEoDRINCgVlcG9jaBgEIAEoDRIRCglyZXF1ZXN0ZXIYBSABKAkSEAoIc2VxdWVuY2UYBiABKAQSEAoIcHJldmlvdXMYByABKAwSJwoFdXNhZ2UYCCABKAsyGC5wbGVhY2gucmVjZWlwdC52MS5Vc2FnZRIMCgR1bml0GAkgASgJEhQKDGFtb3VudF9taWNybxgKIAEoBBINCgVmaW5hbBgLIAEoCBIOCgZyZXN1bHQYDCABKAkSEQoJaXNzdWVkX21zGA0gASgEIpIBCgVVc2FnZRIPCgd3YWxsX21zGAEgASgEEg4KBmNwdV9tcxgCIAEoBBIQCghpbl9ieXRlcxgDIAEoBBIRCglvdXRfYnl0ZXMYBCABKAQSCwoDZ2FzGAUgASgEEhEKCW1lbV9taWJfcxgGIAEoBBIOCgZncHVfbXMYByABKAQSEwoLc3RvcmVfbWliX3MYCCABKAQiVwoQQ291bnRlcnNpZ25hdHVyZRINCgVsZWFzZRgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIPCgdyZWNlaXB0GAMgASgMEhEKCWlzc3VlZF9tcxgEIAEoBCJ4CgdEaXNwdXRlEg0KBWxlYXNlGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEg8KB3JlY2VpcHQYAyABKAwSKAoHcmVmdXNhbBgEIAEoCzIXLnBsZWFjaC53aXJlLnYxLlJlZnVzYWwSEQoJaXNzdWVkX21zGAUgASgEYgZwcm90bzM", [file_wire_wire]);
 
 /**
  * One frame of /pleach/receipt/1.
@@ -41,9 +41,11 @@ export type Billing = Message<"pleach.receipt.v1.Billing"> & {
     case: "countersignature";
   } | {
     /**
-     * @generated from field: pleach.receipt.v1.Dispute dispute = 3;
+     * Envelope of type "receipt-dispute" version 1, by the requester.
+     *
+     * @generated from field: bytes dispute = 3;
      */
-    value: Dispute;
+    value: Uint8Array;
     case: "dispute";
   } | { case: undefined; value?: undefined };
 };
@@ -154,6 +156,8 @@ export type Usage = Message<"pleach.receipt.v1.Usage"> & {
   wallMs: bigint;
 
   /**
+   * Of all processors. For people: nothing is owed for it.
+   *
    * @generated from field: uint64 cpu_ms = 2;
    */
   cpuMs: bigint;
@@ -167,6 +171,34 @@ export type Usage = Message<"pleach.receipt.v1.Usage"> & {
    * @generated from field: uint64 out_bytes = 4;
    */
   outBytes: bigint;
+
+  /**
+   * Instructions of the program, as its engine counts them.
+   *
+   * @generated from field: uint64 gas = 5;
+   */
+  gas: bigint;
+
+  /**
+   * MiB of memory that is leased, times seconds.
+   *
+   * @generated from field: uint64 mem_mib_s = 6;
+   */
+  memMibS: bigint;
+
+  /**
+   * Of all GPUs that are leased.
+   *
+   * @generated from field: uint64 gpu_ms = 7;
+   */
+  gpuMs: bigint;
+
+  /**
+   * MiB of disk that is leased, times seconds.
+   *
+   * @generated from field: uint64 store_mib_s = 8;
+   */
+  storeMibS: bigint;
 };
 
 /**
@@ -211,7 +243,7 @@ export const CountersignatureSchema: GenMessage<Countersignature> = /*@__PURE__*
   messageDesc(file_receipt_wire, 3);
 
 /**
- * The requester does not countersign, and says why.
+ * The requester does not countersign this receipt, and says why.
  *
  * @generated from message pleach.receipt.v1.Dispute
  */
@@ -227,9 +259,21 @@ export type Dispute = Message<"pleach.receipt.v1.Dispute"> & {
   sequence: bigint;
 
   /**
-   * @generated from field: pleach.wire.v1.Refusal refusal = 3;
+   * SHA-256 of the receipt's envelope.
+   *
+   * @generated from field: bytes receipt = 3;
+   */
+  receipt: Uint8Array;
+
+  /**
+   * @generated from field: pleach.wire.v1.Refusal refusal = 4;
    */
   refusal?: Refusal | undefined;
+
+  /**
+   * @generated from field: uint64 issued_ms = 5;
+   */
+  issuedMs: bigint;
 };
 
 /**

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file wire/wire.proto.
  */
 export const file_wire_wire: GenFile = /*@__PURE__*/
-  fileDesc("Cg93aXJlL3dpcmUucHJvdG8SDnBsZWFjaC53aXJlLnYxIlgKCEVudmVsb3BlEhIKCnB1YmxpY19rZXkYASABKAwSFAoMcGF5bG9hZF90eXBlGAIgASgMEg8KB3BheWxvYWQYAyABKAwSEQoJc2lnbmF0dXJlGAUgASgMIjwKB1JlZnVzYWwSDAoEY29kZRgBIAEoCRIjCgVmYWN0cxgCIAMoCzIULnBsZWFjaC53aXJlLnYxLkZhY3QiTwoERmFjdBIMCgRuYW1lGAEgASgJEg4KBHRleHQYAiABKAlIABIQCgZudW1iZXIYAyABKBJIABIOCgRmbGFnGAQgASgISABCBwoFdmFsdWViBnByb3RvMw");
+  fileDesc("Cg93aXJlL3dpcmUucHJvdG8SDnBsZWFjaC53aXJlLnYxIlgKCEVudmVsb3BlEhIKCnB1YmxpY19rZXkYASABKAwSFAoMcGF5bG9hZF90eXBlGAIgASgMEg8KB3BheWxvYWQYAyABKAwSEQoJc2lnbmF0dXJlGAUgASgMIjwKB1JlZnVzYWwSDAoEY29kZRgBIAEoCRIjCgVmYWN0cxgCIAMoCzIULnBsZWFjaC53aXJlLnYxLkZhY3QiTwoERmFjdBIMCgRuYW1lGAEgASgJEg4KBHRleHQYAiABKAlIABIQCgZudW1iZXIYAyABKBJIABIOCgRmbGFnGAQgASgISABCBwoFdmFsdWUiugEKBlRhcmlmZhIWCg5jcHVfaG91cl9taWNybxgBIAEoBBIWCg5naWdhX2dhc19taWNybxgCIAEoBBIdChVtZW1vcnlfZ2liX2hvdXJfbWljcm8YAyABKAQSFgoOZ3B1X2hvdXJfbWljcm8YBCABKAQSFAoMaW5fZ2liX21pY3JvGAUgASgEEhUKDW91dF9naWJfbWljcm8YBiABKAQSHAoUc3RvcmVfZ2liX2hvdXJfbWljcm8YByABKARiBnByb3RvMw");
 
 /**
  * A statement under a signature: the shape of libp2p's RFC 0002 ("Signed Envelopes").
@@ -115,4 +115,65 @@ export type Fact = Message<"pleach.wire.v1.Fact"> & {
  */
 export const FactSchema: GenMessage<Fact> = /*@__PURE__*/
   messageDesc(file_wire_wire, 2);
+
+/**
+ * Prices in micro-units of the unit that is named beside it. 0: nothing is asked for that.
+ *
+ * @generated from message pleach.wire.v1.Tariff
+ */
+export type Tariff = Message<"pleach.wire.v1.Tariff"> & {
+  /**
+   * One processor that is leased, for one hour.
+   *
+   * @generated from field: uint64 cpu_hour_micro = 1;
+   */
+  cpuHourMicro: bigint;
+
+  /**
+   * 10^9 instructions of the program.
+   *
+   * @generated from field: uint64 giga_gas_micro = 2;
+   */
+  gigaGasMicro: bigint;
+
+  /**
+   * One GiB of memory that is leased, for one hour.
+   *
+   * @generated from field: uint64 memory_gib_hour_micro = 3;
+   */
+  memoryGibHourMicro: bigint;
+
+  /**
+   * One GPU that is leased, for one hour.
+   *
+   * @generated from field: uint64 gpu_hour_micro = 4;
+   */
+  gpuHourMicro: bigint;
+
+  /**
+   * One GiB that is fetched for the job, and one of its outputs.
+   *
+   * @generated from field: uint64 in_gib_micro = 5;
+   */
+  inGibMicro: bigint;
+
+  /**
+   * @generated from field: uint64 out_gib_micro = 6;
+   */
+  outGibMicro: bigint;
+
+  /**
+   * One GiB of disk that is leased, for one hour.
+   *
+   * @generated from field: uint64 store_gib_hour_micro = 7;
+   */
+  storeGibHourMicro: bigint;
+};
+
+/**
+ * Describes the message pleach.wire.v1.Tariff.
+ * Use `create(TariffSchema)` to create a new message.
+ */
+export const TariffSchema: GenMessage<Tariff> = /*@__PURE__*/
+  messageDesc(file_wire_wire, 3);
 

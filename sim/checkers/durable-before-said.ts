@@ -19,9 +19,11 @@ export const durableBeforeSaid: Checker = {
               ? message.receipt.envelope
               : message.say === 'countersignature'
                 ? message.countersignature.envelope
-                : message.say === 'result'
-                  ? message.result.statement
-                  : undefined
+                : message.say === 'dispute'
+                  ? message.dispute.envelope
+                  : message.say === 'result'
+                    ? message.result.statement
+                    : undefined
     if (envelope === undefined || disk.holds(envelope)) return undefined
     return `peer ${number} says ${message.say}, which is not on its disk`
   },

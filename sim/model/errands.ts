@@ -70,7 +70,10 @@ export function modelWorkshop(
     return { exit: plainExit(wallMs, isCancelled), hasOutputs: false }
   }
   return {
-    stage: async (_lease, _order, signal) => clock.sleep(random.between(10, 500), signal),
+    stage: async (_lease, _order, signal) => {
+      await clock.sleep(random.between(10, 500), signal)
+      return { inBytes: 1 }
+    },
     run: async (lease, _order, onMeter, signal) => {
       const beganMs = clock.monotonicMs()
       const run = { beganMs, endsMs: beganMs + random.between(...runMs) }

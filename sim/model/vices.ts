@@ -5,7 +5,7 @@
  */
 import { bidSkewMsMax, sealBid, type Bid } from '../../protocols/bid/index.ts'
 import { sealAward, type Award, type Notary } from '../../protocols/negotiate/index.ts'
-import { sealReceipt } from '../../protocols/receipt/index.ts'
+import { sealDispute, sealReceipt } from '../../protocols/receipt/index.ts'
 import { cidOfDocument, encodePublicKey, publicKeyOf, type PeerName } from '../../protocols/wire/index.ts'
 import type { Carry } from '../../src/market/carry.ts'
 import { encodeCarry } from '../../src/node/routes.ts'
@@ -165,11 +165,9 @@ export class Dishonesty {
       }
       case 'under-pay': {
         if (message.say !== 'countersignature') return carry
-        const { lease, sequence } = message.countersignature.body
-        return {
-          protocol: 'receipt',
-          message: { say: 'dispute', lease, sequence, refusal: { code: 'WALL_TIME', facts: {} } },
-        }
+        const { lease, sequence, receipt, issuedMs } = message.countersignature.body
+        const body = { lease, sequence, receipt, refusal: { code: 'WALL_TIME', facts: {} }, issuedMs }
+        return { protocol: 'receipt', message: { say: 'dispute', dispute: sealDispute(this.#notary, body) } }
       }
       default:
         return carry

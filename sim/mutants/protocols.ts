@@ -7,6 +7,7 @@ const task = 'protocols/execute/provider.ts'
 const watch = 'protocols/execute/requester.ts'
 const bill = 'protocols/receipt/provider.ts'
 const pay = 'protocols/receipt/requester.ts'
+const judge = 'protocols/receipt/judge.ts'
 
 const proofsUnchecked: readonly Edit[] = [
   {
@@ -116,8 +117,8 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: bill,
-        find: 'const chain: Chain = { lease, sequence, previous: hash, usage, intervalMs }',
-        replace: 'const chain: Chain = { lease, sequence, previous: state.previous, usage, intervalMs }',
+        find: 'const chain: Chain = { lease, sequence, previous: hash, usage, intervalMs, last: signed }',
+        replace: 'const chain: Chain = { lease, sequence, previous: state.previous, usage, intervalMs, last: signed }',
       },
     ],
   },
@@ -146,12 +147,12 @@ export const protocolMutants: readonly Mutant[] = [
   {
     name: 'wall-time-unchecked',
     about: 'the requester signs for whatever time it is billed',
-    edits: [{ file: pay, find: 'if (receipt.usage.wallMs > allowedMs)', replace: 'if (allowedMs < 0)' }],
+    edits: [{ file: judge, find: 'if (usage.wallMs > allowedMs)', replace: 'if (allowedMs < 0)' }],
   },
   {
     name: 'amount-unchecked',
     about: 'the requester signs for whatever amount it is billed',
-    edits: [{ file: pay, find: 'if (receipt.amountMicro !== owed)', replace: 'if (receipt.amountMicro < 0)' }],
+    edits: [{ file: judge, find: 'if (receipt.amountMicro !== owed)', replace: 'if (receipt.amountMicro < 0)' }],
   },
   {
     name: 'unsigned-work-goes-on',
@@ -186,7 +187,7 @@ export const protocolMutants: readonly Mutant[] = [
     edits: [
       {
         file: provider,
-        find: 'body.cpuHourMicro === offered.cpuHourMicro &&',
+        find: 'isSameTariff(body, offered) &&',
         replace: '',
       },
     ],

@@ -16,6 +16,8 @@ export interface ReadyFacts {
     readonly keepBytes: number
     /** Of one processor for one hour, as decimal text. */
     readonly price: string
+    /** Of 10^9 instructions. */
+    readonly gasPrice: string
     readonly unit: string
   } | null
   /** How strangers' work is shut in, in words. */

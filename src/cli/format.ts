@@ -53,6 +53,11 @@ export function price(perCpuHour: string): string {
   return `${perCpuHour.includes('.') ? perCpuHour : `${perCpuHour}.0`}/cpu-h`
 }
 
+/** The same with what instructions cost, where they cost something: `1.0/cpu-h + 0.002/Ggas`. */
+export function prices(perCpuHour: string, perGigaGas: string): string {
+  return perGigaGas === '0' ? price(perCpuHour) : `${price(perCpuHour)} + ${perGigaGas}/Ggas`
+}
+
 /** `12D3KooW…h9Zt`. */
 export function shortPeer(peer: string): string {
   return peer.length <= 16 ? safe(peer) : safe(`${peer.slice(0, 8)}…${peer.slice(-4)}`)

@@ -6,7 +6,7 @@ import type { ControlClient } from '../control/client.ts'
 import { defineCommand, type Invocation } from './command.ts'
 import { connect } from './connect.ts'
 import { safe } from './escape.ts'
-import { count, cpu, memory, price, shortJob, shortPeer, size, span } from './format.ts'
+import { count, cpu, memory, price, prices, shortJob, shortPeer, size, span } from './format.ts'
 import { noMatchProblem } from './no-match.ts'
 import { Failure, usage } from './problem.ts'
 import { table } from './table.ts'
@@ -102,7 +102,7 @@ function offerLines(offers: readonly OfferView[]): string[] {
       memory(offer.memoryBytes),
       gpusText(offer),
       size(offer.keepBytes),
-      price(safe(offer.askedPerCpuHour, 20)),
+      priceText(offer),
       offer.region === '' ? '-' : `${safe(offer.region, 24)}?`,
       offer.standing.toFixed(2),
       offer.rttMs === null ? '-' : `${Math.ceil(offer.rttMs)} ms`,
@@ -110,6 +110,12 @@ function offerLines(offers: readonly OfferView[]): string[] {
       safe(offer.evidence, 40),
     ]),
   )
+}
+
+/** What was asked for has its gas on the processor already. */
+function priceText({ askedPerCpuHour, pricePerCpuHour, pricePerGigaGas }: OfferView): string {
+  const asked = safe(askedPerCpuHour, 20)
+  return askedPerCpuHour === pricePerCpuHour ? prices(asked, safe(pricePerGigaGas, 20)) : price(asked)
 }
 
 /** `2x RTX 4090 24 GiB`; with ? when it is only claimed. */

@@ -5,7 +5,7 @@ import { defineCommand } from './command.ts'
 import { connect } from './connect.ts'
 import { safe } from './escape.ts'
 import { restingText } from './resting.ts'
-import { count, cpu, memory, price, shortPeer, size, span } from './format.ts'
+import { count, cpu, memory, price, prices, shortPeer, size, span } from './format.ts'
 
 export const command = defineCommand({
   usage: 'status [flags]',
@@ -35,7 +35,7 @@ function statusLines(status: StatusView): string[] {
     offering === null
       ? 'offering nothing   (pleach up --offer lends this machine)'
       : `offering ${cpu(offering.cpuMilli)}, ${memory(offering.memoryBytes)}, ${size(offering.keepBytes)}, ` +
-        `${price(offering.pricePerCpuHour)}, ${safe(offering.isolation)}`,
+        `${prices(safe(offering.pricePerCpuHour, 20), safe(offering.pricePerGigaGas, 20))}, ${safe(offering.isolation)}`,
     ...(offering === null && status.resting === null ? [] : [`resting  ${restingText(status.resting)}`]),
     `market   ${count(market.bidsSeen, 'bid')} seen - ${market.answered} answered - ${market.won} won`,
     ...reasons('not answered', market.notAnswered),

@@ -2,7 +2,7 @@
 import type { PeerOptions } from '../config/options.ts'
 import { safe } from './escape.ts'
 import type { ForegroundPeer, ReadyFacts } from './foreground-peer.ts'
-import { count, cpu, memory, price, shortPeer, size } from './format.ts'
+import { count, cpu, memory, prices, shortPeer, size } from './format.ts'
 
 const labelChars = 11
 
@@ -32,8 +32,8 @@ export function bannerLines(
   ]
 }
 
-function lent({ cpuMilli, memoryBytes, keepBytes, price: perHour }: NonNullable<ReadyFacts['offering']>): string {
-  return `${cpu(cpuMilli)}, ${memory(memoryBytes)}, ${size(keepBytes)}, ${price(perHour)}`
+function lent({ cpuMilli, memoryBytes, keepBytes, price, gasPrice }: NonNullable<ReadyFacts['offering']>): string {
+  return `${cpu(cpuMilli)}, ${memory(memoryBytes)}, ${size(keepBytes)}, ${prices(price, gasPrice)}`
 }
 
 function networkText({ connections }: ReadyFacts, { bootstrap }: PeerOptions): string {

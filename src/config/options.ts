@@ -47,8 +47,14 @@ export interface OfferPolicy {
   readonly deny: readonly string[]
   /** Processors that are promised, as a multiple of those that are lent. */
   readonly oversubscription: number
+  readonly gigaGasMicro: number
   readonly memoryGibHourMicro: number
   readonly gpuHourMicro: number
+  readonly inGibMicro: number
+  readonly outGibMicro: number
+  /** Of disk that a job has. */
+  readonly storeGibHourMicro: number
+  /** Of shards that are kept. */
   readonly gbMonthMicro: number
   /** Added for bids that ask for this evidence, in hundredths. */
   readonly measuredPercent: number
@@ -78,8 +84,12 @@ export const plainPolicy: OfferPolicy = {
   allow: [],
   deny: [],
   oversubscription: 1,
+  gigaGasMicro: 0,
   memoryGibHourMicro: 0,
   gpuHourMicro: 0,
+  inGibMicro: 0,
+  outGibMicro: 0,
+  storeGibHourMicro: 0,
   gbMonthMicro: 0,
   measuredPercent: 0,
   challengedPercent: 0,

@@ -32,8 +32,12 @@ export interface SettingValues {
   allow: readonly string[]
   deny: readonly string[]
   oversubscribe: number
+  priceGas: number
   priceMemory: number
   priceGpu: number
+  priceDisk: number
+  priceIn: number
+  priceOut: number
   priceStorage: number
   premiumMeasured: number
   premiumChallenged: number
@@ -131,8 +135,12 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
   allow: list('PEER', 'work for this peer and for no others (may be repeated)', (texts) => texts.map(readPeer)),
   deny: list('PEER', 'do not work for this peer (may be repeated)', (texts) => texts.map(readPeer)),
   oversubscribe: single('N', 'promise so many times the processors that are lent, 1 to 4 (default 1)', readFactor),
+  priceGas: single('AMOUNT', 'for 10^9 instructions of a program, beside the processors (default 0)', readAmount),
   priceMemory: single('AMOUNT', 'for one GiB of memory for one hour, beside the processors (default 0)', readAmount),
   priceGpu: single('AMOUNT', 'for one GPU for one hour, beside the processors (default 0)', readAmount),
+  priceDisk: single('AMOUNT', 'for one GiB of disk of a job for one hour (default 0)', readAmount),
+  priceIn: single('AMOUNT', 'for one GiB that is fetched for a job (default 0)', readAmount),
+  priceOut: single('AMOUNT', 'for one GiB of outputs of a job (default 0)', readAmount),
   priceStorage: single('AMOUNT', 'for keeping one GB for one month (default 0)', readAmount),
   premiumMeasured: single('PERCENT', 'added when a bid asks for what is measured (default 0)', readPercent),
   premiumChallenged: single('PERCENT', 'added when a bid asks for what others tried (default 0)', readPercent),
@@ -169,7 +177,8 @@ export const lendingNames: readonly SettingName[] = [
     'allow',
     'deny',
   ] as const),
-  ...(['oversubscribe', 'priceMemory', 'priceGpu', 'priceStorage', 'premiumMeasured', 'premiumChallenged'] as const),
+  ...(['oversubscribe', 'priceGas', 'priceMemory', 'priceGpu', 'priceDisk', 'priceIn', 'priceOut'] as const),
+  ...(['priceStorage', 'premiumMeasured', 'premiumChallenged'] as const),
   ...(['admission', 'idleOnly', 'maxHeat', 'gpu', 'tee', 'containerSocket', 'containerPull', 'egress'] as const),
 ]
 

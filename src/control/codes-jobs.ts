@@ -151,6 +151,48 @@ export const jobCodes: Readonly<Record<string, Row>> = {
 
   // Bills that are not signed.
   WALL_TIME: ['the bill is for more time than has passed', 'the provider is wrong, or means ill', 'pleach receipts'],
+  MEMORY_TIME: [
+    'the bill is for more memory than was leased, for the time that it states',
+    'the provider is wrong, or means ill',
+    'pleach receipts',
+  ],
+  GPU_TIME: [
+    'the bill is for more GPUs than were leased, for the time that it states',
+    'the provider is wrong, or means ill',
+    'pleach receipts',
+  ],
+  STORE_TIME: [
+    'the bill is for more disk than was leased, for the time that it states',
+    'the provider is wrong, or means ill',
+    'pleach receipts',
+  ],
+  IN_BYTES: [
+    'the bill is for more than the module and the inputs of the job',
+    'what was fetched twice is paid once',
+    'pleach receipts',
+  ],
+  OUT_BYTES: [
+    'the bill is for more outputs than have come',
+    'they are billed once, with the last receipt',
+    'pleach receipts',
+  ],
+  GAS_RATE: [
+    'the bill is for more instructions than can have been executed',
+    'no processor is so fast, or the job has a limit',
+    'pleach receipts',
+  ],
+  GAS_DIFFERS: [
+    'the bill is for other instructions than the result states',
+    'the provider is wrong, or means ill',
+    'pleach rerun JOB   counts them anew',
+  ],
+  ISSUED_AHEAD: ['the date of a bill is in the future', 'one of the two clocks is wrong', 'timedatectl'],
+  LEASE_EXPIRED: [
+    'a bill came when its lease was long over',
+    'what is owed is billed within a day of the end',
+    'pleach receipts',
+  ],
+  REPLAYED: ['an old bill came again', 'a later one is signed by both already', 'nothing: it changes nothing'],
   RESULT_DIFFERS: [
     'the bill is for another result',
     'the provider is wrong, or means ill',

@@ -18,6 +18,10 @@ export const peerCodes: Readonly<Record<string, Row>> = {
   PROOF_INVALID: fault('a block of data is not what its root says', 'it was changed, or is of something else'),
   CREDIT_EXCEEDED: fault('more data was sent than was asked for', 'blocks are sent on request only'),
   CHAIN_BROKEN: fault('a receipt does not follow the last one', 'receipts are numbered, and name the one before'),
+  SEQUENCE_GAP: fault('a receipt before this one never came', 'receipts are numbered, and none is left out'),
+  USAGE_FELL: fault('a receipt states less than the one before', 'what was used in all never falls'),
+  NUMBER_NEGATIVE: fault('a receipt counts less than nothing', 'what is counted is a whole number from 0 on'),
+  NUMBER_TOO_LARGE: fault('a receipt counts more than can be exact', 'the most is 2^53 - 1, exact in any language'),
   OVERCHARGED: fault('a bill is for more than the lease says', 'the price was signed by both'),
   EQUIVOCATION: fault('two signed statements that exclude each other', 'together they prove it to anybody'),
 

@@ -28,8 +28,14 @@ export interface OfferView {
   readonly pricePerCpuHour: string
   /** What a processor comes to for one hour with all that was asked for; the same as above when nothing was. */
   readonly askedPerCpuHour: string
+  /** 10^9 instructions of the program. */
+  readonly pricePerGigaGas: string
   readonly pricePerGibHour: string
   readonly pricePerGpuHour: string
+  /** Fetched for the job, and of its outputs. */
+  readonly pricePerGibIn: string
+  readonly pricePerGibOut: string
+  readonly pricePerDiskGibHour: string
   readonly pricePerGbMonth: string
   /** Added for what was measured, or challenged by others, in hundredths. */
   readonly measuredPercent: number

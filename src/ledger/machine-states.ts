@@ -2,12 +2,12 @@
 import type { DatabaseSync } from 'node:sqlite'
 
 import { leaseIdOf, openAccept, openCommit, type Notary } from '../../protocols/negotiate/index.ts'
-import { openCountersignature, openReceipt } from '../../protocols/receipt/index.ts'
+import { openCountersignature, openDispute, openReceipt } from '../../protocols/receipt/index.ts'
 import { openResult } from '../../protocols/execute/index.ts'
 import { sha256, type Statement } from '../../protocols/wire/index.ts'
 import { toString } from 'uint8arrays'
 
-import { addReceipt, countersign, type Role } from './receipts.ts'
+import { addDispute, addReceipt, countersign, type Role } from './receipts.ts'
 import type { Store } from './store.ts'
 
 export type MachineKind = 'job' | 'lease' | 'settle'
@@ -62,6 +62,7 @@ export class MachineStates {
     if (lease !== undefined)
       db.prepare('INSERT OR REPLACE INTO lease_statements (lease, kind, hash) VALUES (?, ?, ?)').run(lease, kind, hash)
     if (kind === 'receipt') addReceipt(db, role, openReceipt(this.#notary, envelope), nowMs)
+    if (kind === 'receipt-dispute') addDispute(db, role, openDispute(this.#notary, envelope), nowMs)
     if (kind === 'countersignature') countersign(db, role, openCountersignature(this.#notary, envelope))
   }
 

@@ -115,6 +115,14 @@ export const ledgerSteps: readonly string[] = [
   ALTER TABLE audits ADD COLUMN steady_ms INTEGER NOT NULL DEFAULT 0;
   UPDATE audits SET steady_ms = passed_ms WHERE verdict = 'passed';
   `,
+  `
+  -- Receipts that were not countersigned at once, and why not, as the requester signed it.
+  CREATE TABLE receipt_disputes (
+    lease TEXT NOT NULL, role TEXT NOT NULL, sequence INTEGER NOT NULL, receipt BLOB NOT NULL, code TEXT NOT NULL, envelope BLOB NOT NULL,
+    created_ms INTEGER NOT NULL,
+    PRIMARY KEY (lease, role, sequence)
+  ) STRICT;
+  `,
 ]
 
 /** Brings a database to the newest form. One of a newer program is refused rather than misread. */

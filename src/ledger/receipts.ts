@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 
 import { equals } from 'uint8arrays'
 
-import type { Countersignature, Receipt } from '../../protocols/receipt/index.ts'
+import type { Countersignature, Dispute, Receipt } from '../../protocols/receipt/index.ts'
 import { sha256, type Signed } from '../../protocols/wire/index.ts'
 import type { Store } from './store.ts'
 
@@ -30,6 +30,14 @@ export interface LeaseTotal {
   readonly amountMicro: number
   readonly unit: string
   readonly updatedMs: number
+}
+
+export interface DisputeRow {
+  readonly sequence: number
+  readonly code: string
+  readonly envelope: Uint8Array
+  /** Both have signed that receipt, or a later one. */
+  readonly resolved: boolean
 }
 
 export interface ReceiptRow {
@@ -64,6 +72,14 @@ export function countersign(db: DatabaseSync, role: Role, signed: Signed<Counter
     sequence,
     receipt,
   )
+}
+
+/** The first of a receipt stays: it is said again when the receipt comes again. */
+export function addDispute(db: DatabaseSync, role: Role, { body, envelope }: Signed<Dispute>, nowMs: number): void {
+  const { lease, sequence, receipt, refusal } = body
+  db.prepare(
+    'INSERT OR IGNORE INTO receipt_disputes (lease, role, sequence, receipt, code, envelope, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  ).run(lease, role, sequence, receipt, refusal.code, envelope, nowMs)
 }
 
 export class Receipts {
@@ -109,6 +125,27 @@ export class Receipts {
           sequence: row.sequence as number,
           envelope: row.envelope as Uint8Array,
           countersignature: row.countersignature as Uint8Array | null,
+        })),
+    )
+  }
+
+  /** The signed proofs of why a receipt was not countersigned at once. */
+  disputes(lease: string, role: Role): DisputeRow[] {
+    return this.#store.read((db) =>
+      db
+        .prepare(
+          `SELECT sequence, code, envelope, EXISTS (
+             SELECT 1 FROM receipts WHERE receipts.lease = receipt_disputes.lease AND receipts.role = receipt_disputes.role
+               AND receipts.sequence >= receipt_disputes.sequence AND countersignature IS NOT NULL
+           ) AS resolved
+           FROM receipt_disputes WHERE lease = ? AND role = ? ORDER BY sequence`,
+        )
+        .all(lease, role)
+        .map((row) => ({
+          sequence: row.sequence as number,
+          code: row.code as string,
+          envelope: row.envelope as Uint8Array,
+          resolved: row.resolved === 1,
         })),
     )
   }

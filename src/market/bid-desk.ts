@@ -30,8 +30,10 @@ export interface BidDeskDeps {
     /** No more offers can be kept track of. */
     isFull(): boolean
   }
-  offer(bid: Signed<Bid>, cpuHourMicro: Micro): void
+  offer(bid: Signed<Bid>, decision: Offered): void
 }
+
+type Offered = Extract<OfferDecision, { answer: true }>
 
 /** Nothing is promised for so long after a promise could not be written down: on a full disk the next could not either. */
 const ledgerRestMs = 60_000
@@ -177,7 +179,7 @@ export class BidDesk {
   #answer(bid: Signed<Bid>): void {
     if (this.#deps.capacity.isAnswered(bid.by, bid.body.job) || isBidOver(bid.body, this.#deps.clock.nowMs())) return
     const decision = this.wouldAnswer(bid)
-    if (decision.answer) this.#offer(bid, decision.cpuHourMicro)
+    if (decision.answer) this.#offer(bid, decision)
     else this.#decline(bid, decision.because)
   }
 
@@ -194,10 +196,10 @@ export class BidDesk {
     this.#heard.close(bid, this.#deps.clock.nowMs())
   }
 
-  #offer(bid: Signed<Bid>, cpuHourMicro: Micro): void {
+  #offer(bid: Signed<Bid>, decision: Offered): void {
     this.#heard.note(bid, null, this.#deps.clock.nowMs())
     this.tally.answered()
-    this.#deps.offer(bid, cpuHourMicro)
+    this.#deps.offer(bid, decision)
   }
 
   #decline(bid: Signed<Bid>, because: Refusal): void {

@@ -4,7 +4,7 @@
  */
 import { equals } from 'uint8arrays'
 
-import { bidTermMsMax } from '../../protocols/bid/index.ts'
+import { bidTermMsMax, rateOf } from '../../protocols/bid/index.ts'
 import type { StartOrder } from '../../protocols/execute/index.ts'
 import {
   acceptWindowMs,
@@ -16,7 +16,7 @@ import {
   type Lease,
   type Offer,
 } from '../../protocols/negotiate/index.ts'
-import { hashOfEnvelope, refusal, type PeerName, type Signed } from '../../protocols/wire/index.ts'
+import { hashOfEnvelope, refusal, tariffOf, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import { inNegotiate, lift } from './carry.ts'
 import {
   announceAgainMs,
@@ -72,9 +72,10 @@ export function onOffer(state: JobState, from: PeerName, offer: Signed<Offer>, n
   if (state.offers.some(({ envelope }) => equals(envelope, offer.envelope))) return [state, []]
   const others = state.offers.filter((known) => known.by !== from)
   const isFull = others.length >= offersMax * slots.length
-  if (isFull || offer.body.unit !== terms.unit || offer.body.cpuHourMicro > terms.cpuHourMicroMax) return [state, []]
+  const cpuHourMicro = rateOf(offer.body, terms.requirements)
+  if (isFull || offer.body.unit !== terms.unit || cpuHourMicro > terms.cpuHourMicroMax) return [state, []]
   if (isAwarded(state, offer)) return [state, []]
-  const told: JobEffect = { do: 'tell', event: { stage: 'offered', peer: from, cpuHourMicro: offer.body.cpuHourMicro } }
+  const told: JobEffect = { do: 'tell', event: { stage: 'offered', peer: from, cpuHourMicro } }
   const offers = [...others, { ...offer, untilMs: nowMs + offer.body.holdUntilMs - offer.body.issuedMs }]
   if (hunt.at === 'awarding') return [{ ...state, offers }, [told]]
   const decideAtMs = Math.min(hunt.decideAtMs ?? nowMs + offerWindowMs, decideBy(state, offers.length, nowMs))
@@ -160,7 +161,8 @@ function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
   const open = state.offers.filter((offer) => offer.untilMs > nowMs && !holders.includes(offer.by))
   const wanted = wantedOf(state)
   const { failed, terms } = state
-  const choice = { offers: open, count: wanted.length, failed, holders, wishes: terms.wishes }
+  const { requirements, wishes } = terms
+  const choice = { offers: open, count: wanted.length, failed, holders, requirements, wishes }
   // As heard, with until when they are good.
   const chosen = context.choose(choice)
   if (chosen.length < wanted.length) {
@@ -213,7 +215,7 @@ function awardOf(
     provider: by,
     offer: hashOfEnvelope(envelope),
     unit: body.unit,
-    cpuHourMicro: body.cpuHourMicro,
+    ...tariffOf(body),
     cpuMilli: body.cpuMilli,
     memoryBytes: body.memoryBytes,
     diskBytes: body.diskBytes,
@@ -258,7 +260,8 @@ function onLeased(
   const began: JobEffect[] = []
   let next = state
   for (const lease of leases) {
-    const { slot, epoch, cpuHourMicro } = lease.award.body
+    const { slot, epoch } = lease.award.body
+    const cpuHourMicro = rateOf(lease.award.body, state.terms.requirements)
     const offers = state.offers.length + leases.length
     const place = { slot, peer: lease.provider }
     matched.push({ do: 'tell', event: { stage: 'matched', ...place, lease: lease.id, epoch, cpuHourMicro, offers } })
@@ -277,9 +280,10 @@ function onLeased(
 
 /** Whoever asked for more than the dearest that was taken is told for how little it went. */
 function outbid(state: JobState, leases: readonly Lease[]): JobEffect[] {
-  const cpuHourMicro = Math.max(...leases.map(({ award }) => award.body.cpuHourMicro))
+  const { requirements } = state.terms
+  const cpuHourMicro = Math.max(...leases.map(({ award }) => rateOf(award.body, requirements)))
   return releases(state, (offer) =>
-    offer.body.cpuHourMicro > cpuHourMicro ? refusal('OUTBID', { cpuHourMicro }) : refusal('NOT_CHOSEN'),
+    rateOf(offer.body, requirements) > cpuHourMicro ? refusal('OUTBID', { cpuHourMicro }) : refusal('NOT_CHOSEN'),
   )
 }
 

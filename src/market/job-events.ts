@@ -4,6 +4,7 @@ import type { Ending, PeerName, Refusal } from '../../protocols/wire/index.ts'
 
 export type JobEvent =
   | { readonly stage: 'bidding' }
+  /** `cpuHourMicro`: one processor for one hour, with all that the job takes laid on it. */
   | { readonly stage: 'offered'; readonly peer: PeerName; readonly cpuHourMicro: number }
   /** Among so many offers, so long after they were called for. */
   | { readonly stage: 'choosing'; readonly offers: number; readonly withinMs: number }

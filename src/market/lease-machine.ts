@@ -30,6 +30,7 @@ import {
   noUsage,
   openBill,
   stepBill,
+  usageOf,
   type BillEvent,
   type BillState,
   type Usage,
@@ -44,6 +45,8 @@ export interface LeaseState {
   readonly bill: BillState | null
   /** When the program began to run, by our clock; null before. */
   readonly runMs: number | null
+  /** What was fetched for it. */
+  readonly inBytes: number
   readonly ending: Ending | null
 }
 
@@ -52,7 +55,7 @@ export type LeaseInput =
   | { readonly is: 'wake' }
   | { readonly is: 'restarted' }
   | { readonly is: 'stop' }
-  | { readonly is: 'staged' }
+  | { readonly is: 'staged'; readonly inBytes: number }
   | { readonly is: 'exited'; readonly exit: Exit; readonly hasOutputs: boolean }
   | { readonly is: 'sealed'; readonly cid: string; readonly outputs: Grant }
   | { readonly is: 'failed'; readonly reason: 'inputs-missing' | 'provider-failed'; readonly detail: string }
@@ -86,7 +89,7 @@ export type LeaseStep = readonly [LeaseState, readonly LeaseEffect[]]
 
 export function openLease(notary: Notary, requester: PeerName, terms: Offer): LeaseStep {
   const [hold, raw] = offer(notary, requester, terms)
-  return [{ hold, task: null, bill: null, runMs: null, ending: null }, lift(inNegotiate, raw).effects]
+  return [{ hold, task: null, bill: null, runMs: null, inBytes: 0, ending: null }, lift(inNegotiate, raw).effects]
 }
 
 export function leaseWakeAtMs(state: LeaseState): number | undefined {
@@ -117,6 +120,7 @@ export function stepLease(notary: Notary, state: LeaseState, input: LeaseInput, 
     effects.push(...more)
   }
   if (concernsHold(input)) take(stepNegotiation(notary, at, input, nowMs))
+  if (input.is === 'staged') at = { ...at, inBytes: input.inBytes }
   if (at.task !== null && concernsTask(input)) take(stepExecution(notary, at, input, nowMs))
   if (at.bill !== null && concernsBill(input)) take(stepBilling(notary, at, input, nowMs))
   return [at, effects]
@@ -230,13 +234,14 @@ function onTaskEvent(notary: Notary, state: LeaseState, event: TaskEvent, nowMs:
 function onResultSeen(notary: Notary, state: LeaseState, nowMs: number): LeaseStep {
   const { task } = state
   if (task?.at !== 'done' || task.document === null) throw new Error('a result was seen that is not there')
-  const { reason, usage } = task.document
+  const { reason, usage, outputBytes } = task.document
   if (!isWorkDone(reason))
     return end(state, { outcome: 'refused', code: reason.toUpperCase().replaceAll('-', '_') }, [])
   if (state.hold.at !== 'leased') throw new Error('a result without a lease')
   if (state.bill?.at === 'unpaid') return end(state, { outcome: 'expired', code: state.bill.because.code }, [])
   const open = state.bill ?? openBill(billedLease(state.hold.lease), nowMs)
-  const billed: Usage = { wallMs: usage.wallMs, cpuMs: usage.cpuMs, inBytes: usage.inBytes, outBytes: usage.outBytes }
+  const { wallMs, cpuMs, gas, inBytes } = usage
+  const billed = usageOf(open.lease, { wallMs, cpuMs, gas, inBytes, outBytes: outputBytes })
   const [bill, raw] = stepBill(notary, open, { is: 'close', usage: billed, result: task.cid }, nowMs)
   return [{ ...state, bill }, lift(inReceipt, raw).effects]
 }
@@ -276,9 +281,10 @@ function onUnpaid(
 }
 
 function usageNow(state: LeaseState, nowMs: number): Usage {
-  const { task, runMs } = state
-  if (task === null || runMs === null) return noUsage
-  return { wallMs: Math.max(0, nowMs - runMs), cpuMs: task.meter.cpuMs, inBytes: 0, outBytes: 0 }
+  const { task, bill, runMs, inBytes } = state
+  if (task === null || bill === null || runMs === null) return noUsage
+  const { cpuMs, gas } = task.meter
+  return usageOf(bill.lease, { wallMs: Math.max(0, nowMs - runMs), cpuMs, gas, inBytes, outBytes: 0 })
 }
 
 function end(state: LeaseState, ending: Ending, effects: LeaseEffect[]): LeaseStep {

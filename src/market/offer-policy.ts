@@ -1,6 +1,13 @@
 /** Whether a provider answers a bid, and at what price. Policy of this peer alone. Pure. */
-import { cpuHourMicroOf, lacksOf, type Bid, type Fitted } from '../../protocols/bid/index.ts'
-import { refusal, type Micro, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
+import { lacksOf, rateOf, tariffFor, type Bid, type Fitted } from '../../protocols/bid/index.ts'
+import {
+  refusal,
+  type Micro,
+  type PeerName,
+  type Refusal,
+  type Signed,
+  type Tariff,
+} from '../../protocols/wire/index.ts'
 import { lackRefusal } from './decline.ts'
 import { strangerStanding } from './rank.ts'
 import { standingMin } from './wishes.ts'
@@ -32,7 +39,8 @@ export interface InUse {
 export const nothingInUse: InUse = { cpuMilli: 0, memoryBytes: 0, diskBytes: 0, gpus: 0 }
 
 export type OfferDecision =
-  | { readonly answer: true; readonly cpuHourMicro: Micro }
+  /** `cpuHourMicro`: what the prices come to for one processor, with all that is asked for laid on it. */
+  | { readonly answer: true; readonly tariff: Tariff; readonly cpuHourMicro: Micro }
   | { readonly answer: false; readonly because: Refusal }
 
 export interface Circumstances {
@@ -81,7 +89,8 @@ export function decideOffer(
     const fits = bound('cpuMilli') <= lent / 2 && bound('memoryBytes') <= compute.memoryBytes.value / 2
     if (!fits) return no(refusal('OFFERS_UNANSWERED', { unanswered: unanswered.length }))
   }
-  return { answer: true, cpuHourMicro: cpuHourMicroOf(price, body.requirements) }
+  const tariff = tariffFor(price, body.requirements)
+  return { answer: true, tariff, cpuHourMicro: rateOf(tariff, body.requirements) }
 }
 
 /**

@@ -12,7 +12,14 @@ import {
   type Notary,
 } from '../../protocols/negotiate/index.ts'
 import type { Billing } from '../../protocols/receipt/index.ts'
-import { hashOfEnvelope, type Fault, type Micro, type PeerName, type Signed } from '../../protocols/wire/index.ts'
+import {
+  hashOfEnvelope,
+  type Fault,
+  type Micro,
+  type PeerName,
+  type Signed,
+  type Tariff,
+} from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import { BidDesk, type BidDeskDeps } from './bid-desk.ts'
 import type { Carry } from './carry.ts'
@@ -32,8 +39,8 @@ import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 
 /** Does the work of one lease. Every call ends in an answer or a rejection; `kill` makes the others end soon. */
 export interface Workshop {
-  /** Fetches module and inputs. */
-  stage(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<void>
+  /** Fetches module and inputs; resolves with how much that was. */
+  stage(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<{ readonly inBytes: number }>
   run(
     lease: Lease,
     order: StartOrder,
@@ -86,6 +93,8 @@ export class ProviderDesk {
   readonly #work = new Map<string, AbortController>()
   readonly #ended: string[] = []
   readonly #early = new Map<Bench, Execution>()
+  /** What each offer came to for one processor. Forgotten with it: offers do not outlive a restart. */
+  readonly #rates = new WeakMap<Bench, Micro>()
 
   constructor(deps: ProviderDeps) {
     this.#deps = deps
@@ -104,7 +113,7 @@ export class ProviderDesk {
         isAnswered: (by, job) => this.#byBid.get(keyOf(by, job))?.state.ending === null,
         isFull: () => this.#byBid.size >= benchesMax,
       },
-      offer: (bid, cpuHourMicro) => this.#offer(bid, cpuHourMicro),
+      offer: (bid, { tariff, cpuHourMicro }) => this.#offer(bid, tariff, cpuHourMicro),
     })
   }
 
@@ -131,13 +140,8 @@ export class ProviderDesk {
   }
 
   onBilling(from: PeerName, message: Billing): void {
-    const lease =
-      message.say === 'countersignature'
-        ? message.countersignature.body.lease
-        : message.say === 'dispute'
-          ? message.lease
-          : undefined
-    if (lease === undefined) return
+    if (message.say === 'receipt') return
+    const { lease } = (message.say === 'dispute' ? message.dispute : message.countersignature).body
     this.#byLease.get(lease)?.push({ is: 'message', protocol: 'receipt', from, message })
   }
 
@@ -194,7 +198,7 @@ export class ProviderDesk {
     await Promise.all([...this.#byBid.values()].map(async (bench) => bench.stop()))
   }
 
-  #offer(bid: Signed<Bid>, cpuHourMicro: Micro): void {
+  #offer(bid: Signed<Bid>, tariff: Tariff, cpuHourMicro: Micro): void {
     const key = keyOf(bid.by, bid.body.job)
     const nowMs = this.#deps.clock.nowMs()
     const { requirements, job, unit } = bid.body
@@ -202,7 +206,7 @@ export class ProviderDesk {
       job,
       bid: hashOfEnvelope(bid.envelope),
       unit,
-      cpuHourMicro,
+      ...tariff,
       cpuMilli: requirements.cpuMilli,
       memoryBytes: requirements.memoryBytes,
       diskBytes: requirements.diskBytes,
@@ -212,6 +216,7 @@ export class ProviderDesk {
     })
     const bench = this.#bench(key, state)
     this.#byBid.set(key, bench)
+    this.#rates.set(bench, cpuHourMicro)
     void bench.begin(effects)
   }
 
@@ -269,7 +274,8 @@ export class ProviderDesk {
     if (event.stage === 'released') {
       this.#byBid.delete(key)
       const { hold } = bench.state
-      this.bids.tally.lost(event.because, hold.offer.body.cpuHourMicro, this.#deps.clock.nowMs())
+      const ours = this.#rates.get(bench) ?? hold.offer.body.cpuHourMicro
+      this.bids.tally.lost(event.because, ours, this.#deps.clock.nowMs())
     }
     if (event.stage === 'ended') this.#retire(key, event.lease)
     // With its result a lease gives back what it bound; with its first receipt its requester is no stranger any more.
@@ -310,8 +316,7 @@ export class ProviderDesk {
     try {
       switch (effect.errand) {
         case 'stage':
-          await workshop.stage(lease, effect.order, signal)
-          return bench.push({ is: 'staged' })
+          return bench.push({ is: 'staged', ...(await workshop.stage(lease, effect.order, signal)) })
         case 'run':
         case 'attach': {
           const onMeter = (meter: Meter): void => bench.push({ is: 'metered', meter })

@@ -1,4 +1,5 @@
 /** Whom to award. Policy of this peer alone; nothing here is agreed with anybody. */
+import { rateOf, type Requirements } from '../../protocols/bid/index.ts'
 import type { Evidence } from '../../protocols/capability/index.ts'
 import type { Offer } from '../../protocols/negotiate/index.ts'
 import type { PeerName, Signed } from '../../protocols/wire/index.ts'
@@ -44,6 +45,8 @@ export interface Choice {
   readonly failed: readonly PeerName[]
   /** Peers that hold places of it already. */
   readonly holders: readonly PeerName[]
+  /** What prices are compared for. */
+  readonly requirements: Requirements
   readonly wishes: Wishes
 }
 
@@ -53,7 +56,7 @@ export interface Choice {
  * as one that failed, who may well be the same under another name, and those that did us more harm than good before, however cheap.
  */
 export function chooseOffers(choice: Choice, acquaint: Acquaint, dice: () => number): readonly Signed<Offer>[] {
-  const { offers, count, failed, holders, wishes } = choice
+  const { offers, count, failed, holders, requirements, wishes } = choice
   const failedHouses = new Set(failed.map((peer) => acquaint(peer).house).filter((house) => house !== undefined))
   const ranked = offers
     .map((offer) => ({ offer, about: acquaint(offer.by) }))
@@ -62,7 +65,7 @@ export function chooseOffers(choice: Choice, acquaint: Acquaint, dice: () => num
       offer,
       about,
       failures: failed.includes(offer.by) ? 2 : Number(isDoubtful(about, failedHouses)),
-      score: (offer.body.cpuHourMicro + 1) * dearness(about),
+      score: (rateOf(offer.body, requirements) + 1) * dearness(about),
     }))
     .sort(
       (left, right) =>

@@ -12,7 +12,7 @@ import {
   type WatchEvent,
 } from '../../protocols/execute/index.ts'
 import { isPlaceOf, stepAward, type Lease } from '../../protocols/negotiate/index.ts'
-import { openAccount, stepPay } from '../../protocols/receipt/index.ts'
+import { openAccount, stepPay, type Measured } from '../../protocols/receipt/index.ts'
 import { inExecute, inNegotiate, inReceipt, lift, type CarryInput } from './carry.ts'
 import { settleWithinMs, type JobContext, type JobEffect, type JobInput } from './job-state.ts'
 import { outputKeyOf } from './output-key.ts'
@@ -70,7 +70,7 @@ function fromLeased(
   input: JobInput,
   nowMs: number,
 ): SlotStep {
-  if (input.is === 'message' && input.protocol === 'receipt') return onBilling(context, slot, input, null, nowMs)
+  if (input.is === 'message' && input.protocol === 'receipt') return onBilling(context, terms, slot, input, nowMs)
   if (input.is === 'message' && input.protocol === 'negotiate') return onLateNegotiation(context, slot, input, nowMs)
   const inner = executionInput(input)
   if (inner === undefined) return [slot, [], null]
@@ -154,10 +154,9 @@ function fromCollecting(
   switch (input.is) {
     case 'message':
       if (input.protocol !== 'receipt') return answer(context, slot, input, nowMs)
-      if (slot.collected) return onBilling(context, slot, input, resultOf(slot.work).cid, nowMs)
-      return onBilling(context, holding(slot, input), input, null, nowMs)
+      return onBilling(context, terms, slot.collected ? slot : holding(slot, input), input, nowMs)
     case 'collected':
-      return input.lease === slot.work.lease.id ? onCollected(context, slot, nowMs) : [slot, [], null]
+      return input.lease === slot.work.lease.id ? onCollected(context, terms, slot, nowMs) : [slot, [], null]
     case 'collecting-failed':
       // Outputs that cannot be had are not paid for; another provider may do better.
       return input.lease === slot.work.lease.id
@@ -194,29 +193,39 @@ function holding(slot: SlotAt<'collecting'>, { from, message }: Receiving): Slot
   return isFinal ? { ...slot, held: message.receipt } : slot
 }
 
-function onCollected(context: JobContext, slot: SlotAt<'collecting'>, nowMs: number): SlotStep {
+function onCollected(context: JobContext, terms: JobTerms, slot: SlotAt<'collecting'>, nowMs: number): SlotStep {
   const { held, work } = slot
   const next: SlotAt<'collecting'> = { ...slot, collected: true, held: null, settleByMs: nowMs + settleWithinMs }
   if (held === null) return [next, [{ do: 'save' }], null]
   const message = { say: 'receipt', receipt: held } as const
   const input: Receiving = { is: 'message', protocol: 'receipt', from: work.lease.provider, message }
-  const [paid, effects, turn] = onBilling(context, next, input, resultOf(work).cid, nowMs)
+  const [paid, effects, turn] = onBilling(context, terms, next, input, nowMs)
   return [paid, [{ do: 'save' }, ...effects], turn]
 }
 
-function onBilling(context: JobContext, slot: Live, input: Receiving, result: string | null, nowMs: number): SlotStep {
+function onBilling(context: JobContext, terms: JobTerms, slot: Live, input: Receiving, nowMs: number): SlotStep {
   const { work } = slot
-  const [pay, raw] = stepPay(context.notary, work.pay, { ...input, wallMs: nowMs - work.leasedMs, result }, nowMs)
+  const measured = measuredOf(terms, slot, nowMs)
+  const [pay, raw] = stepPay(context.notary, work.pay, { ...input, measured }, nowMs)
   const { effects, events } = lift(inReceipt, raw)
   const next: Live = pay === work.pay ? slot : { ...slot, work: { ...work, pay } }
   const event = events[0]
-  if (event === undefined || event.happened === 'disputed') return [next, effects, null]
+  if (event?.happened !== 'countersigned') return [next, effects, null]
   const { sequence, final, amountMicro } = event
   const told: JobEffect = {
     do: 'tell',
     event: { stage: 'receipt', lease: work.lease.id, sequence, final, amountMicro },
   }
   return [next, [...effects, told], final ? { turn: 'paid' } : null]
+}
+
+/** A result counts once its outputs are here. Nothing has run since it came: what is too much then stays too much. */
+function measuredOf({ requirements: { inBytes, gasMax } }: JobTerms, slot: Live, nowMs: number): Measured {
+  const wallMs = (slot.work.doneMs ?? nowMs) - slot.work.leasedMs
+  if (slot.at !== 'collecting' || !slot.collected) return { wallMs, inBytes, gasMax, result: null }
+  const { cid, document } = resultOf(slot.work)
+  const outBytes = document.outputs === null ? 0 : document.outputBytes
+  return { wallMs, inBytes, gasMax, result: { cid, gas: document.usage.gas, outBytes } }
 }
 
 /** A provider that repeats itself gets the same answers as before, so that it can go on, or end as well. */
@@ -239,7 +248,8 @@ function answered(context: JobContext, work: Work, input: CarryInput, nowMs: num
     }
     case 'receipt': {
       if (work.pay.at !== 'settled') return [work, []]
-      const bill = { ...input, wallMs: nowMs - work.leasedMs, result: null }
+      // What is settled is only said again.
+      const bill = { ...input, measured: { wallMs: 0, inBytes: 0, gasMax: 0, result: null } }
       const [pay, raw] = stepPay(context.notary, work.pay, bill, nowMs)
       return [pay === work.pay ? work : { ...work, pay }, lift(inReceipt, raw).effects]
     }

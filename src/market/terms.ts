@@ -2,8 +2,8 @@
 import { bidSpreadMsMax, bidTermMsMax, type Bid, type Requirements } from '../../protocols/bid/index.ts'
 import type { WatchedLease, WorkedLease } from '../../protocols/execute/index.ts'
 import type { Lease } from '../../protocols/negotiate/index.ts'
-import type { BilledLease } from '../../protocols/receipt/index.ts'
-import type { Micro } from '../../protocols/wire/index.ts'
+import { expiryOf, type BilledLease } from '../../protocols/receipt/index.ts'
+import { tariffOf, type Micro } from '../../protocols/wire/index.ts'
 import type { Wishes } from './wishes.ts'
 
 export interface JobTerms {
@@ -74,9 +74,10 @@ export function workedLease(lease: Lease): WorkedLease {
 }
 
 export function billedLease(lease: Lease): BilledLease {
-  const { job, slot, epoch, unit, cpuHourMicro, cpuMilli, ceilingMicro, paymentIntervalMs, paymentIntervalMsMax } =
-    lease.award.body
+  const { body } = lease.award
+  const { job, slot, epoch, unit, cpuMilli, memoryBytes, diskBytes, gpus, ceilingMicro } = body
   return {
+    ...tariffOf(body),
     id: lease.id,
     job,
     slot,
@@ -84,10 +85,13 @@ export function billedLease(lease: Lease): BilledLease {
     requester: lease.requester,
     provider: lease.provider,
     unit,
-    cpuHourMicro,
     cpuMilli,
+    memoryBytes,
+    diskBytes,
+    gpus,
     ceilingMicro,
-    paymentIntervalMs,
-    paymentIntervalMsMax,
+    paymentIntervalMs: body.paymentIntervalMs,
+    paymentIntervalMsMax: body.paymentIntervalMsMax,
+    expiresMs: expiryOf(body),
   }
 }

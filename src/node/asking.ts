@@ -4,9 +4,16 @@ import type { JobManifest } from '../../protocols/execute/index.ts'
 import type { OfferWish } from '../control/api.ts'
 import { noWish, type Wishes } from '../market/wishes.ts'
 
+type Fetched = Pick<JobManifest, 'module' | 'inputs' | 'stdin'>
+
+/** All that is fetched for a job; nothing of one that is only thought of. */
+export function inBytesOf({ module = null, inputs = [], stdin = null }: Partial<Fetched>): number {
+  return [module, ...inputs, stdin].reduce((sum, one) => sum + (one?.bytes ?? 0), 0)
+}
+
 export function requirementsOf(
   spec: OfferWish,
-  { engine, resources }: Pick<JobManifest, 'engine' | 'resources'>,
+  { engine, resources, ...fetched }: Pick<JobManifest, 'engine' | 'resources'> & Partial<Fetched>,
 ): Requirements {
   const { gpus, gpuMemoryBytes, gpuVendor, gpuModel } = spec
   const wantsGpu = [gpus, gpuMemoryBytes, gpuVendor, gpuModel].some((wish) => wish !== undefined)
@@ -26,6 +33,8 @@ export function requirementsOf(
     tee: spec.tee ?? '',
     evidence: spec.evidence ?? 'claimed',
     egress: spec.egress ?? false,
+    gasMax: resources.gas ?? 0,
+    inBytes: inBytesOf(fetched),
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import { fromString, toString } from 'uint8arrays'
 
+import { decodeObjectManifest } from '../../protocols/erasure/index.ts'
 import type { Grant, LogChannel, ResultDocument, StartOrder } from '../../protocols/execute/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import {
@@ -161,7 +162,10 @@ export class OwnErrands implements JobErrands {
     const request = await this.recall(job)
     if (outputs === null)
       return this.#deps.onCollected(job, { files: 0, bytes: 0, out: null, sources: [], decodedSegments: 0 })
-    if (cidOfDocument(outputs.manifest) !== document.outputs) throw new RefusedError(refusal('OUTPUTS_DIFFER'))
+    const named = cidOfDocument(outputs.manifest) === document.outputs
+    // They are billed by their size: a tar is never smaller than what is in it.
+    if (!named || decodeObjectManifest(outputs.manifest).bytes < document.outputBytes)
+      throw new RefusedError(refusal('OUTPUTS_DIFFER'))
     const path = files.outputsTar(place)
     const { manifest, sources } = outputs
     const report = await fetchObject(

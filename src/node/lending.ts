@@ -16,7 +16,7 @@ import type { Hardware } from '../discovery/hardware.ts'
 import type { Facts } from '../discovery/publisher.ts'
 import { containerEngine } from '../execution/container/container-executor.ts'
 import type { ExecutorProbe } from '../execution/executor.ts'
-import { formatMicro } from '../../protocols/wire/index.ts'
+import { formatMicro, tariffOf } from '../../protocols/wire/index.ts'
 import type { Lending } from '../market/offer-policy.ts'
 import type { ReadyFacts } from './peer.ts'
 
@@ -63,10 +63,8 @@ export function factsOf(
     runtimes,
     price: {
       unit,
-      cpuHourMicro: offer.cpuHourMicro,
+      ...tariffOf({ ...policy, cpuHourMicro: offer.cpuHourMicro }),
       gbMonthMicro: policy.gbMonthMicro,
-      memoryGibHourMicro: policy.memoryGibHourMicro,
-      gpuHourMicro: policy.gpuHourMicro,
       measuredPercent: policy.measuredPercent,
       challengedPercent: policy.challengedPercent,
     },
@@ -97,6 +95,7 @@ export function standsFor(
             memoryBytes: offer.memoryBytes,
             keepBytes: offer.keepBytes,
             price: formatMicro(offer.cpuHourMicro),
+            gasPrice: formatMicro(offer.policy?.gigaGasMicro ?? 0),
             unit: offer.unit,
           },
     isolation: isolationOf(probes),

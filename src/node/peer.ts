@@ -15,6 +15,7 @@ export interface ReadyFacts {
     readonly memoryBytes: number
     readonly keepBytes: number
     readonly price: string
+    readonly gasPrice: string
     readonly unit: string
   } | null
   readonly isolation: string

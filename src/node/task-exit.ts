@@ -1,6 +1,7 @@
 /** What became of a program, as its provider will say it. */
 import type { EndReason, Exit, JobManifest } from '../../protocols/execute/index.ts'
 import type { ExecutionResult } from '../execution/executor.ts'
+import { inBytesOf } from './asking.ts'
 import { hashFile } from './hash-file.ts'
 import type { TaskLog } from './task-log.ts'
 
@@ -44,9 +45,4 @@ function exitOf(
       outBytes: usage.outputBytes,
     },
   }
-}
-
-/** All that was fetched for it. */
-function inBytesOf({ module, inputs, stdin }: JobManifest): number {
-  return [module, ...inputs, stdin].filter((one) => one !== null).reduce((sum, { bytes }) => sum + bytes, 0)
 }

@@ -26,6 +26,7 @@ import type { PeerRates } from '../storage/peer-rates.ts'
 import { placeShards, PlacementError, type PlaceDeps, type Placed } from '../storage/place.ts'
 import { sealFile, type SealedObject } from '../storage/seal.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
+import { inBytesOf } from './asking.ts'
 import { hashFile } from './hash-file.ts'
 import { sourcesOf } from './sources.ts'
 import { finished } from './task-exit.ts'
@@ -82,13 +83,14 @@ export class LeaseWorkshop implements Workshop {
     }
   }
 
-  async stage(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<void> {
+  async stage(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<{ inBytes: number }> {
     const manifest = decodeJobManifest(lease.award.body.manifest)
     // What was fetched before a restart may be half of a file.
     if (!this.#benches.has(lease.id)) await rm(join(this.#deps.folder, lease.id), { recursive: true, force: true })
     const bench = await this.#bench(lease.id)
     for (const { grant, content, path } of matched(manifest, order, bench.folder))
       await this.#fetch(lease, grant, content, path, signal)
+    return { inBytes: inBytesOf(manifest) }
   }
 
   async run(lease: Lease, _order: StartOrder, onMeter: (meter: Meter) => void, signal: AbortSignal) {

@@ -98,6 +98,8 @@ test('a bid reads back as it was written', () => {
           tee: word,
           evidence: fc.constantFrom(...evidences),
           egress: fc.boolean(),
+          gasMax: integer,
+          inBytes: integer,
         },
         { noNullPrototype: true },
       ),

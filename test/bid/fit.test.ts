@@ -6,6 +6,8 @@ import fc from 'fast-check'
 
 import {
   cpuHourMicroOf,
+  rateOf,
+  tariffFor,
   lacksOf,
   needs,
   noWishes,
@@ -13,6 +15,7 @@ import {
   type Ask,
   type Requirements,
 } from '../../protocols/bid/index.ts'
+import { freeTariff, type Tariff } from '../../protocols/wire/index.ts'
 import { plainPrice, unsaid, weekMinutes, type Capability, type Hours } from '../../protocols/capability/index.ts'
 
 /** A Monday, ten o'clock in the morning, UTC. */
@@ -153,11 +156,35 @@ test('what a job takes beside processors is laid on its processors, rounded up',
   assert.equal(of({}), 1_000)
   assert.equal(of({ memoryBytes: 3 * gib }), 1_300)
   assert.equal(of({ memoryBytes: 3 * gib, cpuMilli: 2_000 }), 1_150)
-  assert.equal(of({ memoryBytes: 1 }), 1_001, 'never short by a fraction')
+  assert.equal(of({ memoryBytes: 2 ** 20 }), 1_001, 'never short by a fraction')
   assert.equal(of({ gpus: { ...gpus, count: 2 }, cpuMilli: 4_000 }), 3_500)
   assert.equal(of({ evidence: 'measured' }, { measuredPercent: 10, challengedPercent: 50 }), 1_100)
   assert.equal(of({ evidence: 'challenged' }, { measuredPercent: 10, challengedPercent: 50 }), 1_500)
   assert.equal(of({ memoryBytes: 2 ** 52 }, { memoryGibHourMicro: 2 ** 52 }), Number.MAX_SAFE_INTEGER)
+})
+
+test('what a job executes and carries is laid on its processors as far as it says, and as is usual where it does not', () => {
+  const of = (tariff: Partial<Tariff>, over: Partial<Requirements> = {}): number =>
+    rateOf({ ...freeTariff, ...tariff }, ask({ memoryBytes: 0, wallMsMax: 600_000, ...over }).requirements)
+  const gas = { gigaGasMicro: 1_000 }
+  assert.equal(of(gas), 3_600_000, 'ten to the nine a second, where there is no limit')
+  assert.equal(of(gas, { cpuMilli: 500 }), 7_200_000)
+  assert.equal(of(gas, { gasMax: 5_000_000_000 }), 30_000, 'the limit, six times an hour')
+  assert.equal(of(gas, { gasMax: 10 ** 15 }), 3_600_000, 'no more than is usual')
+  assert.equal(of(gas, { runtime: 'oci' }), 0, 'nobody counts in a container')
+  assert.equal(of({ inGibMicro: 1_000 }, { inBytes: 2 * gib }), 12_000)
+  assert.equal(of({ outGibMicro: 1_000 }, { inBytes: 2 * gib }), 12_000, 'as much comes out')
+  assert.equal(of({ outGibMicro: 1_024_000 }), 6_000, 'and no less than a MiB')
+  assert.equal(of({ storeGibHourMicro: 1_000 }, { diskBytes: 3 * gib }), 3_000)
+  assert.equal(of({ cpuHourMicro: 7, ...gas }, { wallMsMax: 0, gasMax: 1 }), 7 + 4)
+})
+
+test('an offer has each price of the record, raised by what evidence costs', () => {
+  const price = { ...plainPrice, unit: 'credit', cpuHourMicro: 1_001, gigaGasMicro: 3, measuredPercent: 10 }
+  const { requirements } = ask()
+  assert.deepEqual(tariffFor(price, requirements), { ...freeTariff, cpuHourMicro: 1_001, gigaGasMicro: 3 })
+  const measured = tariffFor(price, { ...requirements, evidence: 'measured' })
+  assert.deepEqual(measured, { ...freeTariff, cpuHourMicro: 1_102, gigaGasMicro: 4 })
 })
 
 test('hours: until when, past the end of the week, touching, and never', () => {

@@ -101,9 +101,13 @@ const anyRecord = shaped<Capability>({
     shaped({
       unit: text,
       cpuHourMicro: integer,
+      gigaGasMicro: integer,
       gbMonthMicro: integer,
       memoryGibHourMicro: integer,
       gpuHourMicro: integer,
+      inGibMicro: integer,
+      outGibMicro: integer,
+      storeGibHourMicro: integer,
       measuredPercent: fc.nat(10_000),
       challengedPercent: fc.nat(10_000),
     }),

@@ -47,7 +47,10 @@ export async function createPeer(options: PeerOptions, { log }: { log: Log }): P
     records: 5,
     firstRun: goesWrong === '',
     keyPath: `${options.dataDir}/key`,
-    offering: offer === null ? null : { ...offer, price: formatMicro(offer.cpuHourMicro) },
+    offering:
+      offer === null
+        ? null
+        : { ...offer, price: formatMicro(offer.cpuHourMicro), gasPrice: formatMicro(offer.policy?.gigaGasMicro ?? 0) },
     isolation: 'wasm only',
     measured: { cores: 8, memoryBytes: 31 * 2 ** 30, diskFreeBytes: 412e9 },
   }

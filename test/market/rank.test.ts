@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { noWishes, type Requirements } from '../../protocols/bid/index.ts'
 import { sealOffer, type Offer } from '../../protocols/negotiate/index.ts'
 import type { Signed } from '../../protocols/wire/index.ts'
 import { chooseOffers, dearness, type Acquaintance, type Choice } from '../../src/market/rank.ts'
@@ -13,6 +14,14 @@ const people = Array.from({ length: 6 }, (_, number) => signer(number + 1))
 const [anna, bert, cora, dora] = people.map(({ peer }) => peer)
 const offerOf = (number: number, cpuHourMicro: number): Signed<Offer> =>
   sealOffer({ signer: people[number]!, network }, offerTerms({ cpuHourMicro }))
+const requirements: Requirements = {
+  ...noWishes,
+  runtime: 'wasi-preview1',
+  cpuMilli: 1_000,
+  memoryBytes: 65_536,
+  diskBytes: 0,
+  wallMsMax: 60_000,
+}
 const stranger: Acquaintance = { standing: 0.5, rttMs: undefined, evidence: undefined, house: undefined, operator: '' }
 
 /** Who is chosen, best first. `know`: by peer, what differs from a stranger. */
@@ -22,7 +31,7 @@ function chosen(
   know: Readonly<Record<string, Partial<Acquaintance>>> = {},
   dice: () => number = () => 1,
 ): string[] {
-  const choice = { offers, count: offers.length, failed: [], holders: [], wishes: noWish, ...over }
+  const choice = { offers, count: offers.length, failed: [], holders: [], requirements, wishes: noWish, ...over }
   return chooseOffers(choice, (peer) => ({ ...stranger, ...know[peer] }), dice).map(({ by }) => by)
 }
 

@@ -16,7 +16,7 @@ import {
   type Notary,
   type Offer,
 } from '../../protocols/negotiate/index.ts'
-import { Fault, sha256, type Effect, type Signed } from '../../protocols/wire/index.ts'
+import { Fault, freeTariff, sha256, tariffNames, type Effect, type Signed } from '../../protocols/wire/index.ts'
 import { notary } from '../support/peers.ts'
 
 export const startMs = 1_700_000_000_000
@@ -59,6 +59,7 @@ export const offerTerms = (over: Partial<Offer> = {}): Offer => ({
   job,
   bid: sha256(Uint8Array.of(7)),
   unit: 'credit',
+  ...freeTariff,
   cpuHourMicro: 1_000_000,
   cpuMilli: 1000,
   memoryBytes: 65_536,
@@ -76,6 +77,7 @@ export const awardTerms = (over: Partial<Award> = {}, to: Signed<Offer> = sealOf
   provider,
   offer: sha256(to.envelope),
   unit: 'credit',
+  ...freeTariff,
   cpuHourMicro: 1_000_000,
   cpuMilli: 1000,
   memoryBytes: 65_536,
@@ -92,12 +94,13 @@ export const awardTerms = (over: Partial<Award> = {}, to: Signed<Offer> = sealOf
   ...over,
 })
 
+const offeredNames = [...tariffNames, 'cpuMilli', 'memoryBytes', 'diskBytes', 'gpus'] as const
+
 /** A lease that the two machines came to. */
 export function leaseOf(over: Partial<Award> = {}, [from, to]: [Notary, Notary] = [asker, worker]): Lease {
-  const offered = offerTerms({
-    ...(over.cpuMilli === undefined ? {} : { cpuMilli: over.cpuMilli }),
-    ...(over.cpuHourMicro === undefined ? {} : { cpuHourMicro: over.cpuHourMicro }),
-  })
+  const offered = offerTerms(
+    Object.fromEntries(offeredNames.flatMap((name) => (over[name] === undefined ? [] : [[name, over[name]]]))),
+  )
   const [offering] = offer(to, from.signer.peer, offered)
   assert.equal(offering.at, 'offered')
   const terms = awardTerms({ provider: to.signer.peer, ...over }, offering.offer)

@@ -24,9 +24,9 @@ import {
   type Negotiation,
   type Notary,
 } from '../../protocols/negotiate/index.ts'
-import { encodeBilling, receiptProtocol, sealReceipt } from '../../protocols/receipt/index.ts'
+import { encodeBilling, noUsage, receiptProtocol, sealReceipt } from '../../protocols/receipt/index.ts'
 import { decodeTransfer, encodeTransfer, transferLimits, transferProtocol } from '../../protocols/transfer/index.ts'
-import { cidOfDocument, encodeFrame, refusal, sha256 } from '../../protocols/wire/index.ts'
+import { cidOfDocument, encodeFrame, freeTariff, refusal, sha256 } from '../../protocols/wire/index.ts'
 import { realRandom } from '../../src/environment.ts'
 import { identityFromSeed, type Host } from '../../src/host/index.ts'
 import { sleeps } from '../fixtures/programs.ts'
@@ -93,6 +93,7 @@ const awardTo = (provider: string): Award => ({
   provider,
   offer: new Uint8Array(32),
   unit: 'credit',
+  ...freeTariff,
   cpuHourMicro: 1_000_000,
   cpuMilli: 1_000,
   memoryBytes: 65_536,
@@ -121,7 +122,7 @@ const receiptOf = (notary: Notary, of: string) =>
     requester: mesh.peer('consumer').name,
     sequence: 1,
     previous: new Uint8Array(32),
-    usage: { wallMs: 1, cpuMs: 1, inBytes: 0, outBytes: 0 },
+    usage: { ...noUsage, wallMs: 1, cpuMs: 1 },
     unit: 'credit',
     amountMicro: 1,
     final: true,

@@ -10,8 +10,10 @@ import {
   openBill,
   stepBill,
   stepPay,
+  usageOf,
   type BillState,
   type Billing,
+  type Measured,
   type PayState,
   type Usage,
 } from '../../protocols/receipt/index.ts'
@@ -20,7 +22,24 @@ import { billedLease } from '../../src/market/terms.ts'
 import { asker, checkStep, leaseOf, provider, requester, startMs, worker } from '../negotiate/parties.ts'
 import { network } from '../support/peers.ts'
 
-export const worked = (wallMs: number): Usage => ({ wallMs, cpuMs: wallMs, inBytes: wallMs * 2, outBytes: wallMs * 3 })
+/** What the manifest of these leases names: a module of 8 bytes and an input of 3. */
+export const inBytes = 11
+
+/** Of a lease as it is here when nothing is said: 64 KiB of memory, no disk and no GPU. */
+export const worked = (wallMs: number): Usage =>
+  usageOf(
+    { memoryBytes: 65_536, diskBytes: 0, gpus: 0 },
+    { wallMs, cpuMs: wallMs, gas: wallMs * 1_000, inBytes, outBytes: 0 },
+  )
+
+/** What the requester measured when it agrees, with the gas of a result that it holds. */
+export const measuredOf = (wallMs: number, over: Partial<Measured> = {}): Measured => ({
+  wallMs,
+  inBytes,
+  gasMax: 0,
+  result: null,
+  ...over,
+})
 
 const noLog = { bytes: 0, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' }
 
@@ -43,7 +62,7 @@ export function documentOf(lease: Lease, over: Partial<ResultDocument> = {}): Re
     outputFiles: 0,
     outputsSha256: null,
     image: null,
-    usage: { wallMs: 7_000, cpuMs: 7_000, memoryBytesPeak: 1, gas: 1, inBytes: 14_000, outBytes: 21_000 },
+    usage: { wallMs: 7_000, cpuMs: 7_000, memoryBytesPeak: 1, gas: 7_000_000, inBytes, outBytes: 0 },
     ...over,
   }
 }
@@ -88,9 +107,11 @@ export class Account {
   }
 
   /** What the requester says to a message of the provider. */
-  answer(message: Billing, nowMs: number, result: string | null = this.result.cid): Billing | undefined {
-    const wallMs = nowMs - startMs
-    const step = stepPay(asker, this.pay, { is: 'message', from: provider, message, wallMs, result }, nowMs)
+  answer(message: Billing, nowMs: number): Billing | undefined {
+    // The result says of its gas what the last receipt does: where they differ is a test of its own.
+    const gas = message.say === 'receipt' ? message.receipt.body.usage.gas : 0
+    const measured = measuredOf(nowMs - startMs, { result: { cid: this.result.cid, gas, outBytes: 0 } })
+    const step = stepPay(asker, this.pay, { is: 'message', from: provider, message, measured }, nowMs)
     checkStep<PayState>(this.pay, step, provider)
     this.pay = step[0]
     const sent = step[1].find((effect) => effect.do === 'send')

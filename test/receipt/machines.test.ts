@@ -4,6 +4,8 @@ import { test } from 'node:test'
 
 import fc from 'fast-check'
 
+import { provesEquivocation } from '../../protocols/evidence/index.ts'
+import { EquivocationFault } from '../../protocols/negotiate/index.ts'
 import {
   amountOwed,
   billWakeAtMs,
@@ -11,20 +13,27 @@ import {
   encodeBilling,
   openAccount,
   openBill,
+  openDispute,
   openReceipt,
   receiptLimits,
   sealCountersignature,
+  sealDispute,
   sealReceipt,
   stepBill,
   stepPay,
+  usageNames,
+  usageOf,
   type BillInput,
   type BillState,
   type Billing,
   type Countersignature,
+  type Dispute,
+  type Measured,
   type PayState,
   type Receipt,
+  type Usage,
 } from '../../protocols/receipt/index.ts'
-import { microMax, sha256, type Signed } from '../../protocols/wire/index.ts'
+import { freeTariff, microMax, sha256, type Signed } from '../../protocols/wire/index.ts'
 import { billedLease } from '../../src/market/terms.ts'
 import {
   asker,
@@ -42,7 +51,7 @@ import {
   stranger,
   worker,
 } from '../negotiate/parties.ts'
-import { Account, worked } from './accounts.ts'
+import { Account, inBytes, measuredOf, worked } from './accounts.ts'
 
 const lease = billedLease(leaseOf())
 const counting = openBill(lease, startMs)
@@ -62,12 +71,16 @@ const signs = (over: Partial<Countersignature> = {}, by = asker, receipt = first
     ...over,
   }),
 })
-const disputes = (over: Partial<Extract<Billing, { say: 'dispute' }>> = {}): Billing => ({
+const disputes = (over: Partial<Dispute> = {}, code = 'RESULT_DIFFERS', by = asker): Billing => ({
   say: 'dispute',
-  lease: lease.id,
-  sequence: 1,
-  refusal: { code: 'WALL_TIME', facts: {} },
-  ...over,
+  dispute: sealDispute(by, {
+    lease: lease.id,
+    sequence: 1,
+    receipt: sha256(first.envelope),
+    refusal: { code, facts: {} },
+    issuedMs: startMs,
+    ...over,
+  }),
 })
 const heard = (message: Billing, from = requester): BillInput => ({ is: 'message', from, message })
 const close: BillInput = { is: 'close', usage: worked(1_500), result }
@@ -77,6 +90,7 @@ const [last] = stepBill(worker, again, close, startMs + 1_500)
 assert.ok(last.at === 'asking')
 const [settled] = stepBill(worker, last, heard(signs({}, asker, last.receipt)), startMs + 1_510)
 const [unpaid] = stepBill(worker, asking, heard(disputes()), startMs + 1_010)
+const [healing] = stepBill(worker, asking, heard(disputes({}, 'WALL_TIME')), startMs + 1_010)
 
 const onBill = (state: BillState, input: BillInput, atMs: number) => {
   const step = stepBill(worker, state, input, startMs + atMs)
@@ -85,6 +99,7 @@ const onBill = (state: BillState, input: BillInput, atMs: number) => {
 }
 const asks = ['asking', 'record receipt', 'save', 'send RECEIPT']
 const gaveUp = ['unpaid', 'save', 'tell unpaid']
+const disputed = ['unpaid', 'record receipt-dispute', 'save', 'tell unpaid']
 const counted = ['counting', 'record countersignature', 'save', 'tell countersigned']
 
 const billRows: readonly [string, BillState, BillInput, number, readonly string[]][] = [
@@ -100,7 +115,47 @@ const billRows: readonly [string, BillState, BillInput, number, readonly string[
   ['asking: still repeated in the last moment', asking, wakes(15_999), 15_999, ['asking', 'send RECEIPT']],
   ['asking: unpaid after 15 s', asking, wakes(16_000), 16_000, gaveUp],
   ['asking: repeated after a restart', asking, { is: 'restarted' }, 1_100, ['asking', 'send RECEIPT']],
-  ['asking: unpaid on a dispute', asking, heard(disputes()), 1_010, gaveUp],
+  ['asking: unpaid on a dispute', asking, heard(disputes()), 1_010, disputed],
+  [
+    'asking: a dispute that time may heal is kept, and asked for on',
+    asking,
+    heard(disputes({}, 'WALL_TIME')),
+    1_010,
+    ['asking', 'record receipt-dispute', 'save'],
+  ],
+  ['asking: the same dispute again is nothing', healing, heard(disputes({}, 'WALL_TIME')), 1_020, ['asking']],
+  ['asking: a disputed receipt is repeated', healing, wakes(2_000), 2_000, ['asking', 'send RECEIPT']],
+  ['asking: a dispute that healed', healing, heard(signs()), 3_000, counted],
+  ['asking: a dispute that did not heal', healing, wakes(16_000), 16_000, gaveUp],
+  [
+    'asking: a dispute by another peer',
+    asking,
+    heard(disputes({}, 'WALL_TIME', stranger)),
+    1_010,
+    ['asking', 'blame SIGNER_UNEXPECTED'],
+  ],
+  [
+    'asking: a dispute of a receipt that was never given',
+    asking,
+    heard(disputes({ receipt: sha256(Uint8Array.of(1)) })),
+    1_010,
+    ['asking', 'blame CHAIN_BROKEN'],
+  ],
+  [
+    'counting: a second countersignature of what was signed',
+    again,
+    heard(signs({ issuedMs: startMs + 1 })),
+    1_100,
+    ['counting', 'blame EQUIVOCATION'],
+  ],
+  ['counting: the same countersignature again is lawful', again, heard(signs()), 1_100, ['counting']],
+  [
+    'settled: a second countersignature of the last receipt',
+    settled,
+    heard(signs({ issuedMs: startMs + 1 }, asker, last.receipt)),
+    1_600,
+    ['settled', 'blame EQUIVOCATION'],
+  ],
   ['asking: a dispute of an earlier receipt is nothing', asking, heard(disputes({ sequence: 0 })), 1_010, ['asking']],
   [
     'asking: a dispute of another lease is nothing',
@@ -229,11 +284,13 @@ const account0 = openAccount(lease)
 const pay = (
   state: PayState,
   receipt: Signed<Receipt>,
-  over: { from?: string; wallMs?: number; result?: string | null } = {},
+  { from = provider, ...over }: Partial<Measured> & { from?: string } = {},
 ) => {
-  const { wallMs = receipt.body.usage.wallMs, from = provider, result: held = result } = over
+  const { usage } = receipt.body
+  const agreed = { cid: result, gas: usage.gas, outBytes: 0 }
   const message: Billing = { say: 'receipt', receipt }
-  const step = stepPay(asker, state, { is: 'message', from, message, wallMs, result: held }, startMs + 1_020)
+  const measured = measuredOf(usage.wallMs, { result: agreed, ...over })
+  const step = stepPay(asker, state, { is: 'message', from, message, measured }, startMs + 1_020)
   checkStep<PayState>(state, step, provider)
   return step
 }
@@ -249,6 +306,7 @@ const countersigns = [
   'send COUNTERSIGNATURE',
   'tell countersigned',
 ]
+const disputing = ['record receipt', 'record receipt-dispute', 'save', 'send DISPUTE', 'tell disputed']
 const [account1] = pay(account0, first)
 const second = resealed({
   sequence: 2,
@@ -277,9 +335,8 @@ test('a receipt that comes again gets the same countersignature, byte for byte',
 })
 
 test('what no honest provider signs is a fault, and is not countersigned', () => {
-  const { usage } = second.body
   const rows: readonly [string, PayState, Signed<Receipt>, string][] = [
-    ['a number skipped', account0, second, 'CHAIN_BROKEN'],
+    ['a number skipped', account0, second, 'SEQUENCE_GAP'],
     ['another predecessor', account1, resealed({ previous: sha256(Uint8Array.of(1)) }, worker, second), 'CHAIN_BROKEN'],
     ['the first that names no lease', account0, resealed({ previous: new Uint8Array(32) }), 'CHAIN_BROKEN'],
     ['a fork', account1, resealed({ issuedMs: startMs }), 'EQUIVOCATION'],
@@ -291,11 +348,14 @@ test('what no honest provider signs is a fault, and is not countersigned', () =>
     ['another epoch', account0, resealed({ epoch: 2 }), 'FIELD_INVALID'],
     ['another requester', account0, resealed({ requester: nobody }), 'FIELD_INVALID'],
     ['another unit', account0, resealed({ unit: 'shell' }), 'FIELD_INVALID'],
-    ['wall time that falls', account1, resealed({ usage: { ...usage, wallMs: 999 } }, worker, second), 'FIELD_INVALID'],
-    ['cpu time that falls', account1, resealed({ usage: { ...usage, cpuMs: 999 } }, worker, second), 'FIELD_INVALID'],
-    ['input that falls', account1, resealed({ usage: { ...usage, inBytes: 1 } }, worker, second), 'FIELD_INVALID'],
-    ['output that falls', account1, resealed({ usage: { ...usage, outBytes: 1 } }, worker, second), 'FIELD_INVALID'],
-    ['an amount that falls', account1, resealed({ amountMicro: 0 }, worker, second), 'FIELD_INVALID'],
+    ...usageNames
+      .filter((name) => full1.usage[name] > 0)
+      .map((name): [string, PayState, Signed<Receipt>, string] => {
+        const less = { ...full1.usage, [name]: full1.usage[name] - 1 }
+        const next = { sequence: 2, previous: full1.previous, usage: less, amountMicro: amountOwed(wholeLease, less) }
+        return [`${name} that falls`, full1, sealReceipt(worker, { ...fullBody, ...next }), 'USAGE_FELL']
+      }),
+    ['an amount that falls', account1, resealed({ amountMicro: 0 }, worker, second), 'USAGE_FELL'],
     ['a micro-unit too much', account0, resealed({ amountMicro: first.body.amountMicro + 1 }), 'OVERCHARGED'],
     ['a micro-unit too little', account0, resealed({ amountMicro: first.body.amountMicro - 1 }), 'OVERCHARGED'],
     ['over the ceiling', account0, resealed({ amountMicro: lease.ceilingMicro + 1 }), 'OVERCHARGED'],
@@ -315,9 +375,16 @@ test('what is for somebody else is nothing', () => {
   const nothing = [account0.at, 0]
   assert.deepEqual(onPay(account0, first, { from: nobody }), nothing)
   assert.deepEqual(onPay(account0, resealed({ lease: '0'.repeat(64) })), nothing)
-  assert.deepEqual(onPay(pay(account1, second)[0], first), ['paying', 2], 'an older receipt, late on its way')
+  assert.deepEqual(
+    onPay(pay(account1, second)[0], first),
+    ['paying', 2, 'tell ignored'],
+    'an older receipt, late on its way',
+  )
+  const [, [ignored]] = pay(pay(account1, second)[0], first)
+  assert.ok(ignored?.do === 'tell' && ignored.event.happened === 'ignored')
+  assert.deepEqual(ignored.event.because, { code: 'REPLAYED', facts: { sequence: 1, last: 2 } })
   for (const message of [signs(), disputes()]) {
-    const input = { is: 'message', from: provider, message, wallMs: 0, result } as const
+    const input = { is: 'message', from: provider, message, measured: measuredOf(0) } as const
     assert.deepEqual(stepPay(asker, account0, input, startMs), [account0, []])
   }
 })
@@ -329,27 +396,146 @@ test('two percent and two seconds more wall time than measured is let pass; a mi
     return onPay(account0, receipt, { wallMs: measuredMs }).slice(2)
   }
   assert.deepEqual(claims(2_000, 0), countersigns)
-  assert.deepEqual(claims(2_001, 0), ['send DISPUTE', 'tell disputed'])
+  assert.deepEqual(claims(2_001, 0), disputing)
   assert.deepEqual(claims(104_000, 100_000), countersigns)
-  assert.deepEqual(claims(104_001, 100_000), ['send DISPUTE', 'tell disputed'])
-  const usage = worked(5_000)
-  const [state, effects] = pay(account0, resealed({ usage, amountMicro: amountOwed(lease, usage) }), { wallMs: 1_000 })
-  assert.equal(state, account0)
-  assert.deepEqual(messageOf(effects[0]!), {
-    say: 'dispute',
-    lease: lease.id,
-    sequence: 1,
-    refusal: { code: 'WALL_TIME', facts: { claimedMs: 5_000, allowedMs: 3_020 } },
-  })
+  assert.deepEqual(claims(104_001, 100_000), disputing)
 })
 
-test('a disputed receipt ends in unpaid at the provider', () => {
+/** A lease of memory, disk and GPUs, with a price for each thing that is counted. */
+const wholeLease = billedLease(
+  leaseOf({
+    cpuHourMicro: 1_000_001,
+    gigaGasMicro: 700,
+    memoryGibHourMicro: 300_007,
+    gpuHourMicro: 2_000_003,
+    inGibMicro: 5_000_011,
+    outGibMicro: 9_000_007,
+    storeGibHourMicro: 40_009,
+    memoryBytes: 2 ** 30,
+    diskBytes: 3 * 2 ** 30,
+    gpus: 2,
+  }),
+)
+const full = (wallMs: number, outBytes = 0) =>
+  usageOf(wholeLease, { wallMs, cpuMs: wallMs, gas: wallMs * 1_000_000, inBytes, outBytes })
+const fullBody: Receipt = {
+  ...first.body,
+  lease: wholeLease.id,
+  previous: Buffer.from(wholeLease.id, 'hex'),
+  usage: full(10_000),
+  amountMicro: amountOwed(wholeLease, full(10_000)),
+}
+const fullFirst = sealReceipt(worker, fullBody)
+const [full1] = pay(openAccount(wholeLease), fullFirst)
+
+test('each usage that the requester can measure is disputed at the first unit too much, and nothing is signed', () => {
+  const body = { ...fullBody, sequence: 2, previous: full1.previous }
+  const most = full(20_000)
+  const result1 = { cid: result, gas: most.gas, outBytes: 4_096 }
+  const last = { ...most, outBytes: 4_096 }
+  const at = (usage: Usage, over: Partial<Receipt> = {}) =>
+    sealReceipt(worker, { ...body, usage, amountMicro: amountOwed(wholeLease, usage), ...over })
+  const final = { final: true, result }
+  const rows: readonly [string, Signed<Receipt>, Partial<Measured>, Record<string, number | string>][] = [
+    ['WALL_TIME', at(full(20_001)), { wallMs: 17_647 }, { claimedMs: 20_001, allowedMs: 20_000 }],
+    ['MEMORY_TIME', at({ ...most, memMibS: most.memMibS + 1 }), {}, { claimedMibS: 20_481, allowedMibS: 20_480 }],
+    ['GPU_TIME', at({ ...most, gpuMs: most.gpuMs + 1 }), {}, { claimedMs: 40_001, allowedMs: 40_000 }],
+    ['STORE_TIME', at({ ...most, storeMibS: most.storeMibS + 1 }), {}, { claimedMibS: 61_441, allowedMibS: 61_440 }],
+    ['IN_BYTES', at({ ...most, inBytes: 12 }), {}, { claimedBytes: 12, allowedBytes: 11 }],
+    ['OUT_BYTES', at({ ...most, outBytes: 1 }), { result: result1 }, { claimedBytes: 1, allowedBytes: 0 }],
+    [
+      'OUT_BYTES',
+      at({ ...last, outBytes: 4_097 }, final),
+      { result: result1 },
+      { claimedBytes: 4_097, allowedBytes: 4_096 },
+    ],
+    [
+      'GAS_RATE',
+      at({ ...most, gas: 672_000_000_001 }),
+      {},
+      { claimedGas: 672_000_000_001, allowedGas: 672_000_000_000 },
+    ],
+    [
+      'GAS_RATE',
+      at({ ...most, gas: 10_000_000_001 }),
+      { gasMax: 10 ** 10 },
+      { claimedGas: 10 ** 10 + 1, allowedGas: 10 ** 10 },
+    ],
+    [
+      'GAS_DIFFERS',
+      at({ ...last, gas: last.gas + 1 }, final),
+      { result: result1 },
+      { claimedGas: last.gas + 1, resultGas: last.gas },
+    ],
+    [
+      'GAS_DIFFERS',
+      at({ ...last, gas: last.gas - 1 }, final),
+      { result: result1 },
+      { claimedGas: last.gas - 1, resultGas: last.gas },
+    ],
+    ['RESULT_DIFFERS', at(last, { final: true, result: other.job }), { result: result1 }, { claimed: other.job }],
+    ['ISSUED_AHEAD', at(most, { issuedMs: startMs + 31_021 }), {}, { aheadMs: 30_001, allowedMs: 30_000 }],
+  ]
+  assert.deepEqual(onPay(full1, at(most)), ['paying', 2, ...countersigns])
+  assert.deepEqual(onPay(full1, at(most, { issuedMs: startMs + 31_020 })), ['paying', 2, ...countersigns])
+  assert.deepEqual(onPay(full1, at(last, final), { result: result1 }), ['settled', 2, ...countersigns])
+  for (const [code, receipt, over, facts] of rows) {
+    const [state, effects] = pay(full1, receipt, { wallMs: 20_000, ...over })
+    assert.deepEqual([state.at, state.sequence, ...deeds(effects)], ['paying', 1, ...disputing], code)
+    const said = messageOf(effects[3]!)
+    assert.ok(said.say === 'dispute')
+    const { body: dispute } = openDispute(worker, said.dispute.envelope)
+    assert.deepEqual(dispute.refusal, { code, facts })
+    assert.deepEqual([dispute.lease, dispute.sequence, dispute.receipt], [wholeLease.id, 2, sha256(receipt.envelope)])
+  }
+})
+
+test('a receipt that is issued a day after the longest end of its lease is out of date', () => {
+  const expiresMs = startMs + 60_000 + 10_000 + 24 * 3_600_000
+  const issued = (issuedMs: number) => {
+    const message: Billing = { say: 'receipt', receipt: resealed({ issuedMs }) }
+    const input = { is: 'message', from: provider, message, measured: measuredOf(1_000) } as const
+    return stepPay(asker, account0, input, issuedMs)[1]
+  }
+  assert.equal(lease.expiresMs, expiresMs)
+  assert.deepEqual(deeds(issued(expiresMs + 30_000)), countersigns)
+  const told = issued(expiresMs + 30_001)[4]
+  assert.ok(told?.do === 'tell' && told.event.happened === 'disputed')
+  assert.equal(told.event.because.code, 'LEASE_EXPIRED')
+})
+
+test('a dispute is signed once, and its receipt is countersigned when it has become right', () => {
+  const usage = worked(5_000)
+  const receipt = resealed({ usage, amountMicro: amountOwed(lease, usage) })
+  const [state, effects] = pay(account0, receipt, { wallMs: 1_000 })
+  const [repeated, more] = pay(state, receipt, { wallMs: 1_100 })
+  assert.equal(repeated, state)
+  assert.deepEqual(more, [effects[3]])
+  assert.deepEqual(onPay(state, receipt, { wallMs: 3_000 }), ['paying', 1, ...countersigns])
+  // Another receipt of the number that is disputed is a fork, and both are shown.
+  const [, [blame]] = pay(state, first)
+  assert.ok(blame?.do === 'blame' && blame.fault instanceof EquivocationFault)
+  assert.deepEqual(provesEquivocation(stranger, blame.fault), { by: provider, of: 'receipt' })
+})
+
+test('a fork proves itself to a third peer, whoever signed it', () => {
+  const [, [ofReceipt]] = pay(account1, resealed({ issuedMs: startMs }))
+  assert.ok(ofReceipt?.do === 'blame' && ofReceipt.fault instanceof EquivocationFault)
+  assert.deepEqual(provesEquivocation(stranger, ofReceipt.fault), { by: provider, of: 'receipt' })
+  const [, [ofSigned]] = stepBill(worker, again, heard(signs({ issuedMs: startMs + 1 })), startMs + 1_100)
+  assert.ok(ofSigned?.do === 'blame' && ofSigned.fault instanceof EquivocationFault)
+  assert.deepEqual(provesEquivocation(stranger, ofSigned.fault), { by: requester, of: 'countersignature' })
+})
+
+test('a dispute that does not heal ends in unpaid at the provider, for the reason that it gave', () => {
   const account = new Account()
   const [claiming] = stepBill(worker, account.bill, wakes(5_000), startMs + 5_000)
   assert.ok(claiming.at === 'asking')
   const answer = account.answer({ say: 'receipt', receipt: claiming.receipt }, startMs + 1_000)
   assert.equal(answer?.say, 'dispute')
-  const [after] = stepBill(worker, claiming, heard(answer), startMs + 5_010)
+  const [waiting] = stepBill(worker, claiming, heard(answer), startMs + 5_010)
+  assert.equal(waiting.at, 'asking')
+  const [after] = stepBill(worker, waiting, wakes(20_000), startMs + 20_000)
   assert.equal(after.at === 'unpaid' && after.because.code, 'WALL_TIME')
 })
 
@@ -357,30 +543,23 @@ test('the final receipt waits for the result that was verified', () => {
   assert.deepEqual(onPay(account1, final, { result: null }), ['paying', 1])
   assert.deepEqual(onPay(account1, second, { result: null }), ['paying', 2, ...countersigns], 'others do not')
   assert.deepEqual(onPay(account1, final), ['settled', 2, ...countersigns])
-  const [, [dispute]] = pay(account1, final, { result: other.job })
-  assert.deepEqual(messageOf(dispute!), {
-    say: 'dispute',
-    lease: lease.id,
-    sequence: 2,
-    refusal: { code: 'RESULT_DIFFERS', facts: { claimed: result } },
-  })
 })
 
 test('no usage and no terms ask for more than the ceiling', () => {
   const safe = fc.nat(microMax)
   fc.assert(
     fc.property(safe, safe, safe, safe, (wallMs, cpuMilli, cpuHourMicro, ceilingMicro) => {
-      const owed = amountOwed({ cpuMilli, cpuHourMicro, ceilingMicro }, { ...worked(0), wallMs })
+      const owed = amountOwed({ ...freeTariff, cpuMilli, cpuHourMicro, ceilingMicro }, { ...worked(0), wallMs })
       const exact = (BigInt(wallMs) * BigInt(cpuMilli) * BigInt(cpuHourMicro) + 3_599_999_999n) / 3_600_000_000n
       assert.equal(BigInt(owed), exact < BigInt(ceilingMicro) ? exact : BigInt(ceilingMicro))
     }),
   )
   // An absurd claim at a high price is disputed, and does not bring the requester down.
   const dear = billedLease(leaseOf({ cpuMilli: 64_000, cpuHourMicro: 2_000_000_000 }))
-  const usage = { ...worked(0), wallMs: microMax }
+  const usage = usageOf(dear, { ...worked(0), wallMs: microMax })
   const body = { ...first.body, lease: dear.id, previous: Buffer.from(dear.id, 'hex'), usage }
   const claim = sealReceipt(worker, { ...body, amountMicro: dear.ceilingMicro })
-  assert.deepEqual(onPay(openAccount(dear), claim, { wallMs: 1_000 }), ['paying', 0, 'send DISPUTE', 'tell disputed'])
+  assert.deepEqual(onPay(openAccount(dear), claim, { wallMs: 1_000 }), ['paying', 0, ...disputing])
 })
 
 test('at the ceiling the chain goes on, and asks for no more', () => {
@@ -472,7 +651,7 @@ for (const [name, message] of Object.entries(messages)) {
         const code = faultOf(() => {
           read = decodeBilling(asker, flipped(bytes, bit))
         })
-        if (message.say !== 'dispute' && code === 'no fault') assert.deepEqual(read, message)
+        if (code === 'no fault') assert.deepEqual(read, message)
       }),
       { numRuns: 150 },
     )
@@ -497,8 +676,12 @@ test('a receipt that no honest provider makes is a fault by itself', () => {
   assert.equal(code({ sequence: 0 }), 'FIELD_INVALID', 'receipts are counted from 1')
   assert.equal(code({ final: true }), 'FIELD_INVALID', 'the final one names a result')
   assert.equal(code({ result }), 'FIELD_INVALID', 'only the final one does')
-  assert.equal(code({ amountMicro: 2 ** 53 }), 'FIELD_INVALID')
-  assert.equal(code({ usage: { ...worked(1), wallMs: 2 ** 53 } }), 'FIELD_INVALID')
+  assert.equal(code({ amountMicro: 2 ** 53 }), 'NUMBER_TOO_LARGE')
+  for (const name of usageNames) {
+    assert.equal(code({ usage: { ...worked(1), [name]: 2 ** 53 } }), 'NUMBER_TOO_LARGE', name)
+    // As a program writes -1 that takes the field for a signed one.
+    assert.equal(code({ usage: { ...worked(1), [name]: 2 ** 64 - 2 ** 11 } }), 'NUMBER_NEGATIVE', name)
+  }
   assert.equal(code({ requester: 'somebody' }), 'FIELD_INVALID')
   assert.equal(code({ previous: new Uint8Array(31) }), 'FIELD_INVALID')
 })

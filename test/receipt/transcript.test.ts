@@ -29,7 +29,7 @@ import { sha256, type FaultCode } from '../../protocols/wire/index.ts'
 import { billedLease } from '../../src/market/terms.ts'
 import { asker, leaseOf, provider, requester, startMs, worker } from '../negotiate/parties.ts'
 import { Play, lose, playText, type Fate, type Language, type Role } from '../support/play.ts'
-import { Account, worked } from './accounts.ts'
+import { Account, measuredOf, worked } from './accounts.ts'
 
 const lease = billedLease(leaseOf())
 const result = new Account().result.cid
@@ -46,7 +46,7 @@ const language: Language<Billing> = {
       case 'countersignature':
         return `COUNTERSIGNATURE ${message.countersignature.body.sequence}`
       case 'dispute':
-        return `DISPUTE ${message.refusal.code}`
+        return `DISPUTE ${message.dispute.body.refusal.code}`
       default:
         return message satisfies never
     }
@@ -87,8 +87,9 @@ function play({ fate, workMs = 4_500, skewMs = 0, pace = 1, verifiedMs = 0, dire
       is: 'message',
       from,
       message,
-      wallMs: nowMs - startMs,
-      result: nowMs - startMs >= verifiedMs ? result : null,
+      measured: measuredOf(nowMs - startMs, {
+        result: nowMs - startMs >= verifiedMs ? { cid: result, gas: worked(workMs * pace).gas, outBytes: 0 } : null,
+      }),
     }),
   }
   const bill = stage.enter('provider', 0, 'begins to count', billing, (nowMs) => [openBill(lease, nowMs), []])
@@ -166,9 +167,14 @@ const scenes: readonly {
     ends: ['settled', 'settled'],
   },
   {
-    title: 'a dispute: the meter runs four times as fast as the clock',
-    plan: { pace: 4, workMs: 9_000 },
+    title: 'a dispute: the meter runs twenty times as fast as the clock',
+    plan: { pace: 20, workMs: 30_000 },
     ends: ['unpaid', 'paying'],
+  },
+  {
+    title: 'a dispute that heals: the clock of the requester catches up',
+    plan: { pace: 4, workMs: 2_000 },
+    ends: ['settled', 'settled'],
   },
   {
     title: 'nobody answers: the provider stops after the one interval that it risked',

@@ -9,13 +9,15 @@ import { sealResult } from '../../protocols/execute/index.ts'
 import { sealAccept, sealAward, sealCommit } from '../../protocols/negotiate/index.ts'
 import {
   amountOwed,
+  noUsage,
   openReceipt,
   sealCountersignature,
   sealReceipt,
+  usageOf,
   type Receipt,
 } from '../../protocols/receipt/index.ts'
 import { verifyReceiptFile, type ReceiptFile } from '../../protocols/receipt/verify.ts'
-import { cidOfDocument, microMax, sha256 } from '../../protocols/wire/index.ts'
+import { cidOfDocument, freeTariff, microMax, sha256 } from '../../protocols/wire/index.ts'
 import {
   asker,
   awardTerms,
@@ -212,8 +214,8 @@ test('a receipt that its provider signed and the lease does not bear is found', 
     ['wall time without its price', { usage: { ...usage, wallMs: usage.wallMs + 3_600 } }],
     ['wall time that falls', { usage: { ...usage, wallMs: 999 }, amountMicro: 278 }],
     ['processor time that falls', { usage: { ...usage, cpuMs: 999 } }],
-    ['input that falls', { usage: { ...usage, inBytes: 1_999 } }],
-    ['output that falls', { usage: { ...usage, outBytes: 2_999 } }],
+    ['input that falls', { usage: { ...usage, inBytes: 10 } }],
+    ['gas that falls', { usage: { ...usage, gas: 999_999 } }],
     ['the end, with a result that is not there', { final: true, result: cidOfDocument(Uint8Array.of(1)) }],
     ['the end, without a result', { final: true, result: '' }],
     ['a result before the end', { result: account.result.cid }],
@@ -273,13 +275,16 @@ test('a result of another provider or another lease, or another result than the 
 })
 
 test('terms and usage beyond any amount are at the ceiling, and no exception', () => {
-  const huge = { cpuMilli: microMax, cpuHourMicro: microMax }
+  const huge = { ...freeTariff, cpuMilli: microMax, cpuHourMicro: microMax, gigaGasMicro: microMax }
   const award = sealAward(asker, awardTerms({ ...huge, ceilingMicro: microMax }))
   const lease = sha256(award.envelope)
   const accept = sealAccept(worker, { lease, issuedMs: startMs, commitByMs: startMs + 5_000 })
   const commit = sealCommit(asker, { lease, accept: sha256(accept.envelope), issuedMs: startMs })
   const { body } = openReceipt(worker, account.receipts[0]!.receipt)
-  const usage = { wallMs: microMax, cpuMs: microMax, inBytes: microMax, outBytes: microMax }
+  const usage = usageOf(
+    { memoryBytes: microMax, diskBytes: microMax, gpus: 1_024 },
+    { ...noUsage, wallMs: microMax, gas: microMax },
+  )
   const id = Buffer.from(lease).toString('hex')
   const file = (amountMicro: number): ReceiptFile => ({
     ...good,

@@ -5,6 +5,7 @@ import {
   openAccount,
   openBill,
   sealCountersignature,
+  sealDispute,
   sealReceipt,
   stepBill,
   stepPay,
@@ -12,6 +13,7 @@ import {
   type BillState,
   type Billing,
   type Countersignature,
+  type Dispute,
   type PayInput,
   type PayState,
   type Receipt,
@@ -20,7 +22,7 @@ import {
 import { cidOfDocument, sha256, type Signed } from '../../protocols/wire/index.ts'
 import { billedLease } from '../../src/market/terms.ts'
 import { asker, leaseOf, nobody, other, provider, requester, startMs, stranger, worker } from '../negotiate/parties.ts'
-import { worked } from '../receipt/accounts.ts'
+import { measuredOf, worked } from '../receipt/accounts.ts'
 import { passedOn, walk, type Machine } from './walk.ts'
 
 const lease = billedLease(leaseOf())
@@ -58,7 +60,10 @@ const countersignatureOf = (over: Partial<Countersignature>, by = asker): Billin
   }),
 })
 
-const disputeOf = (sequence: number, of = lease.id): Billing => ({ say: 'dispute', lease: of, sequence, refusal })
+const disputeOf = (over: Partial<Dispute>, by = asker): Billing => ({
+  say: 'dispute',
+  dispute: sealDispute(by, { lease: lease.id, sequence: 1, receipt: nowhere, refusal, issuedMs: startMs, ...over }),
+})
 
 const bill: Machine<BillState, BillInput> = {
   protocol: 'receipt',
@@ -67,11 +72,16 @@ const bill: Machine<BillState, BillInput> = {
   nameOf: ({ at }) => at,
   keyOf: (state) =>
     state.at === 'asking'
-      ? `${state.receipt.body.final} ${state.thenFinal === null} ${Math.min(state.sequence, 1)}`
+      ? `${state.receipt.body.final} ${state.thenFinal === null} ${Math.min(state.sequence, 1)} ${state.disputed === null}`
       : `${Math.min(state.sequence, 1)}`,
   *inputs(state, nowMs) {
     const sequence = state.sequence + 1
-    const answers: Billing[] = [countersignatureOf({ sequence: state.sequence }), disputeOf(state.sequence)]
+    const answers: Billing[] = [
+      countersignatureOf({ sequence: state.sequence }),
+      disputeOf({ sequence: state.sequence }),
+      disputeOf({ sequence: state.sequence }, stranger),
+    ]
+    if (state.last !== null) answers.push({ say: 'countersignature', countersignature: state.last })
     if (state.at === 'asking') {
       const honest = { sequence, receipt: sha256(state.receipt.envelope) }
       answers.push(
@@ -80,8 +90,12 @@ const bill: Machine<BillState, BillInput> = {
         countersignatureOf({ ...honest, lease: '0'.repeat(64) }),
         countersignatureOf({ ...honest, receipt: nowhere }),
         countersignatureOf({ ...honest, sequence: sequence + 1 }),
-        disputeOf(sequence),
-        disputeOf(sequence, '0'.repeat(64)),
+        disputeOf(honest),
+        disputeOf({ ...honest, refusal: { code: 'WALL_TIME', facts: {} } }),
+        disputeOf({ ...honest, lease: '0'.repeat(64) }),
+        disputeOf({ sequence }),
+        disputeOf({ ...honest, sequence: sequence + 1 }),
+        disputeOf(honest, stranger),
         { say: 'receipt', receipt: state.receipt },
       )
     }
@@ -115,6 +129,15 @@ function receiptsTo(state: PayState): Signed<Receipt>[] {
     receiptOf(worked(0), state.sequence === 0 ? { ...next, previous: nowhere } : next),
     receiptOf(more, { ...next, amountMicro: amountOwed(lease, more) + 1 }),
     receiptOf(worked(9_000_000), next),
+    receiptOf(more, { ...next, issuedMs: startMs + 60_000 }),
+    receiptOf(more, { ...next, issuedMs: startMs + 2 * 24 * 3_600_000 }),
+    receiptOf({ ...more, memMibS: more.memMibS + 1 }, next),
+    receiptOf({ ...more, gpuMs: 1 }, next),
+    receiptOf({ ...more, storeMibS: 1 }, next),
+    receiptOf({ ...more, inBytes: more.inBytes + 1 }, next),
+    receiptOf({ ...more, outBytes: 1 }, next),
+    receiptOf({ ...more, gas: 10 ** 15 }, next),
+    receiptOf({ ...more, gas: more.gas + 1 }, { ...next, final: true, result }),
     // The ones before, and a fork of them.
     receiptOf(worked(1_000)),
     receiptOf(worked(1_000), { final: true, result }),
@@ -131,12 +154,15 @@ const pay: Machine<PayState, PayInput> = {
     const messages: Billing[] = [
       ...receiptsTo(state).map((receipt) => ({ say: 'receipt' as const, receipt })),
       countersignatureOf({}),
-      disputeOf(1),
+      disputeOf({}),
     ]
+    const gas = worked(state.usage.wallMs + 1_000).gas
     for (const message of messages)
       for (const from of [provider, nobody])
-        for (const held of [null, result, other.job])
-          yield [message.say, { is: 'message', from, message, wallMs: nowMs - startMs, result: held }]
+        for (const cid of [null, result, other.job]) {
+          const measured = measuredOf(nowMs - startMs, { result: cid === null ? null : { cid, gas, outBytes: 0 } })
+          yield [message.say, { is: 'message', from, message, measured }]
+        }
   },
   step: (state, input, nowMs) => stepPay(asker, state, input, nowMs),
   final: ['settled'],

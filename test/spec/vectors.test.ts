@@ -101,10 +101,11 @@ function checkChain({ name, receipts, fault }: ChainCase): void {
   let state = openAccount(terms)
   for (const [index, hex] of receipts.entries()) {
     const receipt = openReceipt(asker, fromString(hex, 'hex'))
-    const { wallMs } = receipt.body.usage
+    const { wallMs, gas, outBytes } = receipt.body.usage
     const input = { is: 'message', from: award.body.provider, message: { say: 'receipt', receipt } } as const
-    const result = receipt.body.final ? receipt.body.result : null
-    const [next, effects] = stepPay(asker, state, { ...input, wallMs, result }, startMs + wallMs)
+    const result = receipt.body.final ? { cid: receipt.body.result, gas, outBytes } : null
+    const measured = { wallMs, inBytes: 11, gasMax: 0, result }
+    const [next, effects] = stepPay(asker, state, { ...input, measured }, startMs + wallMs)
     const blame = effects.find((effect) => effect.do === 'blame')
     const isLast = index === receipts.length - 1
     assert.equal(blame?.do === 'blame' ? blame.fault.code : undefined, isLast ? fault : undefined, `${name} ${index}`)
@@ -192,9 +193,17 @@ test('the lease of the vectors has every statement of its way, and costs what th
   })
   assert.deepEqual(
     amounts,
-    [1_000, 3_001, 7_003, 8_200].map((wallMs) => [
-      wallMs,
-      Math.min(Math.ceil((1_500 * wallMs * 1_999_999) / 3_600_000_000), 5_000),
-    ]),
+    [1_000, 3_001, 7_003, 8_200].map((wallMs) => {
+      const parts = [
+        (1_500 * wallMs * 1_999_999) / 3_600_000_000,
+        (720_000 * wallMs * 17) / 10 ** 9,
+        (Math.floor((512 * wallMs) / 1_000) * 350_001) / 3_686_400,
+        (wallMs * 2_500_003) / 3_600_000,
+        (11 * 90_001) / 2 ** 30,
+        ((wallMs === 8_200 ? 100_000 : 0) * 120_007) / 2 ** 30,
+        (Math.floor((1_024 * wallMs) / 1_000) * 333) / 3_686_400,
+      ]
+      return [wallMs, parts.reduce((sum, part) => sum + Math.ceil(part), 0)]
+    }),
   )
 })

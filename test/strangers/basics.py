@@ -87,8 +87,8 @@ def message(schema, data):
                 number, at = read_varint(value, at)
                 made[name].append(number & (2**32 - 1))
             continue
-        if wire != (0 if one in ("uint64", "uint32", "sint64", "bool", "enum") else 2):
-            continue
+        lawful = 0 if one in ("uint64", "uint32", "sint64", "bool", "enum") else 2
+        need(wire == lawful, f"{name} is not of its wire type", "FRAME_MALFORMED")
         if one == "string":
             try:
                 value = value.decode("utf-8")

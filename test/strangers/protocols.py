@@ -34,6 +34,19 @@ def open_envelope(network, name, version, data):
     return peer_of(key[4:]), envelope
 
 
+TARIFF = {
+    1: ("cpu_hour_micro", "uint64"), 2: ("giga_gas_micro", "uint64"), 3: ("memory_gib_hour_micro", "uint64"), 4: ("gpu_hour_micro", "uint64"),
+    5: ("in_gib_micro", "uint64"), 6: ("out_gib_micro", "uint64"), 7: ("store_gib_hour_micro", "uint64"),
+}
+
+
+def flatten_tariff(made):
+    """The prices among what they belong to."""
+    need(made["tariff"] is not None, "no tariff")
+    integers(made["tariff"], *made["tariff"])
+    made.update(made.pop("tariff"))
+
+
 def integers(made, *names, most=EXACT):
     for name in names:
         need(0 <= made[name] <= most, f"{name} is out of range")
@@ -85,8 +98,8 @@ CAPABILITY = {
                     5: ("model", "string"), 6: ("features", ["string"]), 7: ("disk_bytes", QUANTITY), 8: ("egress", "bool")}),
     7: ("storage", {1: ("keep_bytes", QUANTITY), 2: ("term_ms_max", "uint64")}),
     8: ("runtimes", [{1: ("name", "string"), 2: ("version", "string"), 3: ("isolation", "string")}]),
-    9: ("price", {1: ("unit", "string"), 2: ("cpu_hour_micro", "uint64"), 3: ("gb_month_micro", "uint64"), 4: ("memory_gib_hour_micro", "uint64"),
-                  5: ("gpu_hour_micro", "uint64"), 6: ("measured_percent", "uint32"), 7: ("challenged_percent", "uint32")}),
+    9: ("price", {1: ("unit", "string"), 2: ("tariff", TARIFF), 3: ("gb_month_micro", "uint64"),
+                  6: ("measured_percent", "uint32"), 7: ("challenged_percent", "uint32")}),
     10: ("gpus", [GPU]),
     11: ("network", {1: ("up_bytes_per_second", QUANTITY), 2: ("down_bytes_per_second", QUANTITY), 3: ("reachability", "enum"),
                      4: ("region", "string"), 5: ("trips", [{1: ("peer", "bytes"), 2: ("ms", "uint32")}])}),
@@ -148,7 +161,8 @@ def capability(network, data, context):
     price = made["price"]
     if price is not None:
         text(price["unit"])
-        integers(price, "cpu_hour_micro", "gb_month_micro", "memory_gib_hour_micro", "gpu_hour_micro")
+        flatten_tariff(price)
+        integers(price, "gb_month_micro")
         integers(price, "measured_percent", "challenged_percent", most=10_000)
     for gpu in made["gpus"]:
         for name in ("vendor", "model", "driver"):
@@ -182,6 +196,7 @@ REQUIREMENTS = {
     6: ("arch", "string"), 7: ("features", ["string"]),
     8: ("gpus", {1: ("count", "uint32"), 2: ("memory_bytes", "uint64"), 3: ("vendor", "string"), 4: ("model", "string")}),
     9: ("regions", ["string"]), 10: ("isolation", "string"), 11: ("tee", "string"), 12: ("evidence", "uint32"), 13: ("egress", "bool"),
+    14: ("gas_max", "uint64"), 15: ("in_bytes", "uint64"),
 }
 BID = {
     1: ("job", "string"), 2: ("class", "string"), 3: ("issued_ms", "uint64"), 4: ("expires_ms", "uint64"), 5: ("requirements", REQUIREMENTS),
@@ -193,7 +208,7 @@ BID = {
 def requirements(wanted):
     for name, most in (("runtime", 64), ("arch", 64), ("isolation", 64), ("tee", 24)):
         text(wanted[name], most)
-    integers(wanted, "cpu_milli", "memory_bytes", "disk_bytes", "wall_ms_max")
+    integers(wanted, "cpu_milli", "memory_bytes", "disk_bytes", "wall_ms_max", "gas_max", "in_bytes")
     for name in ("features", "regions"):
         need(len(wanted[name]) <= 16, "too many words")
         for word in wanted[name]:
@@ -315,11 +330,11 @@ def uints(first, *names):
     return {first + index: (name, "uint64") for index, name in enumerate(names)}
 
 
-OFFER = {1: ("job", "string"), 2: ("bid", "bytes"), 3: ("unit", "string"), **uints(4, "cpu_hour_micro", "cpu_milli", "memory_bytes", "issued_ms", "hold_until_ms", "disk_bytes"),
+OFFER = {1: ("job", "string"), 2: ("bid", "bytes"), 3: ("unit", "string"), 4: ("tariff", TARIFF), **uints(5, "cpu_milli", "memory_bytes", "issued_ms", "hold_until_ms", "disk_bytes"),
          10: ("gpus", "uint32")}
 AWARD = {
     1: ("job", "string"), 2: ("slot", "uint32"), 3: ("epoch", "uint32"), 4: ("provider", "string"), 5: ("offer", "bytes"), 6: ("unit", "string"),
-    **uints(7, "cpu_hour_micro", "cpu_milli", "memory_bytes", "disk_bytes", "wall_ms_max", "ceiling_micro", "payment_interval_ms",
+    7: ("tariff", TARIFF), **uints(8, "cpu_milli", "memory_bytes", "disk_bytes", "wall_ms_max", "ceiling_micro", "payment_interval_ms",
             "payment_interval_ms_max", "reclaim_ms", "issued_ms", "accept_by_ms"),
     18: ("manifest", "bytes"), 19: ("gpus", "uint32"),
 }
@@ -338,6 +353,7 @@ def offer_body(data):
     check_numbers(OFFER, made)
     cid(made["job"]), digest(made["bid"]), text(made["unit"])
     need(0 < made["hold_until_ms"] - made["issued_ms"] <= 15_000, "the hold")
+    flatten_tariff(made)
     return made
 
 
@@ -349,6 +365,7 @@ def award_body(data):
     check_numbers(AWARD, made)
     digest(made["offer"]), text(made["unit"])
     need(made["slot"] < 1024 and 0 < made["payment_interval_ms"] <= made["payment_interval_ms_max"], "slot or intervals")
+    flatten_tariff(made)
     return made
 
 
@@ -402,7 +419,8 @@ def statement_of(network, name, data):
 def evidence(network, data, _context):
     made = message({1: ("first", "bytes"), 2: ("second", "bytes")}, data)
     need(made["first"] and made["second"], "evidence is of two statements")
-    for name, place in (("award", ("job", "slot", "epoch")), ("accept", ("lease",))):
+    kinds = (("award", ("job", "slot", "epoch")), ("accept", ("lease",)), ("receipt", ("lease", "sequence")), ("countersignature", ("lease", "sequence")))
+    for name, place in kinds:
         first, second = (statement_of(network, name, made[one]) for one in ("first", "second"))
         if first is None or second is None or first[1] == second[1]:
             continue
@@ -705,22 +723,33 @@ def audit_draw(_network, nonce, context):
 
 # receipt
 
-USAGE = uints(1, "wall_ms", "cpu_ms", "in_bytes", "out_bytes")
+USAGE = uints(1, "wall_ms", "cpu_ms", "in_bytes", "out_bytes", "gas", "mem_mib_s", "gpu_ms", "store_mib_s")
 RECEIPT = {
     1: ("lease", "bytes"), 2: ("job", "string"), 3: ("slot", "uint32"), 4: ("epoch", "uint32"), 5: ("requester", "string"), 6: ("sequence", "uint64"),
     7: ("previous", "bytes"), 8: ("usage", USAGE), 9: ("unit", "string"), 10: ("amount_micro", "uint64"), 11: ("final", "bool"),
     12: ("result", "string"), 13: ("issued_ms", "uint64"),
 }
 COUNTERSIGNATURE = {1: ("lease", "bytes"), 2: ("sequence", "uint64"), 3: ("receipt", "bytes"), 4: ("issued_ms", "uint64")}
-BILLING = {1: ("receipt", "bytes"), 2: ("countersignature", "bytes"), 3: ("dispute", {1: ("lease", "bytes"), 2: ("sequence", "uint64"), 3: ("refusal", REFUSAL)})}
+BILLING = {1: ("receipt", "bytes"), 2: ("countersignature", "bytes"), 3: ("dispute", "bytes")}
+DISPUTE = {1: ("lease", "bytes"), 2: ("sequence", "uint64"), 3: ("receipt", "bytes"), 4: ("refusal", REFUSAL), 5: ("issued_ms", "uint64")}
+SIGNED_64 = 2**63
+
+
+def counted(schema, made):
+    """Like check_numbers, for what is counted: what is wrong with it is said."""
+    for name, kind in schema.values():
+        if kind == "uint64":
+            need(made[name] < SIGNED_64, f"{name} is negative", "NUMBER_NEGATIVE")
+            need(made[name] <= EXACT, f"{name} is over 2^53 - 1", "NUMBER_TOO_LARGE")
 
 
 def receipt_body(data):
     made = message(RECEIPT, data)
     need(made["usage"] is not None, "no usage")
     key_of(made["requester"])
-    check_numbers(RECEIPT, made)
-    check_numbers(USAGE, made["usage"])
+    check_numbers({3: RECEIPT[3], 4: RECEIPT[4]}, made)
+    counted(RECEIPT, made)
+    counted(USAGE, made["usage"])
     digest(made["lease"]), digest(made["previous"]), cid(made["job"]), text(made["unit"])
     need(made["sequence"] > 0 and (is_cid(made["result"]) if made["final"] else made["result"] == ""), "number or result")
     return made
@@ -728,22 +757,28 @@ def receipt_body(data):
 
 def countersignature_body(data):
     made = message(COUNTERSIGNATURE, data)
-    check_numbers(COUNTERSIGNATURE, made)
+    counted(COUNTERSIGNATURE, made)
     digest(made["lease"]), digest(made["receipt"])
+    return made
+
+
+def dispute_body(data):
+    made = message(DISPUTE, data)
+    counted(DISPUTE, made)
+    digest(made["lease"]), digest(made["receipt"])
+    made["refusal"] = refusal(made["refusal"])
     return made
 
 
 BODIES["receipt"] = receipt_body
 BODIES["countersignature"] = countersignature_body
+BODIES["receipt-dispute"] = dispute_body
 
 
 def billing(network, data, _context):
     say, value = which(BILLING, data)
     need(say is not None, "nothing said")
-    if say != "dispute":
-        return {"say": say, say: signed(network, say, value)}
-    integers(value, "sequence")
-    return {"say": say, "lease": digest(value["lease"]), "sequence": value["sequence"], "refusal": refusal(value["refusal"])}
+    return {"say": say, say: signed(network, "receipt-dispute" if say == "dispute" else say, value)}
 
 
 # settle

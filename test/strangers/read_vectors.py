@@ -79,9 +79,14 @@ KINDS = {
 
 
 def amount(award, usage):
-    """Processors times time times price, rounded up, at most the ceiling."""
-    product = award["cpuMilli"] * usage["wallMs"] * award["cpuHourMicro"]
-    return min(-(-product // 3_600_000_000), award["ceilingMicro"])
+    """What each part comes to, each rounded up, and their sum, at most the ceiling."""
+    gib, gib_hour = 2**30, 1024 * 3600
+    parts = (
+        (award["cpuMilli"] * usage["wallMs"], "cpuHourMicro", 3_600_000_000), (usage["gas"], "gigaGasMicro", 10**9),
+        (usage["memMibS"], "memoryGibHourMicro", gib_hour), (usage["gpuMs"], "gpuHourMicro", 3_600_000),
+        (usage["inBytes"], "inGibMicro", gib), (usage["outBytes"], "outGibMicro", gib), (usage["storeMibS"], "storeGibHourMicro", gib_hour),
+    )
+    return min(sum(-(-quantity * award[price] // per) for quantity, price, per in parts), award["ceilingMicro"])
 
 
 class Account:
@@ -90,7 +95,9 @@ class Account:
     def __init__(self, award_envelope, award):
         self.award, self.requester, self.provider = award["body"], award["by"], award["body"]["provider"]
         self.lease = self.previous = sha256(award_envelope)
-        self.sequence, self.amount, self.final, self.usage = 0, 0, False, dict.fromkeys(("wallMs", "cpuMs", "inBytes", "outBytes"), 0)
+        self.sequence, self.amount, self.final, self.usage = 0, 0, False, dict.fromkeys(
+            ("wallMs", "cpuMs", "gas", "memMibS", "gpuMs", "inBytes", "outBytes", "storeMibS"), 0
+        )
 
     def take(self, network, data):
         """The receipt, or None for one that came before."""
@@ -104,11 +111,12 @@ class Account:
             need(sha256(data) == self.previous, "two of one number", "EQUIVOCATION")
             return None
         need(not self.final, "one after the last", "OUT_OF_TURN")
-        need(body["sequence"] == self.sequence + 1 and body["previous"] == self.previous, "it does not follow", "CHAIN_BROKEN")
+        need(body["sequence"] == self.sequence + 1, "one is missing", "SEQUENCE_GAP")
+        need(body["previous"] == self.previous, "it does not follow", "CHAIN_BROKEN")
         terms = {**self.award, "requester": self.requester}
         need(all(body[name] == terms[name] for name in ("job", "slot", "epoch", "requester", "unit")), "another lease's terms")
-        need(all(body["usage"][name] >= self.usage[name] for name in self.usage), "usage that falls")
-        need(body["amountMicro"] >= self.amount, "an amount that falls")
+        need(all(body["usage"][name] >= self.usage[name] for name in self.usage), "usage that falls", "USAGE_FELL")
+        need(body["amountMicro"] >= self.amount, "an amount that falls", "USAGE_FELL")
         need(body["amountMicro"] == amount(self.award, body["usage"]), "not what the lease says", "OVERCHARGED")
         self.sequence, self.previous, self.usage = body["sequence"], sha256(data), body["usage"]
         self.amount, self.final = body["amountMicro"], body["final"]

@@ -82,7 +82,7 @@ export const protocols = {
   placement: ['erasure', 'wire'],
   execute: ['transfer', 'erasure', 'negotiate', 'wire'],
   receipt: ['execute', 'transfer', 'erasure', 'negotiate', 'wire'],
-  evidence: ['negotiate', 'wire'],
+  evidence: ['receipt', 'negotiate', 'wire'],
   settle: ['receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   discover: ['bid', 'capability', 'wire'],
   challenge: ['capability', 'wire'],

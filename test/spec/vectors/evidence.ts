@@ -1,12 +1,28 @@
 /** What proves that a peer equivocated, and what does not. */
 import { encodeEvidence } from '../../../protocols/evidence/index.ts'
 import { sealAccept, sealAward } from '../../../protocols/negotiate/index.ts'
+import { sealCountersignature } from '../../../protocols/receipt/index.ts'
 import { startMs } from '../../negotiate/parties.ts'
 import { bad, good, type VectorFile } from './cases.ts'
 import { asker, stranger, worker } from './kinds.ts'
-import { accept, award, leaseHash, offer, terms } from './lease.ts'
+import {
+  accept,
+  award,
+  countersignatures,
+  dispute,
+  first,
+  leaseHash,
+  offer,
+  receiptAfter,
+  second,
+  terms,
+} from './lease.ts'
 
 const dearer = sealAward(asker, { ...terms, ceilingMicro: terms.ceilingMicro + 1 })
+const laterSigned = sealCountersignature(asker, {
+  ...countersignatures[0]!.body,
+  issuedMs: countersignatures[0]!.body.issuedMs + 1,
+})
 const later = sealAccept(worker, { lease: leaseHash, issuedMs: startMs + 530, commitByMs: startMs + 5_530 })
 const two = (first: { envelope: Uint8Array }, second: { envelope: Uint8Array }) =>
   encodeEvidence({ first: first.envelope, second: second.envelope })
@@ -22,6 +38,14 @@ const evidence: VectorFile = {
       two(award, sealAward(asker, { ...terms, provider: stranger.signer.peer })),
     ),
     good('evidence', 'two ACCEPTs of one AWARD', two(accept, later)),
+    good('evidence', 'two receipts of one number', two(second, receiptAfter(first, 3_002))),
+    good('evidence', 'two countersignatures of one number', two(countersignatures[0]!, laterSigned)),
+    no('receipts of two numbers', two(first, second)),
+    no('receipts of one number by two signers', two(second, receiptAfter(first, 3_002, {}, stranger))),
+    no('receipts of one number of two leases', two(second, receiptAfter(first, 3_002, { lease: '0'.repeat(64) }))),
+    no('a receipt twice', two(second, second)),
+    no('a receipt and its countersignature', two(first, countersignatures[0]!)),
+    no('a countersignature and a dispute', two(countersignatures[1]!, dispute)),
     no('an AWARD twice', two(award, award)),
     no('AWARDs of two epochs', two(award, sealAward(asker, { ...terms, epoch: 2 }))),
     no('AWARDs of two slots', two(award, sealAward(asker, { ...terms, slot: 1 }))),

@@ -44,6 +44,7 @@ import {
   decodeBilling,
   encodeBilling,
   sealCountersignature,
+  sealDispute,
   sealReceipt,
   type Billing,
 } from '../../../protocols/receipt/index.ts'
@@ -260,8 +261,10 @@ function encodeSignedBilling(message: Billing): Uint8Array {
       const { by, body } = message.countersignature
       return encodeBilling({ ...message, countersignature: sealCountersignature(notaryOf(by), body) })
     }
-    case 'dispute':
-      return encodeBilling(message)
+    case 'dispute': {
+      const { by, body } = message.dispute
+      return encodeBilling({ ...message, dispute: sealDispute(notaryOf(by), body) })
+    }
     default:
       throw new Error(`no vector says ${(message as { say: string }).say}`)
   }

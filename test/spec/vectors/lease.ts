@@ -15,11 +15,13 @@ import {
 import {
   amountOwed,
   sealCountersignature,
+  sealDispute,
   sealReceipt,
+  usageOf,
   type Receipt,
   type Usage,
 } from '../../../protocols/receipt/index.ts'
-import { sha256, type Signed } from '../../../protocols/wire/index.ts'
+import { sha256, type Signed, type Tariff } from '../../../protocols/wire/index.ts'
 import { manifestOf, startMs } from '../../negotiate/parties.ts'
 import { asker, network, worker } from './kinds.ts'
 
@@ -44,20 +46,30 @@ export const bid = sealBid(asker.signer, network, {
     wallMsMax: 60_000,
   },
   unit: 'credit',
-  ceilingMicro: 5_000,
+  ceilingMicro: 15_000,
   cpuHourMicroMax: 2_000_000,
   spreadMs: 0,
   enough: false,
 })
+/** A price for each thing that is counted, none of them round. */
+export const tariff: Tariff = {
+  cpuHourMicro: 1_999_999,
+  gigaGasMicro: 17,
+  memoryGibHourMicro: 350_001,
+  gpuHourMicro: 2_500_003,
+  inGibMicro: 90_001,
+  outGibMicro: 120_007,
+  storeGibHourMicro: 333,
+}
 export const offer = sealOffer(worker, {
   job,
   bid: sha256(bid),
   unit: 'credit',
-  cpuHourMicro: 1_999_999,
+  ...tariff,
   cpuMilli: 1_500,
-  memoryBytes: 65_536,
-  diskBytes: 0,
-  gpus: 0,
+  memoryBytes: 512 * 2 ** 20,
+  diskBytes: 2 ** 30,
+  gpus: 1,
   issuedMs: startMs + 40,
   holdUntilMs: startMs + 6_040,
 })
@@ -68,13 +80,13 @@ export const terms: Award = {
   provider: worker.signer.peer,
   offer: sha256(offer.envelope),
   unit: 'credit',
-  cpuHourMicro: 1_999_999,
+  ...tariff,
   cpuMilli: 1_500,
-  memoryBytes: 65_536,
-  diskBytes: 0,
-  gpus: 0,
+  memoryBytes: 512 * 2 ** 20,
+  diskBytes: 2 ** 30,
+  gpus: 1,
   wallMsMax: 60_000,
-  ceilingMicro: 5_000,
+  ceilingMicro: 15_000,
   paymentIntervalMs: 1_000,
   paymentIntervalMsMax: 4_000,
   reclaimMs: 10_000,
@@ -88,12 +100,8 @@ export const lease = leaseIdOf(award.envelope)
 export const accept = sealAccept(worker, { lease: leaseHash, issuedMs: startMs + 520, commitByMs: startMs + 5_520 })
 export const commit = sealCommit(asker, { lease: leaseHash, accept: sha256(accept.envelope), issuedMs: startMs + 540 })
 
-export const worked = (wallMs: number): Usage => ({
-  wallMs,
-  cpuMs: Math.floor(wallMs * 0.9),
-  inBytes: 70_000,
-  outBytes: wallMs * 3,
-})
+export const worked = (wallMs: number, outBytes = 0): Usage =>
+  usageOf(terms, { wallMs, cpuMs: Math.floor(wallMs * 0.9), gas: wallMs * 720_000, inBytes: 11, outBytes })
 
 const log = (text: string) => ({ bytes: text.length, sha256: Buffer.from(sha256(fromString(text))).toString('hex') })
 export const document: ResultDocument = {
@@ -118,8 +126,8 @@ export const document: ResultDocument = {
     cpuMs: 7_380,
     memoryBytesPeak: 65_536,
     gas: 5_904_000_000,
-    inBytes: 70_000,
-    outBytes: 24_600,
+    inBytes: 11,
+    outBytes: 100_000,
   },
 }
 export const result = sealResult(worker, document)
@@ -131,7 +139,7 @@ export function receiptAfter(
   over: Partial<Receipt> = {},
   by = worker,
 ): Signed<Receipt> {
-  const usage = worked(wallMs)
+  const usage = over.usage ?? worked(wallMs)
   return sealReceipt(by, {
     lease,
     job,
@@ -153,7 +161,7 @@ export function receiptAfter(
 export const first = receiptAfter(undefined, 1_000)
 export const second = receiptAfter(first, 3_001)
 export const third = receiptAfter(second, 7_003)
-export const last = receiptAfter(third, 8_200, { final: true, result: result.cid })
+export const last = receiptAfter(third, 8_200, { final: true, result: result.cid, usage: worked(8_200, 100_000) })
 export const receipts = [first, second, third, last]
 export const countersignatures = receipts.map(({ body, envelope }) =>
   sealCountersignature(asker, {
@@ -163,6 +171,15 @@ export const countersignatures = receipts.map(({ body, envelope }) =>
     issuedMs: body.issuedMs + 20,
   }),
 )
+
+/** The second receipt was not countersigned at once. */
+export const dispute = sealDispute(asker, {
+  lease,
+  sequence: 2,
+  receipt: sha256(second.envelope),
+  refusal: { code: 'WALL_TIME', facts: { claimedMs: 3_001, allowedMs: 3_000 } },
+  issuedMs: second.body.issuedMs + 10,
+})
 
 /** A tree of seven leaves, of which the last is short. */
 export const leaves = Array.from({ length: 7 }, (_, leaf) => new Uint8Array(leaf === 6 ? 10 : 65_536).fill(leaf))

@@ -98,6 +98,7 @@ const later = toBinary(
     provider: terms.provider,
     offer: terms.offer,
     unit: terms.unit,
+    tariff: {},
     paymentIntervalMs: 1n,
     paymentIntervalMsMax: 1n,
     issuedMs: BigInt(startMs),

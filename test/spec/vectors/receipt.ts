@@ -1,17 +1,35 @@
 /** Messages of billing, chains of receipts, and the file that proves a whole lease. */
+import assert from 'node:assert/strict'
+
 import { toString } from 'uint8arrays'
 
-import { encodeBilling, sealCountersignature, type Billing, type Receipt } from '../../../protocols/receipt/index.ts'
+import {
+  encodeBilling,
+  receiptType,
+  sealCountersignature,
+  sealDispute,
+  sealReceipt,
+  type Billing,
+  type Receipt,
+} from '../../../protocols/receipt/index.ts'
 import { verifyReceiptFile, type ReceiptFile } from '../../../protocols/receipt/verify.ts'
-import { microMax, sha256, type Signed } from '../../../protocols/wire/index.ts'
+import {
+  microMax,
+  peekEnvelope,
+  sealEnvelope,
+  sha256,
+  type Notary,
+  type Signed,
+} from '../../../protocols/wire/index.ts'
 import { startMs } from '../../negotiate/parties.ts'
 import { bad, good, type ChainCase, type FileCase, type VectorFile } from './cases.ts'
-import { asker, network, stranger } from './kinds.ts'
+import { asker, network, stranger, worker } from './kinds.ts'
 import {
   accept,
   award,
   commit,
   countersignatures,
+  dispute,
   first,
   last,
   lease,
@@ -24,13 +42,23 @@ import {
 } from './lease.ts'
 
 const says = (name: string, message: Billing) => good('billing', name, encodeBilling(message))
-const wrong = (name: string, over: Partial<Receipt>) =>
-  bad(
-    'billing',
-    name,
-    'FIELD_INVALID',
-    encodeBilling({ say: 'receipt', receipt: receiptAfter(undefined, 1_000, over) }),
-  )
+const wrong = (name: string, over: Partial<Receipt>, fault = 'FIELD_INVALID') =>
+  bad('billing', name, fault, encodeBilling({ say: 'receipt', receipt: receiptAfter(undefined, 1_000, over) }))
+
+/** A receipt whose amount is written in another way than this program would. */
+const raw = (name: string, amount: Uint8Array, fault: string) => {
+  const { by, body } = peekEnvelope(receiptType, first.envelope)
+  assert.equal(by, worker.signer.peer)
+  // Field 10 (amount_micro), as a tag of its own; of two the last counts.
+  const payload = Uint8Array.of(...body, ...amount)
+  const envelope = sealEnvelope(worker.signer, network, receiptType, payload)
+  return bad('billing', name, fault, encodeBilling({ say: 'receipt', receipt: { ...first, envelope } }))
+}
+const negative = Uint8Array.of(0x50, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01)
+const fractional = Uint8Array.of(0x51, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f)
+
+const elsewhere = (name: string, by: Notary) =>
+  bad('billing', name, 'SIGNATURE_INVALID', encodeBilling({ say: 'receipt', receipt: sealReceipt(by, first.body) }))
 
 const billing: VectorFile = {
   what: 'Frames of /pleach/receipt/1: the receipts and countersignatures of one lease, in order, and what no honest peer sends.',
@@ -39,16 +67,24 @@ const billing: VectorFile = {
       says(`RECEIPT ${index + 1}${receipt.body.final ? ', the last' : ''}`, { say: 'receipt', receipt }),
       says(`COUNTERSIGNATURE ${index + 1}`, { say: 'countersignature', countersignature: countersignatures[index]! }),
     ]),
-    says('DISPUTE', {
-      say: 'dispute',
-      lease,
-      sequence: 2,
-      refusal: { code: 'WALL_TIME', facts: { claimedMs: 9_000, allowedMs: 5_060 } },
-    }),
+    says('DISPUTE', { say: 'dispute', dispute }),
     wrong('number 0', { sequence: 0 }),
     wrong('a final one that names no result', { final: true }),
     wrong('a result in one that is not final', { result: result.cid }),
-    wrong('an amount over 2^53 - 1', { amountMicro: microMax + 1 }),
+    wrong('an amount over 2^53 - 1', { amountMicro: microMax + 1 }, 'NUMBER_TOO_LARGE'),
+    wrong('gas over 2^53 - 1', { usage: { ...worked(1_000), gas: microMax + 1 }, amountMicro: 0 }, 'NUMBER_TOO_LARGE'),
+    raw('an amount of minus one', negative, 'NUMBER_NEGATIVE'),
+    raw('an amount of one and a half', fractional, 'FRAME_MALFORMED'),
+    elsewhere('a receipt of another network', { ...worker, network: 'elsewhere' }),
+    bad(
+      'billing',
+      'a dispute without a code',
+      'FIELD_INVALID',
+      encodeBilling({
+        say: 'dispute',
+        dispute: sealDispute(asker, { ...dispute.body, refusal: { code: '', facts: {} } }),
+      }),
+    ),
     wrong('a requester that is no peer', { requester: 'somebody' }),
     wrong('a predecessor that is no hash', { previous: new Uint8Array(31) }),
     wrong('a job that is no CID', { job: 'the one from yesterday' }),
@@ -79,8 +115,8 @@ const chains: VectorFile = {
       receipts.flatMap((receipt) => [receipt, receipt]),
     ),
     chain('an old one comes late', [first, second, first, third]),
-    chain('at the ceiling', [receiptAfter(undefined, 6_000), receiptAfter(receiptAfter(undefined, 6_000), 60_000)]),
-    chain('a number left out', [first, third], 'CHAIN_BROKEN'),
+    chain('at the ceiling', [receiptAfter(undefined, 12_000), receiptAfter(receiptAfter(undefined, 12_000), 60_000)]),
+    chain('a number left out', [first, third], 'SEQUENCE_GAP'),
     chain(
       'another predecessor',
       [first, receiptAfter(first, 3_001, { previous: sha256(Uint8Array.of(1)) })],
@@ -92,11 +128,11 @@ const chains: VectorFile = {
       'CHAIN_BROKEN',
     ),
     chain('a fork', [first, second, receiptAfter(first, 3_002)], 'EQUIVOCATION'),
-    chain('usage that falls', [first, receiptAfter(first, 999)], 'FIELD_INVALID'),
+    chain('usage that falls', [first, receiptAfter(first, 999)], 'USAGE_FELL'),
     chain(
       'bytes that fall',
       [first, receiptAfter(first, 3_001, { usage: { ...worked(3_001), inBytes: 0 } })],
-      'FIELD_INVALID',
+      'USAGE_FELL',
     ),
     chain('another epoch', [receiptAfter(undefined, 1_000, { epoch: 2 })], 'FIELD_INVALID'),
     chain(
