@@ -69,7 +69,8 @@ export async function checkCredential(credential: Json, enter: Enter): Promise<[
 
 /** The credential without its proof. Throws a Problem when there is nothing to be said, or at no date. */
 function claimsOf(account: Account, file: ReceiptFile, exporter: string): Json {
-  const { provider, requester, lastMs, ...rest } = account
+  const { provider, requester, ...said } = account
+  const { lastMs } = said
   need(lastMs !== null, 'NO_RECEIPT', 'there is no receipt in it')
   need(lastMs <= dateMsMax, 'FIELD_INVALID', 'the last receipt is of no date')
   return {
@@ -81,8 +82,7 @@ function claimsOf(account: Account, file: ReceiptFile, exporter: string): Json {
       id: didOf(exporter === provider ? requester : provider),
       provider: didOf(provider),
       requester: didOf(requester),
-      lastMs,
-      ...rest,
+      ...said,
     },
     evidence: [{ type: 'PleachReceiptFile', file }],
   }

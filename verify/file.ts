@@ -50,7 +50,7 @@ export async function checkFile(file: ReceiptFile, enter: Enter): Promise<Accoun
   const lease = await openLease(network, (name) => fromBase64(file.lease[name]), enter)
   enter('result')
   const result = file.result === null ? null : await openResult(network, fromBase64(file.result))
-  const isOfLease = result === null || (result.by === lease.provider && result.lease === lease.id)
+  const isOfLease = result === null || (result.by === lease.provider && isSamePlace(result, lease))
   need(isOfLease, 'FIELD_INVALID', 'the result is of another lease')
 
   const chain: Receipt[] = []
@@ -104,13 +104,7 @@ export async function checkFile(file: ReceiptFile, enter: Enter): Promise<Accoun
 function checkNext(lease: Lease, chain: readonly Receipt[], receipt: Receipt): void {
   const last = chain.at(-1)
   need(receipt.by === lease.provider, 'SIGNER_UNEXPECTED', 'the receipt is not signed by the provider')
-  const isOfLease =
-    receipt.lease === lease.id &&
-    receipt.job === lease.job &&
-    receipt.slot === lease.slot &&
-    receipt.epoch === lease.epoch &&
-    receipt.requester === lease.requester &&
-    receipt.unit === lease.unit
+  const isOfLease = isSamePlace(receipt, lease) && receipt.requester === lease.requester && receipt.unit === lease.unit
   need(isOfLease, 'FIELD_INVALID', 'the receipt is of another lease')
   const known = chain[receipt.sequence - 1]
   if (known !== undefined) {
@@ -129,6 +123,13 @@ function checkNext(lease: Lease, chain: readonly Receipt[], receipt: Receipt): v
   need(grows, 'USAGE_FELL', 'the receipt states less than the one before it')
   const owed = amountOwed(lease.tariff, lease.cpuMilli, receipt.usage, lease.ceilingMicro)
   need(receipt.amountMicro === owed, 'OVERCHARGED', 'the amount does not follow from the lease and the usage')
+}
+
+function isSamePlace(
+  statement: { readonly lease: string; readonly job: string; readonly slot: number; readonly epoch: number },
+  { id, job, slot, epoch }: Lease,
+): boolean {
+  return statement.lease === id && statement.job === job && statement.slot === slot && statement.epoch === epoch
 }
 
 async function checkCountersignature(

@@ -7,6 +7,9 @@ export interface Result {
   readonly by: string
   readonly cid: string
   readonly lease: string
+  readonly job: string
+  readonly slot: number
+  readonly epoch: number
   readonly reason: string
   readonly exitCode: number | null
 }
@@ -90,13 +93,16 @@ export async function openResult(network: string, bytes: Uint8Array): Promise<Re
   const document = readDocument(body)
   need(isResult(document), 'FIELD_INVALID', 'the result is no result document')
   const said = document as ReadonlyMap<string, string | number | null>
-  checkedCid(said.get('job') as string, 'job')
+  const job = checkedCid(said.get('job') as string, 'job')
   const outputs = said.get('outputs') as string | null
   if (outputs !== null) checkedCid(outputs, 'outputs')
   return {
     by,
     cid: await cidOfDocument(body),
     lease: said.get('lease') as string,
+    job,
+    slot: said.get('slot') as number,
+    epoch: said.get('epoch') as number,
     reason: said.get('reason') as string,
     exitCode: said.get('exitCode') as number | null,
   }

@@ -18,10 +18,12 @@ import type {
   RepairView,
   TransferView,
 } from './object-views.ts'
+import type { ReceiptFilter, ReceiptView } from './receipt-views.ts'
 
 export type * from './job-views.ts'
 export type * from './object-views.ts'
 export type * from './offer-views.ts'
+export type * from './receipt-views.ts'
 
 export interface PeerView {
   readonly peer: string
@@ -88,20 +90,6 @@ export interface PeersView {
   })[]
 }
 
-export interface ReceiptView {
-  readonly v: 1
-  readonly lease: string
-  readonly job: string
-  readonly role: 'requester' | 'provider'
-  readonly other: PeerView
-  readonly receipts: number
-  readonly bothSigned: number
-  readonly final: boolean
-  readonly amount: string
-  readonly unit: string
-  readonly updatedMs: number
-}
-
 export interface ErrorView {
   readonly v: 1
   readonly error: {
@@ -130,11 +118,12 @@ export interface ErrorView {
  * POST /objects/repair {object, transfer?} → RepairView                    POST /objects/export {object} → KeyView
  * POST /objects/import {read, name?} → ObjectView                          POST /objects/pin {object} → ObjectView
  * POST /export {object, path, transfer?} → CarView                         POST /import {path, read?, name?, transfer?} → PutView
- * GET  /receipts → { v, receipts: ReceiptView[] }                          GET /receipts/:lease → the receipt file (JSON)
+ * GET  /receipts?job=&peer=&lease=&since= → { v, receipts: ReceiptView[] }   GET /receipts/:id → the receipt file (JSON)
+ * GET  /receipts/:id/credential → the same in its verifiable form, signed by this peer
  * POST /pause {forMs?, now?} → StatusView                                 POST /resume → StatusView
  * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
  *
- * `:id` and `:lease` may be any unique prefix.
+ * `:id` may be any unique prefix; of receipts: of a lease's, a job's or a receipt's id, or the end of a job's. `since` is a time.
  */
 export interface PeerControl {
   status(): Promise<StatusView>
@@ -212,9 +201,12 @@ export interface PeerControl {
     signal: AbortSignal,
   ): Promise<PutView>
   transfer(name: string): Promise<TransferView>
-  receipts(): Promise<readonly ReceiptView[]>
+  /** Newest first. */
+  receipts(filter?: ReceiptFilter): Promise<readonly ReceiptView[]>
   /** The file that `receipt verify` reads. */
-  receiptFile(leasePrefix: string): Promise<unknown>
+  receiptFile(idPrefix: string): Promise<unknown>
+  /** The same as a W3C verifiable credential. */
+  receiptCredential(idPrefix: string): Promise<unknown>
   join(address: string, signal: AbortSignal): Promise<PeersView>
   /** Takes no work for others, for so long or until `resume`. `now`: what runs is handed back at once, not held. */
   pause(input: { readonly forMs?: number; readonly now?: boolean }): Promise<StatusView>

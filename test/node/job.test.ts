@@ -76,7 +76,7 @@ test('a job brings its files, its outputs and log come back byte for byte, and b
     assert.ok(verdict.ok, JSON.stringify(verdict))
     assert.equal(verdict.bothSigned, receipt.receipts)
     assert.equal(verdict.final, true)
-    assert.equal(verdict.amount, job.cost)
+    assert.equal(verdict.payable, job.cost)
     assert.equal(verdict.provider, worker.name)
     assert.equal(verdict.requester, consumer.name)
     assert.equal(verdict.job, job.id)
