@@ -69,7 +69,7 @@ export function plainTerms(nonce: string, nowMs: number, options: TermsOptions =
     cpuHourMicroMax,
     class: bidClass,
     slots,
-    requirements: { ...noWishes, runtime: 'wasi-preview1', ...resources, wallMsMax: wallMs },
+    requirements: { ...noWishes, runtime: 'wasi-preview1', ...resources, wallMsMax: wallMs, inBytes: 1 },
     wishes: noWish,
     paymentIntervalMs: 2_000,
     paymentIntervalMsMax: 8_000,

@@ -90,6 +90,17 @@ export const protocolMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'dispute-unpersisted',
+    about: 'a dispute is sent before it is written down',
+    edits: [
+      {
+        file: pay,
+        find: "{ do: 'record', statement: { kind: 'receipt-dispute', by: signed.by, envelope: signed.envelope } },",
+        replace: '',
+      },
+    ],
+  },
+  {
     name: 'receipt-number-reused',
     about: 'the number of a receipt is not raised',
     edits: [{ file: bill, find: 'sequence: sequence + 1,', replace: 'sequence: Math.max(1, sequence),' }],
@@ -243,7 +254,9 @@ export const protocolMutants: readonly Mutant[] = [
   {
     name: 'paid-without-outputs',
     about: 'the last receipt is answered before the outputs are here',
-    edits: [{ file: pay, find: 'if (receipt.body.final && input.result === null) return [state, []]', replace: '' }],
+    edits: [
+      { file: pay, find: 'if (receipt.body.final && input.measured.result === null) return [state, []]', replace: '' },
+    ],
     scenario: 'calm',
   },
   {

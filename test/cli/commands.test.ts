@@ -87,7 +87,10 @@ cached   3 shards, 300 MB of 10 GB
       out,
       /brisk-reed +12D3KooW…Reed +2 cpu +4 GiB +2x L4\\u\{1b\}\[2J 24 GiB\? +20 GB +1\.0\/cpu-h +eu\? +0\.50 +13 ms +wasi-preview1 \(wasm\) +claimed/,
     )
-    assert.match(out, /^calm-twill .* - +20 GB +1\.4\/cpu-h +- +0\.90 +- +wasi-preview1 \(wasm, closed now\)/m)
+    assert.match(
+      out,
+      /^calm-twill .* - +20 GB +1\.4\/cpu-h \+ 0\.002\/Ggas +- +0\.90 +- +wasi-preview1 \(wasm, closed now\)/m,
+    )
     assert.deepEqual(names((await ok('offers', '--sort', 'cpu')).out)[0], 'calm')
     assert.deepEqual(names((await ok('offers', '--sort', 'standing')).out), ['calm', 'bris', 'evil'])
     assert.deepEqual(names((await ok('offers', '--sort', 'rtt', '--known')).out), ['evil', 'bris', 'calm'])
@@ -428,7 +431,7 @@ describe('for a program: one object on stdout, nothing on stderr', () => {
     [['receipt', 'export', 'ab'], (json) => json['kind'], () => 'pleach-receipts'],
     [['join', '/ip4/1.2.3.4/tcp/1'], (json) => (json['peers'] as unknown[]).length, () => 2],
     [['stop'], (json) => json, () => ({ v: 1 })],
-    [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => 35],
+    [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => 39],
     [['explain', 'BUSY'], (json) => json['code'], () => 'BUSY'],
     [['help'], (json) => (json['commands'] as unknown[]).length > 10, () => true],
     [['--version'], (json) => json['version'], () => '0.1.0'],

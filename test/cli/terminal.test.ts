@@ -12,6 +12,7 @@ import {
   memory,
   named,
   price,
+  prices,
   seconds,
   shortPeer,
   size,
@@ -105,6 +106,8 @@ describe('quantities as people read them', () => {
     [stopwatch(3_723_000), '1:02:03'],
     [price('1'), '1.0/cpu-h'],
     [price('0.85'), '0.85/cpu-h'],
+    [prices('1', '0'), '1.0/cpu-h'],
+    [prices('0', '0.002'), '0.0/cpu-h + 0.002/Ggas'],
   ]
   for (const [shown, wanted] of rows) test(wanted, () => assert.equal(shown, wanted))
 

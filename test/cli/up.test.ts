@@ -66,6 +66,14 @@ describe('pleach up', () => {
     },
   )
 
+  test('says what instructions cost, where they cost something', async () => {
+    const up = start(['up', '--offer', '--price', '0', '--price-gas', '0.002', '--port', '0'])
+    await up.says(/offering .*, 0\.0\/cpu-h \+ 0\.002\/Ggas {3}\(change/)
+    await up.says(/ready \d/)
+    up.child.kill('SIGTERM')
+    assert.equal((await up.result).code, 0)
+  })
+
   test('says who it is and what it lends, answers, and stops in good order', async () => {
     const up = start(['up', '--offer', '--cpu', '1', '--memory', '1Gi', '--storage', '100G', '--port', '0'])
     await up.says(/ready \d/)

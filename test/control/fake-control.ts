@@ -105,7 +105,14 @@ const offer = (by: PeerView, change: Partial<OfferView>): OfferView => ({
 })
 
 const offers: readonly OfferView[] = [
-  offer(twill, { pricePerCpuHour: '1.4', cpuMilli: 4_000, memoryBytes: 8 * 2 ** 30, standing: 0.9, openForMs: 0 }),
+  offer(twill, {
+    pricePerCpuHour: '1.4',
+    pricePerGigaGas: '0.002',
+    cpuMilli: 4_000,
+    memoryBytes: 8 * 2 ** 30,
+    standing: 0.9,
+    openForMs: 0,
+  }),
   offer(reed, {
     gpus: [{ vendor: 'NVIDIA', model: 'L4\u001b[2J', memoryBytes: 24 * 2 ** 30, count: 2, evidence: 'claimed' }],
     region: 'eu',

@@ -5,18 +5,30 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { decodeEvidence, encodeEvidence, evidenceProtocol } from '../../protocols/evidence/index.ts'
 import { EquivocationFault, sealAccept, sealAward } from '../../protocols/negotiate/index.ts'
-import { Fault, type PeerName } from '../../protocols/wire/index.ts'
+import { sealCountersignature } from '../../protocols/receipt/index.ts'
+import { Fault, sha256, type PeerName } from '../../protocols/wire/index.ts'
 import { realClock, silentLog } from '../../src/environment.ts'
 import { PeersSeen } from '../../src/ledger/peers-seen.ts'
 import { Proofs, proofsMax } from '../../src/ledger/proofs.ts'
 import { Store } from '../../src/ledger/store.ts'
 import { Equivocations } from '../../src/node/equivocations.ts'
 import type { Courier } from '../../src/node/routes.ts'
-import { asker, stranger, worker } from '../spec/vectors/kinds.ts'
-import { accept, award, leaseHash, terms } from '../spec/vectors/lease.ts'
+import { createSigner } from '../../src/host/signer.ts'
+import { asker, network, stranger, worker } from '../spec/vectors/kinds.ts'
+import {
+  accept,
+  award,
+  countersignatures,
+  first,
+  leaseHash,
+  receiptAfter,
+  second as billed,
+  terms,
+} from '../spec/vectors/lease.ts'
 
 const second = sealAward(asker, { ...terms, ceilingMicro: terms.ceilingMicro + 1 })
 const fault = new EquivocationFault('two different AWARDs of one epoch', award, second)
+const fourth: typeof asker = { network, signer: createSigner(sha256(Uint8Array.of(4))) }
 const settle = async () => sleep(50)
 
 /** Peers that are all connected to each other; a frame that is a fault is held against who sent it. */
@@ -93,6 +105,21 @@ test('a provider that accepts one award twice is proven as well', async () => {
   finder.onFault(worker.signer.peer, new EquivocationFault('two different ACCEPTs of one award', accept, later))
   await settle()
   assert.ok(third.isProven(worker.signer.peer))
+})
+
+test('a provider that bills one number twice is proven, and a requester that signs one twice', async () => {
+  using company = new Company()
+  const [finder, third] = [await company.join(stranger), await company.join(fourth)]
+  const fork = receiptAfter(first, 3_002)
+  finder.onFault(worker.signer.peer, new EquivocationFault('two receipts', billed, fork))
+  const [signed] = countersignatures
+  const again = sealCountersignature(asker, { ...signed!.body, issuedMs: signed!.body.issuedMs + 1 })
+  finder.onFault(asker.signer.peer, new EquivocationFault('two countersignatures', signed!, again))
+  await settle()
+  for (const peer of [worker, asker]) assert.ok(third.isProven(peer.signer.peer))
+  const { seen } = company.members.get(fourth.signer.peer)!
+  assert.match(seen.get(worker.signer.peer)!.evidence, /receipt/)
+  assert.match(seen.get(asker.signer.peer)!.evidence, /countersignature/)
 })
 
 test('bad evidence is a fault of whoever brings it, and costs the accused nothing', async () => {

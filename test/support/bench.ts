@@ -268,7 +268,7 @@ export class Peer {
   #workshop({ workMs, exit }: PeerOptions): Workshop {
     const { clock } = this.#world
     return {
-      stage: async () => ({ inBytes: 0 }),
+      stage: async () => ({ inBytes: 1 }),
       run: async (_lease, _order, onMeter, signal) => {
         const beganMs = clock.nowMs()
         const cancelled = await clock.sleep(workMs, signal).then(
