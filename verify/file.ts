@@ -41,6 +41,8 @@ export interface Account {
     readonly code: string
     readonly facts: Facts
     readonly issuedMs: number
+    /** Both have signed that receipt, or a later one. */
+    readonly resolved: boolean
   }[]
 }
 
@@ -72,7 +74,7 @@ export async function checkFile(file: ReceiptFile, enter: Enter): Promise<Accoun
   const disputes: Account['disputes'][number][] = []
   for (const [index, text] of file.disputes.entries()) {
     enter(`disputes.${index}`)
-    disputes.push(await checkDispute(network, lease, chain, fromBase64(text)))
+    disputes.push(await checkDispute(network, lease, chain, payable?.sequence ?? 0, fromBase64(text)))
   }
   const last = chain.at(-1)
   return {
@@ -149,6 +151,7 @@ async function checkDispute(
   network: string,
   lease: Lease,
   chain: readonly Receipt[],
+  signedUpTo: number,
   bytes: Uint8Array,
 ): Promise<Account['disputes'][number]> {
   const { by, sequence, receipt, code, facts, issuedMs, ...dispute } = await openDispute(network, bytes)
@@ -156,5 +159,5 @@ async function checkDispute(
   const disputed = chain[sequence - 1]
   const isOfReceipt = dispute.lease === lease.id && disputed !== undefined && isSame(receipt, disputed.hash)
   need(isOfReceipt, 'CHAIN_BROKEN', 'the dispute is of a receipt that is not here')
-  return { sequence, code, facts, issuedMs }
+  return { sequence, code, facts, issuedMs, resolved: signedUpTo >= sequence }
 }

@@ -67,6 +67,8 @@ export interface DisputeOf {
   readonly code: string
   readonly facts: Facts
   readonly issuedMs: number
+  /** Both have signed that receipt, or a later one. */
+  readonly resolved: boolean
 }
 
 /** What is wrong with a file, where no message of a peer would be wrong so. */
@@ -147,7 +149,7 @@ export function checkFile(file: ReceiptFile, enter: Enter): Account {
   }
   const disputes = file.disputes.map((one, index) => {
     enter(`disputes.${index}`)
-    return checkDispute(notary, lease, chain, bytesOf(one))
+    return checkDispute(notary, lease, chain, payable?.sequence ?? 0, bytesOf(one))
   })
   const last = chain.at(-1)?.body
   return {
@@ -222,6 +224,7 @@ function checkDispute(
   notary: Notary,
   lease: Lease,
   chain: readonly Signed<Receipt>[],
+  signedUpTo: number,
   envelope: Uint8Array,
 ): DisputeOf {
   const { by, body } = openDispute(notary, envelope)
@@ -229,7 +232,8 @@ function checkDispute(
   const disputed = chain[body.sequence - 1]
   if (disputed === undefined || !isOf(body, disputed))
     throw new Fault('CHAIN_BROKEN', 'the dispute is of a receipt that is not here')
-  return { sequence: body.sequence, ...body.refusal, issuedMs: body.issuedMs }
+  const { sequence, refusal, issuedMs } = body
+  return { sequence, ...refusal, issuedMs, resolved: signedUpTo >= sequence }
 }
 
 interface Place {

@@ -110,11 +110,10 @@ function resultText({ result, ended }: AccountView): string {
   return `${result === '' ? 'not named' : safe(result)}${how}`
 }
 
-function disputeLines({ disputes, bothSigned, receipts }: AccountView): string[] {
-  return disputes.map(({ sequence, code, facts }) => {
+function disputeLines({ disputes }: AccountView): string[] {
+  return disputes.map(({ sequence, code, facts, resolved }) => {
     const said = Object.entries(facts).map(([name, value]) => `${name} ${value}`)
-    // What was signed after all is a difference of the past.
-    const state = bothSigned === receipts ? 'signed since' : 'not signed since'
+    const state = resolved ? 'signed since' : 'not signed since'
     return `dispute   receipt ${sequence}: ${safe([code, ...said].join(' '), textCharsMax)}  (${state})`
   })
 }

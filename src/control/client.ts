@@ -78,7 +78,7 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
     transfer: async (name) => get<TransferView>(`/v1/transfers/${encodeURIComponent(name)}`),
     async receipts({ sinceMs, ...names } = {}) {
       const query = new URLSearchParams({ ...names, ...(sinceMs === undefined ? {} : { since: String(sinceMs) }) })
-      const path = query.size === 0 ? '/v1/receipts' : `/v1/receipts?${query}`
+      const path = query.size === 0 ? '/v1/receipts' : `/v1/receipts?${query.toString()}`
       return (await get<{ receipts: ReceiptView[] }>(path)).receipts
     },
     receiptFile: async (id) => get<unknown>(`/v1/receipts/${encodeURIComponent(id)}`),

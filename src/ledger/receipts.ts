@@ -155,7 +155,7 @@ export class Receipts {
     const rows = this.#store.read((db) =>
       db
         .prepare(
-          `SELECT lease, code FROM disputes WHERE NOT EXISTS (
+          `SELECT lease, code FROM receipt_disputes AS disputes WHERE NOT EXISTS (
              SELECT 1 FROM receipts WHERE receipts.lease = disputes.lease AND receipts.role = disputes.role
                AND receipts.sequence >= disputes.sequence AND countersignature IS NOT NULL
            )`,

@@ -126,7 +126,7 @@ function hashPrefixesOf(id: string): string[] {
   if (hexPattern.test(id)) return [id]
   const example = CID.createV1(rawCode, Digest.create(sha256Code, new Uint8Array(32))).toString()
   const common = example.slice(0, 1 + Math.floor(cidPrefixBits / 5))
-  const letters = [...id.slice(1)].map((letter) => cidLetters.indexOf(letter))
+  const letters = Array.from(id.slice(1), (letter) => cidLetters.indexOf(letter))
   if (!id.startsWith(common) || letters.includes(-1)) return []
   const bits = letters.map((letter) => letter.toString(2).padStart(5, '0')).join('')
   const nibbles = bits.slice(cidPrefixBits).match(/.{4}/g) ?? []

@@ -104,7 +104,7 @@ test('keys are in the order of RFC 8785, and what JSON has no word for has no fo
       ['One', 'Carriage', 'Control', 'Latin', 'Euro', 'Emoji:', 'Hebrew'],
     )
     assert.equal(
-      write([1e21, 333333333.33333329, -0, 'a\u000f\n"\\', null, true] as never),
+      write([1e21, Number('333333333.33333329'), -0, 'a\u000f\n"\\', null, true] as never),
       '[1e+21,333333333.3333333,0,"a\\u000f\\n\\"\\\\",null,true]',
     )
     for (const bad of [NaN, Infinity, '\ud800', { '\udc00': 1 }]) assert.throws(() => write(bad as never), TypeError)

@@ -169,7 +169,12 @@ test('a dispute is of a receipt that is here, by the requester, and is told', ()
     disputes: [base64(sealDispute(by, { ...body, ...over }).envelope)],
   })
   const verdict = verifyReceiptFile(disputed())
-  assert.deepEqual(verdict.ok && verdict.disputes, [{ sequence: 2, ...because, issuedMs: startMs }])
+  assert.deepEqual(verdict.ok && verdict.disputes, [{ sequence: 2, ...because, issuedMs: startMs, resolved: true }])
+  const open = verifyReceiptFile({
+    ...disputed(),
+    receipts: good.receipts.map((entry, index) => (index === 0 ? entry : { ...entry, countersignature: null })),
+  })
+  assert.deepEqual(open.ok && open.disputes.map(({ resolved }) => resolved), [false])
   const codeAt = (file: unknown): string => {
     const bad = verifyReceiptFile(file)
     return bad.ok ? 'ok' : `${bad.code} at ${bad.at}`

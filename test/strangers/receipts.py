@@ -178,7 +178,8 @@ def check_file(made, enter):
         dispute = protocols.signed(network, "receipt-dispute", data(spelt))
         body = dispute["body"]
         check_answer(requester, lease, chain, body["sequence"], dispute)
-        disputes.append({"sequence": body["sequence"], **body["refusal"], "issuedMs": body["issuedMs"]})
+        is_over = signed is not None and signed["sequence"] >= body["sequence"]
+        disputes.append({"sequence": body["sequence"], **body["refusal"], "issuedMs": body["issuedMs"], "resolved": is_over})
     last = chain[-1][1] if chain else None
     nothing = dict.fromkeys(USAGES, 0)
     document = None if result is None else result["document"]

@@ -253,14 +253,14 @@ test('keys taken out, values of other kinds, keys that are not known: found by t
   for (const place of ['v', 'kind', 'network', 'disputes', ...placesOf(good)]) {
     for (const value of values) {
       const file = withValue(good, place, value)
-      const verdict = await bothSay(file, `${place} as ${String(value).slice(0, 10)}`)
+      const verdict = await bothSay(file, `${place} as ${JSON.stringify(value).slice(0, 10)}`)
       const isLawful =
         (value === null && (place === 'result' || place.endsWith('countersignature'))) ||
         // Without its last receipts a file is of a lease that is not over.
         ((place === 'receipts' || place === 'disputes') && Array.isArray(value) && value.length === 0) ||
         (value === undefined && place === `receipts.${good.receipts.length - 1}`) ||
         (place === 'v' && value === 1)
-      assert.equal(verdict.ok, isLawful, `${place} as ${String(value).slice(0, 10)}`)
+      assert.equal(verdict.ok, isLawful, `${place} as ${JSON.stringify(value).slice(0, 10)}`)
     }
   }
   for (const place of ['more', 'lease.more', 'receipts.0.more']) {
@@ -304,8 +304,8 @@ test('a credential: whatever is changed in it is found', async () => {
       for (const value of [undefined, null, 1, 'x', [], {}, true]) {
         const changed = withValue(credential, place, value)
         if (JSON.stringify(changed) === JSON.stringify(credential)) continue
-        const verdict = await bothSay(changed, `${place} as ${String(value)}`)
-        assert.ok(!verdict.ok, `${place} as ${String(value)}`)
+        const verdict = await bothSay(changed, `${place} as ${JSON.stringify(value)}`)
+        assert.ok(!verdict.ok, `${place} as ${JSON.stringify(value)}`)
       }
     }
     assert.equal(await verdictOf({ ...credential, more: 1 }), 'CLAIM_DIFFERS at more')
