@@ -4,7 +4,7 @@ import type { Account } from './file.ts'
 
 /** In the order of `partsOfUse`, with what each is counted by. */
 const parts = [
-  ['time', 'wallMs'],
+  ['wall', 'wallMs'],
   ['gas', 'gas'],
   ['memory', 'memMibS'],
   ['gpu', 'gpuMs'],

@@ -27,6 +27,7 @@ export function accountLines(
     line.priceMicro === 0 ? 'free' : priceText(line),
     line.priceMicro === 0 ? '' : formatMicro(line.amountMicro),
   ])
+  const ofProcessors = ['cpu', seconds(account.usage.cpuMs), 'not billed', '']
   return [
     `lease     ${safe(account.lease)}`,
     `job       ${safe(account.job)}  place ${account.slot}, epoch ${account.epoch}, network ${safe(account.network)}`,
@@ -34,7 +35,10 @@ export function accountLines(
     `for       ${who(requester)}`,
     `agreed    ${dateText(agreedMs)}, ${course}`,
     '',
-    ...table(['USED', '>QUANTITY', 'PRICE', `>${safe(unit.toUpperCase(), 20)}`], rows).map((line) => `  ${line}`),
+    ...table(
+      ['USED', '>QUANTITY', 'PRICE', `>${safe(unit.toUpperCase(), 20)}`],
+      rows.toSpliced(1, 0, ofProcessors),
+    ).map((line) => `  ${line}`),
     '',
     `owed      ${owedText(account)}`,
     `signed    ${signedText(account)}`,
@@ -62,7 +66,7 @@ export function verifiedLines(account: HoldsView): string[] {
 
 /** Per what a price is, by what is billed. */
 const per: Readonly<Record<BillLineView['of'], string>> = {
-  time: 'cpu-h',
+  wall: 'cpu-h',
   gas: 'Ggas',
   memory: 'GiB-h',
   gpu: 'gpu-h',
@@ -73,12 +77,12 @@ const per: Readonly<Record<BillLineView['of'], string>> = {
 
 function priceText({ of, priceMicro }: BillLineView): string {
   const amount = formatMicro(priceMicro)
-  return of === 'time' ? price(amount) : `${amount}/${per[of]}`
+  return of === 'wall' ? price(amount) : `${amount}/${per[of]}`
 }
 
 function quantityOf({ of, quantity }: BillLineView, cpuMilli: number): string {
   switch (of) {
-    case 'time':
+    case 'wall':
       return `${seconds(quantity)} x ${cpuMilli / 1_000} cpu`
     case 'gas':
       return gas(quantity)

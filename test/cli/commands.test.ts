@@ -266,7 +266,7 @@ cached   3 shards, 300 MB of 10 GB
     assert.match(out, /\nworked {4}brisk-reed 12D3KooW…\w{4}\nfor {7}this peer 12D3KooW…\w{4}\n/)
     assert.match(out, /\nagreed {4}2023-11-14 22:13:20 UTC, last receipt 3\.00 s later\n/)
     assert.match(out, / USED +QUANTITY +PRICE +CREDIT\n/)
-    assert.match(out, / time +3\.00 s x 1 cpu +1\.0\/cpu-h +0\.000834\n/)
+    assert.match(out, / wall +3\.00 s x 1 cpu +1\.0\/cpu-h +0\.000834\n {2}cpu +3\.00 s +not billed\n/)
     assert.match(out, / gas +3 M +free\n/)
     assert.match(out, /\nowed {6}0\.000834 credit, of 1 at most\n/)
     assert.match(out, /\nsigned {4}2 receipts by the provider, 2 by both; the last is final\n/)

@@ -148,7 +148,7 @@ test('the bill has a line for each thing that is paid for, and they come to what
     assert.deepEqual(
       bill.map(({ of, quantity }) => [of, quantity]),
       [
-        ['time', verdict.usage.wallMs],
+        ['wall', verdict.usage.wallMs],
         ['gas', verdict.usage.gas],
         ['memory', verdict.usage.memMibS],
         ['gpu', verdict.usage.gpuMs],
