@@ -1,5 +1,7 @@
 /** The result document: what came of a lease, signed by the provider. DAG-CBOR, with a CID that the last receipt names. */
 import * as dagCbor from '@ipld/dag-cbor'
+import { CID } from 'multiformats/cid'
+import { equals } from 'uint8arrays'
 import { z } from 'zod'
 
 import { Fault, checkedCid, cidOfDocument, openEnvelope, sealEnvelope, type Signed } from '../wire/index.ts'
@@ -116,10 +118,19 @@ export function openResult(notary: Notary, envelope: Uint8Array): OpenedResult {
   return { by, envelope, body: parsed.data, cid: cidOfDocument(body) }
 }
 
+/** A document has one form, so that readers in any language agree on what is one: no fractions, no links, keys in their order. */
 function parseDocument(bytes: Uint8Array): unknown {
   try {
-    return dagCbor.decode(bytes)
+    const document: unknown = dagCbor.decode(bytes)
+    if (isPlain(document) && equals(dagCbor.encode(document), bytes)) return document
   } catch {
-    throw new Fault('FRAME_MALFORMED', 'the result is not DAG-CBOR')
+    // As below.
   }
+  throw new Fault('FRAME_MALFORMED', 'the result is not DAG-CBOR in its one form')
+}
+
+function isPlain(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isInteger(value)
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return true
+  return CID.asCID(value) === null && Object.values(value).every(isPlain)
 }

@@ -74,7 +74,21 @@ const msPerSecond = 1_000n
  * cumulative receipts are cumulative in what is owed as well.
  */
 export function costOfUse(tariff: Tariff, cpuMilli: number, usage: Usage, ceilingMicro: Micro): Micro {
-  const parts: readonly (readonly [bigint, Micro, bigint])[] = [
+  const parts = partsOfUse(tariff, cpuMilli, usage)
+  // A part alone is at most the ceiling: seven of them are a sum of exact numbers, whatever a peer says.
+  const sum = parts.reduce((total, [quantity, price, per]) => {
+    return price === 0 ? total : total + BigInt(costOf(quantity, price, per, ceilingMicro))
+  }, 0n)
+  return sum > BigInt(ceilingMicro) ? ceilingMicro : Number(sum)
+}
+
+/** What is paid for, in the order in which it is shown: so much, at this price for so much. */
+export function partsOfUse(
+  tariff: Tariff,
+  cpuMilli: number,
+  usage: Usage,
+): readonly (readonly [quantity: bigint, price: Micro, per: bigint])[] {
+  return [
     [BigInt(usage.wallMs) * BigInt(cpuMilli), tariff.cpuHourMicro, cpuMilliPerCpu * msPerHour],
     [BigInt(usage.gas), tariff.gigaGasMicro, gasPerGigaGas],
     [BigInt(usage.memMibS), tariff.memoryGibHourMicro, mibSPerGibHour],
@@ -83,11 +97,6 @@ export function costOfUse(tariff: Tariff, cpuMilli: number, usage: Usage, ceilin
     [BigInt(usage.outBytes), tariff.outGibMicro, bytesPerGib],
     [BigInt(usage.storeMibS), tariff.storeGibHourMicro, mibSPerGibHour],
   ]
-  // A part alone is at most the ceiling: seven of them are a sum of exact numbers, whatever a peer says.
-  const sum = parts.reduce((total, [quantity, price, per]) => {
-    return price === 0 ? total : total + BigInt(costOf(quantity, price, per, ceilingMicro))
-  }, 0n)
-  return sum > BigInt(ceilingMicro) ? ceilingMicro : Number(sum)
 }
 
 /** So many bytes held for so long, in MiB times seconds, rounded down; no more than can be written. */

@@ -20,11 +20,13 @@ import type {
   RepairView,
   TransferView,
 } from './object-views.ts'
+import type { ReceiptFilter, ReceiptView } from './receipt-views.ts'
 
 export type * from './job-views.ts'
 export type * from './money-views.ts'
 export type * from './object-views.ts'
 export type * from './offer-views.ts'
+export type * from './receipt-views.ts'
 export type * from './standing-views.ts'
 
 export interface PeerView {
@@ -92,20 +94,6 @@ export interface PeersView {
   })[]
 }
 
-export interface ReceiptView {
-  readonly v: 1
-  readonly lease: string
-  readonly job: string
-  readonly role: 'requester' | 'provider'
-  readonly other: PeerView
-  readonly receipts: number
-  readonly bothSigned: number
-  readonly final: boolean
-  readonly amount: string
-  readonly unit: string
-  readonly updatedMs: number
-}
-
 export interface BackupView {
   readonly v: 1
   readonly path: string
@@ -144,13 +132,14 @@ export interface ErrorView {
  * POST /objects/repair {object, transfer?} → RepairView                    POST /objects/export {object} → KeyView
  * POST /objects/import {read, name?} → ObjectView                          POST /objects/pin {object} → ObjectView
  * POST /export {object, path, transfer?} → CarView                         POST /import {path, read?, name?, transfer?} → PutView
- * GET  /receipts → { v, receipts: ReceiptView[] }                          GET /receipts/:lease → the receipt file (JSON)
+ * GET  /receipts?job=&peer=&lease=&since= → { v, receipts: ReceiptView[] }   GET /receipts/:id → the receipt file (JSON)
+ * GET  /receipts/:id/credential → the same in its verifiable form, signed by this peer
  * GET  /statements, POST /settle, GET /income: money-views.ts
  * POST /pause {forMs?, now?} → StatusView                                 POST /resume → StatusView
  * POST /backup {path, config?} → BackupView
  * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
  *
- * `:id` and `:lease` may be any unique prefix.
+ * `:id` may be any unique prefix; of receipts: of a lease's, a job's or a receipt's id, or the end of a job's. `since` is a time.
  */
 export interface PeerControl {
   status(): Promise<StatusView>
@@ -230,9 +219,12 @@ export interface PeerControl {
     signal: AbortSignal,
   ): Promise<PutView>
   transfer(name: string): Promise<TransferView>
-  receipts(): Promise<readonly ReceiptView[]>
+  /** Newest first. */
+  receipts(filter?: ReceiptFilter): Promise<readonly ReceiptView[]>
   /** The file that `receipt verify` reads. */
-  receiptFile(leasePrefix: string): Promise<unknown>
+  receiptFile(idPrefix: string): Promise<unknown>
+  /** The same as a W3C verifiable credential. */
+  receiptCredential(idPrefix: string): Promise<unknown>
   /** Key, ledger and settings in one file, which must not be there yet. `config`: what config.yaml says. */
   backup(input: { readonly path: string; readonly config?: string }, signal: AbortSignal): Promise<BackupView>
   /** What is owed, settled, earned and spent. */

@@ -83,10 +83,13 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
     exportCar: async (input, own) => post<CarView>('/v1/export', input, own),
     importCar: async (input, own) => post<PutView>('/v1/import', input, own),
     transfer: async (name) => get<TransferView>(`/v1/transfers/${encodeURIComponent(name)}`),
-    async receipts() {
-      return (await get<{ receipts: ReceiptView[] }>('/v1/receipts')).receipts
+    async receipts({ sinceMs, ...names } = {}) {
+      const query = new URLSearchParams({ ...names, ...(sinceMs === undefined ? {} : { since: String(sinceMs) }) })
+      const path = query.size === 0 ? '/v1/receipts' : `/v1/receipts?${query.toString()}`
+      return (await get<{ receipts: ReceiptView[] }>(path)).receipts
     },
-    receiptFile: async (lease) => get<unknown>(`/v1/receipts/${encodeURIComponent(lease)}`),
+    receiptFile: async (id) => get<unknown>(`/v1/receipts/${encodeURIComponent(id)}`),
+    receiptCredential: async (id) => get<unknown>(`/v1/receipts/${encodeURIComponent(id)}/credential`),
     backup: async (input, own) => post<BackupView>('/v1/backup', input, own),
     money: {
       statements: async () => get<StatementsView>('/v1/statements'),

@@ -71,6 +71,16 @@ export const errorCodes: Readonly<Record<string, Row>> = {
   TOO_MANY_JOBS: ['too many jobs are open', 'each of them is watched', 'pleach jobs'],
   FAULT: ['pleach failed', 'this is a mistake in it', bug],
   DEVNET_RUNNING: ['a devnet is running already', 'plain commands can find only one', 'stop the other'],
+  BAD_RECEIPT_FILE: [
+    'this is no file of receipts',
+    'a key is missing, not known, or of another kind than in such files',
+    'pleach receipt export ID -o FILE   makes one',
+  ],
+  CLAIM_DIFFERS: [
+    'a credential says what was not signed',
+    'its claims are made anew from the receipts inside it, and this one is another',
+    'believe nothing that it says',
+  ],
   NOT_VERIFIED: ['the receipts do not hold', 'a signature, a sum or a link is wrong', 'believe nothing that they say'],
   OVER_BUDGET: ['it would cost more than was allowed', 'the limit is --max-cost', 'allow more: --max-cost 2'],
 

@@ -78,6 +78,13 @@ const backupSchema = z.strictObject({
   path: z.string().min(1).max(4096),
   config: z.string().max(65_536).exactOptional(),
 })
+const receiptName = z.string().min(1).max(128).exactOptional()
+const receiptsSchema = z.strictObject({
+  lease: receiptName,
+  job: receiptName,
+  peer: receiptName,
+  since: z.coerce.number().pipe(z.int().min(0)).exactOptional(),
+})
 const joinSchema = z.strictObject({ address: z.string().min(1).max(1024) })
 
 const health: Route['answer'] = async () => ({ json: { v: 1, ok: true } })
@@ -259,7 +266,11 @@ export const routes: readonly Route[] = [
   {
     method: 'GET',
     path: '/v1/receipts',
-    answer: async ({ control }) => ({ json: { v: 1, receipts: await control.receipts() } }),
+    answer: async ({ control }, { query }) => {
+      const { since, ...names } = checked(receiptsSchema, Object.fromEntries(query))
+      const filter = since === undefined ? names : { ...names, sinceMs: since }
+      return { json: { v: 1, receipts: await control.receipts(filter) } }
+    },
   },
   {
     method: 'GET',
@@ -273,6 +284,11 @@ export const routes: readonly Route[] = [
     answer: async ({ control }, { body, signal }) => ({
       json: await control.backup(checked(backupSchema, await body()), signal),
     }),
+  },
+  {
+    method: 'GET',
+    path: '/v1/receipts/:id/credential',
+    answer: async ({ control }, { id }) => ({ json: await control.receiptCredential(id) }),
   },
   {
     method: 'POST',

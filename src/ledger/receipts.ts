@@ -1,7 +1,7 @@
 /** Receipts: one hash chain a lease, at each side. A database does not notice a flipped bit; the chain does. */
 import type { DatabaseSync } from 'node:sqlite'
 
-import { equals } from 'uint8arrays'
+import { equals, fromString } from 'uint8arrays'
 
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import type { Countersignature, Dispute, Receipt } from '../../protocols/receipt/index.ts'
@@ -201,6 +201,32 @@ export class Receipts {
           envelope: row.envelope as Uint8Array,
           resolved: row.resolved === 1,
         })),
+    )
+  }
+
+  /** By lease, why its last receipt is not signed by both, where the requester has signed why. */
+  disputedLeases(): Map<string, string> {
+    const rows = this.#store.read((db) =>
+      db
+        .prepare(
+          `SELECT lease, code FROM receipt_disputes AS disputes WHERE NOT EXISTS (
+             SELECT 1 FROM receipts WHERE receipts.lease = disputes.lease AND receipts.role = disputes.role
+               AND receipts.sequence >= disputes.sequence AND countersignature IS NOT NULL
+           )`,
+        )
+        .all(),
+    )
+    return new Map(rows.map(({ lease, code }) => [lease as string, code as string]))
+  }
+
+  /** Leases with a receipt whose hash begins so, in hex; at most two, which is as many as make it ambiguous. */
+  leasesByReceipt(hashPrefix: string): string[] {
+    const [first, last] = ['0', 'f'].map((digit) => fromString(hashPrefix.padEnd(64, digit), 'hex'))
+    return this.#store.read((db) =>
+      db
+        .prepare('SELECT DISTINCT lease FROM receipts WHERE hash BETWEEN ? AND ? LIMIT 2')
+        .all(first!, last!)
+        .map(({ lease }) => lease as string),
     )
   }
 

@@ -1,9 +1,9 @@
 /** The owner's wishes, carried out: what stands behind the control socket. */
-import { toString } from 'uint8arrays'
-
 import type { Requirements } from '../../protocols/bid/index.ts'
 import type { KnownCapability } from '../../protocols/capability/index.ts'
 import type { Notary } from '../../protocols/negotiate/index.ts'
+import type { Credential } from '../../protocols/receipt/credential.ts'
+import type { ReceiptFile } from '../../protocols/receipt/file.ts'
 import { formatMicro } from '../../protocols/wire/index.ts'
 import {
   ControlError,
@@ -17,6 +17,7 @@ import {
   type OfferWish,
   type PeerControl,
   type PeersView,
+  type ReceiptFilter,
   type ReceiptView,
   type StandingView,
   type StatusView,
@@ -45,7 +46,8 @@ import type { OwnerBrakes } from './owner-brakes.ts'
 import type { RerunOptions } from './rerun.ts'
 import type { Submissions } from './submissions.ts'
 import type { Transfers } from './transfers.ts'
-import { isOver, marketView, offerView, peerView, receiptView, restingView } from './views.ts'
+import { ReceiptFiles } from './receipt-files.ts'
+import { isOver, marketView, offerView, peerView, restingView } from './views.ts'
 
 export interface ControlDeps {
   readonly notary: Notary
@@ -87,9 +89,15 @@ export interface ControlDeps {
 export class OwnControl implements PeerControl {
   readonly #deps: ControlDeps
   readonly #startedMs: number
+  readonly #receiptFiles: ReceiptFiles
 
   constructor(deps: ControlDeps) {
     this.#deps = deps
+    const damageOf = (id: string): ControlError | undefined => {
+      const damage = deps.care.damages.list().find(({ lease }) => lease !== '' && lease.startsWith(id))
+      return damage === undefined ? undefined : receiptsDamaged(damage)
+    }
+    this.#receiptFiles = new ReceiptFiles({ ...deps, damageOf })
     this.#startedMs = deps.clock.nowMs()
   }
 
@@ -299,41 +307,16 @@ export class OwnControl implements PeerControl {
     return this.#deps.transfers.view(name)
   }
 
-  async receipts(): Promise<readonly ReceiptView[]> {
-    return this.#deps.receipts.totals().map(receiptView)
+  async receipts(filter: ReceiptFilter = {}): Promise<readonly ReceiptView[]> {
+    return this.#receiptFiles.list(filter)
   }
 
-  async receiptFile(leasePrefix: string): Promise<unknown> {
-    const { receipts, notary } = this.#deps
-    const found = receipts
-      .totals()
-      .filter(({ lease, job }) => lease.startsWith(leasePrefix) || job === leasePrefix || job.endsWith(leasePrefix))
-    const total = found[0]
-    const damage = this.#deps.care.damages.list().find(({ lease }) => lease !== '' && lease.startsWith(leasePrefix))
-    if (total === undefined && damage !== undefined) throw receiptsDamaged(damage)
-    if (total === undefined || new Set(found.map(({ lease }) => lease)).size > 1) {
-      throw new ControlError({
-        code: total === undefined ? 'NOT_FOUND' : 'AMBIGUOUS',
-        what: total === undefined ? `no receipt for ${leasePrefix}` : `${found.length} leases fit ${leasePrefix}`,
-        why: 'a receipt is named by its lease or its job',
-        cure: 'pleach receipts',
-        exit: 2,
-      })
-    }
-    const base64 = (bytes: Uint8Array | undefined | null): string | null =>
-      bytes == null ? null : toString(bytes, 'base64pad')
-    const statement = (kind: string): string | null => base64(receipts.statement(total.lease, kind))
-    return {
-      v: 1,
-      kind: 'pleach-receipts',
-      network: notary.network,
-      lease: { award: statement('award'), accept: statement('accept'), commit: statement('commit') },
-      result: statement('result'),
-      receipts: receipts.chain(total.lease, total.role).map(({ envelope, countersignature }) => ({
-        receipt: base64(envelope),
-        countersignature: base64(countersignature),
-      })),
-    }
+  async receiptFile(idPrefix: string): Promise<ReceiptFile> {
+    return this.#receiptFiles.file(idPrefix)
+  }
+
+  async receiptCredential(idPrefix: string): Promise<Credential> {
+    return this.#receiptFiles.credential(idPrefix)
   }
 
   async backup(input: Parameters<PeerControl['backup']>[0], signal: AbortSignal) {

@@ -94,7 +94,8 @@ export function marketView(tally: Tally, nowMs: number): StatusView['market'] {
   }
 }
 
-export function receiptView(total: LeaseTotal): ReceiptView {
+/** `disputed`: the code of the requester's word against the last receipt. */
+export function receiptView(total: LeaseTotal, disputed = ''): ReceiptView {
   return {
     v: 1,
     lease: total.lease,
@@ -106,6 +107,7 @@ export function receiptView(total: LeaseTotal): ReceiptView {
     final: total.final,
     amount: formatMicro(total.amountMicro),
     unit: total.unit,
+    disputed,
     updatedMs: total.updatedMs,
   }
 }

@@ -347,9 +347,87 @@ strangers as such: 0.40 (0.50: none was tried)
     }
   })
 
-  test('receipt show prints the file', async () => {
-    const { out } = await ok('receipt', 'show', 'ab12')
+  test('receipts of a job, with a peer, since a time', async () => {
+    await ok('receipts', '--job', '91c0', '--peer', 'brisk-reed', '--since', '2026-01-02')
+    const filter = { job: '91c0', peer: 'brisk-reed', sinceMs: Date.UTC(2026, 0, 2) }
+    assert.equal(control.calls.at(-1), `receipts ${JSON.stringify(filter)}`)
+    await ok('receipts', '--since', '2d')
+    const { sinceMs } = JSON.parse(control.calls.at(-1)!.replace('receipts ', '')) as { sinceMs: number }
+    assert.ok(Math.abs(Date.now() - 2 * 86_400_000 - sinceMs) < 60_000)
+    for (const wrong of ['yesterday', '2026-13-45', '1x', '']) {
+      const { code, err } = await home.run(['receipts', '--since', wrong])
+      assert.equal(code, 2, wrong)
+      assert.match(err, /is no time/)
+    }
+  })
+
+  test('receipt show says who did what for whom, what was used and what it comes to', async () => {
+    const { out } = await ok('receipt', 'show', 'good')
+    assert.match(out, /^lease {5}[0-9a-f]{64}\njob {7}bafyrei\S+ {2}place 0, epoch 1, network test\n/)
+    assert.match(out, /\nworked {4}brisk-reed 12D3KooW…\w{4}\nfor {7}this peer 12D3KooW…\w{4}\n/)
+    assert.match(out, /\nagreed {4}2023-11-14 22:13:20 UTC, last receipt 3\.00 s later\n/)
+    assert.match(out, / USED +QUANTITY +PRICE +CREDIT\n/)
+    assert.match(out, / wall +3\.00 s x 1 cpu +1\.0\/cpu-h +0\.000834\n {2}cpu +3\.00 s +not billed\n/)
+    assert.match(out, / gas +3 M +free\n/)
+    assert.match(out, /\nowed {6}0\.000834 credit, of 1 at most\n/)
+    assert.match(out, /\nsigned {4}2 receipts by the provider, 2 by both; the last is final\n/)
+    assert.match(out, /\nresult {4}bafyrei\S+ {2}exited 0\n$/)
+    const json = JSON.parse((await ok('receipt', 'show', 'good', '--json')).out) as Record<string, unknown>
+    assert.deepEqual(
+      [
+        json['role'],
+        json['payable'],
+        (json['other'] as { petname: string }).petname,
+        (json['bill'] as object[]).length,
+      ],
+      ['requester', '0.000834', 'brisk-reed', 7],
+    )
+    assert.match((await ok('receipt', 'show', 'good', '-q')).out, /^[0-9a-f]{64}\n$/)
+  })
+
+  test('what does not hold is not shown', async () => {
+    const { code, out, err } = await home.run(['receipt', 'show', 'ab12'])
+    assert.deepEqual([code, out], [3, ''])
+    assert.match(
+      err,
+      /^error: the receipts do not hold \(exit 3\)\n {2}why: at lease\.award: it is no text \(BAD_RECEIPT_FILE\)\n/,
+    )
+  })
+
+  test('receipt export writes a file that receipt verify reads, in either form', async () => {
+    const { out } = await ok('receipt', 'export', 'good')
     assert.equal((JSON.parse(out) as { kind: string }).kind, 'pleach-receipts')
+    for (const [as, says] of [
+      [
+        'json',
+        /^verified {2}lease [0-9a-f]{8} {2}job \w{4} {2}final\n {2}12D3KooW…\w{4} worked for 12D3KooW…\w{4}: 0\.000834 credit/,
+      ],
+      ['vc', /\n {2}exported by did:key:z6Mk\w+, 2023-11-14T22:14:20\.000Z\n$/],
+    ] as const) {
+      const path = join(home.path, `receipts-${as}.json`)
+      const written = await ok('receipt', 'export', 'good', '--as', as, '-o', path)
+      assert.equal(written.out, `${path}\n`)
+      assert.match(written.err, /^written; whoever has it can check it: pleach receipt verify /)
+      const elsewhere = { XDG_RUNTIME_DIR: '/nonexistent' }
+      assert.match((await home.run(['receipt', 'verify', path], { env: elsewhere })).out, says)
+      const again = await home.run(['receipt', 'export', 'good', '-o', path])
+      assert.equal(again.code, 2)
+      assert.match(again.err, /cannot be written[^]*nothing is overwritten/)
+    }
+  })
+
+  test('receipt: what cannot be meant', async () => {
+    const rows: [string[], RegExp][] = [
+      [['receipt', 'export', 'good', '--as', 'pdf'], /--as pdf is not known[^]*there are json and vc/],
+      [['receipt', 'show', 'good', '-o', 'x'], /--as and -o are of export/],
+      [['receipt', 'export', 'nobody'], /no lease begins with nobody/],
+      [['receipt', 'export', 'good', '-o', '/nonexistent/x'], /cannot be written/],
+    ]
+    for (const [args, says] of rows) {
+      const { code, err } = await home.run(args)
+      assert.equal(code, 2, args.join(' '))
+      assert.match(err, says)
+    }
   })
 
   test('join', async () => {
@@ -456,7 +534,7 @@ describe('for a program: one object on stdout, nothing on stderr', () => {
     [['earnings'], (json) => [json['role'], json['by']], () => ['provider', 'day']],
     [['cost', '--by', 'job'], (json) => [json['role'], json['by']], () => ['requester', 'job']],
     [['voucher', 'ls'], (json) => json['vouchers'], () => [voucher]],
-    [['receipt', 'show', 'ab'], (json) => json['kind'], () => 'pleach-receipts'],
+    [['receipt', 'export', 'ab'], (json) => json['kind'], () => 'pleach-receipts'],
     [['join', '/ip4/1.2.3.4/tcp/1'], (json) => (json['peers'] as unknown[]).length, () => 2],
     [['stop'], (json) => json, () => ({ v: 1 })],
     [['config', 'show'], (json) => (json['settings'] as unknown[]).length, () => settingNames.length],
@@ -468,7 +546,7 @@ describe('for a program: one object on stdout, nothing on stderr', () => {
     test(args.join(' '), async () => {
       const result = await ok(...args, '--json')
       assert.equal(result.err, '')
-      const json = args[1] === 'show' && args[0] === 'receipt' ? JSON.parse(result.out) : lastJson(result)
+      const json = args[1] === 'export' && args[0] === 'receipt' ? JSON.parse(result.out) : lastJson(result)
       assert.equal(json['v'], 1)
       assert.deepEqual(has(json), await equals())
     })

@@ -45,7 +45,7 @@ describe('words that are none: exit 2, and the nearest that is', () => {
     ['run -f typo.yaml', /memroyBytes is not a key; did you mean memoryBytes\?/],
     ['offers --sort beauty', /there are price, cpu, memory, name/],
     ['receipt shwo x', /did you mean show\?/],
-    ['receipt show', /needs LEASE or FILE/],
+    ['receipt show', /needs ID or FILE/],
     ['config set', /there is show/],
     ['status --profile ../x', /cannot be the name of a profile/],
     ['up --offer --cpu 0', /more than nothing/],

@@ -70,7 +70,11 @@ describe('every call of the peer, carried over the socket', () => {
     assert.equal((await client.put({ path: '/a b', code: '4+8' }, never)).object, object)
     assert.equal((await client.get({ object, path: '/out' }, never)).path, '/out')
     assert.equal((await client.receipts())[0]?.lease, lease)
+    const filter = { job: '91c0', peer: 'brisk-reed', sinceMs: 5 }
+    await client.receipts(filter)
+    assert.equal(control.calls.at(-1), `receipts ${JSON.stringify(filter)}`)
     assert.deepEqual(await client.receiptFile('ab'), await control.receiptFile('ab'))
+    assert.deepEqual(await client.receiptCredential('good'), await control.receiptCredential('good'))
     assert.deepEqual(await client.join('/ip4/203.0.113.7/tcp/1', never), await control.peers())
     await client.stop()
     assert.equal(stops, 1)

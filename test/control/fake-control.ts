@@ -16,10 +16,15 @@ import {
   type ForwardEvent,
   type PeerControl,
   type PeerView,
+  type ReceiptView,
   type RestingView,
   type StatementView,
   type VoucherView,
 } from '../../src/control/api.ts'
+import { sealCredential } from '../../protocols/receipt/credential.ts'
+import type { ReceiptFile } from '../../protocols/receipt/file.ts'
+import { asker, provider } from '../negotiate/parties.ts'
+import { Account } from '../receipt/accounts.ts'
 
 export const self: PeerView = { peer: '12D3KooWSelfSelfSelfSelfSelfSelfSelfSelfSelfSelfh9Zt', petname: 'cedar-heddle' }
 export const reed: PeerView = { peer: '12D3KooWReedReedReedReedReedReedReedReedReedReedReed', petname: 'brisk-reed' }
@@ -30,6 +35,10 @@ export const lease = 'ab12'.repeat(16)
 export const object = 'bafyreiobject2222222222222222222222222222222222222222222222'
 
 const startMs = 1_700_000_000_000
+
+/** Two receipts, of the real machines. */
+const goodReceipts = (): ReceiptFile => new Account().pays(1_000).ends(3_000).file()
+const worker: PeerView = { peer: provider, petname: 'brisk-reed' }
 
 export const bytesOfBigJob: Buffer = (() => {
   // Every byte value, and no text: what a careless conversion would break.
@@ -665,24 +674,35 @@ export class FakeControl implements PeerControl {
     return { v: 1, object, bytes: 48_200_000, path, sources: [{ peer: reed, bytes: 48_200_000 }], decodedSegments: 2 }
   }
 
-  receipts: PeerControl['receipts'] = async () => [
-    {
-      v: 1,
-      lease,
-      job: 'bafyjobjobjob91c0',
-      role: 'requester',
-      other: reed,
-      receipts: 3,
-      bothSigned: 3,
-      final: true,
-      amount: '0.71',
-      unit: 'credit',
-      updatedMs: startMs,
-    },
-  ]
+  receipts: PeerControl['receipts'] = async (filter = {}) => {
+    this.calls.push(`receipts ${JSON.stringify(filter)}`)
+    return [{ ...this.#receipt, ...(filter.lease === undefined ? {} : { lease: filter.lease, other: worker }) }]
+  }
 
+  readonly #receipt: ReceiptView = {
+    v: 1,
+    lease,
+    job: 'bafyjobjobjob91c0',
+    role: 'requester',
+    other: reed,
+    receipts: 3,
+    bothSigned: 3,
+    final: true,
+    amount: '0.71',
+    unit: 'credit',
+    disputed: '',
+    updatedMs: startMs,
+  }
+
+  /** Of the lease that its list shows a disk has made something else; `good` is one that holds. */
   receiptFile: PeerControl['receiptFile'] = async (prefix) => {
     if (lease.startsWith(prefix)) return { v: 1, kind: 'pleach-receipts', network: 'main', lease: {}, receipts: [] }
+    if (prefix === 'good') return goodReceipts()
+    throw notFound(`no lease begins with ${prefix}`, 'pleach receipts')
+  }
+
+  receiptCredential: PeerControl['receiptCredential'] = async (prefix) => {
+    if (prefix === 'good') return sealCredential(asker, goodReceipts(), startMs + 60_000)
     throw notFound(`no lease begins with ${prefix}`, 'pleach receipts')
   }
 

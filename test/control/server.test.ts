@@ -100,6 +100,8 @@ describe('the control server', () => {
         /NOT_FOUND.*no job begins with zzz.*pleach jobs/,
       ],
       ['events of none', 'GET', '/v1/jobs/zzz/events?logs=1&follow=1', undefined, 404, /NOT_FOUND/],
+      ['a filter of receipts that is none', 'GET', '/v1/receipts?since=yesterday', undefined, 400, /BAD_SPEC/],
+      ['a filter that is not known', 'GET', '/v1/receipts?colour=red', undefined, 400, /BAD_SPEC/],
       ['a lease that is not there', 'GET', '/v1/receipts/ff', undefined, 404, /NOT_FOUND/],
       ['why, of none', 'GET', '/v1/jobs/zzz/explanation', undefined, 404, /NOT_FOUND/],
       ['a wish misspelt', 'POST', '/v1/offers', '{"wish":{"region":["eu"]}}', 400, /BAD_SPEC.*did you mean regions\?/],

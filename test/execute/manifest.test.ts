@@ -330,7 +330,7 @@ test('a result that no honest provider makes is a fault', () => {
     ['stdout.sha256', '0'.repeat(63), 'FIELD_INVALID'],
     ['outputs', cid, 'no fault'],
     ['outputs', 'bafy', 'FIELD_INVALID'],
-    ['usage.wallMs', 0.5, 'FIELD_INVALID'],
+    ['usage.wallMs', 0.5, 'FRAME_MALFORMED'],
     ['usage.price', 1, 'FIELD_INVALID'],
     ['more', 1, 'FIELD_INVALID'],
   ]
@@ -342,6 +342,23 @@ test('a result that no honest provider makes is a fault', () => {
     faultOf(() => openResult({ ...asker, network: 'elsewhere' }, sealResult(worker, document).envelope)),
     'SIGNATURE_INVALID',
   )
+})
+
+test('a result has one spelling', () => {
+  const bytes = dagCbor.encode({ ...document, exitCode: null })
+  const spelt = (from: readonly number[], to: readonly number[]): Uint8Array => {
+    const at = Buffer.from(bytes).indexOf(Uint8Array.from(from))
+    assert.ok(at >= 0)
+    return Uint8Array.of(...bytes.subarray(0, at), ...to, ...bytes.subarray(at + from.length))
+  }
+  const v = [0x61, 0x76]
+  const exitCode = [0x68, ...Buffer.from('exitCode')]
+  assert.equal(resultCode(spelt([...v, 0x01], [...v, 0x01])), 'no fault')
+  // 1 as a fraction of 64 bits, null as undefined, and the first key behind the second.
+  assert.equal(resultCode(spelt([...v, 0x01], [...v, 0xfb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0])), 'FRAME_MALFORMED')
+  assert.equal(resultCode(spelt([...exitCode, 0xf6], [...exitCode, 0xf7])), 'FRAME_MALFORMED')
+  const job = [0x63, ...Buffer.from('job'), 0x78, 0x3b, ...Buffer.from(document.job)]
+  assert.equal(resultCode(spelt([...v, 0x01, ...job], [...job, ...v, 0x01])), 'FRAME_MALFORMED')
 })
 
 test('any document under a good signature, and any bit flipped, are a fault and nothing worse', () => {

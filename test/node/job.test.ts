@@ -5,8 +5,10 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import { didOf } from '../../protocols/receipt/credential.ts'
 import { verifyReceiptFile, type ReceiptFile } from '../../protocols/receipt/verify.ts'
 import { realRandom } from '../../src/environment.ts'
+import { verifyReceipts } from '../../verify/index.ts'
 import { sleeps } from '../fixtures/programs.ts'
 import { eventually, inTime, keeper, lendsNothing, Mesh, storyOf } from '../support/mesh.ts'
 import { everything } from './programs.ts'
@@ -76,10 +78,18 @@ test('a job brings its files, its outputs and log come back byte for byte, and b
     assert.ok(verdict.ok, JSON.stringify(verdict))
     assert.equal(verdict.bothSigned, receipt.receipts)
     assert.equal(verdict.final, true)
-    assert.equal(verdict.amount, job.cost)
+    assert.equal(verdict.payable, job.cost)
     assert.equal(verdict.provider, worker.name)
     assert.equal(verdict.requester, consumer.name)
     assert.equal(verdict.job, job.id)
+  }
+  // Either of them says it to somebody who has nothing of ours.
+  for (const peer of [consumer, worker]) {
+    const credential = await peer.control.receiptCredential(job.id)
+    const verdict = await verifyReceipts(JSON.stringify(credential))
+    assert.ok(verdict.ok && verdict.credential !== null, JSON.stringify(verdict))
+    assert.deepEqual([verdict.payable, verdict.provider], [job.cost, worker.name])
+    assert.equal(verdict.credential.issuer, didOf(peer.name))
   }
   assert.equal((await consumer.control.status()).receipts.spent, job.cost)
   const { receipts, jobs } = await worker.control.status()

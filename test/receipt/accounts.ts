@@ -74,6 +74,7 @@ export class Account {
   readonly lease: Lease
   readonly result: { readonly cid: string; readonly envelope: Uint8Array }
   readonly receipts: { receipt: Uint8Array; countersignature: Uint8Array | null }[] = []
+  readonly disputes: Uint8Array[] = []
   bill: BillState
   pay: PayState
 
@@ -136,6 +137,7 @@ export class Account {
         receipt: base64(receipt),
         countersignature: countersignature === null ? null : base64(countersignature),
       })),
+      disputes: this.disputes.map(base64),
     }
   }
 }

@@ -11,13 +11,26 @@ import {
   amountOwed,
   noUsage,
   openReceipt,
+  receiptType,
   sealCountersignature,
+  sealDispute,
   sealReceipt,
   usageOf,
+  type Dispute,
   type Receipt,
+  type Usage,
 } from '../../protocols/receipt/index.ts'
-import { verifyReceiptFile, type ReceiptFile } from '../../protocols/receipt/verify.ts'
-import { cidOfDocument, freeTariff, microMax, sha256 } from '../../protocols/wire/index.ts'
+import { billOf, verifyReceiptFile, type ReceiptFile } from '../../protocols/receipt/verify.ts'
+import {
+  cidOfDocument,
+  freeTariff,
+  microMax,
+  peekEnvelope,
+  sealEnvelope,
+  sha256,
+  tariffNames,
+  type Tariff,
+} from '../../protocols/wire/index.ts'
 import {
   asker,
   awardTerms,
@@ -31,7 +44,7 @@ import {
   stranger,
   worker,
 } from '../negotiate/parties.ts'
-import { Account, base64, documentOf } from './accounts.ts'
+import { Account, base64, documentOf, worked } from './accounts.ts'
 
 const account = new Account().pays(1_000).pays(3_000).pays(7_000).ends(7_500)
 const good = account.file()
@@ -64,17 +77,30 @@ const verdictAt = (file: unknown): string => {
 test('a file of the real machines verifies, and says what was agreed', () => {
   assert.deepEqual(verifyReceiptFile(good), {
     ok: true,
+    credential: null,
+    network: good.network,
     lease: account.lease.id,
     job,
+    slot: 0,
+    epoch: 1,
     provider,
     requester,
+    agreedMs: startMs,
+    lastMs: startMs + 7_500,
+    unit: 'credit',
+    tariff: { ...freeTariff, cpuHourMicro: 1_000_000 },
+    cpuMilli: 1_000,
+    ceiling: '1',
     receipts: 4,
     bothSigned: 4,
-    final: true,
     // 7.5 s of one processor at 1.0 an hour, rounded up.
-    amount: '0.002084',
-    unit: 'credit',
+    payable: '0.002084',
+    usage: worked(7_500),
+    claimed: { amount: '0.002084', usage: worked(7_500) },
+    final: true,
     result: account.result.cid,
+    ended: { reason: 'exited', exitCode: 0 },
+    disputes: [],
   })
   assert.equal(places.length, 12)
 })
@@ -85,15 +111,136 @@ test('a file read back from text verifies as well', () => {
 
 test('a lease that was never billed, and one that is not over yet, verify as what they are', () => {
   const unbilled = verifyReceiptFile({ ...good, receipts: [], result: null })
-  assert.deepEqual(unbilled.ok && [unbilled.receipts, unbilled.final, unbilled.amount], [0, false, '0'])
+  assert.deepEqual(unbilled.ok && [unbilled.receipts, unbilled.final, unbilled.payable, unbilled.lastMs], [
+    0,
+    false,
+    '0',
+    null,
+  ])
   const open = verifyReceiptFile({ ...good, receipts: good.receipts.slice(0, 2) })
   assert.deepEqual(open.ok && [open.receipts, open.bothSigned, open.final, open.result], [2, 2, false, ''])
 })
 
-test('a receipt that nobody countersigned does not count as signed by both', () => {
+test('what is owed is what both have signed last, whatever else the provider claims', () => {
+  const amounts = ['0.000278', '0.000834', '0.001945', '0.002084']
   for (const index of good.receipts.keys()) {
-    const verdict = verifyReceiptFile(changed(`receipts.${index}.countersignature`, null))
-    assert.equal(verdict.ok && verdict.bothSigned, 3)
+    const half = verifyReceiptFile(changed(`receipts.${index}.countersignature`, null))
+    assert.ok(half.ok)
+    const last = index === 3 ? 2 : 3
+    assert.deepEqual([half.bothSigned, half.payable, half.claimed.amount], [3, amounts[last], amounts[3]])
+    assert.deepEqual([half.usage.wallMs, half.claimed.usage.wallMs], [[7_500, 7_500, 7_500, 7_000][index], 7_500])
+  }
+  const none = good.receipts.map(({ receipt }) => ({ receipt, countersignature: null }))
+  const unsigned = verifyReceiptFile({ ...good, receipts: none })
+  assert.deepEqual(unsigned.ok && [unsigned.bothSigned, unsigned.payable, unsigned.usage], [0, '0', noUsage])
+})
+
+test('the bill has a line for each thing that is paid for, and they come to what is owed', () => {
+  const verdict = verifyReceiptFile(good)
+  assert.ok(verdict.ok)
+  const tariff = Object.fromEntries(
+    tariffNames.map((name, index) => [name, (index + 1) * 10 ** 9]),
+  ) as unknown as Tariff
+  for (const prices of [verdict.tariff, tariff]) {
+    const bill = billOf({ ...verdict, tariff: prices })
+    const sum = bill.reduce((total, { amountMicro }) => total + amountMicro, 0)
+    assert.equal(sum, amountOwed({ ...prices, cpuMilli: 1_000, ceilingMicro: microMax }, verdict.usage))
+    assert.deepEqual(
+      bill.map(({ of, quantity }) => [of, quantity]),
+      [
+        ['wall', verdict.usage.wallMs],
+        ['gas', verdict.usage.gas],
+        ['memory', verdict.usage.memMibS],
+        ['gpu', verdict.usage.gpuMs],
+        ['in', verdict.usage.inBytes],
+        ['out', verdict.usage.outBytes],
+        ['storage', verdict.usage.storeMibS],
+      ],
+    )
+  }
+})
+
+test('a dispute is of a receipt that is here, by the requester, and is told', () => {
+  const { envelope } = openReceipt(worker, account.receipts[1]!.receipt)
+  const because = { code: 'WALL_TIME', facts: { claimedMs: 3_000, allowedMs: 2_900 } }
+  const body = { lease: account.lease.id, sequence: 2, receipt: sha256(envelope), refusal: because, issuedMs: startMs }
+  const disputed = (over: Partial<Dispute> = {}, by = asker): ReceiptFile => ({
+    ...good,
+    disputes: [base64(sealDispute(by, { ...body, ...over }).envelope)],
+  })
+  const verdict = verifyReceiptFile(disputed())
+  assert.deepEqual(verdict.ok && verdict.disputes, [{ sequence: 2, ...because, issuedMs: startMs, resolved: true }])
+  const open = verifyReceiptFile({
+    ...disputed(),
+    receipts: good.receipts.map((entry, index) => (index === 0 ? entry : { ...entry, countersignature: null })),
+  })
+  assert.deepEqual(open.ok && open.disputes.map(({ resolved }) => resolved), [false])
+  const codeAt = (file: unknown): string => {
+    const bad = verifyReceiptFile(file)
+    return bad.ok ? 'ok' : `${bad.code} at ${bad.at}`
+  }
+  assert.equal(codeAt(disputed({}, worker)), 'SIGNER_UNEXPECTED at disputes.0')
+  assert.equal(codeAt(disputed({ sequence: 1 })), 'CHAIN_BROKEN at disputes.0')
+  assert.equal(codeAt(disputed({ sequence: 5 })), 'CHAIN_BROKEN at disputes.0')
+  assert.equal(codeAt(disputed({ lease: 'ab'.repeat(32) })), 'CHAIN_BROKEN at disputes.0')
+  assert.equal(codeAt({ ...good, disputes: [good.receipts[0]!.countersignature!] }), 'FIELD_INVALID at disputes.0')
+})
+
+test('each way in which receipts are wrong has its code', () => {
+  const entries = good.receipts
+  const { body } = openReceipt(worker, account.receipts[1]!.receipt)
+  const signed = (over: Partial<Receipt>, by = worker): ReceiptFile =>
+    changed('receipts.1', { receipt: base64(sealReceipt(by, { ...body, ...over }).envelope), countersignature: null })
+  // Behind what was said, and so in its place: usage with a gas of -1, as protobuf writes it.
+  const payload = peekEnvelope(receiptType, account.receipts[1]!.receipt).body
+  const minusOne = Uint8Array.of(0x42, 0x0b, 0x28, ...Array.from<number>({ length: 9 }).fill(0xff), 0x01)
+  const negative = sealEnvelope(worker.signer, good.network, receiptType, Uint8Array.of(...payload, ...minusOne))
+  const used = (over: Partial<Usage>): Partial<Receipt> => ({ usage: { ...body.usage, ...over } })
+  const rows: readonly [string, ReceiptFile, string, string][] = [
+    ['replayed', { ...good, receipts: [entries[0]!, entries[0]!] }, 'REPLAYED', 'receipts.1.receipt'],
+    [
+      'forked',
+      { ...signed({}), receipts: [entries[0]!, entries[1]!, signed({ issuedMs: 1 }).receipts[1]!] },
+      'EQUIVOCATION',
+      'receipts.2.receipt',
+    ],
+    ['reordered', { ...good, receipts: [entries[1]!, entries[0]!] }, 'SEQUENCE_GAP', 'receipts.0.receipt'],
+    ['of another chain', signed({ previous: new Uint8Array(32) }), 'CHAIN_BROKEN', 'receipts.1.receipt'],
+    ['decreasing', signed(used({ cpuMs: 999 })), 'USAGE_FELL', 'receipts.1.receipt'],
+    ['negative', changed('receipts.1.receipt', base64(negative)), 'NUMBER_NEGATIVE', 'receipts.1.receipt'],
+    ['2^53', signed(used({ gas: 2 ** 53 })), 'NUMBER_TOO_LARGE', 'receipts.1.receipt'],
+    ['2^53 in the amount', signed({ amountMicro: 2 ** 53 }), 'NUMBER_TOO_LARGE', 'receipts.1.receipt'],
+    ['dearer', signed({ amountMicro: body.amountMicro + 1 }), 'OVERCHARGED', 'receipts.1.receipt'],
+    ['by another', signed({}, stranger), 'SIGNER_UNEXPECTED', 'receipts.1.receipt'],
+    [
+      'after the final one',
+      { ...good, receipts: [...entries, { ...signed({ sequence: 5 }).receipts[1]! }] },
+      'OUT_OF_TURN',
+      'receipts.4.receipt',
+    ],
+    ['of another network', { ...good, network: 'elsewhere' }, 'SIGNATURE_INVALID', 'lease.award'],
+    [
+      'of another domain',
+      changed('receipts.0.receipt', entries[0]!.countersignature),
+      'FIELD_INVALID',
+      'receipts.0.receipt',
+    ],
+    [
+      'half of the other',
+      changed('receipts.0.countersignature', entries[1]!.countersignature),
+      'CHAIN_BROKEN',
+      'receipts.0.countersignature',
+    ],
+    [
+      'another result',
+      changed('result', base64(sealResult(worker, documentOf(account.lease, { detail: 'x' })).envelope)),
+      'RESULT_DIFFERS',
+      'receipts.3.receipt',
+    ],
+  ]
+  for (const [name, file, code, at] of rows) {
+    const verdict = verifyReceiptFile(file)
+    assert.deepEqual(verdict.ok ? 'ok' : [verdict.code, verdict.at], [code, at], name)
   }
 })
 

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -79,6 +79,12 @@ test('its types say what is there and what is not', async () => {
 import { testnet } from 'pleach/testing'
 import { erasure } from 'pleach/protocols'
 import { lacksOf } from 'pleach/protocols/bid'
+import { verifyReceipts, type Verdict } from 'pleach/verify'
+
+export async function check(file: Blob): Promise<string> {
+  const verdict: Verdict = await verifyReceipts(await file.text())
+  return verdict.ok ? [verdict.payable, verdict.unit, verdict.usage.gas].join(' ') : [verdict.at, verdict.code].join(' ')
+}
 
 export async function use(signal: AbortSignal): Promise<Receipt> {
   await using peer = await createPeer({ signal })
@@ -111,6 +117,20 @@ export async function use(signal: AbortSignal): Promise<Receipt> {
   // Their own declarations are theirs to mend.
   const ours = stdout.split('\n').filter((line) => /^(main\.ts|node_modules\/pleach\/)/.test(line))
   assert.deepEqual(ours, [])
+})
+
+test('its verifier is one file, which runs where nothing else is', async () => {
+  const packed = join(project, 'node_modules', 'pleach')
+  const elsewhere = await mkdtemp(join(tmpdir(), 'pleach-alone-'))
+  try {
+    await copyFile(join(packed, 'dist', 'verify.js'), join(elsewhere, 'verify.mjs'))
+    const says = `import { verifyReceipts } from './verify.mjs'; console.log((await verifyReceipts('{"v":2}')).at)`
+    assert.equal((await run(process.execPath, ['--input-type=module', '-e', says], elsewhere)).stdout, 'v\n')
+    const named = `import { verifyReceipts } from 'pleach/verify'; console.log((await verifyReceipts('{"v":2}')).at)`
+    assert.equal((await run(process.execPath, ['--input-type=module', '-e', named], project)).stdout, 'v\n')
+  } finally {
+    await rm(elsewhere, { recursive: true })
+  }
 })
 
 test('its command runs, without a checkout', async () => {

@@ -115,11 +115,11 @@ function checkChain({ name, receipts, fault }: ChainCase): void {
   }
 }
 
-function checkFile({ name, file, meaning, at }: FileCase): void {
+function checkFile({ name, file, meaning, at, code }: FileCase): void {
   const { ok, ...verdict } = verifyReceiptFile(file)
   assert.equal(ok, at === undefined, name)
   if (at === undefined) assert.deepEqual(verdict, meaning, name)
-  else assert.equal((verdict as { at: string }).at, at, name)
+  else assert.deepEqual(verdict, { at, code, problem: (verdict as { problem: string }).problem }, name)
 }
 
 function checkSettlements({ name, settlements, meaning, fault }: SettlementsCase): void {

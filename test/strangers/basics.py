@@ -216,11 +216,14 @@ def _cbor(data, at):
             items.append(item)
         return items, at
     need(major == 5, "a tag", "FRAME_MALFORMED")
-    made = {}
+    made, before = {}, (0, b"")
     for _ in range(number):
         key, at = _cbor(data, at)
-        need(isinstance(key, str) and key not in made, "a key that is no text, or comes twice", "FRAME_MALFORMED")
+        need(isinstance(key, str), "a key that is no text", "FRAME_MALFORMED")
+        order = (len(key.encode()), key.encode())
+        need(not made or before < order, "a key out of its order, or twice", "FRAME_MALFORMED")
         made[key], at = _cbor(data, at)
+        before = order
     return made, at
 
 

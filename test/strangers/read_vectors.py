@@ -14,6 +14,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import protocols
+import receipts
 from basics import Fault, key_of, need, peer_of, read_varint, sha256, varint
 
 
@@ -78,17 +79,6 @@ KINDS = {
 }
 
 
-def amount(award, usage):
-    """What each part comes to, each rounded up, and their sum, at most the ceiling."""
-    gib, gib_hour = 2**30, 1024 * 3600
-    parts = (
-        (award["cpuMilli"] * usage["wallMs"], "cpuHourMicro", 3_600_000_000), (usage["gas"], "gigaGasMicro", 10**9),
-        (usage["memMibS"], "memoryGibHourMicro", gib_hour), (usage["gpuMs"], "gpuHourMicro", 3_600_000),
-        (usage["inBytes"], "inGibMicro", gib), (usage["outBytes"], "outGibMicro", gib), (usage["storeMibS"], "storeGibHourMicro", gib_hour),
-    )
-    return min(sum(-(-quantity * award[price] // per) for quantity, price, per in parts), award["ceilingMicro"])
-
-
 class Account:
     """The chain of one lease, as the requester of it checks it."""
 
@@ -117,53 +107,10 @@ class Account:
         need(all(body[name] == terms[name] for name in ("job", "slot", "epoch", "requester", "unit")), "another lease's terms")
         need(all(body["usage"][name] >= self.usage[name] for name in self.usage), "usage that falls", "USAGE_FELL")
         need(body["amountMicro"] >= self.amount, "an amount that falls", "USAGE_FELL")
-        need(body["amountMicro"] == amount(self.award, body["usage"]), "not what the lease says", "OVERCHARGED")
+        need(body["amountMicro"] == receipts.amount(self.award, body["usage"]), "not what the lease says", "OVERCHARGED")
         self.sequence, self.previous, self.usage = body["sequence"], sha256(data), body["usage"]
         self.amount, self.final = body["amountMicro"], body["final"]
         return receipt
-
-
-def check_file(network, made, enter):
-    """Everything that the file claims, or a Fault; `enter` hears where we are."""
-
-    def data(text):
-        return base64.b64decode(text, validate=True)
-
-    network = made["network"]
-    enter("lease.award")
-    award_data = data(made["lease"]["award"])
-    award = protocols.signed(network, "award", award_data)
-    lease, provider, requester = sha256(award_data), award["body"]["provider"], award["by"]
-    enter("lease.accept")
-    accept_data = data(made["lease"]["accept"])
-    accept = protocols.signed(network, "accept", accept_data)
-    need(accept["by"] == provider and accept["body"]["lease"] == lease, "the ACCEPT")
-    enter("lease.commit")
-    commit = protocols.signed(network, "commit", data(made["lease"]["commit"]))
-    need(commit["by"] == requester and commit["body"]["lease"] == lease, "the COMMIT")
-    need(commit["body"]["accept"] == sha256(accept_data), "the COMMIT is of another ACCEPT")
-    enter("result")
-    result = None if made["result"] is None else protocols.result(network, data(made["result"]), None)
-    need(result is None or (result["by"] == provider and result["document"]["lease"] == lease.hex()), "the result")
-    account, both, named = Account(award_data, award), 0, ""
-    for index, entry in enumerate(made["receipts"]):
-        enter(f"receipts.{index}.receipt")
-        receipt = account.take(network, data(entry["receipt"]))
-        need(receipt is not None, "a receipt twice")
-        named = receipt["body"]["result"]
-        need(not account.final or result is None or named == result["cid"], "another result")
-        if entry["countersignature"] is not None:
-            enter(f"receipts.{index}.countersignature")
-            counter = protocols.signed(network, "countersignature", data(entry["countersignature"]))
-            wanted = {"lease": lease, "sequence": account.sequence, "receipt": account.previous}
-            need(counter["by"] == requester and all(counter["body"][name] == value for name, value in wanted.items()), "countersignature")
-            both += 1
-    units, micro = divmod(account.amount, 1_000_000)
-    return {
-        "lease": lease, "job": award["body"]["job"], "provider": provider, "requester": requester, "receipts": len(made["receipts"]),
-        "bothSigned": both, "final": account.final, "amount": f"{units}.{micro:06}".rstrip("0").rstrip("."), "unit": award["body"]["unit"],
-        "result": named,
-    }
 
 
 def as_json(value):
@@ -193,7 +140,7 @@ def read_case(network, case, folder):
                 account.take(network, bytes.fromhex(pair["statement"]), bytes.fromhex(pair["agreement"]))
             return as_json(account.balance()), None, None
         if case["kind"] == "receipt-file":
-            return as_json(check_file(network, case["file"], place.append)), None, None
+            return receipts.check(case["file"], place.append), None, None
         return as_json(KINDS[case["kind"]](network, bytes.fromhex(case["hex"]), case.get("context", {}))), None, None
     except Fault as fault:
         return None, fault.code, place[-1] if place else None
@@ -203,7 +150,8 @@ def check_case(network, case, folder):
     """What is wrong with a case, or None."""
     meaning, fault, place = read_case(network, case, folder)
     if case["kind"] == "receipt-file" and "at" in case:
-        return None if place == case["at"] else f"it is wrong at {place}, not at {case['at']}"
+        wanted = [case["code"], case["at"]]
+        return None if [fault, place] == wanted else f"it is {fault} at {place}, not {wanted[0]} at {wanted[1]}"
     if fault != case.get("fault"):
         return f"it is {fault or 'no fault'}, not {case.get('fault', 'no fault')}"
     if case["kind"] == "chain" and fault is not None and place != len(case["receipts"]) - 1:

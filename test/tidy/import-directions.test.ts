@@ -130,6 +130,18 @@ const cases: Record<string, Case[]> = {
     imports('sim/world.ts', 'libp2p', 'pleach/packages'),
     imports('test/host/gossip.test.ts', 'libp2p'),
   ],
+  'the verifier imports nothing but itself': [
+    imports('verify/file.ts', './bytes.ts'),
+    imports('verify/file.ts', 'node:crypto', 'pleach/directions'),
+    imports('verify/file.ts', 'zod', 'pleach/directions'),
+    imports('verify/file.ts', 'pleach', 'pleach/directions'),
+    imports('verify/file.ts', '../protocols/wire/index.ts', 'pleach/directions'),
+    ['verify/file.ts', `await import('zod')`, 'pleach/directions'],
+    ['verify/file.ts', `export const f = (x: string) => import(x)`, 'pleach/directions'],
+    imports('protocols/receipt/verify.ts', '../../verify/index.ts', 'pleach/directions'),
+    imports('src/cli/receipt.ts', '../../verify/index.ts', 'pleach/directions'),
+    imports('test/verify/verify.test.ts', '../../verify/index.ts'),
+  ],
   'machines and codecs are pure': [
     ['protocols/bid/machine.ts', `export const a = Date.now()`, 'pleach/pure'],
     ['protocols/bid/codec.ts', `export const a = Date['now']()`, 'pleach/pure'],

@@ -23,7 +23,7 @@ const programs = [
 ]
 
 const root = join(import.meta.dirname, '..', '..')
-const sources = globSync('{src,protocols,sim,bench}/**/*.ts', { cwd: root }).toSorted()
+const sources = globSync('{src,protocols,verify,sim,bench}/**/*.ts', { cwd: root }).toSorted()
 const isProgram = (path: string): boolean => programs.some((pattern) => matchesGlob(path, pattern))
 
 describe('every module loads', () => {

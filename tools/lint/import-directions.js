@@ -5,7 +5,10 @@
 // ends in `*` means everything that begins so; any other means that file. In `of`, `*/` stands for one folder's name,
 // and `$1` in `may` for that same name.
 
-/** Who may import whom inside the repository: the first row that fits a file is its row. `lazily`: only by `import()`. */
+/**
+ * Who may import whom inside the repository: the first row that fits a file is its row. `lazily`: only by `import()`. `alone`: no packages
+ * and none of Node's own modules.
+ */
 export const directions = [
   // One peer. Its folders meet only in the composition root.
   { of: 'src/require-node.ts', may: [] },
@@ -51,13 +54,19 @@ export const directions = [
   // What is left are the files of src itself: the composition root, and the entries of the published package.
   { of: 'src/', may: ['src/', 'protocols/', 'package.json'], never: ['src/cli/', 'src/main.ts'] },
 
+  // For those who have nothing of pleach: it imports nothing but itself, no package either.
+  { of: 'verify/', may: ['verify/'], alone: true },
+
   // The agreement. Only downwards; the table of protocols is below.
   { of: 'protocols/', may: ['protocols/'] },
 
   // The world around a peer, and what looks at all of it.
   { of: 'sim/', may: ['sim/', 'src/', 'protocols/', 'package.json'] },
   { of: 'bench/', may: ['bench/', 'sim/', 'src/', 'protocols/', 'package.json'] },
-  { of: 'test/', may: ['test/', 'bench/', 'sim/', 'src/', 'protocols/', 'tools/', 'examples/', 'package.json'] },
+  {
+    of: 'test/',
+    may: ['test/', 'bench/', 'sim/', 'src/', 'protocols/', 'verify/', 'tools/', 'examples/', 'package.json'],
+  },
   { of: 'examples/', may: ['examples/', 'src/', 'protocols/'] },
   { of: 'tools/', may: ['tools/', 'src/', 'protocols/', 'package.json'] },
   { of: 'bin/', may: ['src/'] },
@@ -119,7 +128,7 @@ export const packages = [
 
 /** Files that must be pure: no clock, no dice, no timers, no I/O. */
 export const pure = {
-  of: [/^protocols\//, /(^|\/)machine\.ts$/, /^src\/market\/[^/]*-machine\.ts$/],
+  of: [/^protocols\//, /^verify\//, /(^|\/)machine\.ts$/, /^src\/market\/[^/]*-machine\.ts$/],
   except: [/^protocols\/(.*\/)?service\.ts$/, /_pb\.ts$/],
   globals: [
     'setTimeout',
@@ -208,6 +217,7 @@ const rowFor = (path) => {
       may: may.map((pattern) => pattern.replace('$1', found[1] ?? '$1')),
       never: row.never ?? [],
       lazily: row.lazily ?? [],
+      alone: row.alone ?? false,
     }
   }
   return undefined
@@ -244,8 +254,9 @@ export const directionProblem = (from, specifier, lazily) => {
   const row = rowFor(from)
   if (row === undefined) return undefined
   if (specifier === undefined) {
-    return /^(src|protocols|sim)\//.test(from) ? 'imports a path that is only known when it runs' : undefined
+    return /^(src|protocols|sim|verify)\//.test(from) ? 'imports a path that is only known when it runs' : undefined
   }
+  if (row.alone && !specifier.startsWith('.')) return `may not import ${specifier}: it imports nothing but itself`
   const itself = specifier === 'pleach' || specifier.startsWith('pleach/')
   if (!itself && !/^[./#]|^file:/.test(specifier)) return undefined
   const target = itself ? 'src/index.ts' : specifier.startsWith('.') ? resolve(from, specifier) : undefined

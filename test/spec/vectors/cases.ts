@@ -29,13 +29,14 @@ export interface SettlementsCase {
   readonly fault?: string
 }
 
-/** A file of receipts, as `pleach receipt verify` reads it. `at` is where a bad one is wrong. */
+/** A file of receipts or its verifiable form, as `pleach receipt verify` reads it. `at` is where a bad one is wrong, and `code` how. */
 export interface FileCase {
   readonly name: string
   readonly kind: 'receipt-file'
   readonly file: unknown
   readonly meaning?: unknown
   readonly at?: string
+  readonly code?: string
 }
 
 export interface VectorFile {

@@ -12,6 +12,7 @@ import {
   type Billing,
   type Receipt,
 } from '../../../protocols/receipt/index.ts'
+import { didOf, sealCredential, type Credential } from '../../../protocols/receipt/credential.ts'
 import { verifyReceiptFile, type ReceiptFile } from '../../../protocols/receipt/verify.ts'
 import {
   microMax,
@@ -157,12 +158,16 @@ const whole: ReceiptFile = {
     receipt: base64(envelope),
     countersignature: base64(countersignatures[index]!.envelope),
   })),
+  disputes: [],
 }
-const file = (name: string, over: Partial<ReceiptFile> = {}): FileCase => {
-  const made = { ...whole, ...over }
-  const { ok, ...rest } = verifyReceiptFile(made)
-  return { name, kind: 'receipt-file', file: made, ...(ok ? { meaning: rest } : { at: (rest as { at: string }).at }) }
+const said = (name: string, made: unknown): FileCase => {
+  const verdict = verifyReceiptFile(made)
+  if (!verdict.ok) return { name, kind: 'receipt-file', file: made, at: verdict.at, code: verdict.code }
+  const { ok: _, ...meaning } = verdict
+  return { name, kind: 'receipt-file', file: made, meaning }
 }
+const file = (name: string, over: Partial<ReceiptFile> | { readonly note: string } = {}): FileCase =>
+  said(name, { ...whole, ...over })
 const entries = whole.receipts
 const forged = sealCountersignature(stranger, {
   lease,
@@ -177,8 +182,12 @@ const ofAnother = sealCountersignature(asker, {
   issuedMs: startMs,
 })
 
+const byStranger = base64(sealDispute(stranger, dispute.body).envelope)
+const exported = sealCredential(worker, whole, startMs + 60_000)
+const subject = exported['credentialSubject'] as Credential
+
 const leases: VectorFile = {
-  what: 'Files of receipts (protocols/receipt/verify.ts). A bad one says at which statement it is wrong.',
+  what: 'Files of receipts, and their verifiable form (protocols/receipt/README.md). A bad one says where it is wrong, and the code.',
   cases: [
     file('the whole lease'),
     file('the last countersignature is still to come', {
@@ -197,6 +206,40 @@ const leases: VectorFile = {
     }),
     file('one more after the last', {
       receipts: [...entries, { receipt: base64(receiptAfter(last, 9_000).envelope), countersignature: null }],
+    }),
+    file('a receipt that comes twice', { receipts: [entries[0]!, entries[0]!] }),
+    file('two receipts with one number', {
+      receipts: [
+        ...entries.slice(0, 2),
+        { receipt: base64(receiptAfter(first, 3_002).envelope), countersignature: null },
+      ],
+    }),
+    file('a receipt that was disputed', {
+      receipts: entries.slice(0, 2),
+      disputes: [base64(dispute.envelope)],
+      result: null,
+    }),
+    file('a dispute by a stranger', { disputes: [byStranger] }),
+    file('a dispute of a receipt that is not there', {
+      receipts: entries.slice(0, 1),
+      disputes: [base64(dispute.envelope)],
+    }),
+    file('a key that nobody knows', { note: 'paid in full' }),
+    file('no list of disputes', { disputes: undefined as never }),
+    file('a statement that is not base64', { result: `${whole.result!.slice(0, 8)} ${whole.result!.slice(8)}` }),
+    said('the verifiable form, by the provider', exported),
+    said('the verifiable form, by the requester', sealCredential(asker, whole, startMs + 61_000)),
+    said('a claim that nobody signed', { ...exported, credentialSubject: { ...subject, payable: '1000' } }),
+    said('a claim more', { ...exported, credentialSubject: { ...subject, degree: 'Doctor' } }),
+    said('issued by a stranger', { ...exported, issuer: didOf(stranger.signer.peer) }),
+    said('without a proof', { ...exported, proof: undefined }),
+    said('a proof of another day', {
+      ...exported,
+      proof: { ...(exported['proof'] as Credential), created: '2026-01-01T00:00:00Z' },
+    }),
+    said('evidence that does not hold', {
+      ...exported,
+      evidence: [{ type: 'PleachReceiptFile', file: { ...whole, network: 'elsewhere' } }],
     }),
   ],
 }

@@ -1,0 +1,163 @@
+/**
+ * The verifiable form of a receipt file (W3C Verifiable Credentials Data Model 2.0): what it says, as claims, with the file itself as
+ * evidence, and a proof by the party that exports it (Data Integrity EdDSA Cryptosuites v1.0, `eddsa-jcs-2022`). README.md says why both.
+ *
+ * Whoever verifies it makes the claims anew from the evidence, and takes none that is not the same: the credential says nothing
+ * that the two parties have not signed.
+ */
+import { base58btc } from 'multiformats/bases/base58'
+import { concat, fromString } from 'uint8arrays'
+
+import type { Notary } from '../negotiate/codec.ts'
+import { Fault, publicKeyOf, sha256, signatureBytes, type PeerName } from '../wire/index.ts'
+import { canonicalJson, whereDifferent, type Json } from './canonical-json.ts'
+import { FileError, checkFile, isSignedBy, parseFile, type Account, type Enter, type ReceiptFile } from './file.ts'
+
+/** Every term that the W3C's context does not have is ours; the file is a value of JSON and not of RDF. */
+const context: Json = [
+  'https://www.w3.org/ns/credentials/v2',
+  { '@vocab': 'urn:pleach:receipt:1#', file: { '@id': 'urn:pleach:receipt:1#file', '@type': '@json' } },
+]
+/** The multicodec `ed25519-pub` as a varint. */
+const multikeyPrefix = Uint8Array.of(0xed, 0x01)
+/** Nothing later has four digits of a year. */
+const dateMsMax = Date.UTC(10_000, 0) - 1
+const createdPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/
+
+/** Who exported a credential, as a DID, and when, as its proof says. */
+export interface Exported {
+  readonly issuer: string
+  readonly created: string
+}
+
+export type Credential = { readonly [key: string]: Json }
+
+/** The key of a peer as a Multikey: `z6Mk…`. */
+function multikeyOf(peer: PeerName): string {
+  return base58btc.encode(concat([multikeyPrefix, publicKeyOf(peer)]))
+}
+
+export function didOf(peer: PeerName): string {
+  return `did:key:${multikeyOf(peer)}`
+}
+
+/** By a party of the lease. Throws a Fault or a FileError when the file does not hold, or has no receipt yet. */
+export function sealCredential({ signer }: Notary, file: ReceiptFile, nowMs: number): Credential {
+  const claims = claimsOf(
+    checkFile(file, () => {}),
+    file,
+    signer.peer,
+  )
+  const method = multikeyOf(signer.peer)
+  const options = {
+    '@context': context,
+    type: 'DataIntegrityProof',
+    cryptosuite: 'eddsa-jcs-2022',
+    created: new Date(nowMs).toISOString(),
+    verificationMethod: `did:key:${method}#${method}`,
+    proofPurpose: 'assertionMethod',
+  }
+  const proofValue = base58btc.encode(signer.sign(hashData(options, claims)))
+  return { ...claims, proof: { ...options, proofValue } }
+}
+
+/** Whether something is meant to be a credential and not a file. */
+export function isCredential(value: unknown): value is Credential {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, '@context')
+}
+
+/** Throws a Fault or a FileError, and says by `enter` where. */
+export function checkCredential(credential: Credential, enter: Enter): [Account, Exported] {
+  enter('evidence')
+  const { evidence, issuer } = credential
+  if (!Array.isArray(evidence) || evidence.length !== 1)
+    throw new FileError('BAD_RECEIPT_FILE', 'a credential of receipts has the receipt file as its one evidence')
+  const inside = 'evidence.0.file'
+  const only = (evidence as unknown[])[0]
+  enter(inside)
+  if (typeof only !== 'object' || only === null || !Object.hasOwn(only, 'file'))
+    throw new FileError('BAD_RECEIPT_FILE', 'it is no object')
+  const below: Enter = (where) => enter(where === 'the file' ? inside : `${inside}.${where}`)
+  const file = parseFile((only as { file: unknown }).file, below)
+  const account = checkFile(file, below)
+  enter('issuer')
+  const exporter = [account.provider, account.requester].find((peer) => didOf(peer) === issuer)
+  if (exporter === undefined)
+    throw new Fault('SIGNER_UNEXPECTED', 'the issuer is neither the provider nor the requester')
+  const { proof, ...claims } = credential
+  enter('credentialSubject')
+  const different = whereDifferent(claims, claimsOf(account, file, exporter))
+  if (different !== undefined) {
+    enter(different)
+    throw new FileError('CLAIM_DIFFERS', 'it is not what the signed receipts say')
+  }
+  enter('proof')
+  return [account, { issuer: didOf(exporter), created: checkProof(claims, proof, exporter) }]
+}
+
+/** The credential without its proof. `exporter` is one of the two parties, and says it of the other. */
+function claimsOf(account: Account, file: ReceiptFile, exporter: PeerName): Credential {
+  const { provider, requester, ...said } = account
+  if (exporter !== provider && exporter !== requester)
+    throw new Fault('SIGNER_UNEXPECTED', 'only the provider and the requester can say it')
+  if (account.lastMs === null) throw new FileError('NO_RECEIPT', 'there is no receipt in it')
+  if (account.lastMs > dateMsMax) throw new Fault('FIELD_INVALID', 'the last receipt is of no date')
+  return {
+    '@context': context,
+    type: ['VerifiableCredential', 'PleachReceiptCredential'],
+    issuer: didOf(exporter),
+    validFrom: new Date(account.lastMs).toISOString(),
+    credentialSubject: {
+      id: didOf(exporter === provider ? requester : provider),
+      provider: didOf(provider),
+      requester: didOf(requester),
+      ...(said as unknown as Credential),
+    },
+    evidence: [{ type: 'PleachReceiptFile', file }],
+  }
+}
+
+/** Answers with the date of the proof. Throws a Fault. */
+function checkProof(claims: Credential, proof: Json | undefined, exporter: PeerName): string {
+  const options = typeof proof === 'object' && proof !== null && !Array.isArray(proof) ? (proof as Credential) : {}
+  const { created, proofValue } = options
+  if (typeof created !== 'string' || !createdPattern.test(created))
+    throw new Fault('FIELD_INVALID', 'the proof has no date')
+  if (typeof proofValue !== 'string') throw new Fault('FIELD_INVALID', 'the proof has no value')
+  const method = multikeyOf(exporter)
+  const different = whereDifferent(options, {
+    '@context': context,
+    type: 'DataIntegrityProof',
+    cryptosuite: 'eddsa-jcs-2022',
+    created,
+    verificationMethod: `did:key:${method}#${method}`,
+    proofPurpose: 'assertionMethod',
+    proofValue,
+  })
+  if (different !== undefined) throw new Fault('FIELD_INVALID', `the proof is of another kind: ${different}`)
+  if (!isProofOf(publicKeyOf(exporter), claims, options))
+    throw new Fault('SIGNATURE_INVALID', 'the proof does not fit the credential')
+  return created
+}
+
+/** Data Integrity EdDSA Cryptosuites v1.0, section 3.3.2: verifies a proof of any document. */
+export function isProofOf(publicKey: Uint8Array, unsecured: Credential, proof: Credential): boolean {
+  const { proofValue, ...options } = proof
+  if (typeof proofValue !== 'string') return false
+  const signature = signatureOf(proofValue)
+  return signature !== undefined && isSignedBy(publicKey, hashData(options, unsecured), signature)
+}
+
+function signatureOf(multibase: string): Uint8Array | undefined {
+  try {
+    const bytes = multibase.length > 128 ? undefined : base58btc.decode(multibase)
+    return bytes?.byteLength === signatureBytes ? bytes : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Section 3.3.4: the hash of the proof's own options first. */
+export function hashData(options: Credential, unsecured: Credential): Uint8Array {
+  return concat([options, unsecured].map((part) => sha256(fromString(canonicalJson(part)))))
+}

@@ -1,0 +1,49 @@
+/**
+ * `pleach/verify`: whether receipts hold, with nothing but what is handed over. Needs WebCrypto with Ed25519 and nothing else, neither of
+ * pleach nor of npm: it runs in a page of a browser and in plain Node from version 20. README.md beside this file says what is checked.
+ */
+import { checkCredential, isCredential, type Exported } from './credential.ts'
+import { checkFile, type Account } from './file.ts'
+import { VerifierError } from './keys.ts'
+import { Problem } from './problem.ts'
+import { checkedFile } from './shape.ts'
+
+export type { Account, Exported }
+export { VerifierError }
+export type { ReceiptFile } from './shape.ts'
+export type { Tariff, Usage } from './tariff.ts'
+
+export type Verdict =
+  /** `credential`: who exported it, when what was handed over is the verifiable form. */
+  | ({ readonly ok: true; readonly credential: Exported | null } & Account)
+  /** `code`: for `pleach explain`. `at`: the place in the file, such as `receipts.1.countersignature`. */
+  | { readonly ok: false; readonly code: string; readonly problem: string; readonly at: string }
+
+/**
+ * `file`: a receipt file or its verifiable form, as text or as parsed JSON. Throws nothing but a VerifierError, where this machine cannot
+ * verify: everything else that can be wrong is a verdict.
+ */
+export async function verifyReceipts(file: unknown): Promise<Verdict> {
+  let at = 'the file'
+  const enter = (where: string): void => {
+    at = where
+  }
+  try {
+    const value = typeof file === 'string' ? parsed(file) : file
+    if (!isCredential(value))
+      return { ok: true, credential: null, ...(await checkFile(checkedFile(value, enter), enter)) }
+    const [account, credential] = await checkCredential(value, enter)
+    return { ok: true, credential, ...account }
+  } catch (error) {
+    if (error instanceof Problem) return { ok: false, code: error.code, problem: error.message, at }
+    throw error
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Problem('BAD_RECEIPT_FILE', `it is not JSON: ${(error as Error).message}`)
+  }
+}
