@@ -37,6 +37,7 @@ import { placementVectors } from './vectors/placement.ts'
 import { receiptVectors } from './vectors/receipt.ts'
 import { balanceOf, settleVectors } from './vectors/settle.ts'
 import { transferVectors } from './vectors/transfer.ts'
+import { voucherVectors } from './vectors/voucher.ts'
 import { wireVectors } from './vectors/wire.ts'
 
 const files: Readonly<Record<string, VectorFile>> = {
@@ -52,6 +53,7 @@ const files: Readonly<Record<string, VectorFile>> = {
   ...placementVectors,
   ...receiptVectors,
   ...settleVectors,
+  ...voucherVectors,
 }
 
 const pathOf = (name: string): string => join(import.meta.dirname, '..', 'vectors', `${name}.json`)
