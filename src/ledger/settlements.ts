@@ -43,10 +43,10 @@ export function addAgreement(db: DatabaseSync, notary: Notary, envelope: Uint8Ar
 export class Settlements {
   readonly #store: Store
   readonly #self: PeerName
-  readonly #isDamaged: (lease: string, role: Role) => boolean
+  readonly #isDamaged: (lease: string) => boolean
 
   /** Of a lease that is damaged here nothing is proposed, and nothing is agreed to that the other side does not prove. */
-  constructor(store: Store, self: PeerName, isDamaged: (lease: string, role: Role) => boolean = () => false) {
+  constructor(store: Store, self: PeerName, isDamaged: (lease: string) => boolean = () => false) {
     this.#store = store
     this.#self = self
     this.#isDamaged = isDamaged
@@ -78,7 +78,7 @@ export class Settlements {
     )
     return rows.map((row) => {
       const [lease, role] = [row.lease as string, row.role as Role]
-      const isHeld = row.sequence !== null && !this.#isDamaged(lease, role)
+      const isHeld = row.sequence !== null && !this.#isDamaged(lease)
       return {
         lease,
         provider: role === 'provider' ? this.#self : peer,

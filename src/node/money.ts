@@ -39,7 +39,7 @@ export interface MoneyDeps {
 }
 
 /** How long somebody waits for another peer to settle: longer than a proposal that is not answered is repeated. */
-const settleWithinMs = 35_000
+export const settleWithinMs = 35_000
 /** Accounts that are settled at once on the owner's word. */
 const settledAtOnceMax = 256
 /** Statements that are shown. */

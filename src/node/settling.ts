@@ -37,7 +37,7 @@ import { openPurse } from '../settlement/purse.ts'
 import { noSettlement, type Settlement } from '../settlement/settlement.ts'
 import { VoucherDesk } from '../settlement/voucher-desk.ts'
 import { OwnCredit } from './credit.ts'
-import { OwnMoney } from './money.ts'
+import { OwnMoney, settleWithinMs } from './money.ts'
 import type { Courier } from './routes.ts'
 
 export interface SettlingDeps {
@@ -124,7 +124,7 @@ export async function createSettling(
     exposures,
     policy,
     clock,
-    settle: method === 'none' ? null : (peer, unit) => void settlement.settle({ peer, unit }, ending.signal),
+    settle: method === 'none' ? null : (peer, unit) => void settleSoon(peer, unit),
     promised:
       vouchers === null || redeemer === null
         ? null
@@ -133,6 +133,10 @@ export async function createSettling(
             promisedMicro: vouchers.promisedMicro(peer, unit),
           }),
   })
+  const settleSoon = async (peer: PeerName, unit: string): Promise<void> => {
+    using deadline = clock.deadline(settleWithinMs, ending.signal)
+    await settlement.settle({ peer, unit }, deadline.signal)
+  }
   const onLess = (peer: PeerName, unit: string): void => {
     credit.changed(peer, unit)
     onRoom()
