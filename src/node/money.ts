@@ -156,13 +156,9 @@ export class OwnMoney implements MoneyControl {
 
   #accountView({ peer, unit }: Partner): AccountView {
     const { notary, settlement, settlements } = this.#deps
-    const self = notary.signer.peer
-    const books = settlements.totalsWith(peer, unit)
-    const { leases, netMicro } = unsettledOf(self, books)
-    const settledMicro = books.reduce(
-      (sum, book) => sum + (book.provider === self ? 1n : -1n) * BigInt(book.settledMicro),
-      0n,
-    )
+    const { leases, netMicro } = unsettledOf(notary.signer.peer, settlements.unsettledWith(peer, unit))
+    const { toUs, byUs } = settlements.owed(peer, unit)
+    const settledMicro = toUs - byUs
     const at = settlement.accounts().find((one) => one.other === peer && one.unit === unit)?.at ?? 'resting'
     return {
       other: peerView(peer),
