@@ -186,7 +186,7 @@ export async function createPeer(
   const data = { self, disk, mill, clock, random, store, transfer, keepers, rates, onFault, onSilent, ...fates }
   // Work and its book-keeping.
   const settling = await createSettling(
-    { notary, clock, random, log, journal, ledger, courier, dataDir, onFault },
+    { notary, clock, random, log, journal, ledger, damages: care.damages, courier, dataDir, onFault },
     options.money ?? plainMoney,
     () => provider.bids.somethingIsFree(),
   )

@@ -20,36 +20,36 @@ export class Exposures {
 
   /** Of one requester: signed by both, settled, and given out without an answer. */
   of(requester: PeerName, unit: string): ExposureEntry {
-    const rows = this.#store.read((db) =>
+    const [sums, open] = this.#store.read((db) => [
       db
         .prepare(
-          `SELECT lease, max(amount_micro) AS stated_micro, max(CASE WHEN countersignature IS NOT NULL THEN amount_micro ELSE 0 END) AS signed_micro,
-             (SELECT amount_micro FROM settled_leases WHERE settled_leases.lease = receipts.lease) AS settled_micro
-           FROM receipts WHERE other = ? AND unit = ? AND role = 'provider' GROUP BY lease`,
+          `SELECT CAST(coalesce(sum(signed_micro), 0) AS TEXT) AS signed_micro, CAST(coalesce(sum(settled_micro), 0) AS TEXT) AS settled_micro
+           FROM lease_totals WHERE other = ? AND unit = ? AND role = 'provider'`,
+        )
+        .get(requester, unit)!,
+      db
+        .prepare(
+          `SELECT lease, stated_micro - signed_micro AS unsigned_micro
+           FROM lease_totals WHERE other = ? AND unit = ? AND role = 'provider' AND stated_micro > signed_micro`,
         )
         .all(requester, unit),
-    )
-    let [countersignedMicro, settledMicro] = [0n, 0n]
-    const unsigned = new Map<string, bigint>()
-    for (const row of rows) {
-      const [stated, signed] = [BigInt(row.stated_micro as number), BigInt(row.signed_micro as number)]
-      countersignedMicro += signed
-      settledMicro += BigInt((row.settled_micro as number | null) ?? 0)
-      if (stated > signed) unsigned.set(row.lease as string, stated - signed)
+    ])
+    return {
+      countersignedMicro: BigInt(sums.signed_micro as string),
+      settledMicro: BigInt(sums.settled_micro as string),
+      unsigned: new Map(open.map((row) => [row.lease as string, BigInt(row.unsigned_micro as number)])),
     }
-    return { countersignedMicro, settledMicro, unsigned }
   }
 
   /** What we have countersigned for a provider, in all. */
   spentWith(provider: PeerName, unit: string): bigint {
-    const rows = this.#store.read((db) =>
+    const row = this.#store.read((db) =>
       db
         .prepare(
-          `SELECT max(amount_micro) AS signed_micro FROM receipts
-           WHERE other = ? AND unit = ? AND role = 'requester' AND countersignature IS NOT NULL GROUP BY lease`,
+          `SELECT CAST(coalesce(sum(signed_micro), 0) AS TEXT) AS micro FROM lease_totals WHERE other = ? AND unit = ? AND role = 'requester'`,
         )
-        .all(provider, unit),
+        .get(provider, unit),
     )
-    return rows.reduce((sum, row) => sum + BigInt(row.signed_micro as number), 0n)
+    return BigInt(row!.micro as string)
   }
 }

@@ -158,7 +158,32 @@ export const ledgerSteps: readonly string[] = [
     debtor TEXT NOT NULL, net_micro INTEGER NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (peer, unit, number)
   ) STRICT;
   CREATE TABLE settled_leases (lease TEXT PRIMARY KEY, amount_micro INTEGER NOT NULL) STRICT;
-  CREATE INDEX receipts_account ON receipts (other, unit, role, lease);
+
+  -- One row a lease and side, kept by the triggers: so that nobody need go through all receipts to know who owes what.
+  -- began_ms: its first receipt; signed: the last receipt that both have signed (0: none).
+  CREATE TABLE lease_totals (
+    lease TEXT NOT NULL, role TEXT NOT NULL, other TEXT NOT NULL, unit TEXT NOT NULL, began_ms INTEGER NOT NULL,
+    stated_micro INTEGER NOT NULL, signed_sequence INTEGER NOT NULL, signed_micro INTEGER NOT NULL, settled_micro INTEGER NOT NULL,
+    PRIMARY KEY (lease, role)
+  ) STRICT;
+  CREATE INDEX lease_totals_account ON lease_totals (other, unit, role);
+  CREATE INDEX lease_totals_open ON lease_totals (other, unit) WHERE signed_micro > settled_micro;
+  INSERT INTO lease_totals SELECT lease, role, min(other), min(unit), min(created_ms), max(amount_micro),
+    max(CASE WHEN countersignature IS NULL THEN 0 ELSE sequence END),
+    max(CASE WHEN countersignature IS NULL THEN 0 ELSE amount_micro END), 0
+    FROM receipts GROUP BY lease, role;
+  CREATE TRIGGER receipt_added AFTER INSERT ON receipts BEGIN
+    INSERT INTO lease_totals VALUES (new.lease, new.role, new.other, new.unit, new.created_ms, new.amount_micro,
+      CASE WHEN new.countersignature IS NULL THEN 0 ELSE new.sequence END,
+      CASE WHEN new.countersignature IS NULL THEN 0 ELSE new.amount_micro END,
+      coalesce((SELECT amount_micro FROM settled_leases WHERE lease = new.lease), 0))
+    ON CONFLICT (lease, role) DO UPDATE SET stated_micro = max(stated_micro, excluded.stated_micro),
+      signed_sequence = max(signed_sequence, excluded.signed_sequence), signed_micro = max(signed_micro, excluded.signed_micro);
+  END;
+  CREATE TRIGGER receipt_signed AFTER UPDATE OF countersignature ON receipts WHEN new.countersignature IS NOT NULL BEGIN
+    UPDATE lease_totals SET signed_sequence = max(signed_sequence, new.sequence), signed_micro = max(signed_micro, new.amount_micro)
+    WHERE lease = new.lease AND role = new.role;
+  END;
   `,
   `
   -- What was seen of a peer, by what it did (a runtime, asking, keeping): sums that decay, up to at_ms. Peer '': strangers as such.

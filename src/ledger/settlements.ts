@@ -10,7 +10,6 @@ import {
   type LeaseBook,
 } from '../../protocols/settle/index.ts'
 import { sha256, type PeerName } from '../../protocols/wire/index.ts'
-import type { Role } from './receipts.ts'
 import type { Store } from './store.ts'
 
 export interface AgreedEntry extends AgreedEnvelopes {
@@ -37,16 +36,20 @@ export function addAgreement(db: DatabaseSync, notary: Notary, envelope: Uint8Ar
     `INSERT INTO settled_leases (lease, amount_micro) VALUES (?, ?)
      ON CONFLICT (lease) DO UPDATE SET amount_micro = max(amount_micro, excluded.amount_micro)`,
   )
-  for (const { lease, amountMicro } of entries) settle.run(lease, amountMicro)
+  const total = db.prepare('UPDATE lease_totals SET settled_micro = max(settled_micro, ?) WHERE lease = ?')
+  for (const { lease, amountMicro } of entries) {
+    settle.run(lease, amountMicro)
+    total.run(amountMicro, lease)
+  }
 }
 
 export class Settlements {
   readonly #store: Store
   readonly #self: PeerName
-  readonly #isDamaged: (lease: string, role: Role) => boolean
+  readonly #isDamaged: (lease: string) => boolean
 
   /** Of a lease that is damaged here nothing is proposed, and nothing is agreed to that the other side does not prove. */
-  constructor(store: Store, self: PeerName, isDamaged: (lease: string, role: Role) => boolean = () => false) {
+  constructor(store: Store, self: PeerName, isDamaged: (lease: string) => boolean = () => false) {
     this.#store = store
     this.#self = self
     this.#isDamaged = isDamaged
@@ -55,33 +58,39 @@ export class Settlements {
   /** Everybody with whom there is a lease with a receipt, a unit at a time. */
   partners(): { readonly peer: PeerName; readonly unit: string }[] {
     const rows = this.#store.read((db) =>
-      db.prepare('SELECT DISTINCT other, unit FROM receipts_sound ORDER BY other, unit').all(),
+      db.prepare('SELECT DISTINCT other, unit FROM lease_totals ORDER BY other, unit').all(),
     )
     return rows.map((row) => ({ peer: row.other as string, unit: row.unit as string }))
   }
 
   /** The leases of one account in both directions, those that began first first. */
   totalsWith(peer: PeerName, unit: string): LeaseBook[] {
+    return this.#books(peer, unit, '')
+  }
+
+  /** Those of which more is signed by both than is settled. */
+  unsettledWith(peer: PeerName, unit: string): LeaseBook[] {
+    return this.#books(peer, unit, 'AND signed_micro > settled_micro')
+  }
+
+  /** What is said of a lease is read from its receipt itself; the totals only say which one it is. */
+  #books(peer: PeerName, unit: string, which: string): LeaseBook[] {
     const rows = this.#store.read((db) =>
       db
         .prepare(
-          `SELECT leases.lease, leases.role, sequence, hash, receipts.amount_micro, settled_leases.amount_micro AS settled_micro
-           FROM (
-             SELECT lease, role, max(CASE WHEN countersignature IS NOT NULL THEN sequence END) AS last, min(created_ms) AS began_ms
-             FROM receipts_sound WHERE other = ? AND unit = ? GROUP BY role, lease
-           ) AS leases
-           LEFT JOIN receipts ON receipts.lease = leases.lease AND receipts.role = leases.role AND sequence = last
-           LEFT JOIN settled_leases ON settled_leases.lease = leases.lease
-           ORDER BY began_ms, leases.lease`,
+          `SELECT leases.lease, leases.role, settled_micro, sequence, hash, amount_micro
+           FROM lease_totals AS leases
+           LEFT JOIN receipts ON receipts.lease = leases.lease AND receipts.role = leases.role AND sequence = signed_sequence
+           WHERE leases.other = ? AND leases.unit = ? ${which} ORDER BY began_ms, leases.lease`,
         )
         .all(peer, unit),
     )
     return rows.map((row) => {
-      const [lease, role] = [row.lease as string, row.role as Role]
-      const isHeld = row.sequence !== null && !this.#isDamaged(lease, role)
+      const lease = row.lease as string
+      const isHeld = row.sequence !== null && !this.#isDamaged(lease)
       return {
         lease,
-        provider: role === 'provider' ? this.#self : peer,
+        provider: row.role === 'provider' ? this.#self : peer,
         held: isHeld
           ? {
               sequence: row.sequence as number,
@@ -89,7 +98,7 @@ export class Settlements {
               amountMicro: row.amount_micro as number,
             }
           : null,
-        settledMicro: (row.settled_micro as number | null) ?? 0,
+        settledMicro: row.settled_micro as number,
       }
     })
   }

@@ -127,7 +127,9 @@ export class OwnControl implements PeerControl {
     const totals = receipts.totals()
     const sum = (role: ReceiptView['role']): string =>
       formatMicro(
-        totals.filter((total) => total.role === role).reduce((amount, total) => amount + total.amountMicro, 0),
+        totals
+          .filter((total) => total.role === role && total.unit === unit)
+          .reduce((amount, total) => amount + total.amountMicro, 0),
       )
     const jobs = book.list()
     return {

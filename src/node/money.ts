@@ -39,7 +39,7 @@ export interface MoneyDeps {
 }
 
 /** How long somebody waits for another peer to settle: longer than a proposal that is not answered is repeated. */
-const settleWithinMs = 35_000
+export const settleWithinMs = 35_000
 /** Accounts that are settled at once on the owner's word. */
 const settledAtOnceMax = 256
 /** Statements that are shown. */
@@ -156,13 +156,9 @@ export class OwnMoney implements MoneyControl {
 
   #accountView({ peer, unit }: Partner): AccountView {
     const { notary, settlement, settlements } = this.#deps
-    const self = notary.signer.peer
-    const books = settlements.totalsWith(peer, unit)
-    const { leases, netMicro } = unsettledOf(self, books)
-    const settledMicro = books.reduce(
-      (sum, book) => sum + (book.provider === self ? 1n : -1n) * BigInt(book.settledMicro),
-      0n,
-    )
+    const { leases, netMicro } = unsettledOf(notary.signer.peer, settlements.unsettledWith(peer, unit))
+    const { toUs, byUs } = settlements.owed(peer, unit)
+    const settledMicro = toUs - byUs
     const at = settlement.accounts().find((one) => one.other === peer && one.unit === unit)?.at ?? 'resting'
     return {
       other: peerView(peer),

@@ -22,6 +22,7 @@ import type { MoneyOptions } from '../config/options.ts'
 import type { MoneyControl } from '../control/api.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import { petnameOf } from '../host/index.ts'
+import type { Damages } from '../ledger/damages.ts'
 import { Exposures } from '../ledger/exposures.ts'
 import { Incomes } from '../ledger/incomes.ts'
 import type { MachineStates } from '../ledger/machine-states.ts'
@@ -37,7 +38,7 @@ import { openPurse } from '../settlement/purse.ts'
 import { noSettlement, type Settlement } from '../settlement/settlement.ts'
 import { VoucherDesk } from '../settlement/voucher-desk.ts'
 import { OwnCredit } from './credit.ts'
-import { OwnMoney } from './money.ts'
+import { OwnMoney, settleWithinMs } from './money.ts'
 import type { Courier } from './routes.ts'
 
 export interface SettlingDeps {
@@ -47,6 +48,8 @@ export interface SettlingDeps {
   readonly log: Log
   readonly journal: Journal
   readonly ledger: Store
+  /** Leases of which a row is not what was written: nothing is settled on them. */
+  readonly damages: Pick<Damages, 'has'>
   readonly courier: Courier
   readonly dataDir: string
   onFault(peer: PeerName, fault: Fault): void
@@ -76,7 +79,7 @@ export async function createSettling(
 ): Promise<OwnSettling> {
   const { notary, clock, ledger, courier, dataDir, random, log } = deps
   const { settlement: method, rewardAddress, voucherContract } = options
-  const settlements = new Settlements(ledger, notary.signer.peer)
+  const settlements = new Settlements(ledger, notary.signer.peer, (lease) => deps.damages.has(lease))
   const exposures = new Exposures(ledger)
   const policy = { floorMicro: options.creditFloorMicro, ceilingMicro: options.creditCeilingMicro }
   const redeemer = rewardAddress === null ? null : { payee: rewardAddress, ...voucherContract }
@@ -124,7 +127,7 @@ export async function createSettling(
     exposures,
     policy,
     clock,
-    settle: method === 'none' ? null : (peer, unit) => void settlement.settle({ peer, unit }, ending.signal),
+    settle: method === 'none' ? null : (peer, unit) => void settleSoon(peer, unit),
     promised:
       vouchers === null || redeemer === null
         ? null
@@ -133,6 +136,10 @@ export async function createSettling(
             promisedMicro: vouchers.promisedMicro(peer, unit),
           }),
   })
+  const settleSoon = async (peer: PeerName, unit: string): Promise<void> => {
+    using deadline = clock.deadline(settleWithinMs, ending.signal)
+    await settlement.settle({ peer, unit }, deadline.signal)
+  }
   const onLess = (peer: PeerName, unit: string): void => {
     credit.changed(peer, unit)
     onRoom()

@@ -16,6 +16,8 @@ export interface Books {
    * receipt by either side, the fully settled ones too.
    */
   totalsWith(peer: PeerName, unit: string): readonly LeaseBook[]
+  /** Those of `totalsWith` of which more is signed by both than is settled. */
+  unsettledWith(peer: PeerName, unit: string): readonly LeaseBook[]
   /** The receipt of that number and its countersignature, when both are there. */
   evidence(lease: string, sequence: number): EvidenceEnvelopes | undefined
   /** The statement of that number that both have signed. */

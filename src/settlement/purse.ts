@@ -2,7 +2,8 @@
  * The key that signs this peer's vouchers: a secret of secp256k1 in a file of its own, since who this peer is and what it promises
  * may be lost, and moved, apart.
  */
-import { open } from 'node:fs/promises'
+import { link, open, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
 
 import { purseOf, type Purse } from '../../protocols/voucher/index.ts'
 import type { Random } from '../environment.ts'
@@ -27,19 +28,16 @@ export class PurseError extends Error {
 
 /** The key in the file at `path`, made there when there is none. Throws PurseError, and errors of the file system. */
 export async function openPurse(path: string, random: Pick<Random, 'bytes'>): Promise<Purse> {
-  const made = random.bytes(secretBytes)
   try {
-    const file = await open(path, 'wx', fileMode)
-    try {
-      await file.writeFile(made)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    return purseIn(path, made)
+    return await purseAt(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if (!isCode(error, 'ENOENT')) throw error
   }
+  await make(path, random)
+  return purseAt(path)
+}
+
+async function purseAt(path: string): Promise<Purse> {
   const file = await open(path, 'r')
   try {
     const { mode } = await file.stat()
@@ -56,6 +54,31 @@ export async function openPurse(path: string, random: Pick<Random, 'bytes'>): Pr
   }
 }
 
+/** Whole or not at all, whenever the machine stops. One that is there meanwhile stays. */
+async function make(path: string, random: Pick<Random, 'bytes'>): Promise<void> {
+  const fresh = `${path}.${Buffer.from(random.bytes(6)).toString('hex')}.new`
+  const file = await open(fresh, 'wx', fileMode)
+  try {
+    await file.writeFile(random.bytes(secretBytes))
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  try {
+    await link(fresh, path)
+  } catch (error) {
+    if (!isCode(error, 'EEXIST')) throw error
+  } finally {
+    await unlink(fresh)
+  }
+  const folder = await open(dirname(path), 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
 function purseIn(path: string, secret: Uint8Array): Purse {
   try {
     if (secret.byteLength === secretBytes) return purseOf(Uint8Array.from(secret))
@@ -64,4 +87,8 @@ function purseIn(path: string, secret: Uint8Array): Purse {
   }
   const cure = `restore ${path} from a backup; moved away, a new one is made, which those who have vouchers will not take`
   throw new PurseError('VOUCHER_KEY_DAMAGED', `the voucher key ${path} is no key of 32 bytes`, cure, path)
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return (error as NodeJS.ErrnoException).code === code
 }

@@ -84,7 +84,7 @@ export class SettleDesk {
     const { books, notary } = this.#deps
     const state = this.#accounts.get(keyOf(peer, unit))?.state ?? openSettling(peer, unit)
     if (state.at !== 'resting') return 'something'
-    if (unsettledOf(notary.signer.peer, books.totalsWith(peer, unit)).leases === 0) return 'nothing'
+    if (unsettledOf(notary.signer.peer, books.unsettledWith(peer, unit)).leases === 0) return 'nothing'
     const pair = { ...pairOf(notary.signer.peer, peer), unit }
     return drawEntries(pair, viewOf(books, peer, unit), state.head).length === 0 ? 'disputed' : 'something'
   }
@@ -121,7 +121,7 @@ export class SettleDesk {
       // Nobody knows when the last try was, after a start: somewhere within a period.
       const triedMs = this.#triedMs.get(key) ?? nowMs - random.float() * this.#policy.periodMs
       this.#triedMs.set(key, triedMs)
-      const unsettled = unsettledOf(notary.signer.peer, books.totalsWith(peer, unit))
+      const unsettled = unsettledOf(notary.signer.peer, books.unsettledWith(peer, unit))
       if (isDue(this.#policy, at, unsettled, nowMs - triedMs)) this.propose(peer, unit)
     }
   }
@@ -177,10 +177,7 @@ function viewOf(books: Books, peer: PeerName, unit: string): BooksView {
   const leases = (): ReadonlyMap<string, LeaseBook> =>
     (byLease ??= new Map(books.totalsWith(peer, unit).map((book) => [book.lease, book])))
   return {
-    *unsettled() {
-      for (const book of leases().values())
-        if (book.held !== null && book.held.amountMicro > book.settledMicro) yield book
-    },
+    unsettled: () => books.unsettledWith(peer, unit),
     lease: (lease) => leases().get(lease),
     evidence: (lease, sequence) => books.evidence(lease, sequence),
     agreed: (number) => books.agreed(peer, unit, number),

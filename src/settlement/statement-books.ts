@@ -68,6 +68,12 @@ export class StatementBooks implements Books {
     return Array.from(pages, ({ lease, provider, held, settledMicro }) => ({ lease, provider, held, settledMicro }))
   }
 
+  unsettledWith(peer: PeerName, unit: string): readonly LeaseBook[] {
+    return this.totalsWith(peer, unit).filter(
+      ({ held, settledMicro }) => held !== null && held.amountMicro > settledMicro,
+    )
+  }
+
   evidence(lease: string, sequence: number): EvidenceEnvelopes | undefined {
     return this.#pages.get(lease)?.proofs.get(sequence)
   }

@@ -132,6 +132,7 @@ test('a lease of which the two hold different things is carried over, and taken 
   const flipped = countersignature.with(countersignature.length - 1, countersignature.at(-1)! ^ 1)
   change('one', 'UPDATE receipts SET countersignature = ? WHERE lease = ?', flipped, lease)
   change('two', 'UPDATE receipts SET countersignature = NULL WHERE lease = ?', lease)
+  change('two', 'UPDATE lease_totals SET signed_sequence = 0, signed_micro = 0 WHERE lease = ?', lease)
   let [one, two] = [await mesh.startAgain('one'), await mesh.startAgain('two')]
   await mesh.knows('two', ['one'])
   await one.control.money.settle({ peer: two.name }, inTime())
@@ -200,4 +201,29 @@ test('what is agreed is promised by a voucher to the reward address, and the fil
   const [second] = (await one.control.money.vouchers()).vouchers
   assert.equal(Number(second!.amount).toFixed(6), (Number(cost) + Number(more)).toFixed(6), 'cumulative')
   assert.equal(second!.payer, taken!.payer)
+})
+
+test('no work beyond what a requester may owe: one that settles nothing is declined, and worked for again once it has settled', async () => {
+  // The first interval of a job comes to 0.00139; what the first job costs is more than the rest.
+  const money = { creditFloorMicro: 1_450 }
+  await using mesh = await Mesh.of({
+    hub: lendsNothing,
+    one: { money },
+    two: { offer: null, money: { settlement: 'none' } },
+  })
+  await worked(mesh, 'two', 'one')
+  const module = await mesh.file('slow.wasm', sleeps(300, 'well '))
+  const spec = { module, priceMax: '5', memoryBytes: 2 ** 26, cpuMilli: 1_000, waitMs: 1_500 }
+  const declined = await mesh.run('two', spec)
+  assert.equal(declined.job.code, 'NO_MATCH')
+  const { market } = await mesh.peer('one').control.status()
+  assert.equal(market.notAnswered['owes us too much'], 1)
+  const explained = await mesh.peer('two').control.explainJob(declined.job.id, inTime())
+  assert.match(JSON.stringify(explained), /CREDIT_FULL/)
+  await mesh.stop('two')
+  const two = await mesh.add('two', lendsNothing)
+  await mesh.knows('two', ['one'])
+  const { settled } = await two.control.money.settle({}, inTime())
+  assert.equal(settled[0]?.outcome, 'agreed')
+  assert.equal((await mesh.run('two', { ...spec, waitMs: 10_000 })).job.stage, 'paid')
 })

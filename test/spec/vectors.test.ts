@@ -38,6 +38,7 @@ import { receiptVectors } from './vectors/receipt.ts'
 import { referencesVectors } from './vectors/references.ts'
 import { balanceOf, settleVectors } from './vectors/settle.ts'
 import { transferVectors } from './vectors/transfer.ts'
+import { voucherVectors } from './vectors/voucher.ts'
 import { wireVectors } from './vectors/wire.ts'
 
 const files: Readonly<Record<string, VectorFile>> = {
@@ -54,6 +55,7 @@ const files: Readonly<Record<string, VectorFile>> = {
   ...placementVectors,
   ...receiptVectors,
   ...settleVectors,
+  ...voucherVectors,
 }
 
 const pathOf = (name: string): string => join(import.meta.dirname, '..', 'vectors', `${name}.json`)

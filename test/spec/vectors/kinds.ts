@@ -72,6 +72,7 @@ import {
   type Placement,
   type PlacementMessage,
 } from '../../../protocols/placement/index.ts'
+import { decodeVouching, encodeVouching, sealKey, sealTerms, type Vouching } from '../../../protocols/voucher/index.ts'
 import { decodeTransfer, encodeTransfer, type Transfer } from '../../../protocols/transfer/index.ts'
 import {
   Fault,
@@ -201,6 +202,7 @@ export const kinds: Readonly<Record<string, Kind<unknown>>> = {
   ),
   billing: kind((bytes) => decodeBilling(asker, bytes), encodeSignedBilling),
   settling: kind((bytes) => decodeSettling(asker, bytes), encodeSignedSettling),
+  vouching: kind((bytes) => decodeVouching(asker, bytes), encodeSignedVouching),
   evidence: kind(
     (bytes) => {
       const evidence = decodeEvidence(bytes)
@@ -312,6 +314,16 @@ function encodeSignedSettling(message: Settling): Uint8Array {
     default:
       throw new Error(`no vector says ${(message as { say: string }).say}`)
   }
+}
+
+function encodeSignedVouching(message: Vouching): Uint8Array {
+  if (message.say === 'ask') {
+    const { by, body } = message.terms
+    return encodeVouching({ ...message, terms: sealTerms(notaryOf(by), body) })
+  }
+  if (message.say !== 'voucher') return encodeVouching(message)
+  const { by, body } = message.key
+  return encodeVouching({ ...message, key: sealKey(notaryOf(by), body) })
 }
 
 function signedEvidence({ receipt, countersignature }: Evidence): Evidence {
