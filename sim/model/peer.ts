@@ -3,17 +3,8 @@
  * errands that the world controls. A crash takes its memory; what its disk has stays.
  */
 import { bidBytesMax, bidTopic, judgeBid, type Bid } from '../../protocols/bid/index.ts'
-import type { Notary } from '../../protocols/negotiate/index.ts'
-import {
-  decodeReferring,
-  encodeReferring,
-  openReferences,
-  referencesMax,
-  type Reference,
-} from '../../protocols/references/index.ts'
 import {
   nobodyHeard,
-  refusal,
   Fault,
   RefusedError,
   type Gossip,
@@ -29,51 +20,26 @@ import { memorySequenceFloors } from '../../src/host/sequence-floors.ts'
 import type { Carry } from '../../src/market/carry.ts'
 import { unlimitedCredit } from '../../src/market/exposure.ts'
 import type { JobEvent } from '../../src/market/job-events.ts'
-import { placesOf, type JobState } from '../../src/market/job-state.ts'
+import type { JobState } from '../../src/market/job-state.ts'
 import type { LeaseEvent, LeaseState } from '../../src/market/lease-machine.ts'
-import type { Lending } from '../../src/market/offer-policy.ts'
 import { ProviderDesk } from '../../src/market/provider-desk.ts'
 import { RequesterDesk } from '../../src/market/requester-desk.ts'
-import { Introductions } from '../../src/node/introductions.ts'
 import { regardOf } from '../../src/node/regard.ts'
 import { decodeCarry, takeCarry } from '../../src/node/routes.ts'
-import { Outcomes } from '../../src/node/outcomes.ts'
 import { asking } from '../../src/reputation/experience.ts'
-import { Reputation } from '../../src/reputation/reputation.ts'
-import { ShownReferences } from '../../src/reputation/shown-references.ts'
 import type { SettleState, Settling } from '../../protocols/settle/index.ts'
-import type { SeededRandom } from '../random.ts'
 import { Accounts, frameOf } from './accounts.ts'
 import type { Member, Shelf } from './bulletin.ts'
 import { Disk, type Books, type OpenBooks } from './disk.ts'
 import { modelErrands, modelWorkshop, type ModelRun } from './errands.ts'
 import { LifeClock } from './life.ts'
+import type { PeerPlan, Told } from './peer-plan.ts'
 import { PoisonedAnswers } from './poison.ts'
-import { ReferenceShelf } from './reference-shelf.ts'
+import { ModelRegard } from './regard.ts'
 import { factsOf } from './stand-ins.ts'
-import { foundOutMs, seenThroughShare, viceOf, type Trick } from './sybils.ts'
+import { viceOf, type Trick } from './sybils.ts'
 import { Dishonesty, type Parcel, type Vice } from './vices.ts'
 import type { World } from './world.ts'
-
-const neverAborted = new AbortController().signal
-
-export interface Told<Event> {
-  readonly atMs: number
-  readonly event: Event
-}
-
-export interface PeerPlan {
-  readonly number: number
-  readonly notary: Notary
-  readonly vice: Vice | null
-  readonly random: SeededRandom
-  readonly books: Books
-  readonly skewMs: number
-  /** Null: it only asks. */
-  readonly lending: Lending | null
-  /** Class of the bids that it hears. */
-  readonly class: string
-}
 
 export class ModelPeer implements Member {
   plan: PeerPlan
@@ -89,14 +55,11 @@ export class ModelPeer implements Member {
   provider!: ProviderDesk
   index!: RecordIndex
   directory!: Directory
-  reputation!: Reputation
   /** Null in a world that does not settle. */
   accounts: Accounts | null = null
   #life!: LifeClock
   #books!: OpenBooks
-  #shelf!: ReferenceShelf
-  #introductions!: Introductions
-  #outcomes!: Outcomes
+  #regard!: ModelRegard
   /** Of a name of the clique: what it does with work. */
   #trick: Trick | null = null
   #gossip!: Gossip
@@ -174,9 +137,7 @@ export class ModelPeer implements Member {
   /** Another asks for whom it worked. */
   showReferences(answer: (frame: Uint8Array) => void): void {
     this.#life.live(() => {
-      const shown = this.#shelf.shown()
-      const lies = this.#trick === null ? [] : this.#world.cliqueReferences(this)
-      answer(encodeReferring({ say: 'references', shown: [...lies, ...shown].slice(0, referencesMax) }))
+      answer(this.#regard.shown(this.#trick === null ? [] : this.#world.cliqueReferences(this)))
     })
   }
 
@@ -248,7 +209,7 @@ export class ModelPeer implements Member {
   }
 
   standing(of: PeerName): number {
-    return this.reputation.standing(of)
+    return this.#regard.reputation.standing(of)
   }
 
   #boot(skewMs: number): void {
@@ -258,30 +219,17 @@ export class ModelPeer implements Member {
     this.#life = life
     const books = this.disk.open(life, (when) => world.onEffect(this, when))
     this.#books = books
-    const references = new ShownReferences('credit')
-    this.#shelf = new ReferenceShelf(notary, this.disk)
-    this.reputation = new Reputation(
-      {
-        of: (peer) => books.of(peer),
-        change: (peer, doing, next) => books.change(peer, doing, next),
-        provenMs: () => undefined,
-      },
-      references,
-      () => life.nowMs(),
-    )
-    this.#introductions = new Introductions({
-      clock: life,
-      log: silentLog,
-      reputation: this.reputation,
-      references,
-      ask: async (peer, signal) => this.#askReferences(life, peer, signal),
-      onFault: (peer, fault) => this.#onFault(peer, fault),
-    })
-    this.#outcomes = new Outcomes({
-      reputation: this.reputation,
+    const regard = new ModelRegard({
+      plan: this.plan,
+      life,
+      open: books,
       stateOf: (job) => this.requester.state(job),
-      nowMs: () => life.nowMs(),
+      ask: (peer, hear) => world.askReferences(this, peer, hear),
+      onFault: (peer, fault) => this.#onFault(peer, fault),
+      trickOf: (peer) => world.peerOf(peer)?.trick ?? null,
     })
+    const { reputation } = regard
+    this.#regard = regard
     this.#gossip = world.gossip.portOf(number, this.name, (run) => life.live(run))
     const bulletin = world.dht.portOf(this, life)
     this.index = new RecordIndex({
@@ -322,7 +270,7 @@ export class ModelPeer implements Member {
     }
     this.provider = new ProviderDesk({
       ...shared,
-      standing: { of: (peer) => this.reputation.standing(peer, asking) },
+      standing: { of: (peer) => reputation.standing(peer, asking) },
       credit: unlimitedCredit,
       workshop: modelWorkshop(life, random, this.#machine, {
         meterFactor: this.dishonesty?.meterFactor ?? 1,
@@ -332,7 +280,7 @@ export class ModelPeer implements Member {
         if (life.isOver) return
         this.leaseEvents.push({ atMs: world.elapsedMs, event })
         this.#note(`lease ${event.stage}`)
-        this.#outcomes.onLease(event, state)
+        regard.outcomes.onLease(event, state)
         // A name that somebody signed for is worth keeping.
         if (event.stage === 'ended' && event.ending.outcome !== 'paid' && this.vice === 'sybil') world.onMisdeed(this)
       },
@@ -341,19 +289,19 @@ export class ModelPeer implements Member {
     this.requester = new RequesterDesk({
       ...shared,
       acquaint: (peer, runtime) => ({
-        ...regardOf(this.reputation, peer, runtime),
+        ...regardOf(reputation, peer, runtime),
         rttMs: undefined,
         evidence: undefined,
         house: undefined,
         operator: '',
       }),
-      company: this.reputation,
+      company: reputation,
       commitCap: () => BigInt(Number.MAX_SAFE_INTEGER),
       errands: modelErrands(
         life,
         random,
         (topic, bid) => this.#announce(topic, bid),
-        (job) => this.#inspect(life, job),
+        (job) => regard.inspect(job),
       ),
       refusalOf: (error) =>
         error instanceof RefusedError
@@ -414,44 +362,12 @@ export class ModelPeer implements Member {
     told.push({ atMs: this.#world.elapsedMs, event })
     this.jobEvents.set(job, told)
     this.#note(`job ${event.stage}`)
-    if (event.stage === 'offered') this.#introductions.onOffer(event.peer, neverAborted)
-    this.#outcomes.onJob(job, event)
-  }
-
-  /** Whether what was fetched is what was asked for. A fake is seen through at once, or found out when it is used. */
-  #inspect(life: LifeClock, job: string): void {
-    const state = this.requester.state(job)
-    if (state === undefined) return
-    const { random } = this.plan
-    for (const place of placesOf(state)) {
-      const peer = place.at === 'collecting' ? place.work.lease.provider : undefined
-      if (peer === undefined || this.#world.peerOf(peer)?.trick !== 'fake-result') continue
-      if (random.chance(seenThroughShare)) throw new RefusedError(refusal('OBJECT_INCONSISTENT'))
-      life.post(random.between(...foundOutMs), () =>
-        this.reputation.note(peer, state.terms.requirements.runtime, { sight: 'fault', evidence: 'a fake result' }),
-      )
-    }
-  }
-
-  async #askReferences(life: LifeClock, peer: PeerName, signal: AbortSignal): Promise<readonly Reference[]> {
-    const { promise, resolve, reject } = Promise.withResolvers<readonly Reference[]>()
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-    this.#world.askReferences(this, peer, (frame) =>
-      life.live(() => {
-        try {
-          const answer = decodeReferring(frame)
-          resolve(answer.say === 'references' ? openReferences(this.plan.notary, peer, answer.shown) : [])
-        } catch (error) {
-          reject(error)
-        }
-      }),
-    )
-    return promise
+    this.#regard.onJob(job, event)
   }
 
   #onFault(peer: PeerName, fault: Fault): void {
     this.blamed.push({ peer, fault })
-    this.#outcomes.onFault(peer, fault)
+    this.#regard.outcomes.onFault(peer, fault)
   }
 
   #send(to: PeerName, carry: Carry): void {

@@ -119,8 +119,9 @@ export class LivesRecord {
         name: 'jobs of honest requesters are paid',
         wanted: `at least ${percent(share)}, judged from ${jobsJudgedMin} jobs on`,
         got: `${percent(report.paidShare)} of ${this.#jobs}`,
-        holds: report.promiseKept,
+        holds: report.paidShare >= share || this.#jobs < jobsJudgedMin,
       },
+      ...this.#fairness(report),
       ...[...known, ...others].map((checker) => {
         const count = this.#violations.get(checker) ?? 0
         return {
@@ -131,6 +132,28 @@ export class LivesRecord {
         }
       }),
     ]
+  }
+
+  /** Where the scenario asserts anything of it. */
+  #fairness(report: CampaignReport): Assertion[] {
+    const { successShareMin, liarShareMax } = this.#scenario.assertions
+    const { warmUpJobs } = this.#scenario.workload
+    const fairness: Assertion[] = []
+    if (successShareMin > 0)
+      fairness.push({
+        name: 'jobs are done by honest providers',
+        wanted: `at least ${percent(successShareMin)} after the first ${warmUpJobs} of each life`,
+        got: percent(report.successShare),
+        holds: report.successShare >= successShareMin,
+      })
+    if (liarShareMax < 1)
+      fairness.push({
+        name: 'what is paid goes to honest providers',
+        wanted: `at most ${percent(liarShareMax)} to others after the first ${warmUpJobs} of each life`,
+        got: percent(report.liarShare),
+        holds: report.liarShare <= liarShareMax,
+      })
+    return fairness
   }
 
   #numbers(report: CampaignReport): RunRecord['numbers'] {

@@ -84,8 +84,7 @@ export function onOffer(
   const told: JobEffect = { do: 'tell', event: { stage: 'offered', peer: from, cpuHourMicro } }
   const offers = [...others, { ...offer, untilMs: nowMs + offer.body.holdUntilMs - offer.body.issuedMs }]
   if (hunt.at === 'awarding') return [{ ...state, offers }, [told]]
-  const choices = offers.filter(({ by }) => context.isChoice(by)).length
-  const decideAtMs = Math.min(hunt.decideAtMs ?? nowMs + offerWindowMs, decideBy(state, offers.length, choices, nowMs))
+  const decideAtMs = Math.min(hunt.decideAtMs ?? nowMs + offerWindowMs, decideBy(context, state, offers, nowMs))
   return [{ ...state, offers, hunt: { ...hunt, decideAtMs } }, [told]]
 }
 
@@ -93,11 +92,14 @@ export function onOffer(
  * For how long others are waited for, with so many offers at hand that are a choice: whoever has many names could otherwise fill the
  * window before anybody else has answered.
  */
-function decideBy(state: JobState, offered: number, choices: number, nowMs: number): number {
+function decideBy(context: JobContext, state: JobState, offers: readonly Signed<Offer>[], nowMs: number): number {
   const wanted = wantedOf(state).length
-  if (choices >= wanted * offersEnough) return nowMs
+  const isChoice = ({ by }: Signed<Offer>): boolean => context.isChoice(by)
+  const enough = wanted * offersEnough
+  if (offers.length >= enough && offers.filter(isChoice).length >= enough) return nowMs
   const { fitting } = state.terms
-  return choices > 0 && fitting > 0 && offered >= Math.max(wanted, fitting) ? nowMs + offerWindowShortMs : Infinity
+  const areAll = fitting > 0 && offers.length >= Math.max(wanted, fitting)
+  return areAll && offers.some(isChoice) ? nowMs + offerWindowShortMs : Infinity
 }
 
 /** A copy of an offer that was awarded already, late on its way: it can be awarded once only. */

@@ -4,7 +4,7 @@ import type { RecordIndex } from '../discovery/record-index.ts'
 import type { Seeker } from '../discovery/seeker.ts'
 import type { Clock } from '../environment.ts'
 import { keeping } from '../reputation/experience.ts'
-import type { Reputation } from '../reputation/reputation.ts'
+import { looksEnough, type Reputation } from '../reputation/reputation.ts'
 
 /** How long a look may take, and how many keepers are looked for. */
 const lookWithinMs = 3_000
@@ -51,12 +51,22 @@ export function createKeeperFinder(
 
 type Finder = (signal: AbortSignal) => Promise<PeerName[]>
 
-/** The same, without those that failed as keepers not long ago, as long as there are enough others; else they come last. */
-export function rested(reputation: Pick<Reputation, 'assess'>, find: Finder): Finder {
+/** Who is there less often than this is asked to keep something only when there is hardly anybody else. */
+const thereMin = 0.5
+
+/**
+ * The same, without those that failed as keepers not long ago, and those that are not there half of the time as far as enough looks
+ * tell, as long as there are enough others; else they come last.
+ */
+export function rested(reputation: Pick<Reputation, 'assess' | 'uptime'>, find: Finder): Finder {
   return async (signal) => {
     const found = await find(signal)
-    const isResting = (peer: PeerName): boolean => reputation.assess(peer, keeping).coolDown !== undefined
-    const fit = found.filter((peer) => !isResting(peer))
-    return fit.length >= keepersEnough ? fit : [...fit, ...found.filter(isResting)]
+    const isUnfit = (peer: PeerName): boolean => {
+      const { share, looks } = reputation.uptime(peer) ?? { share: 1, looks: 0 }
+      return reputation.assess(peer, keeping).coolDown !== undefined || (looks >= looksEnough && share < thereMin)
+    }
+    const unfit = new Set(found.filter(isUnfit))
+    const fit = found.filter((peer) => !unfit.has(peer))
+    return fit.length >= keepersEnough ? fit : [...fit, ...unfit]
   }
 }
