@@ -2,7 +2,13 @@
  * An honest requester signs for no more time than passed since it gave the lease, and for exactly what the lease says of that time;
  * an honest provider works for no other price than it offered.
  */
-import { amountOwed, wallToleranceMs, wallTolerancePermille } from '../../protocols/receipt/index.ts'
+import {
+  amountOwed,
+  usageNames,
+  usageOf,
+  wallToleranceMs,
+  wallTolerancePermille,
+} from '../../protocols/receipt/index.ts'
 import { honest, type MeshChecker } from './checker.ts'
 import { booksOf } from './statements.ts'
 
@@ -34,6 +40,12 @@ export const nobodyOverpays: MeshChecker = {
           const allowedMs = (passedMs * (1000 + wallTolerancePermille)) / 1000 + wallToleranceMs + clockSlackMs
           if (receipt.usage.wallMs > allowedMs)
             wrong.push(`peer ${peer.number} signed for ${receipt.usage.wallMs} ms of the ${passedMs} that passed`)
+          const most = usageOf(terms, receipt.usage)
+          for (const name of usageNames)
+            if (receipt.usage[name] > most[name])
+              wrong.push(
+                `peer ${peer.number} signed for ${receipt.usage[name]} ${name}, where ${most[name]} were leased`,
+              )
           const owed = amountOwed(terms, receipt.usage)
           if (receipt.amountMicro !== owed)
             wrong.push(`peer ${peer.number} signed for ${receipt.amountMicro}, where the lease gives ${owed}`)

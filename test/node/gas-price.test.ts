@@ -9,6 +9,7 @@ import { amountOwed, openReceipt, usageOf } from '../../protocols/receipt/index.
 import { verifierOf, verifyReceiptFile, type ReceiptFile } from '../../protocols/receipt/verify.ts'
 import { parseMicro } from '../../protocols/wire/index.ts'
 import { plainPolicy, type OfferPolicy } from '../../src/config/options.ts'
+import { sleeps } from '../fixtures/programs.ts'
 import { assemble } from '../fixtures/wat.ts'
 import { eventually, lendsNothing, Mesh, type MemberOptions } from '../support/mesh.ts'
 
@@ -40,11 +41,13 @@ async function lastOf(mesh: Mesh, job: string) {
   const notary = verifierOf(file.network)
   const bytes = (text: string) => Buffer.from(text, 'base64')
   assert.ok(verifyReceiptFile(file).ok)
+  const receipts = file.receipts.map(({ receipt }) => openReceipt(notary, bytes(receipt)).body)
   return {
     view: view!,
     award: openAward(notary, bytes(file.lease.award)).body,
     result: openResult(notary, bytes(file.result!)).body,
-    receipt: openReceipt(notary, bytes(file.receipts.at(-1)!.receipt)).body,
+    receipts,
+    receipt: receipts.at(-1)!,
   }
 }
 
@@ -111,4 +114,26 @@ test('paid by everything: what is leased counts for as long as it ran, and what 
     parts.reduce((sum, part) => sum + part, 0),
   )
   assert.ok(parseMicro(estimate.costTo!)! >= receipt.amountMicro, 'a minute was reckoned with')
+})
+
+test('a receipt of work that runs has what was leased and fetched, and the gas that was heard', async () => {
+  await using mesh = await Mesh.of({
+    consumer: lendsNothing,
+    one: asks(0, { gigaGasMicro: 10 ** 9, inGibMicro: 10 ** 9 }),
+  })
+  await mesh.knows('consumer', ['one'])
+  const program = sleeps(6_000, 'well, well')
+  const module = await mesh.file('sleeps.wasm', program)
+  const { job } = await mesh.run('consumer', { module, gasMax: 10 ** 6, wallMs: 60_000, priceMax: '1000' })
+  assert.equal(job.stage, 'paid')
+  const { award, receipts, result } = await lastOf(mesh, job.id)
+  assert.equal(award.paymentIntervalMs, 5_000)
+  assert.equal(award.paymentIntervalMsMax, 60_000)
+  assert.equal(receipts.length, 2, 'one after five seconds, and the last')
+  const [running, last] = receipts.map(({ usage }) => usage)
+  assert.ok(running!.wallMs >= 5_000 && running!.wallMs <= last!.wallMs)
+  assert.deepEqual(running, usageOf(award, running!))
+  assert.deepEqual([running!.inBytes, running!.outBytes], [program.byteLength, 0])
+  assert.ok(running!.gas <= last!.gas && last!.gas === result.usage.gas)
+  assert.equal(receipts[0]!.amountMicro, amountOwed(award, running!))
 })
