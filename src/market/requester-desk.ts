@@ -18,7 +18,7 @@ import {
 } from '../../protocols/execute/index.ts'
 import type { Negotiation, Notary } from '../../protocols/negotiate/index.ts'
 import type { Billing } from '../../protocols/receipt/index.ts'
-import type { Fault, PeerName, Refusal } from '../../protocols/wire/index.ts'
+import { formatMicro, type Fault, type PeerName, type Refusal } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import type { Carry } from './carry.ts'
 import { committedTo, mayCommit, type CommitCap } from './commitment.ts'
@@ -220,7 +220,13 @@ export class RequesterDesk {
   #mayCommit(provider: PeerName, { unit, ceilingMicro }: JobTerms): boolean {
     const states = this.#folders.values().map(({ reactor }) => reactor.state)
     const committedMicro = committedTo(states, provider, unit)
-    return mayCommit(committedMicro, ceilingMicro, this.#deps.commitCap(provider, unit))
+    const capMicro = this.#deps.commitCap(provider, unit)
+    const may = mayCommit(committedMicro, ceilingMicro, capMicro)
+    if (!may) {
+      const facts = { provider, unit, committed: formatMicro(committedMicro), cap: formatMicro(capMicro) }
+      this.#deps.log('info', 'an offer is passed over: as much is committed to its provider as may be', facts)
+    }
+    return may
   }
 
   #perform(job: string, folder: Folder, effect: Exclude<JobEffect, { do: 'save' | 'record' }>): void {
