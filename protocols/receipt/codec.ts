@@ -10,11 +10,13 @@ import {
   checkedText,
   decodeRefusal,
   encodeRefusal,
+  hashOfEnvelope,
   openEnvelope,
   parseMessage,
   publicKeyOf,
   required,
   sealEnvelope,
+  type Refusal,
   type Signed,
 } from '../wire/index.ts'
 import type { Notary } from '../negotiate/codec.ts'
@@ -152,6 +154,17 @@ export function sealDispute({ signer, network }: Notary, body: Dispute): Signed<
     }),
   )
   return { by: signer.peer, body, envelope: sealEnvelope(signer, network, disputeType, payload) }
+}
+
+/** Why one receipt is not countersigned. */
+export function disputeOf(
+  notary: Notary,
+  { body, envelope }: Signed<Receipt>,
+  because: Refusal,
+  nowMs: number,
+): Signed<Dispute> {
+  const { lease, sequence } = body
+  return sealDispute(notary, { lease, sequence, receipt: hashOfEnvelope(envelope), refusal: because, issuedMs: nowMs })
 }
 
 export function openDispute(notary: Notary, envelope: Uint8Array): Signed<Dispute> {

@@ -18,7 +18,7 @@ import {
   type Signed,
   type Step,
 } from '../wire/index.ts'
-import { sealCountersignature, sealDispute } from './codec.ts'
+import { disputeOf, sealCountersignature } from './codec.ts'
 import { whatIsDisputed, whatIsWrong, type Before, type Measured } from './judge.ts'
 import {
   noUsage,
@@ -131,9 +131,7 @@ function dispute(notary: Notary, state: PayState, receipt: Signed<Receipt>, beca
     message: { say: 'dispute', dispute: signed },
   })
   if (disputed !== null) return [state, [send(disputed.dispute)]]
-  const { sequence } = receipt.body
-  const hash = hashOfEnvelope(receipt.envelope)
-  const signed = sealDispute(notary, { lease: lease.id, sequence, receipt: hash, refusal: because, issuedMs: nowMs })
+  const signed = disputeOf(notary, receipt, because, nowMs)
   return [
     { ...state, disputed: { receipt: receipt.envelope, dispute: signed } },
     [

@@ -4,7 +4,7 @@
  */
 import { rateOf } from '../../protocols/bid/index.ts'
 import type { Award } from '../../protocols/negotiate/index.ts'
-import { costOf, formatMicro, refusal, type PeerName, type Refusal } from '../../protocols/wire/index.ts'
+import { formatMicro, refusal, type PeerName, type Refusal } from '../../protocols/wire/index.ts'
 import type { LeaseState } from './lease-machine.ts'
 
 /** What the ledger says of one requester in one unit. */
@@ -45,18 +45,21 @@ export function pricedOf(award: Award): Priced {
   return { cpuMilli, cpuHourMicro: rateOf(award, { ...taken, runtime: '', gasMax: 0, inBytes: 0 }) }
 }
 
-/** What so much time of a lease comes to, at the most. */
-export function worthMicro({ cpuHourMicro, cpuMilli }: Priced, forMs: number): bigint {
-  return BigInt(
-    costOf(BigInt(Math.max(0, forMs)) * BigInt(cpuMilli), cpuHourMicro, milliMsPerHour, Number.MAX_SAFE_INTEGER),
-  )
+/** What a lease costs by the time that it takes: for an hour, in thousandths of micro-units. The only place that reads its prices. */
+function hourOf({ cpuHourMicro, cpuMilli }: Priced): bigint {
+  return BigInt(cpuHourMicro) * BigInt(cpuMilli)
+}
+
+/** What so much time of a lease comes to, rounded up as a receipt is. */
+export function worthMicro(priced: Priced, forMs: number): bigint {
+  return (BigInt(Math.max(0, forMs)) * hourOf(priced) + milliMsPerHour - 1n) / milliMsPerHour
 }
 
 /** For how long a lease may go on until it comes to so much; without an end when it costs nothing. */
-export function lastsMs({ cpuHourMicro, cpuMilli }: Priced, micro: bigint): number {
-  const perHour = BigInt(cpuHourMicro) * BigInt(cpuMilli)
+export function lastsMs(priced: Priced, micro: bigint): number {
   if (micro <= 0n) return 0
-  return perHour === 0n ? Infinity : Number((micro * milliMsPerHour) / perHour)
+  const hour = hourOf(priced)
+  return hour === 0n ? Infinity : Number((micro * milliMsPerHour) / hour)
 }
 
 /**

@@ -13,8 +13,8 @@ import {
   type LogReaderStep,
 } from '../../protocols/execute/index.ts'
 import type { Negotiation, Notary } from '../../protocols/negotiate/index.ts'
-import { sealDispute, type Billing, type Receipt } from '../../protocols/receipt/index.ts'
-import { hashOfEnvelope, type Fault, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
+import { disputeOf, type Billing, type Receipt } from '../../protocols/receipt/index.ts'
+import { formatMicro, type Fault, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import type { Carry } from './carry.ts'
 import { committedTo, mayCommit, type CommitCap } from './commitment.ts'
@@ -159,11 +159,9 @@ export class RequesterDesk {
   }
 
   /** It is not written down here: the ledger is what cannot be relied on. */
-  #refuseToPay(from: PeerName, { body, envelope }: Signed<Receipt>, because: Refusal): void {
+  #refuseToPay(from: PeerName, receipt: Signed<Receipt>, because: Refusal): void {
     const { notary, clock } = this.#deps
-    const { lease, sequence } = body
-    const receipt = hashOfEnvelope(envelope)
-    const dispute = sealDispute(notary, { lease, sequence, receipt, refusal: because, issuedMs: clock.nowMs() })
+    const dispute = disputeOf(notary, receipt, because, clock.nowMs())
     this.#deps.send(from, { protocol: 'receipt', message: { say: 'dispute', dispute } })
   }
 
@@ -227,7 +225,13 @@ export class RequesterDesk {
   #mayCommit(provider: PeerName, { unit, ceilingMicro }: JobTerms): boolean {
     const states = this.#folders.values().map(({ reactor }) => reactor.state)
     const committedMicro = committedTo(states, provider, unit)
-    return mayCommit(committedMicro, ceilingMicro, this.#deps.commitCap(provider, unit))
+    const capMicro = this.#deps.commitCap(provider, unit)
+    const may = mayCommit(committedMicro, ceilingMicro, capMicro)
+    if (!may) {
+      const facts = { provider, unit, committed: formatMicro(committedMicro), cap: formatMicro(capMicro) }
+      this.#deps.log('info', 'an offer is passed over: as much is committed to its provider as may be', facts)
+    }
+    return may
   }
 
   #perform(job: string, folder: Folder, effect: Exclude<JobEffect, { do: 'save' | 'record' }>): void {
