@@ -57,7 +57,8 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const records = new KnownRecords(ledger, floors, clock, log)
   const connected = (): PeerName[] => host.connections().map(({ peer }) => peer)
   // Records of ours that come back: those of lives before have lower numbers than these, and others are somebody else's.
-  const lastBefore = floors.last(counter)
+  // A ledger that is new may be of an old key, whose last records still stand: their numbers are times.
+  const lastBefore = floors.last(counter) || clock.nowMs()
   const made = new Set<number>()
   const nextSequence = async (): Promise<number> => {
     const sequence = floors.next(counter, clock.nowMs())
