@@ -34,8 +34,8 @@ export const standingMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/market/requester-desk.ts',
-        find: '? isKnown(acquaint(peer, runtime))',
-        replace: '? runtime.length > 0 || isKnown(acquaint(peer, runtime))',
+        find: 'return mayBeAnybody || isKnown(acquaint(peer, runtime))',
+        replace: 'return runtime.length > 0 || mayBeAnybody || isKnown(acquaint(peer, runtime))',
       },
     ],
     ...shownByAll,

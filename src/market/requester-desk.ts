@@ -63,6 +63,11 @@ interface Folder {
   readonly readings: Map<number, Reading>
 }
 
+/**
+ * Who knows somebody and finds that two of three strangers do well does not wait for those it knows: waiting means that everybody answers.
+ * After the first success it is two of three, after one disappointment no more.
+ */
+const easyTrustMin = 0.6
 /** Jobs of this peer that are not over. */
 export const jobsOpenMax = 256
 /** Ended jobs that are still answered for. */
@@ -192,9 +197,12 @@ export class RequesterDesk {
           trustInStrangers: () => company.trustInStrangers(),
         })
       },
-      // Of strangers alone only as long as none has disappointed, and there is nobody better to wait for.
-      isChoice: (peer: PeerName) =>
-        company.knowsAnybody() ? isKnown(acquaint(peer, runtime)) : company.trustInStrangers() >= strangerStanding,
+      // Of strangers alone as long as they hardly disappoint, or where there is nobody better to wait for.
+      isChoice: (peer: PeerName) => {
+        const trust = company.trustInStrangers()
+        const mayBeAnybody = company.knowsAnybody() ? trust > easyTrustMin : trust >= strangerStanding
+        return mayBeAnybody || isKnown(acquaint(peer, runtime))
+      },
     }
     const folder: Folder = {
       abort: new AbortController(),

@@ -23,6 +23,13 @@ for (const [name, count] of Object.entries(seeds)) {
   })
 }
 
+test('where half of the names are one attacker’s, the honest do the work and are paid for it', async () => {
+  const { failures, successShare, liarShare, promiseKept } = await runSeeds(scenario('sybil'), { from: 1, seeds: 8 })
+  assert.deepEqual(failures, [])
+  assert.ok(promiseKept, `done by the honest ${successShare}, paid to liars ${liarShare}`)
+  assert.ok(successShare < 1 && liarShare > 0, 'it is not for want of an attack')
+})
+
 test('the same seed gives the same trace', async () => {
   const traces = await Promise.all(
     [7, 7, 8].map(async (from) => (await runSeeds(scenario('storm'), { from, seeds: 3 })).traceHash),
