@@ -90,7 +90,7 @@ def keyed(**kinds):
 STATEMENT = text(1_000_000)
 FILE = keyed(
     v=literal(1), kind=literal("pleach-receipts"), network=text(64), lease=keyed(award=STATEMENT, accept=STATEMENT, commit=STATEMENT),
-    result=nullable(STATEMENT), receipts=listed(100_000, keyed(receipt=STATEMENT, countersignature=nullable(STATEMENT))), disputes=listed(1_000, STATEMENT),
+    result=nullable(STATEMENT), receipts=listed(100_000, keyed(receipt=STATEMENT, countersignature=nullable(STATEMENT))), disputes=listed(100_000, STATEMENT),
 )
 
 
