@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import fc from 'fast-check'
 import { fromString } from 'uint8arrays'
 
 import { sealCredential } from '../../protocols/receipt/credential.ts'
@@ -281,6 +282,24 @@ test('keys taken out, values of other kinds, keys that are not known: found by t
     '{"@context":[]}',
   ])
     await bothSay(file)
+})
+
+test('junk, alone and in any place, is a verdict and never an exception', async () => {
+  const credential = sealCredential(worker, small, startMs)
+  const places = [
+    ...placesOf(small).map((place) => [small, place] as const),
+    ...placesOf(credential).map((place) => [credential, place] as const),
+  ]
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(fc.jsonValue(), fc.anything()), async (junk) => assert.ok(!(await bothSay(junk)).ok)),
+    { numRuns: 300 },
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...places), fc.jsonValue(), async ([file, place], junk) => {
+      await bothSay(withValue<unknown>(file, place, junk), place)
+    }),
+    { numRuns: 300 },
+  )
 })
 
 test('statements in the places of others, on other networks, left out, half signed', async () => {
