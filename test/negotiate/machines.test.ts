@@ -22,7 +22,7 @@ import {
   type HoldState,
   type Negotiation,
 } from '../../protocols/negotiate/index.ts'
-import { sha256 } from '../../protocols/wire/index.ts'
+import { sha256, tariffNames } from '../../protocols/wire/index.ts'
 import {
   asker,
   awardTerms,
@@ -238,7 +238,9 @@ const wrongTerms = ['offered', 'blame FIELD_INVALID']
 const takeAward = ['accepted', 'record award', 'record accept', 'save', 'send ACCEPT']
 const otherCommit = sealCommit(asker, { ...honest.commit.body, accept: sha256(Uint8Array.of(1)) })
 
-const providerRows: readonly [string, HoldState, HoldInput, number, readonly string[]][] = [
+type HoldRow = [row: string, state: HoldState, input: HoldInput, atMs: number, expected: readonly string[]]
+
+const providerRows: readonly Readonly<HoldRow>[] = [
   ['offered: AWARD is accepted', offered, fromRequester(awarding), 10, takeAward],
   ['offered: AWARD in the last moment is accepted', offered, fromRequester(awarding), 3_999, takeAward],
   [
@@ -295,6 +297,13 @@ const providerRows: readonly [string, HoldState, HoldInput, number, readonly str
   ],
   ['offered: an AWARD in another unit', offered, says({ unit: 'shell' }), 10, wrongTerms],
   ['offered: an AWARD at a lower price', offered, says({ cpuHourMicro: 999_999 }), 10, wrongTerms],
+  ...tariffNames.map((name): HoldRow => [
+    `offered: an AWARD at another ${name}`,
+    offered,
+    says({ [name]: 1 }),
+    10,
+    wrongTerms,
+  ]),
   ['offered: an AWARD of more processors', offered, says({ cpuMilli: 1_001 }), 10, wrongTerms],
   ['offered: an AWARD of more memory', offered, says({ memoryBytes: 65_537 }), 10, wrongTerms],
   [

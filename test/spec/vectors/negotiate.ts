@@ -6,13 +6,14 @@ import { encodeJobManifest } from '../../../protocols/execute/index.ts'
 import {
   awardType,
   encodeNegotiation,
+  offerType,
   sealAward,
   sealOffer,
   type Award,
   type Negotiation,
   type Offer,
 } from '../../../protocols/negotiate/index.ts'
-import { NegotiationSchema, AwardSchema } from '../../../protocols/negotiate/wire_pb.ts'
+import { NegotiationSchema, AwardSchema, OfferSchema } from '../../../protocols/negotiate/wire_pb.ts'
 import { microMax, sealEnvelope } from '../../../protocols/wire/index.ts'
 import { manifestOf, released, startMs } from '../../negotiate/parties.ts'
 import { bad, good, type VectorFile } from './cases.ts'
@@ -37,6 +38,19 @@ const refused = (code: string) =>
     create(NegotiationSchema, { body: { case: 'refuse', value: { ...place, refusal: { code } } } }),
   )
 
+/** What is left out is nothing; but whoever has prices has all of them. */
+const withoutPrices = toBinary(
+  OfferSchema,
+  create(OfferSchema, {
+    job,
+    bid: offer.body.bid,
+    unit: offer.body.unit,
+    cpuMilli: 1n,
+    issuedMs: BigInt(startMs),
+    holdUntilMs: BigInt(startMs + 1),
+  }),
+)
+
 const negotiation: VectorFile = {
   what: 'Frames of /pleach/negotiate/1. The first four are one negotiation, each naming the one before.',
   cases: [
@@ -60,6 +74,16 @@ const negotiation: VectorFile = {
     offers('a hold too long', { holdUntilMs: offer.body.issuedMs + 15_001 }),
     offers('a bid that is no hash', { bid: new Uint8Array(31) }),
     offers('a price over 2^53 - 1', { cpuHourMicro: microMax + 1 }),
+    offers('a price of gas over 2^53 - 1', { gigaGasMicro: microMax + 1 }),
+    bad(
+      'negotiation',
+      'an OFFER without prices',
+      'FIELD_INVALID',
+      encodeNegotiation({
+        say: 'offer',
+        offer: { ...offer, envelope: sealEnvelope(worker.signer, network, offerType, withoutPrices) },
+      }),
+    ),
     awards('a manifest that is not the job', { manifest: another }),
     awards('a provider that is no peer', { provider: 'somebody' }),
     awards('a slot too high', { slot: 1_024 }),
