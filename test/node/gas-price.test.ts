@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 import { openResult } from '../../protocols/execute/index.ts'
 import { openAward } from '../../protocols/negotiate/index.ts'
-import { amountOwed, openReceipt, usageOf } from '../../protocols/receipt/index.ts'
+import { amountOwed, openReceipt, usageOf, type Usage } from '../../protocols/receipt/index.ts'
 import { verifierOf, verifyReceiptFile, type ReceiptFile } from '../../protocols/receipt/verify.ts'
 import { parseMicro } from '../../protocols/wire/index.ts'
 import { plainPolicy, type OfferPolicy } from '../../src/config/options.ts'
@@ -130,10 +130,10 @@ test('a receipt of work that runs has what was leased and fetched, and the gas t
   assert.equal(award.paymentIntervalMs, 5_000)
   assert.equal(award.paymentIntervalMsMax, 60_000)
   assert.equal(receipts.length, 2, 'one after five seconds, and the last')
-  const [running, last] = receipts.map(({ usage }) => usage)
-  assert.ok(running!.wallMs >= 5_000 && running!.wallMs <= last!.wallMs)
-  assert.deepEqual(running, usageOf(award, running!))
-  assert.deepEqual([running!.inBytes, running!.outBytes], [program.byteLength, 0])
-  assert.ok(running!.gas <= last!.gas && last!.gas === result.usage.gas)
-  assert.equal(receipts[0]!.amountMicro, amountOwed(award, running!))
+  const [running, last] = receipts.map(({ usage }) => usage) as [Usage, Usage]
+  assert.ok(running.wallMs >= 5_000 && running.wallMs <= last.wallMs)
+  assert.deepEqual(running, usageOf(award, running))
+  assert.deepEqual([running.inBytes, running.outBytes], [program.byteLength, 0])
+  assert.ok(running.gas <= last.gas && last.gas === result.usage.gas)
+  assert.equal(receipts[0]!.amountMicro, amountOwed(award, running))
 })
