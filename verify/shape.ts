@@ -18,7 +18,6 @@ const badForm = 'BAD_RECEIPT_FILE'
 const statementCharsMax = 1_000_000
 const networkCharsMax = 64
 const receiptsMax = 100_000
-const disputesMax = 1_000
 
 const literal =
   (wanted: string | number): Shape =>
@@ -70,7 +69,7 @@ const fileShape = objectShape({
   lease: objectShape({ award: statement, accept: statement, commit: statement }),
   result: nullable(statement),
   receipts: listShape(receiptsMax, objectShape({ receipt: statement, countersignature: nullable(statement) })),
-  disputes: listShape(disputesMax, statement),
+  disputes: listShape(receiptsMax, statement),
 })
 
 export function checkedFile(value: unknown, enter: (where: string) => void): ReceiptFile {

@@ -15,16 +15,20 @@ import { amountOwed, noUsage, usageNames, type Receipt, type Usage } from './mes
 
 /** A half of a pair of surrogates has no UTF-8, so that nothing can be signed over it. */
 const text = z.string().refine((value) => value.isWellFormed(), 'it is no text')
-const statement = text.max(1_000_000)
+const statementCharsMax = 1_000_000
+const networkCharsMax = 64
+/** A lease is not billed more often; each of them may have been disputed. */
+const receiptsMax = 100_000
+const statement = text.max(statementCharsMax)
 
 export const receiptFileSchema = z.strictObject({
   v: z.literal(1),
   kind: z.literal('pleach-receipts'),
-  network: text.max(64),
+  network: text.max(networkCharsMax),
   lease: z.strictObject({ award: statement, accept: statement, commit: statement }),
   result: statement.nullable(),
-  receipts: z.array(z.strictObject({ receipt: statement, countersignature: statement.nullable() })).max(100_000),
-  disputes: z.array(statement).max(1_000),
+  receipts: z.array(z.strictObject({ receipt: statement, countersignature: statement.nullable() })).max(receiptsMax),
+  disputes: z.array(statement).max(receiptsMax),
 })
 
 /** Statements are the base64 of envelopes. */

@@ -594,6 +594,37 @@ describe('receipt verify needs no peer', () => {
     assert.match(broken.err, /broken\.json is not a receipt file/)
   })
 
+  test('each kind of bad file is told, with the place and the code', async () => {
+    const good = await control.receiptFile('good')
+    const whole = JSON.stringify(good)
+    const credential = JSON.stringify(await control.receiptCredential('good'))
+    const bad: [string, string, RegExp][] = [
+      ['empty', '', /is not a receipt file[^]*why: it is empty/],
+      ['cut', whole.slice(0, -2), /is not a receipt file[^]*JSON/],
+      ['of a key more', whole.replace('{', '{"paid":true,'), /at paid: there is no such key \(BAD_RECEIPT_FILE\)/],
+      [
+        'of another network',
+        whole.replace('"network":"test"', '"network":"main"'),
+        /at lease\.award: .* \(SIGNATURE_INVALID\)/,
+      ],
+      [
+        'of another claim',
+        credential.replace('"payable":"0.000834"', '"payable":"834"'),
+        /at credentialSubject\.payable: .* \(CLAIM_DIFFERS\)/,
+      ],
+    ]
+    for (const [name, text, says] of bad) {
+      const path = join(home.path, 'bad.json')
+      writeFileSync(path, text)
+      const { code, err } = await home.run(['receipt', 'verify', path], { env: elsewhere })
+      assert.equal(code, 3, name)
+      assert.match(err, says, name)
+    }
+    const folder = await home.run(['receipt', 'verify', home.path], { env: elsewhere })
+    assert.equal(folder.code, 2)
+    assert.match(folder.err, /cannot be read/)
+  })
+
   test('from stdin, as JSON', async () => {
     const result = await home.run(['receipt', 'verify', '-', '--json'], { env: elsewhere, input: '{"v":2}' })
     assert.equal(result.code, 3)

@@ -9,12 +9,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
+import fc from 'fast-check'
 import { fromString } from 'uint8arrays'
 
 import { sealCredential } from '../../protocols/receipt/credential.ts'
 import type { ReceiptFile } from '../../protocols/receipt/file.ts'
 import { decodeEnvelope } from '../../protocols/wire/envelope-form.ts'
-import { sealEnvelope, type Notary, type StatementType } from '../../protocols/wire/index.ts'
+import { sealDispute } from '../../protocols/receipt/index.ts'
+import { sealEnvelope, sha256, type Facts, type Notary, type StatementType } from '../../protocols/wire/index.ts'
 import { SeededRandom } from '../../src/testing/seeded-random.ts'
 import { asker, startMs, stranger, worker } from '../negotiate/parties.ts'
 import { Account, base64 } from '../receipt/accounts.ts'
@@ -22,7 +24,17 @@ import { bothSay, placesOf, valueAt, verdictOf, withValue } from './both.ts'
 
 const account = new Account().pays(1_000).pays(3_000).ends(7_500)
 const good = account.file()
-const small = new Account().ends(1_000).file()
+const short = new Account().ends(1_000)
+const [receiptBytes] = short.receipts.map(({ receipt }) => receipt)
+const dispute = (facts: Facts = { claimedMs: 1_000, said: 'text', flag: true }) =>
+  sealDispute(asker, {
+    lease: short.lease.id,
+    sequence: 1,
+    receipt: sha256(receiptBytes!),
+    refusal: { code: 'WALL_TIME', facts },
+    issuedMs: startMs + 900,
+  }).envelope
+const small: ReceiptFile = { ...short.file(), disputes: [base64(dispute())] }
 const network = good.network
 const lacksPython =
   spawnSync('python3', ['-c', 'import sys; sys.exit(sys.version_info < (3, 9))']).status === 0
@@ -39,9 +51,12 @@ const statements = (file: ReceiptFile): readonly (readonly [place: string, type:
     [`receipts.${index}.receipt`, 'receipt', worker] as const,
     [`receipts.${index}.countersignature`, 'countersignature', asker] as const,
   ]),
+  ...file.disputes.map((_, index) => [`disputes.${index}`, 'receipt-dispute', asker] as const),
 ]
 const bytesAt = (file: ReceiptFile, place: string): Uint8Array =>
   fromString(valueAt(file, place) as string, 'base64pad')
+
+const shown = (value: unknown): string => `${JSON.stringify(value)}`.slice(0, 20)
 
 test('the golden files: as it is written beside them', async () => {
   const path = join(import.meta.dirname, '..', 'vectors', 'lease.json')
@@ -54,6 +69,28 @@ test('the golden files: as it is written beside them', async () => {
     assert.deepEqual(said, meaning ?? { at, code, problem: (said as { problem: string }).problem }, name)
   }
   assert.ok(cases.length > 10)
+})
+
+test('a dispute has a code, and facts that are few, short and exact', async () => {
+  const facts = (count: number): Facts =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`fact${index}`, index]))
+  const rows: [Facts, string][] = [
+    [{}, 'ok'],
+    [facts(16), 'ok'],
+    [facts(17), 'FIELD_INVALID at disputes.0'],
+    [{ at: -(2 ** 53 - 1), far: 2 ** 53 - 1 }, 'ok'],
+    [{ at: 2 ** 53 }, 'FIELD_INVALID at disputes.0'],
+    [{ at: -(2 ** 53) }, 'FIELD_INVALID at disputes.0'],
+    [{ ['n'.repeat(200)]: 'x'.repeat(200) }, 'ok'],
+    [{ ['n'.repeat(201)]: 1 }, 'FIELD_INVALID at disputes.0'],
+    [{ line: 'a\nb' }, 'FIELD_INVALID at disputes.0'],
+  ]
+  for (const [said, verdict] of rows)
+    assert.equal(
+      await verdictOf({ ...small, disputes: [base64(dispute(said))] }),
+      verdict,
+      JSON.stringify(said).slice(0, 80),
+    )
 })
 
 test('every bit of a small file, turned over', { timeout: 300_000 }, async () => {
@@ -253,14 +290,14 @@ test('keys taken out, values of other kinds, keys that are not known: found by t
   for (const place of ['v', 'kind', 'network', 'disputes', ...placesOf(good)]) {
     for (const value of values) {
       const file = withValue(good, place, value)
-      const verdict = await bothSay(file, `${place} as ${JSON.stringify(value).slice(0, 10)}`)
+      const verdict = await bothSay(file, `${place} as ${shown(value)}`)
       const isLawful =
         (value === null && (place === 'result' || place.endsWith('countersignature'))) ||
         // Without its last receipts a file is of a lease that is not over.
         ((place === 'receipts' || place === 'disputes') && Array.isArray(value) && value.length === 0) ||
         (value === undefined && place === `receipts.${good.receipts.length - 1}`) ||
         (place === 'v' && value === 1)
-      assert.equal(verdict.ok, isLawful, `${place} as ${JSON.stringify(value).slice(0, 10)}`)
+      assert.equal(verdict.ok, isLawful, `${place} as ${shown(value)}`)
     }
   }
   for (const place of ['more', 'lease.more', 'receipts.0.more']) {
@@ -281,6 +318,24 @@ test('keys taken out, values of other kinds, keys that are not known: found by t
     '{"@context":[]}',
   ])
     await bothSay(file)
+})
+
+test('junk, alone and in any place, is a verdict and never an exception', async () => {
+  const credential = sealCredential(worker, small, startMs)
+  const places = [
+    ...placesOf(small).map((place) => [small, place] as const),
+    ...placesOf(credential).map((place) => [credential, place] as const),
+  ]
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(fc.jsonValue(), fc.anything()), async (junk) => assert.ok(!(await bothSay(junk)).ok)),
+    { numRuns: 300 },
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...places), fc.jsonValue(), async ([file, place], junk) => {
+      await bothSay(withValue<unknown>(file, place, junk), place)
+    }),
+    { numRuns: 300 },
+  )
 })
 
 test('statements in the places of others, on other networks, left out, half signed', async () => {
@@ -304,8 +359,8 @@ test('a credential: whatever is changed in it is found', async () => {
       for (const value of [undefined, null, 1, 'x', [], {}, true]) {
         const changed = withValue(credential, place, value)
         if (JSON.stringify(changed) === JSON.stringify(credential)) continue
-        const verdict = await bothSay(changed, `${place} as ${JSON.stringify(value)}`)
-        assert.ok(!verdict.ok, `${place} as ${JSON.stringify(value)}`)
+        const verdict = await bothSay(changed, `${place} as ${shown(value)}`)
+        assert.ok(!verdict.ok, `${place} as ${shown(value)}`)
       }
     }
     assert.equal(await verdictOf({ ...credential, more: 1 }), 'CLAIM_DIFFERS at more')

@@ -128,7 +128,14 @@ test('in a page of a browser, which asks nobody for anything', { skip: lacksBrow
   }
   const told = await shown('good')
   assert.match(told, /^They hold/)
-  for (const word of [provider, requester, '2 signed by the provider, 2 by both; the last is final', '0.000834 credit'])
+  for (const word of [
+    provider,
+    requester,
+    '2 signed by the provider, 2 by both; the last is final',
+    '0.000834 credit',
+    '3,000 ms',
+    '1 for a processor-hour',
+  ])
     assert.ok(told.includes(word), `${word} in ${told}`)
   assert.match(await shown('half'), /^They hold[^]*2 signed by the provider, 1 by both/)
   assert.match(await shown('credential'), /^They hold[^]*exported by\s+did:key:z6Mk/)
