@@ -4,7 +4,7 @@
  */
 import { rateOf } from '../../protocols/bid/index.ts'
 import type { Award } from '../../protocols/negotiate/index.ts'
-import { formatMicro, refusal, type PeerName, type Refusal } from '../../protocols/wire/index.ts'
+import { formatMicro, refusal, tariffOf, type PeerName, type Refusal } from '../../protocols/wire/index.ts'
 import type { LeaseState } from './lease-machine.ts'
 
 /** What the ledger says of one requester in one unit. */
@@ -38,11 +38,26 @@ const milliMsPerHour = 3_600_000_000n
 /** `cpuHourMicro`: with all that is leased laid on the processors. */
 type Priced = Pick<Award, 'cpuHourMicro' | 'cpuMilli'>
 
-/** A lease says nothing of instructions and bytes: those of a usual program, and none in. */
+/**
+ * What is leased goes by time. Instructions and bytes do not, and a lease does not say how many there will be: those of a usual program count, as
+ * far as the ceiling has room for them when it is spread over the longest run.
+ */
 export function pricedOf(award: Award): Priced {
-  const { cpuMilli, memoryBytes, diskBytes, gpus, wallMsMax } = award
-  const taken = { cpuMilli, memoryBytes, diskBytes, wallMsMax, gpus: { count: gpus } }
-  return { cpuMilli, cpuHourMicro: rateOf(award, { ...taken, runtime: '', gasMax: 0, inBytes: 0 }) }
+  const { cpuMilli, memoryBytes, diskBytes, gpus, wallMsMax, ceilingMicro } = award
+  const taken = {
+    cpuMilli,
+    memoryBytes,
+    diskBytes,
+    wallMsMax,
+    gpus: { count: gpus },
+    runtime: '',
+    gasMax: 0,
+    inBytes: 0,
+  }
+  const byTime = rateOf({ ...tariffOf(award), gigaGasMicro: 0, inGibMicro: 0, outGibMicro: 0 }, taken)
+  const spread = (BigInt(ceilingMicro) * milliMsPerHour) / BigInt(Math.max(1, wallMsMax * cpuMilli))
+  const counted = rateOf(award, taken) - byTime
+  return { cpuMilli, cpuHourMicro: byTime + (spread < BigInt(counted) ? Number(spread) : counted) }
 }
 
 /** What a lease costs by the time that it takes: for an hour, in thousandths of micro-units. The only place that reads its prices. */

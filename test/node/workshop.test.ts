@@ -47,7 +47,7 @@ function leaseOf(module: Uint8Array): Lease {
     price: { unit: 'credit', cpuHourMicroMax: 1, ceilingMicro: 1 },
     nonce: '',
   })
-  const body = { manifest: bytes, wallMsMax: 1_000, memoryBytes: 65_536, reclaimMs: 1_000 }
+  const body = { manifest: bytes, cpuMilli: 1_000, wallMsMax: 1_000, memoryBytes: 65_536, reclaimMs: 1_000 }
   return { id: 'a'.repeat(64), award: { body } } as unknown as Lease
 }
 
