@@ -73,6 +73,8 @@ export class FullDisk implements Files {
 const pagesUnbounded = 2 ** 32 - 2
 
 function limit(ledger: DatabaseSync, isFull: boolean): void {
+  // Tables that steps of its form have dropped left pages behind, in which a job has room.
+  if (isFull) ledger.exec('VACUUM')
   const { page_count: pages } = ledger.prepare('PRAGMA page_count').get() as { page_count: number }
   ledger.exec(`PRAGMA max_page_count=${isFull ? pages : pagesUnbounded}`)
 }

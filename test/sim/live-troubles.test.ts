@@ -62,7 +62,9 @@ describe('a full disk', { timeout: 2 * deadlineMs }, () => {
     const second = await run(requester, spec)
     assert.deepEqual([second.job.stage, second.replaced], ['paid', []])
     const { market } = await full.control.status()
-    assert.ok(market.notAnswered['ledger failed']! > 0)
+    // By the first write that failed, or by what it was taken for.
+    const { 'ledger failed': failed = 0, 'disk nearly full': low = 0 } = market.notAnswered
+    assert.ok(failed + low > 0, JSON.stringify(market.notAnswered))
   })
 
   test('of a requester: it takes no job, and says why; when there is room again, it does', async () => {
