@@ -17,6 +17,7 @@ import { Reputation } from '../../src/reputation/reputation.ts'
 import { ShownReferences } from '../../src/reputation/shown-references.ts'
 import type { OpenBooks } from './disk.ts'
 import type { LifeClock } from './life.ts'
+import { LightSignal } from './light-signal.ts'
 import type { PeerPlan } from './peer-plan.ts'
 import { ReferenceShelf } from './reference-shelf.ts'
 import { foundOutMs, seenThroughShare, type Trick } from './sybils.ts'
@@ -33,14 +34,14 @@ export interface RegardDeps {
   readonly trickOf: (peer: PeerName) => Trick | null
 }
 
-const neverAborted = new AbortController().signal
-
 export class ModelRegard {
   readonly reputation: Reputation
   readonly outcomes: Outcomes
   readonly #deps: RegardDeps
   readonly #shelf: ReferenceShelf
   readonly #introductions: Introductions
+  /** Never fires, and goes with this life: one for all lives would keep what waits in each of them. */
+  readonly #signal = new LightSignal().asSignal
 
   constructor(deps: RegardDeps) {
     this.#deps = deps
@@ -69,7 +70,7 @@ export class ModelRegard {
   }
 
   onJob(job: string, event: JobEvent): void {
-    if (event.stage === 'offered') this.#introductions.onOffer(event.peer, neverAborted)
+    if (event.stage === 'offered') this.#introductions.onOffer(event.peer, this.#signal)
     this.outcomes.onJob(job, event)
   }
 
