@@ -25,6 +25,7 @@ import { foundOutMs, seenThroughShare, type Trick } from './sybils.ts'
 export interface RegardDeps {
   readonly plan: PeerPlan
   readonly life: LifeClock
+  readonly said: ConstructorParameters<typeof ReferenceShelf>[2]
   readonly open: OpenBooks
   readonly stateOf: (job: string) => JobState | undefined
   /** Sends a question; `hear` is called with what is answered, if anything is. */
@@ -48,7 +49,7 @@ export class ModelRegard {
     const { plan, life, open, stateOf, onFault } = deps
     const references = new ShownReferences('credit')
     const nowMs = (): number => life.nowMs()
-    this.#shelf = new ReferenceShelf(plan.notary, plan.books)
+    this.#shelf = new ReferenceShelf(plan.notary, plan.books, deps.said)
     this.reputation = new Reputation(
       {
         of: (peer) => open.of(peer),
