@@ -19,6 +19,7 @@ import {
   microMax,
   noUsage,
   raised,
+  tariffNames,
   tariffOf,
   type Micro,
   type Tariff,
@@ -122,6 +123,7 @@ export type Taken = Pick<
  */
 export function rateOf(tariff: Tariff, requirements: Taken): Micro {
   const { cpuMilli } = requirements
+  if (tariffNames.every((name) => name === 'cpuHourMicro' || tariff[name] === 0)) return tariff.cpuHourMicro
   const beside = costOfUse({ ...tariff, cpuHourMicro: 0 }, cpuMilli, usePerHour(requirements), microMax)
   const micro = BigInt(tariff.cpuHourMicro) + ceilDivide(BigInt(beside) * 1_000n, BigInt(Math.max(1, cpuMilli)))
   return micro > BigInt(microMax) ? microMax : Number(micro)

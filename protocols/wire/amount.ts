@@ -11,11 +11,12 @@ const microPerUnit = 1_000_000n
 
 /** The integer a peer sent, or Fault FIELD_INVALID when it is negative or over `max`. */
 export function checkedInteger(value: bigint | number, name: string, max: number = microMax): number {
-  const wide = BigInt(value)
-  if (wide < 0n || wide > BigInt(max)) {
-    throw new Fault('FIELD_INVALID', `${name} is out of range`, { field: name, value: String(wide), max })
+  // What is too large to be exact is still larger than any `max` when it is rounded.
+  const number = Number(value)
+  if (number < 0 || number > max) {
+    throw new Fault('FIELD_INVALID', `${name} is out of range`, { field: name, value: String(value), max })
   }
-  return Number(wide)
+  return number
 }
 
 /**

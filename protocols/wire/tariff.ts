@@ -69,34 +69,49 @@ const bytesPerGib = 2n ** 30n
 const bytesPerMib = 2n ** 20n
 const msPerSecond = 1_000n
 
+/** What is paid for, in the order in which it is shown: so much, at this price for so much. */
+const parts: readonly {
+  readonly price: keyof Tariff
+  readonly per: bigint
+  readonly quantity: (usage: Usage, cpuMilli: number) => bigint
+}[] = [
+  {
+    price: 'cpuHourMicro',
+    per: cpuMilliPerCpu * msPerHour,
+    quantity: ({ wallMs }, cpuMilli) => BigInt(wallMs) * BigInt(cpuMilli),
+  },
+  { price: 'gigaGasMicro', per: gasPerGigaGas, quantity: ({ gas }) => BigInt(gas) },
+  { price: 'memoryGibHourMicro', per: mibSPerGibHour, quantity: ({ memMibS }) => BigInt(memMibS) },
+  { price: 'gpuHourMicro', per: msPerHour, quantity: ({ gpuMs }) => BigInt(gpuMs) },
+  { price: 'inGibMicro', per: bytesPerGib, quantity: ({ inBytes }) => BigInt(inBytes) },
+  { price: 'outGibMicro', per: bytesPerGib, quantity: ({ outBytes }) => BigInt(outBytes) },
+  { price: 'storeGibHourMicro', per: mibSPerGibHour, quantity: ({ storeMibS }) => BigInt(storeMibS) },
+]
+
 /**
  * The sum of what each part costs, each rounded up by itself, at most `ceilingMicro`. It does not fall when a usage grows, so that
  * cumulative receipts are cumulative in what is owed as well.
  */
 export function costOfUse(tariff: Tariff, cpuMilli: number, usage: Usage, ceilingMicro: Micro): Micro {
-  const parts = partsOfUse(tariff, cpuMilli, usage)
-  // A part alone is at most the ceiling: seven of them are a sum of exact numbers, whatever a peer says.
-  const sum = parts.reduce((total, [quantity, price, per]) => {
-    return price === 0 ? total : total + BigInt(costOf(quantity, price, per, ceilingMicro))
-  }, 0n)
-  return sum > BigInt(ceilingMicro) ? ceilingMicro : Number(sum)
+  let sum = 0
+  // Nobody asks for everything: what has no price costs no arithmetic, and this is asked with every bid and receipt.
+  for (const { price, per, quantity } of parts) {
+    if (tariff[price] === 0) continue
+    const cost = costOf(quantity(usage, cpuMilli), tariff[price], per, ceilingMicro)
+    // Held against what is left, so that no sum is beyond what a number holds exactly, whatever a peer says.
+    if (cost > ceilingMicro - sum) return ceilingMicro
+    sum += cost
+  }
+  return sum
 }
 
-/** What is paid for, in the order in which it is shown: so much, at this price for so much. */
+/** Each part as quantity, price and what the price is for. */
 export function partsOfUse(
   tariff: Tariff,
   cpuMilli: number,
   usage: Usage,
 ): readonly (readonly [quantity: bigint, price: Micro, per: bigint])[] {
-  return [
-    [BigInt(usage.wallMs) * BigInt(cpuMilli), tariff.cpuHourMicro, cpuMilliPerCpu * msPerHour],
-    [BigInt(usage.gas), tariff.gigaGasMicro, gasPerGigaGas],
-    [BigInt(usage.memMibS), tariff.memoryGibHourMicro, mibSPerGibHour],
-    [BigInt(usage.gpuMs), tariff.gpuHourMicro, msPerHour],
-    [BigInt(usage.inBytes), tariff.inGibMicro, bytesPerGib],
-    [BigInt(usage.outBytes), tariff.outGibMicro, bytesPerGib],
-    [BigInt(usage.storeMibS), tariff.storeGibHourMicro, mibSPerGibHour],
-  ]
+  return parts.map(({ price, per, quantity }) => [quantity(usage, cpuMilli), tariff[price], per])
 }
 
 /** So many bytes held for so long, in MiB times seconds, rounded down; no more than can be written. */

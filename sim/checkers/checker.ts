@@ -45,6 +45,8 @@ export interface CheckedPeer {
     readonly notary: Notary
     /** Null: it only asks. */
     readonly lending: { readonly facts: { readonly price: { readonly cpuHourMicro: number } | null } } | null
+    /** Of the bids that it hears; left out: of all. */
+    readonly class?: string
   }
   readonly disk: CheckedDisk
   /** By job. */

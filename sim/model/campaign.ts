@@ -4,6 +4,7 @@ import { hash } from 'node:crypto'
 import { check, type Violation } from '../checkers/index.ts'
 import type { Scenario } from '../scenarios/scenario.ts'
 import { fairPayOf, nobodyPaid, plus, type FairPay } from './fair-pay.ts'
+import { turned } from './settled.ts'
 import { World, type WorldOptions } from './world.ts'
 
 export interface Failure {
@@ -92,6 +93,7 @@ export async function tally(scenario: Scenario, options: CampaignOptions, onLife
     if (found.length > 0 && failures.length < toldMax) failures.push({ seed, violations: found })
     onLife?.(world, found)
     world.close()
+    await turned()
     if (found.length > 0 && options.stopAtFirst === true) break
   }
   Error.stackTraceLimit = stackTraceLimit

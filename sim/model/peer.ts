@@ -222,6 +222,7 @@ export class ModelPeer implements Member {
     const regard = new ModelRegard({
       plan: this.plan,
       life,
+      said: world.said,
       open: books,
       stateOf: (job) => this.requester.state(job),
       ask: (peer, hear) => world.askReferences(this, peer, hear),

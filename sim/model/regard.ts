@@ -17,6 +17,7 @@ import { Reputation } from '../../src/reputation/reputation.ts'
 import { ShownReferences } from '../../src/reputation/shown-references.ts'
 import type { OpenBooks } from './disk.ts'
 import type { LifeClock } from './life.ts'
+import { LightSignal } from './light-signal.ts'
 import type { PeerPlan } from './peer-plan.ts'
 import { ReferenceShelf } from './reference-shelf.ts'
 import { foundOutMs, seenThroughShare, type Trick } from './sybils.ts'
@@ -24,6 +25,7 @@ import { foundOutMs, seenThroughShare, type Trick } from './sybils.ts'
 export interface RegardDeps {
   readonly plan: PeerPlan
   readonly life: LifeClock
+  readonly said: ConstructorParameters<typeof ReferenceShelf>[2]
   readonly open: OpenBooks
   readonly stateOf: (job: string) => JobState | undefined
   /** Sends a question; `hear` is called with what is answered, if anything is. */
@@ -33,21 +35,21 @@ export interface RegardDeps {
   readonly trickOf: (peer: PeerName) => Trick | null
 }
 
-const neverAborted = new AbortController().signal
-
 export class ModelRegard {
   readonly reputation: Reputation
   readonly outcomes: Outcomes
   readonly #deps: RegardDeps
   readonly #shelf: ReferenceShelf
   readonly #introductions: Introductions
+  /** Never fires, and goes with this life: one for all lives would keep what waits in each of them. */
+  readonly #signal = new LightSignal().asSignal
 
   constructor(deps: RegardDeps) {
     this.#deps = deps
     const { plan, life, open, stateOf, onFault } = deps
     const references = new ShownReferences('credit')
     const nowMs = (): number => life.nowMs()
-    this.#shelf = new ReferenceShelf(plan.notary, plan.books)
+    this.#shelf = new ReferenceShelf(plan.notary, plan.books, deps.said)
     this.reputation = new Reputation(
       {
         of: (peer) => open.of(peer),
@@ -69,7 +71,7 @@ export class ModelRegard {
   }
 
   onJob(job: string, event: JobEvent): void {
-    if (event.stage === 'offered') this.#introductions.onOffer(event.peer, neverAborted)
+    if (event.stage === 'offered') this.#introductions.onOffer(event.peer, this.#signal)
     this.outcomes.onJob(job, event)
   }
 

@@ -29,3 +29,13 @@ export async function untilSettled(next: () => boolean): Promise<void> {
     process.nextTick(tick)
   })
 }
+
+/**
+ * Lets the event loop turn once. What a `WeakRef` refers to, such as signals of the platform and all that listens to them, is held until
+ * then: lives without a turn between them are kept, one as the other, and copied by the collector again and again.
+ */
+export async function turned(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
+}

@@ -33,8 +33,10 @@ export class Outcomes {
     if (state === undefined) return
     const { runtime } = state.terms.requirements
     const note = (peer: PeerName, seen: Seen): void => reputation.note(peer, runtime, seen)
-    const works = placesOf(state).flatMap((place) => workOf(place) ?? [])
-    const workBy = (is: (work: Work) => boolean): Work | undefined => works.find(is)
+    const workBy = (is: (work: Work) => boolean): Work | undefined =>
+      placesOf(state)
+        .flatMap((place) => workOf(place) ?? [])
+        .find(is)
     switch (event.stage) {
       case 'running': {
         const work = workBy(({ lease }) => lease.provider === event.peer)

@@ -84,8 +84,7 @@ export class Reputation {
     const nowMs = this.#nowMs()
     const rows = this.#memory.of(peer)
     const ways = this.#waysTo(peer)
-    const vouched = doing === asking ? 0 : inflow(ways)
-    const terms = termsOf(rows, doing, vouched, nowMs)
+    const terms = this.#termsOf(peer, doing, ways, nowMs)
     const provenUntilMs = this.#provenUntilMs(peer, nowMs)
     const row = doing === undefined ? undefined : rows.get(doing)
     return {
@@ -101,7 +100,9 @@ export class Reputation {
 
   /** The number alone: own experience and proofs, and what flows in. */
   standing(peer: PeerName, doing?: Doing): number {
-    return this.assess(peer, doing).standing
+    const nowMs = this.#nowMs()
+    if (this.#provenUntilMs(peer, nowMs) !== undefined) return provenStanding
+    return standingOf(this.#termsOf(peer, doing, this.#waysTo(peer), nowMs))
   }
 
   /**
@@ -156,6 +157,11 @@ export class Reputation {
     for (const { by } of ways) this.#memory.change(by, vouching, (before) => withSight(before, { sight }, nowMs))
     if (inflow(ways) < introducedMin)
       this.#memory.change(everyStranger, doing, (before) => withSight(before, { sight }, nowMs))
+  }
+
+  /** Who only asks is vouched for by nobody: that it worked says nothing of whether it pays. */
+  #termsOf(peer: PeerName, doing: Doing | undefined, ways: readonly Way[], nowMs: number): Term[] {
+    return termsOf(this.#memory.of(peer), doing, doing === asking ? 0 : inflow(ways), nowMs)
   }
 
   #waysTo(peer: PeerName): Way[] {
