@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 
 import { leaseIdOf, openAccept, openCommit, type Notary } from '../../protocols/negotiate/index.ts'
-import { openCountersignature, openDispute, openReceipt } from '../../protocols/receipt/index.ts'
+import { countersignatureIn, openDispute, receiptIn } from '../../protocols/receipt/index.ts'
 import { openResult } from '../../protocols/execute/index.ts'
 import { hashOfEnvelope, type Statement } from '../../protocols/wire/index.ts'
 import { toString } from 'uint8arrays'
@@ -37,12 +37,7 @@ export class MachineStates {
   async commit(entry: MachineEntry, nowMs: number): Promise<void> {
     await this.#store.write((db) => {
       for (const statement of entry.statements) this.#record(db, entry, statement, nowMs)
-      if (entry.state === null) return
-      prepared(
-        db,
-        `INSERT INTO machine_states (kind, id, state, final, updated_ms) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (kind, id) DO UPDATE SET state = excluded.state, final = excluded.final, updated_ms = excluded.updated_ms`,
-      ).run(entry.kind, entry.id, entry.state, entry.final ? 1 : 0, nowMs)
+      if (entry.state !== null) saveState(db, entry.kind, entry.id, entry.state, entry.final ? 1 : 0, nowMs)
     })
   }
 
@@ -61,9 +56,9 @@ export class MachineStates {
   #record(db: DatabaseSync, entry: MachineEntry, statement: Statement, nowMs: number): void {
     const { kind, by, envelope } = statement
     const role = this.#roleOf(entry.kind, kind, by)
-    if (kind === 'receipt') return addReceipt(db, role, openReceipt(this.#reader(), envelope), nowMs)
+    if (kind === 'receipt') return addReceipt(db, role, receiptIn(this.#reader(), envelope), nowMs)
     if (kind === 'countersignature') {
-      const isKept = countersign(db, role, openCountersignature(this.#reader(), envelope), nowMs)
+      const isKept = countersign(db, role, countersignatureIn(this.#reader(), envelope), nowMs)
       // Of a receipt that is not here, or another one than we have: it is kept as what somebody said, and counts for nothing.
       if (!isKept) this.#keep(db, entry, statement, nowMs)
       return
@@ -116,6 +111,23 @@ export class MachineStates {
         return undefined
     }
   }
+}
+
+/** Most steps leave `final` as it is, and then its index is not touched. */
+const updateSql = 'UPDATE machine_states SET state = ?, updated_ms = ? WHERE kind = ? AND id = ? AND final = ?'
+const insertSql = `INSERT INTO machine_states (kind, id, state, final, updated_ms) VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT (kind, id) DO UPDATE SET state = excluded.state, final = excluded.final, updated_ms = excluded.updated_ms`
+
+function saveState(
+  db: DatabaseSync,
+  kind: MachineKind,
+  id: string,
+  state: Uint8Array,
+  final: 0 | 1,
+  nowMs: number,
+): void {
+  const { changes } = prepared(db, updateSql).run(state, nowMs, kind, id, final)
+  if (changes === 0) prepared(db, insertSql).run(kind, id, state, final, nowMs)
 }
 
 function machineOf({ kind, id }: MachineEntry): string {
