@@ -2,8 +2,6 @@
  * Runs one machine: inputs queue up, one step at a time, and what a step must remember is durable before anything it says
  * leaves this peer. A step whose writing fails has not happened.
  */
-import * as dagCbor from '@ipld/dag-cbor'
-
 import type { Statement } from '../protocols/wire/index.ts'
 import type { Clock, Log } from './environment.ts'
 
@@ -19,7 +17,7 @@ export interface Journal {
 export interface JournalEntry {
   readonly kind: MachineKind
   readonly id: string
-  /** Plain data, for `encodeState`; null when only statements are to be kept. */
+  /** Plain data, for `encodeState` (state-form.ts); null when only statements are to be kept. */
   readonly state: unknown
   readonly final: boolean
   readonly statements: readonly Statement[]
@@ -241,13 +239,4 @@ export class Reactor<State, Input, Effect extends { readonly do: string }> {
 
 function isRecord(effect: { readonly do: string }): effect is Extract<Durable, { do: 'record' }> {
   return effect.do === 'record'
-}
-
-/** States are plain data of DAG-CBOR's kinds: text, bytes, integers, booleans, null, lists and maps. */
-export function encodeState(state: unknown): Uint8Array {
-  return dagCbor.encode(state)
-}
-
-export function decodeState<State>(bytes: Uint8Array): State {
-  return dagCbor.decode<State>(bytes)
 }

@@ -15,7 +15,7 @@ import {
   type Usage,
 } from '../../protocols/receipt/index.ts'
 import type { Statement } from '../../protocols/wire/index.ts'
-import { encodeState } from '../../src/reactor.ts'
+import { encodeState } from '../../src/state-form.ts'
 import { leaseBetween, notaryNamed } from './leases.ts'
 
 /** What one step writes down. */

@@ -16,6 +16,7 @@ import {
   publicKeyOf,
   required,
   sealEnvelope,
+  type PeerName,
   type Refusal,
   type Signed,
 } from '../wire/index.ts'
@@ -72,6 +73,34 @@ export function decodeBilling(notary: Notary, bytes: Uint8Array): Billing {
   }
 }
 
+/**
+ * What was sealed or opened here, by the array of its envelope, which is kept and never written to: who writes it down needs to know
+ * what it says once more, and reading it takes as long as writing it.
+ */
+const receipts = new WeakMap<Uint8Array, Signed<Receipt>>()
+const countersignatures = new WeakMap<Uint8Array, Signed<Countersignature>>()
+
+function said<Body>(
+  known: WeakMap<Uint8Array, Signed<Body>>,
+  by: PeerName,
+  body: Body,
+  envelope: Uint8Array,
+): Signed<Body> {
+  const signed = { by, body, envelope }
+  known.set(envelope, signed)
+  return signed
+}
+
+/** What a receipt says that was sealed or opened a moment ago; its signature is not looked at again. Another is opened. */
+export function receiptIn(notary: Notary, envelope: Uint8Array): Signed<Receipt> {
+  return receipts.get(envelope) ?? openReceipt(notary, envelope)
+}
+
+/** The same of a countersignature. */
+export function countersignatureIn(notary: Notary, envelope: Uint8Array): Signed<Countersignature> {
+  return countersignatures.get(envelope) ?? openCountersignature(notary, envelope)
+}
+
 export function sealReceipt({ signer, network }: Notary, receipt: Receipt): Signed<Receipt> {
   const payload = toBinary(
     ReceiptSchema,
@@ -91,7 +120,7 @@ export function sealReceipt({ signer, network }: Notary, receipt: Receipt): Sign
       issuedMs: BigInt(receipt.issuedMs),
     }),
   )
-  return { by: signer.peer, body: receipt, envelope: sealEnvelope(signer, network, receiptType, payload) }
+  return said(receipts, signer.peer, receipt, sealEnvelope(signer, network, receiptType, payload))
 }
 
 export function openReceipt(notary: Notary, envelope: Uint8Array): Signed<Receipt> {
@@ -114,7 +143,7 @@ export function openReceipt(notary: Notary, envelope: Uint8Array): Signed<Receip
     issuedMs: counted(wire.issuedMs, 'issued_ms'),
   }
   if (receipt.sequence === 0) throw new Fault('FIELD_INVALID', 'receipts are counted from 1', { field: 'sequence' })
-  return { by, envelope, body: receipt }
+  return said(receipts, by, receipt, envelope)
 }
 
 export function sealCountersignature({ signer, network }: Notary, body: Countersignature): Signed<Countersignature> {
@@ -127,7 +156,7 @@ export function sealCountersignature({ signer, network }: Notary, body: Counters
       issuedMs: BigInt(body.issuedMs),
     }),
   )
-  return { by: signer.peer, body, envelope: sealEnvelope(signer, network, countersignatureType, payload) }
+  return said(countersignatures, signer.peer, body, sealEnvelope(signer, network, countersignatureType, payload))
 }
 
 export function openCountersignature(notary: Notary, envelope: Uint8Array): Signed<Countersignature> {
@@ -139,7 +168,7 @@ export function openCountersignature(notary: Notary, envelope: Uint8Array): Sign
     receipt: checkedHash(wire.receipt, 'receipt'),
     issuedMs: counted(wire.issuedMs, 'issued_ms'),
   }
-  return { by, envelope, body: countersignature }
+  return said(countersignatures, by, countersignature, envelope)
 }
 
 export function sealDispute({ signer, network }: Notary, body: Dispute): Signed<Dispute> {

@@ -10,8 +10,7 @@ import { equals, toString } from 'uint8arrays'
 
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import { openCountersignature, openReceipt } from '../../protocols/receipt/index.ts'
-import { decodePublicKey, peerNameOf, sha256 } from '../../protocols/wire/index.ts'
-import { decodeEnvelope } from '../../protocols/wire/envelope-form.ts'
+import { sha256 } from '../../protocols/wire/index.ts'
 import { entryKeyOf, linkOf, statementKeyOf, type ChainEntry, type ChainLink } from './chain.ts'
 import { prepared } from './prepared.ts'
 import { columnsOf, uncheckedBy, type Role } from './receipts.ts'
@@ -130,25 +129,20 @@ export class ChainCheck {
   }
 
   #entry(db: DatabaseSync, entry: ChainEntry): Finding[] {
-    const half = entry.kind === 'receipt' || entry.kind === 'countersignature'
-    const [lease = '', role = '', number = ''] = half ? entry.key.split('/') : []
+    if (entry.kind !== 'receipt' && entry.kind !== 'countersignature') return this.#statement(db, entry)
+    const [lease = '', role = '', number = ''] = entry.key.split('/')
     const key = { lease, role, sequence: Number(number) }
-    const statement = this.#statement(db, entry, half ? key : undefined)
-    if (!half) return statement
     let row: Row | undefined
     try {
       row = rowsOf(db, receiptSql, lease, role, key.sequence)[0]
     } catch (error) {
-      return [...statement, ofReceipt(key, `it cannot be read: ${(error as Error).message}`)]
+      return [ofReceipt(key, `it cannot be read: ${(error as Error).message}`)]
     }
-    if (row === undefined) return [...statement, ofReceipt(key, 'it is missing')]
-    if (entry.kind === 'receipt') return [...statement, ...this.#receipt(row, entry)]
+    if (row === undefined) return [ofReceipt(key, 'it is missing')]
+    if (entry.kind === 'receipt') return this.#receipt(row, entry)
     const { countersignature } = row
-    if (isBytes(countersignature) && equals(sha256(countersignature), entry.hash)) return statement
-    return [
-      ...statement,
-      ofReceipt(key, countersignature === null ? 'countersignature is missing' : 'countersignature'),
-    ]
+    if (isBytes(countersignature) && equals(sha256(countersignature), entry.hash)) return []
+    return [ofReceipt(key, countersignature === null ? 'countersignature is missing' : 'countersignature')]
   }
 
   /** A row against its envelope, and against its entry, if that can be relied on. */
@@ -176,11 +170,13 @@ export class ChainCheck {
   }
 
   /** The statement of an entry, as bytes that came. */
-  #statement(db: DatabaseSync, entry: ChainEntry, half: ReceiptKey | undefined): Finding[] {
+  #statement(db: DatabaseSync, entry: ChainEntry): Finding[] {
     const found = (what: string): Finding[] => [
       {
         place: `statements ${toString(entry.hash, 'hex')}`,
-        ...(half ?? { lease: leaseOf(db, entry.hash), role: '', sequence: 0 }),
+        lease: leaseOf(db, entry.hash),
+        role: '',
+        sequence: 0,
         what: `${entry.kind}: ${what}`,
       },
     ]
@@ -195,11 +191,8 @@ export class ChainCheck {
     if (!isBytes(envelope) || !equals(sha256(envelope), entry.hash)) return found('envelope')
     const differs = [
       ...(kind === entry.kind ? [] : ['kind']),
-      ...(half !== undefined || row['created_ms'] === entry.atMs ? [] : ['created_ms']),
-      ...(half !== undefined || statementKeyOf(machine as string, signer as string) === entry.key
-        ? []
-        : ['machine, signer']),
-      ...(half === undefined || safely(() => signerOf(envelope)) === signer ? [] : ['signer']),
+      ...(row['created_ms'] === entry.atMs ? [] : ['created_ms']),
+      ...(statementKeyOf(machine as string, signer as string) === entry.key ? [] : ['machine, signer']),
     ]
     return differs.length === 0 ? [] : found(differs.join(', '))
   }
@@ -209,10 +202,6 @@ export class ChainCheck {
 function leaseOf(db: DatabaseSync, hash: Uint8Array): string {
   const row = safely(() => rowsOf(db, 'SELECT lease FROM lease_statements WHERE hash = ?', hash)[0])
   return typeof row?.['lease'] === 'string' ? row['lease'] : ''
-}
-
-function signerOf(envelope: Uint8Array): string {
-  return peerNameOf(decodePublicKey(decodeEnvelope(envelope).publicKey))
 }
 
 function ofChain(position: number, what: string): Finding {

@@ -36,12 +36,17 @@ export function endOfChain(db: DatabaseSync): ChainLink {
   return (prepared(db, lastSql).get() as ChainLink | undefined) ?? chainBegin
 }
 
-/** As part of the change that writes the row itself. Returns the position. */
-export function appendToChain(db: DatabaseSync, kind: string, key: string, hash: Uint8Array, atMs: number): number {
-  const end = endOfChain(db)
+/** As part of the change that writes the row itself. */
+export function appendToChain(
+  db: DatabaseSync,
+  kind: string,
+  key: string,
+  hash: Uint8Array,
+  atMs: number,
+  end = endOfChain(db),
+): void {
   const position = end.position + 1
   prepared(db, appendSql).run(position, kind, key, hash, atMs, linkOf(end.link, { position, kind, key, hash, atMs }))
-  return position
 }
 
 /** SHA-256 of the link before, the position and the time as 8 bytes each (big-endian), the hash, the kind after its length, the key. */

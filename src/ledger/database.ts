@@ -27,6 +27,8 @@ export const pageBytes = 4_096
  * again, and copied once; SQLite's own thousand copies it four times as often. Reading so long a log at a start takes tens of milliseconds.
  */
 const pagesLoggedMax = 4_096
+/** What a group of changes touches fits in, and need not be read again: 8 MiB, when so much is used. */
+const cacheKiB = 8_192
 /** A database without a file, and so without a lock and a holder: for simulations. */
 export const inMemory = ':memory:'
 /** Up to here the whole file is checked when it is opened, which takes about a millisecond for each MiB. */
@@ -41,7 +43,7 @@ export function openDatabase(path: string, { steps, synchronous, bytesMax }: Dat
     db.exec(`PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=${pageBytes}; PRAGMA journal_mode=WAL`)
     // fullfsync: on macOS a plain fsync does not reach the disk; elsewhere this changes nothing.
     db.exec(`PRAGMA synchronous=${synchronous}; PRAGMA fullfsync=ON`)
-    db.exec(`PRAGMA wal_autocheckpoint=${pagesLoggedMax}`)
+    db.exec(`PRAGMA wal_autocheckpoint=${pagesLoggedMax}; PRAGMA cache_size=-${cacheKiB}`)
     db.exec(`PRAGMA max_page_count=${Math.floor(bytesMax / pageBytes)}`)
     // Takes the lock for good, though nothing is written.
     db.exec('BEGIN IMMEDIATE; COMMIT')

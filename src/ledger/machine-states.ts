@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 
 import { leaseIdOf, openAccept, openCommit, type Notary } from '../../protocols/negotiate/index.ts'
-import { openCountersignature, openDispute, openReceipt } from '../../protocols/receipt/index.ts'
+import { countersignatureIn, openDispute, receiptIn } from '../../protocols/receipt/index.ts'
 import { openResult } from '../../protocols/execute/index.ts'
 import { hashOfEnvelope, type Statement } from '../../protocols/wire/index.ts'
 import { toString } from 'uint8arrays'
@@ -37,12 +37,7 @@ export class MachineStates {
   async commit(entry: MachineEntry, nowMs: number): Promise<void> {
     await this.#store.write((db) => {
       for (const statement of entry.statements) this.#record(db, entry, statement, nowMs)
-      if (entry.state === null) return
-      prepared(
-        db,
-        `INSERT INTO machine_states (kind, id, state, final, updated_ms) VALUES (?, ?, ?, ?, ?)
-         ON CONFLICT (kind, id) DO UPDATE SET state = excluded.state, final = excluded.final, updated_ms = excluded.updated_ms`,
-      ).run(entry.kind, entry.id, entry.state, entry.final ? 1 : 0, nowMs)
+      if (entry.state !== null) saveState(db, entry.kind, entry.id, entry.state, entry.final ? 1 : 0, nowMs)
     })
   }
 
@@ -57,14 +52,19 @@ export class MachineStates {
     )
   }
 
-  #record(db: DatabaseSync, entry: MachineEntry, { kind, by, envelope }: Statement, nowMs: number): void {
-    const hash = hashOfEnvelope(envelope)
-    const machine = `${entry.kind}/${entry.id}`
-    const { changes } = prepared(
-      db,
-      'INSERT OR IGNORE INTO statements (hash, kind, machine, signer, envelope, created_ms) VALUES (?, ?, ?, ?, ?, ?)',
-    ).run(hash, kind, machine, by, envelope, nowMs)
+  /** A receipt and its countersignature lie in the row of the receipt, every other statement in `statements`; all are in the chain. */
+  #record(db: DatabaseSync, entry: MachineEntry, statement: Statement, nowMs: number): void {
+    const { kind, by, envelope } = statement
     const role = this.#roleOf(entry.kind, kind, by)
+    if (kind === 'receipt') return addReceipt(db, role, receiptIn(this.#reader(), envelope), nowMs)
+    if (kind === 'countersignature') {
+      const isKept = countersign(db, role, countersignatureIn(this.#reader(), envelope), nowMs)
+      // Of a receipt that is not here, or another one than we have: it is kept as what somebody said, and counts for nothing.
+      if (!isKept) this.#keep(db, entry, statement, nowMs)
+      return
+    }
+    const hash = hashOfEnvelope(envelope)
+    const isNew = this.#keep(db, entry, statement, nowMs)
     const lease = this.#leaseOf(kind, envelope)
     if (lease !== undefined)
       prepared(db, 'INSERT OR REPLACE INTO lease_statements (lease, kind, hash) VALUES (?, ?, ?)').run(
@@ -72,11 +72,18 @@ export class MachineStates {
         kind,
         hash,
       )
-    if (kind === 'receipt') addReceipt(db, role, openReceipt(this.#reader(), envelope), nowMs)
-    else if (kind === 'countersignature') countersign(db, role, openCountersignature(this.#reader(), envelope), nowMs)
-    else if (changes > 0) appendToChain(db, kind, statementKeyOf(machine, by), hash, nowMs)
+    if (isNew) appendToChain(db, kind, statementKeyOf(machineOf(entry), by), hash, nowMs)
     if (kind === 'receipt-dispute') addDispute(db, role, openDispute(this.#reader(), envelope), nowMs)
     if (kind === 'settlement-agreement') addAgreement(db, this.#reader(), envelope, nowMs)
+  }
+
+  /** False: it was there. */
+  #keep(db: DatabaseSync, entry: MachineEntry, { kind, by, envelope }: Statement, nowMs: number): boolean {
+    const { changes } = prepared(
+      db,
+      'INSERT OR IGNORE INTO statements (hash, kind, machine, signer, envelope, created_ms) VALUES (?, ?, ?, ?, ?, ?)',
+    ).run(hashOfEnvelope(envelope), kind, machineOf(entry), by, envelope, nowMs)
+    return changes > 0
   }
 
   /** Whoever hands us a statement has opened it, or made it: checking its signature again would cost more than writing it down. */
@@ -104,4 +111,25 @@ export class MachineStates {
         return undefined
     }
   }
+}
+
+/** Most steps leave `final` as it is, and then its index is not touched. */
+const updateSql = 'UPDATE machine_states SET state = ?, updated_ms = ? WHERE kind = ? AND id = ? AND final = ?'
+const insertSql = `INSERT INTO machine_states (kind, id, state, final, updated_ms) VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT (kind, id) DO UPDATE SET state = excluded.state, final = excluded.final, updated_ms = excluded.updated_ms`
+
+function saveState(
+  db: DatabaseSync,
+  kind: MachineKind,
+  id: string,
+  state: Uint8Array,
+  final: 0 | 1,
+  nowMs: number,
+): void {
+  const { changes } = prepared(db, updateSql).run(state, nowMs, kind, id, final)
+  if (changes === 0) prepared(db, insertSql).run(kind, id, state, final, nowMs)
+}
+
+function machineOf({ kind, id }: MachineEntry): string {
+  return `${kind}/${id}`
 }

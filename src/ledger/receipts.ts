@@ -6,7 +6,7 @@ import { equals, fromString } from 'uint8arrays'
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import type { Countersignature, Dispute, Receipt } from '../../protocols/receipt/index.ts'
 import { hashOfEnvelope, type Signed } from '../../protocols/wire/index.ts'
-import { appendToChain, entryKeyOf } from './chain.ts'
+import { appendToChain, endOfChain, entryKeyOf } from './chain.ts'
 import { prepared } from './prepared.ts'
 import type { Store } from './store.ts'
 
@@ -80,32 +80,37 @@ export function columnsOf(role: Role, { by, body, envelope }: Signed<Receipt>) {
 }
 
 const insertSql = `INSERT INTO receipts (lease, role, sequence, hash, previous, final, amount_micro, unit, job, other, envelope, created_ms, position)
-  VALUES (:lease, :role, :sequence, :hash, :previous, :final, :amount_micro, :unit, :job, :other, :envelope, :created_ms, :position)`
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (lease, role, sequence) DO NOTHING`
+const knownSql = 'SELECT hash, countersignature FROM receipts WHERE lease = ? AND role = ? AND sequence = ?'
 const countersignSql =
   'UPDATE receipts SET countersignature = ? WHERE lease = ? AND role = ? AND sequence = ? AND hash = ? AND countersignature IS NULL'
 
+type Known = { readonly hash: Uint8Array; readonly countersignature: Uint8Array | null } | undefined
+
 export function addReceipt(db: DatabaseSync, role: Role, receipt: Signed<Receipt>, nowMs: number): void {
-  const columns = columnsOf(role, receipt)
-  const { lease, sequence, hash } = columns
-  const known = prepared(db, 'SELECT hash FROM receipts WHERE lease = ? AND role = ? AND sequence = ?').get(
-    lease,
-    role,
-    sequence,
-  ) as { hash: Uint8Array } | undefined
-  if (known !== undefined) {
-    if (equals(known.hash, hash)) return
-    throw new ForkError(lease, sequence)
+  const { lease, sequence, hash, previous, final, amount_micro, unit, job, other } = columnsOf(role, receipt)
+  const end = endOfChain(db)
+  const row = [lease, role, sequence, hash, previous, final, amount_micro, unit, job, other]
+  const { changes } = prepared(db, insertSql).run(...row, receipt.envelope, nowMs, end.position + 1)
+  if (changes > 0) {
+    appendToChain(db, 'receipt', entryKeyOf(lease, role, sequence), hash, nowMs, end)
+    return
   }
-  const position = appendToChain(db, 'receipt', entryKeyOf(lease, role, sequence), hash, nowMs)
-  prepared(db, insertSql).run({ ...columns, envelope: receipt.envelope, created_ms: nowMs, position })
+  const known = prepared(db, knownSql).get(lease, role, sequence) as Known
+  if (known === undefined || !equals(known.hash, hash)) throw new ForkError(lease, sequence)
 }
 
-/** The first one stays: another of the same receipt says the same. */
-export function countersign(db: DatabaseSync, role: Role, signed: Signed<Countersignature>, nowMs: number): void {
+/** The first one stays: another of the same receipt says the same. False: it is not in the row of its receipt. */
+export function countersign(db: DatabaseSync, role: Role, signed: Signed<Countersignature>, nowMs: number): boolean {
+  const { envelope } = signed
   const { lease, sequence, receipt } = signed.body
-  const { changes } = prepared(db, countersignSql).run(signed.envelope, lease, role, sequence, receipt)
-  if (changes === 0) return
-  appendToChain(db, 'countersignature', entryKeyOf(lease, role, sequence), hashOfEnvelope(signed.envelope), nowMs)
+  const { changes } = prepared(db, countersignSql).run(envelope, lease, role, sequence, receipt)
+  if (changes > 0) {
+    appendToChain(db, 'countersignature', entryKeyOf(lease, role, sequence), hashOfEnvelope(envelope), nowMs)
+    return true
+  }
+  const { countersignature = null } = (prepared(db, knownSql).get(lease, role, sequence) as Known) ?? {}
+  return countersignature !== null && equals(countersignature, envelope)
 }
 
 /** The first of a receipt stays: it is said again when the receipt comes again. */

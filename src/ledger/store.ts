@@ -16,7 +16,7 @@ import { prepared } from './prepared.ts'
 export { LedgerError, type LedgerErrorCode } from './ledger-error.ts'
 
 /** Changes that are committed together at most, … */
-export const changesPerCommitMax = 64
+export const changesPerCommitMax = 128
 /** … and how long the first of them waits for others. */
 export const commitWithinMs = 5
 /** Changes that may wait. Beyond, the writer is told so at once. */

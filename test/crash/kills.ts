@@ -95,7 +95,7 @@ interface BookRow {
 export interface Book {
   /** Rows by lease and number. */
   readonly leases: ReadonlyMap<string, ReadonlyMap<number, BookRow>>
-  /** Hashes of all statements that are written down. */
+  /** Hashes of all statements that are written down, receipts and countersignatures among them. */
   readonly statements: ReadonlySet<string>
   /** Receipts that were signed under a number that has another. */
   readonly doubled: number
@@ -122,12 +122,16 @@ export async function readBook(path: string, notary: Notary): Promise<Book> {
         countersignature: countersignature === null ? null : hex(sha256(countersignature)),
       })
     }
-    const statements = store.read((db) => db.prepare('SELECT hash, kind FROM statements').all())
-    const receipts = [...found.values()].reduce((sum, rows) => sum + rows.size, 0)
+    const statements = store.read((db) => db.prepare('SELECT hash FROM statements').all()).map(({ hash }) => hex(hash))
+    const halves = [...found.values()].flatMap((rows) => [...rows.values()])
+    const [entries] = store.read((db) => db.prepare("SELECT count(*) AS count FROM chain WHERE kind = 'receipt'").all())
     return {
       leases: found,
-      statements: new Set(statements.map(({ hash }) => hex(hash))),
-      doubled: statements.filter(({ kind }) => kind === 'receipt').length - receipts,
+      statements: new Set([
+        ...statements,
+        ...halves.flatMap(({ hash, countersignature }) => [hash, ...(countersignature === null ? [] : [countersignature])]),
+      ]),
+      doubled: Number(entries!['count']) - halves.length,
       findings: [
         ...damages.list().map(({ place, what }) => `${place}: ${what}`),
         ...doubts.list().map(({ code }) => code),

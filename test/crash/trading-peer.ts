@@ -37,7 +37,8 @@ import { Damages } from '../../src/ledger/damages.ts'
 import { Doubts } from '../../src/ledger/doubts.ts'
 import { MachineStates } from '../../src/ledger/machine-states.ts'
 import { Store } from '../../src/ledger/store.ts'
-import { decodeState, encodeState, Reactor, type Journal } from '../../src/reactor.ts'
+import { Reactor, type Journal } from '../../src/reactor.ts'
+import { decodeState, encodeState } from '../../src/state-form.ts'
 
 export interface TradingOrder {
   readonly role: 'provider' | 'requester'

@@ -35,7 +35,7 @@ import { Fault, hashOfEnvelope, sha256, type Effect, type Signed, type Statement
 import { ledgerSteps, migrate } from '../../src/ledger/migrations.ts'
 import { Receipts, addReceipt, countersign } from '../../src/ledger/receipts.ts'
 import type { Store } from '../../src/ledger/store.ts'
-import { decodeState, encodeState } from '../../src/reactor.ts'
+import { decodeState, encodeState } from '../../src/state-form.ts'
 import { billedLease } from '../../src/market/terms.ts'
 import { asker, leaseOf, provider, requester, startMs, stranger, worker } from '../negotiate/parties.ts'
 import { Account, measuredOf, worked } from './accounts.ts'

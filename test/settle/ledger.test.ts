@@ -4,7 +4,7 @@ import { test } from 'node:test'
 
 import { MachineStates } from '../../src/ledger/machine-states.ts'
 import { Receipts } from '../../src/ledger/receipts.ts'
-import { decodeState, encodeState } from '../../src/reactor.ts'
+import { decodeState, encodeState } from '../../src/state-form.ts'
 import { Scratch } from '../fixtures/ledgers.ts'
 import { startMs } from '../negotiate/parties.ts'
 import { evidenceOf, high, higher, leaseNamed, low, recordsOf, unit } from './parties.ts'

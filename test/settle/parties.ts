@@ -18,7 +18,7 @@ import {
   type Statement,
 } from '../../protocols/settle/index.ts'
 import { sha256, type Statement as Record } from '../../protocols/wire/index.ts'
-import { decodeState, encodeState } from '../../src/reactor.ts'
+import { decodeState, encodeState } from '../../src/state-form.ts'
 import { StatementBooks } from '../../src/settlement/statement-books.ts'
 import { checkStep, job, startMs } from '../negotiate/parties.ts'
 import { network, notary } from '../support/peers.ts'

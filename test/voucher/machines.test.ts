@@ -22,7 +22,7 @@ import {
   type Vouching,
 } from '../../protocols/voucher/index.ts'
 import { Fault } from '../../protocols/wire/index.ts'
-import { decodeState, encodeState } from '../../src/reactor.ts'
+import { decodeState, encodeState } from '../../src/state-form.ts'
 import { startMs } from '../negotiate/parties.ts'
 import { network } from '../support/peers.ts'
 import {
