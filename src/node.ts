@@ -165,6 +165,7 @@ export async function createPeer(
     isPublic: options.reach === 'public' && ports.networksMatter !== false,
     ledger,
     floors,
+    books: { journal, machines },
     disk,
     mill,
     dataDir,
