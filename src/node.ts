@@ -164,7 +164,7 @@ export async function createPeer(
     isPublic: options.reach === 'public' && ports.networksMatter !== false,
     ledger,
     floors,
-    books: { journal, machines },
+    books: { journal, machines, everyMs: ports.receiptsEveryMs },
     disk,
     mill,
     dataDir,

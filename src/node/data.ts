@@ -45,8 +45,12 @@ export interface DataDeps {
   readonly isPublic: boolean
   readonly ledger: Store
   readonly floors: SequenceFloors
-  /** Where receipts of storage are written down. */
-  readonly books: { readonly journal: Journal; readonly machines: MachineStates }
+  /** Where receipts of storage are written down, and how often they are asked for, where not as usual. */
+  readonly books: {
+    readonly journal: Journal
+    readonly machines: MachineStates
+    readonly everyMs?: number | undefined
+  }
   readonly disk: Files
   readonly mill: Mill
   readonly dataDir: string
@@ -239,8 +243,8 @@ export function createData(deps: DataDeps): DataPlane {
         },
         {
           name: 'the receipts of storage',
-          firstMs: 20 * minute,
-          everyMs: receiptsEveryMs,
+          firstMs: deps.books.everyMs ?? 20 * minute,
+          everyMs: deps.books.everyMs ?? receiptsEveryMs,
           run: async (signal) => accounts.settle(signal),
         },
         {
