@@ -67,7 +67,6 @@ export type { Peer, ReadyFacts } from './node/peer.ts'
 
 /** Class of jobs of WASI programs: names the topic of their bids. */
 const computeClass = 'compute'
-const unitDefault = 'credit'
 /** How long `ready` waits for company. */
 const aloneMs = 5_000
 const runningMsMax = 3_000
@@ -85,7 +84,7 @@ export async function createPeer(
   const disk = ports.files ?? realFiles
   const self = signer.peer
   const notary: Notary = { signer, network }
-  const unit = offer?.unit ?? unitDefault
+  const unit = offer?.unit ?? 'credit'
   await using starting = new AsyncDisposableStack()
   const ending = new AbortController()
 
@@ -165,6 +164,7 @@ export async function createPeer(
     isPublic: options.reach === 'public' && ports.networksMatter !== false,
     ledger,
     floors,
+    books: { journal, machines, everyMs: ports.receiptsEveryMs },
     disk,
     mill,
     dataDir,
@@ -312,6 +312,7 @@ export async function createPeer(
     puts: plane.puts,
     cars: plane.cars,
     objectCare: plane.care,
+    storage: plane.accounts,
     transfers: plane.transfers,
     submissions,
     brakes,

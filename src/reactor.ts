@@ -5,8 +5,8 @@
 import type { Statement } from '../protocols/wire/index.ts'
 import type { Clock, Log } from './environment.ts'
 
-/** Whose machine it is: a requester's of a job, a provider's of a lease, an account with another peer, promises to it or of it. */
-export type MachineKind = 'job' | 'lease' | 'settle' | 'voucher'
+/** Whose machine it is: a requester's of a job, a provider's of a lease, an account with another peer, promises to it or of it, what it keeps for us or we for it. */
+export type MachineKind = 'job' | 'lease' | 'settle' | 'voucher' | 'storage-owner' | 'storage-keeper'
 
 /** What machines need of the ledger. */
 export interface Journal {

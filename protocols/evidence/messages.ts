@@ -16,5 +16,5 @@ export interface Equivocation {
   /** Who signed both. */
   readonly by: PeerName
   /** What there are two of. */
-  readonly of: 'award' | 'accept' | 'receipt' | 'countersignature'
+  readonly of: 'award' | 'accept' | 'receipt' | 'countersignature' | 'storage-receipt' | 'storage-countersignature'
 }

@@ -3,36 +3,51 @@ import { equals } from 'uint8arrays'
 
 import { acceptType, awardType, isPlaceOf, openAccept, openAward, type Notary } from '../negotiate/index.ts'
 import { countersignatureType, openCountersignature, openReceipt, receiptType } from '../receipt/index.ts'
+import {
+  openStorageCountersignature,
+  openStorageReceipt,
+  storageCountersignatureType,
+  storageReceiptType,
+} from '../storage/index.ts'
 import { Fault, openEnvelope, type Signed, type StatementType } from '../wire/index.ts'
 import type { Equivocation, Evidence } from './messages.ts'
 
 /**
  * Two different AWARDs of one (job, slot, epoch), two different ACCEPTs of one AWARD, or two different receipts, or countersignatures, of
- * one number of a lease, by one signer. Throws a Fault when they are not: whoever brings them should have known.
+ * one number of a lease or of an account of storage, by one signer. Throws a Fault when they are not: whoever brings them should have known.
  */
 export function provesEquivocation(notary: Notary, evidence: Evidence): Equivocation {
   const equivocation =
     awardsConflict(notary, evidence) ??
     acceptsConflict(notary, evidence) ??
     billsConflict(notary, evidence, 'receipt', receiptType, openReceipt) ??
-    billsConflict(notary, evidence, 'countersignature', countersignatureType, openCountersignature)
+    billsConflict(notary, evidence, 'countersignature', countersignatureType, openCountersignature) ??
+    billsConflict(notary, evidence, 'storage-receipt', storageReceiptType, openStorageReceipt) ??
+    billsConflict(
+      notary,
+      evidence,
+      'storage-countersignature',
+      storageCountersignatureType,
+      openStorageCountersignature,
+    )
   if (equivocation === undefined)
     throw new Fault('PROOF_INVALID', 'the two statements do not exclude each other, or are none that could')
   return equivocation
 }
 
-type Numbered = Signed<{ readonly lease: string; readonly sequence: number }>
+type Numbered = Signed<{ readonly sequence: number } & ({ readonly lease: string } | { readonly account: string })>
 
 function billsConflict(
   notary: Notary,
   evidence: Evidence,
-  of: 'receipt' | 'countersignature',
+  of: Equivocation['of'],
   type: StatementType,
   open: (notary: Notary, envelope: Uint8Array) => Numbered,
 ): Equivocation | undefined {
   if (!areDifferent(notary, type, evidence)) return undefined
   const [first, second] = [open(notary, evidence.first), open(notary, evidence.second)]
-  const isOneNumber = first.body.lease === second.body.lease && first.body.sequence === second.body.sequence
+  const chainOf = ({ body }: Numbered): string => ('lease' in body ? body.lease : body.account)
+  const isOneNumber = chainOf(first) === chainOf(second) && first.body.sequence === second.body.sequence
   return first.by === second.by && isOneNumber ? { by: first.by, of } : undefined
 }
 

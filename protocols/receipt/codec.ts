@@ -236,7 +236,7 @@ function decodeUsage(usage: WireUsage): Usage {
 }
 
 /** What is counted is exact in any language. A negative number, written as one of 64 bits, has the highest bit. */
-function counted(value: bigint, field: string): number {
+export function counted(value: bigint, field: string): number {
   if (value >= 2n ** 63n)
     throw new Fault('NUMBER_NEGATIVE', `${field} is negative`, { field, value: String(BigInt.asIntN(64, value)) })
   if (value > BigInt(Number.MAX_SAFE_INTEGER))

@@ -133,7 +133,9 @@ export function createCaring(caring: CaringDeps, deps: LifeDeps): Caring {
     announcing: { ...saying, nextSequence },
   }
   const own = new OwnObjects(common)
-  const care = new ObjectCare({ ...common, own, placement, onBroken })
+  // Nothing is billed in the model.
+  const accounts = { shown: async () => {} }
+  const care = new ObjectCare({ ...common, own, placement, accounts, onBroken })
   const chores = new Chores({ clock: life, random, log })
   const scrub = async (signal: AbortSignal): Promise<void> => {
     await scrubBetween({ store, index: table, clock: life }, '', undefined, signal)

@@ -5,9 +5,11 @@ import type { ReceiptView } from '../control/api.ts'
 import { defineCommand } from './command.ts'
 import { connect } from './connect.ts'
 import { safe } from './escape.ts'
-import { named, shortJob, shortLease, span } from './format.ts'
+import { named, shortJob, shortLease, size, span } from './format.ts'
 import { usage } from './problem.ts'
 import { table } from './table.ts'
+
+const mibSecondsPerGibHour = 1_024 * 3_600
 
 export const command = defineCommand({
   usage: 'receipts [flags]',
@@ -22,18 +24,23 @@ export const command = defineCommand({
       placeholder: 'PEER',
       about: 'only with this peer: its petname, or a part of its id from either end',
     },
+    storage: {
+      type: 'switch',
+      about: 'what was kept instead: for each owner or keeper and month, as both have signed it',
+    },
     since: { type: 'text', placeholder: 'TIME', about: 'only what changed since: 2d, 12h, or 2026-11-01' },
   },
   takes: [],
   async run(invocation) {
     const { terminal, flags } = invocation
-    const { job, peer, since } = flags
+    const { job, peer, since, storage } = flags
     const nowMs = Date.now()
     const filter = {
       ...(job === undefined ? {} : { job }),
       ...(peer === undefined ? {} : { peer }),
       ...(since === undefined ? {} : { sinceMs: sinceMsOf(since, nowMs) }),
     }
+    if (storage) return showStorage(invocation, Object.keys(filter).length > 0)
     const client = await connect(invocation)
     const receipts = await client.receipts(filter)
     if (terminal.json) await terminal.printJson({ v: 1, receipts })
@@ -44,6 +51,32 @@ export const command = defineCommand({
     return exits.ok
   },
 })
+
+async function showStorage(invocation: Parameters<typeof connect>[0], isFiltered: boolean): Promise<number> {
+  if (isFiltered) throw usage('--storage goes alone', 'what was kept belongs to no job', 'pleach receipts --storage')
+  const { terminal } = invocation
+  const receipts = await (await connect(invocation)).storageReceipts()
+  if (terminal.json) await terminal.printJson({ v: 1, receipts })
+  else if (terminal.quiet) await terminal.print(...receipts.map(({ account }) => safe(account)))
+  else if (receipts.length === 0) terminal.note('no receipts of storage yet: the first come with the second audit')
+  else
+    await terminal.print(
+      ...table(
+        ['MONTH', 'ROLE', 'WITH', '>RECEIPTS', '>GIB HOURS', '>AUDITS', '>PUT', '>GOT'],
+        receipts.map(({ period, role, other, receipts: count, storeMibS, auditsPassed, inBytes, outBytes }) => [
+          safe(period),
+          role,
+          named(other),
+          String(count),
+          (storeMibS / mibSecondsPerGibHour).toFixed(3),
+          String(auditsPassed),
+          size(inBytes),
+          size(outBytes),
+        ]),
+      ),
+    )
+  return exits.ok
+}
 
 /** A date is a day of UTC, or whatever else of ISO 8601 was written. */
 function sinceMsOf(since: string, nowMs: number): number {

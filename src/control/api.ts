@@ -20,7 +20,7 @@ import type {
   RepairView,
   TransferView,
 } from './object-views.ts'
-import type { ReceiptFilter, ReceiptView } from './receipt-views.ts'
+import type { ReceiptFilter, ReceiptView, StorageReceiptView } from './receipt-views.ts'
 
 export type * from './job-views.ts'
 export type * from './money-views.ts'
@@ -133,6 +133,7 @@ export interface ErrorView {
  * POST /objects/import {read, name?} → ObjectView                          POST /objects/pin {object} → ObjectView
  * POST /export {object, path, transfer?} → CarView                         POST /import {path, read?, name?, transfer?} → PutView
  * GET  /receipts?job=&peer=&lease=&since= → { v, receipts: ReceiptView[] }   GET /receipts/:id → the receipt file (JSON)
+ * GET  /storage-receipts → { v, receipts: StorageReceiptView[] }
  * GET  /receipts/:id/credential → the same in its verifiable form, signed by this peer
  * GET  /statements, POST /settle, GET /income: money-views.ts
  * POST /pause {forMs?, now?} → StatusView                                 POST /resume → StatusView
@@ -221,6 +222,8 @@ export interface PeerControl {
   transfer(name: string): Promise<TransferView>
   /** Newest first. */
   receipts(filter?: ReceiptFilter): Promise<readonly ReceiptView[]>
+  /** Of this month, and of the one before while it is answered for. */
+  storageReceipts(): Promise<readonly StorageReceiptView[]>
   /** The file that `receipt verify` reads. */
   receiptFile(idPrefix: string): Promise<unknown>
   /** The same as a W3C verifiable credential. */

@@ -21,6 +21,7 @@ import type {
   PeersView,
   PutView,
   ReceiptView,
+  StorageReceiptView,
   RemovedView,
   RepairView,
   SettledView,
@@ -88,6 +89,7 @@ export function createControlClient(socket: string, signal: AbortSignal): Contro
       const path = query.size === 0 ? '/v1/receipts' : `/v1/receipts?${query.toString()}`
       return (await get<{ receipts: ReceiptView[] }>(path)).receipts
     },
+    storageReceipts: async () => (await get<{ receipts: StorageReceiptView[] }>('/v1/storage-receipts')).receipts,
     receiptFile: async (id) => get<unknown>(`/v1/receipts/${encodeURIComponent(id)}`),
     receiptCredential: async (id) => get<unknown>(`/v1/receipts/${encodeURIComponent(id)}/credential`),
     backup: async (input, own) => post<BackupView>('/v1/backup', input, own),

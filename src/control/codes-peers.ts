@@ -36,6 +36,21 @@ export const peerCodes: Readonly<Record<string, Row>> = {
     'its owner lends no disk space',
     'nothing: another keeper is taken',
   ],
+  NOTHING_NEW: [
+    'a keeper gives no new receipt of what it kept',
+    'it has kept no more than the last one says, or that one is not a minute old',
+    'nothing: it is asked again within the hour',
+  ],
+  ACCOUNT_BEHIND: [
+    'a keeper and we do not agree which receipt of this month was the last',
+    'one of the two has lost what it signed; whatever followed might contradict it',
+    'nothing: the next month has an account of its own',
+  ],
+  PERIOD_OVER: [
+    'a receipt was asked for of a month that is over',
+    'a keeper answers for the month that is, and for a week for the one before; or one of the two clocks is wrong',
+    'date   (the clocks of both machines)',
+  ],
   NOT_OWNER: ['another peer asked for the shard to be kept', 'only who asked may take it back', 'nothing'],
   NO_SPACE: ['the keeper has no room', 'its quota or its disk is full', 'nothing: another keeper is taken'],
   OWNER_FULL: [

@@ -27,6 +27,21 @@ export interface ReceiptView {
   readonly updatedMs: number
 }
 
+/** What one keeper kept for one owner in a month, by what both have signed. */
+export interface StorageReceiptView {
+  readonly v: 1
+  readonly account: string
+  readonly role: 'owner' | 'keeper'
+  readonly other: PeerView
+  /** UTC: `2026-03`. */
+  readonly period: string
+  readonly receipts: number
+  readonly storeMibS: number
+  readonly auditsPassed: number
+  readonly inBytes: number
+  readonly outBytes: number
+}
+
 /** What is left out is not asked for. */
 export interface ReceiptFilter {
   readonly lease?: string

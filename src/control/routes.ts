@@ -274,6 +274,11 @@ export const routes: readonly Route[] = [
   },
   {
     method: 'GET',
+    path: '/v1/storage-receipts',
+    answer: async ({ control }) => ({ json: { v: 1, receipts: await control.storageReceipts() } }),
+  },
+  {
+    method: 'GET',
     path: '/v1/receipts/:id',
     answer: async ({ control }, { id }) => ({ json: await control.receiptFile(id) }),
   },

@@ -13,7 +13,7 @@ import { addDispute, addReceipt, countersign, uncheckedBy, type Role } from './r
 import { addAgreement } from './settlements.ts'
 import type { Store } from './store.ts'
 
-export type MachineKind = 'job' | 'lease' | 'settle' | 'voucher'
+export type MachineKind = 'job' | 'lease' | 'settle' | 'voucher' | 'storage-owner' | 'storage-keeper'
 
 export interface MachineEntry {
   readonly kind: MachineKind
@@ -50,6 +50,14 @@ export class MachineStates {
           .all(kind) as { id: string; state: Uint8Array }[]
       ).map(({ id, state }) => ({ id, state })),
     )
+  }
+
+  /** The state of one machine, over or not. */
+  get(kind: MachineKind, id: string): Uint8Array | undefined {
+    return this.#store.read((db) => {
+      const sql = 'SELECT state FROM machine_states WHERE kind = ? AND id = ?'
+      return (prepared(db, sql).get(kind, id) as { state: Uint8Array } | undefined)?.state
+    })
   }
 
   /** A receipt and its countersignature lie in the row of the receipt, every other statement in `statements`; all are in the chain. */

@@ -37,6 +37,11 @@ export class Shards {
     return row === undefined ? undefined : entryOf(row)
   }
 
+  /** All that is kept for one owner. */
+  of(owner: string): ShardEntry[] {
+    return this.#store.read((db) => db.prepare('SELECT * FROM shards WHERE owner = ?').all(owner)).map(entryOf)
+  }
+
   async delete(root: string): Promise<void> {
     await this.#store.write((db) => db.prepare('DELETE FROM shards WHERE root = ?').run(root))
   }

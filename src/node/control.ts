@@ -19,6 +19,7 @@ import {
   type PeersView,
   type ReceiptFilter,
   type ReceiptView,
+  type StorageReceiptView,
   type StandingView,
   type StatusView,
 } from '../control/api.ts'
@@ -44,6 +45,7 @@ import type { ObjectPuts, PutInput } from './object-puts.ts'
 import type { GetInput, OwnObjects } from './objects.ts'
 import type { OwnerBrakes } from './owner-brakes.ts'
 import type { RerunOptions } from './rerun.ts'
+import type { StorageAccounts } from './storage-accounts.ts'
 import type { Submissions } from './submissions.ts'
 import type { Transfers } from './transfers.ts'
 import { ReceiptFiles } from './receipt-files.ts'
@@ -73,6 +75,7 @@ export interface ControlDeps {
   readonly puts: ObjectPuts
   readonly cars: ObjectCars
   readonly objectCare: ObjectCare
+  readonly storage: Pick<StorageAccounts, 'list'>
   readonly transfers: Transfers
   readonly submissions: Submissions
   readonly brakes: OwnerBrakes
@@ -311,6 +314,15 @@ export class OwnControl implements PeerControl {
 
   async receipts(filter: ReceiptFilter = {}): Promise<readonly ReceiptView[]> {
     return this.#receiptFiles.list(filter)
+  }
+
+  async storageReceipts(): Promise<readonly StorageReceiptView[]> {
+    return this.#deps.storage.list().map(({ other, usage, ...account }) => ({
+      v: 1,
+      ...account,
+      other: peerView(other),
+      ...usage,
+    }))
   }
 
   async receiptFile(idPrefix: string): Promise<ReceiptFile> {

@@ -1,5 +1,6 @@
 /** The data of a peer, put together: what it keeps for others, what others keep for it, and what it does for both unasked. */
 import { createPlacement } from '../../protocols/placement/index.ts'
+import { createStorageExchange } from '../../protocols/storage/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import type { Fault, PeerName, Signer } from '../../protocols/wire/index.ts'
 import type { BandwidthOptions } from '../config/options.ts'
@@ -9,12 +10,14 @@ import { packFolder } from '../execution/tar-write.ts'
 import type { Host } from '../host/index.ts'
 import { Audits } from '../ledger/audits.ts'
 import { Dossiers } from '../ledger/dossiers.ts'
+import type { MachineStates } from '../ledger/machine-states.ts'
 import { Objects } from '../ledger/objects.ts'
 import { Puts } from '../ledger/puts.ts'
 import { Secrets } from '../ledger/secrets.ts'
 import type { SequenceFloors } from '../ledger/sequence-floors.ts'
 import { Shards } from '../ledger/shards.ts'
 import type { Store } from '../ledger/store.ts'
+import type { Journal } from '../reactor.ts'
 import { advertisedMax, ObjectArchive } from '../storage/archive.ts'
 import type { Mill } from '../storage/mill.ts'
 import { DiskRoom } from '../storage/disk-room.ts'
@@ -22,6 +25,7 @@ import { ShardCache } from '../storage/cache.ts'
 import { scrubBetween } from '../storage/scrub.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
+import { CarriedBytes } from './carried-bytes.ts'
 import { Chores } from './chores.ts'
 import { Heralds } from './heralds.ts'
 import { withOwnArchive } from './local-placement.ts'
@@ -30,6 +34,7 @@ import { ObjectCare } from './object-care.ts'
 import { ObjectCars } from './object-cars.ts'
 import { ObjectPuts } from './object-puts.ts'
 import { OwnObjects } from './objects.ts'
+import { StorageAccounts } from './storage-accounts.ts'
 import { Transfers } from './transfers.ts'
 
 export interface DataDeps {
@@ -40,6 +45,12 @@ export interface DataDeps {
   readonly isPublic: boolean
   readonly ledger: Store
   readonly floors: SequenceFloors
+  /** Where receipts of storage are written down, and how often they are asked for, where not as usual. */
+  readonly books: {
+    readonly journal: Journal
+    readonly machines: MachineStates
+    readonly everyMs?: number | undefined
+  }
   readonly disk: Files
   readonly mill: Mill
   readonly dataDir: string
@@ -73,6 +84,7 @@ export interface DataPlane {
   readonly puts: ObjectPuts
   readonly cars: ObjectCars
   readonly care: ObjectCare
+  readonly accounts: StorageAccounts
   readonly packFolder: (path: string) => Promise<string>
   readonly unpack: (tar: string, folder: string) => ReturnType<typeof unpackTar>
   /** Answers others. */
@@ -92,6 +104,8 @@ const scrubEveryMs = 6 * 60 * minute
 const tendEveryMs = 6 * 60 * minute
 const advertiseEveryMs = 20 * 60 * minute
 const sweepEveryMs = 10 * minute
+/** How often keepers are asked for receipts of what audits have shown. */
+const receiptsEveryMs = 60 * minute
 
 export function createData(deps: DataDeps): DataPlane {
   const {
@@ -131,10 +145,19 @@ export function createData(deps: DataDeps): DataPlane {
     advertise,
     diskLeftBytes: async () => room.leftBytes(),
   })
-  const { store, transfer, rates } = createShardPlane(
+  const {
+    store,
+    transfer: carrier,
+    rates,
+  } = createShardPlane(
     { folder: dataDir, quotaBytes, ownerBytesMax: Math.ceil(quotaBytes * ownerShareMax), bandwidth: deps.bandwidth },
     { self, disk, index: shards, streams, clock, random, log, cache, room },
   )
+  const carried = new CarriedBytes()
+  const transfer = carried.counted(carrier)
+  const notary = { signer, network }
+  const exchange = createStorageExchange({ streams, timekeeper: clock, notary })
+  const accounts = new StorageAccounts({ ...deps.books, notary, clock, log, exchange, shards, carried, onFault })
   const roomFor = (owner: PeerName) => store.roomFor(owner)
   const archive = new ObjectArchive({ signer, network, shards, dossiers, cache, roomFor, clock, log, advertise })
   const placement = withOwnArchive(createPlacement({ streams, timekeeper: clock, archive }), self, archive)
@@ -175,7 +198,7 @@ export function createData(deps: DataDeps): DataPlane {
   const openPuts = new Puts(ledger)
   const puts = new ObjectPuts({ ...caring, own: objects, puts: openPuts, secrets: new Secrets(ledger, random) })
   const cars = new ObjectCars({ ...caring, own: objects, placing: puts, puts: openPuts })
-  const care = new ObjectCare({ ...caring, own: objects, placement, onBroken: deps.onBroken })
+  const care = new ObjectCare({ ...caring, own: objects, placement, accounts, onBroken: deps.onBroken })
   const chores = new Chores({ clock, random, log })
 
   return {
@@ -188,6 +211,7 @@ export function createData(deps: DataDeps): DataPlane {
     puts,
     cars,
     care,
+    accounts,
     packFolder: pack,
     unpack,
     networkOf,
@@ -196,6 +220,7 @@ export function createData(deps: DataDeps): DataPlane {
       await cache.start()
       await transfer.serve()
       await placement.serve()
+      await accounts.serve()
     },
     begin() {
       chores.start([
@@ -215,6 +240,12 @@ export function createData(deps: DataDeps): DataPlane {
           firstMs: 10 * minute,
           everyMs: tendEveryMs,
           run: async (signal) => care.tend(signal),
+        },
+        {
+          name: 'the receipts of storage',
+          firstMs: deps.books.everyMs ?? 20 * minute,
+          everyMs: deps.books.everyMs ?? receiptsEveryMs,
+          run: async (signal) => accounts.settle(signal),
         },
         {
           name: 'advertising objects',

@@ -155,7 +155,7 @@ export class LedgerCare {
 
   #mustNotSign(statements: readonly Statement[], self: PeerName): void {
     if (this.doubts.list().length === 0) return
-    const signs = statements.some(({ kind, by }) => by === self && (kind === 'receipt' || kind === 'countersignature'))
+    const signs = statements.some(({ kind, by }) => by === self && receiptKinds.has(kind))
     if (signs) throw new Error(`no receipt is signed while ${this.doubts.list()[0]!.code} is doubted`)
   }
 
@@ -180,6 +180,14 @@ export class LedgerCare {
     this.#tell({ is: 'room', isLow })
   }
 }
+
+/** Statements of which one peer must not sign two that contradict each other. */
+const receiptKinds: ReadonlySet<string> = new Set([
+  'receipt',
+  'countersignature',
+  'storage-receipt',
+  'storage-countersignature',
+])
 
 const doubtCure = 'stop the other one, or pleach up --only-one'
 

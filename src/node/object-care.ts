@@ -5,6 +5,7 @@ import type { PeerName } from '../../protocols/wire/index.ts'
 import type { AuditView, ObjectView, RepairView } from '../control/api.ts'
 import { auditHoldings, healthyShards, type AuditResult } from '../storage/audit.ts'
 import { NotEnoughShardsError } from '../storage/fetch.ts'
+import { shownBy } from '../storage/kept.ts'
 import { placeShards, PlacementError, type Placed } from '../storage/place.ts'
 import { renewTerms } from '../storage/renew.ts'
 import { claimRepair, rebuildShards, repairAt, urgentAt } from '../storage/repair.ts'
@@ -32,6 +33,7 @@ import {
   untilUnknown,
 } from './object-places.ts'
 import { objectsKeptMs, ownCopyKeptMs, type ObjectDeps, type OwnObjects, type Target } from './objects.ts'
+import type { AuditShown } from './storage-accounts.ts'
 import { countedTransfer, pacedTransfer, unwatched, type Progress } from './transfers.ts'
 
 export interface CareDeps extends ObjectDeps {
@@ -39,6 +41,8 @@ export interface CareDeps extends ObjectDeps {
   readonly placement: PlacementService
   /** A keeper has not got what it told us itself that it keeps. */
   readonly onBroken: (peer: PeerName, what: string) => void
+  /** What keepers have shown of what they promised us. */
+  readonly accounts: { shown(audits: readonly AuditShown[]): Promise<void> }
 }
 
 /** How long a keeper may be away before its shard counts as lost, when nobody asked for a repair. */
@@ -248,20 +252,26 @@ export class ObjectCare {
     }
   }
 
-  async #audited({ target, decoded, places }: Known, signal: AbortSignal): Promise<AuditResult[]> {
-    const { audits, onBroken, clock } = this.#deps
-    const results = await auditHoldings(this.#deps, decoded, places, signal)
-    const before = new Map(audits.of(target.cid).map((entry) => [`${entry.shard} ${entry.keeper}`, entry.verdict]))
-    const promised = target.entry === undefined ? [] : placesOf(target.entry.placement)
-    for (const { shard, peer, verdict, reason } of results) {
-      // Only what we were told ourselves was promised: a record may say anything of anybody.
-      const isPromised = promised.some(
-        (place) => place.shard === shard && place.peer === peer && (place.heardUntilMs ?? 0) > clock.nowMs(),
-      )
-      const isNews = verdict === 'failed' && before.get(`${shard} ${peer}`) !== 'failed'
-      if (isNews && isPromised && reason === 'NOT_FOUND') onBroken(peer, `shard ${shard} of ${target.cid} is not there`)
+  async #audited({ target, decoded, places: asked }: Known, signal: AbortSignal): Promise<AuditResult[]> {
+    const { audits, accounts, onBroken, clock } = this.#deps
+    const results = await auditHoldings(this.#deps, decoded, asked, signal)
+    const before = new Map(audits.of(target.cid).map((entry) => [`${entry.shard} ${entry.keeper}`, entry]))
+    const places = target.entry === undefined ? [] : placesOf(target.entry.placement)
+    // Only what we were told ourselves was promised: a record may say anything of anybody.
+    const promised = new Map(places.map((place) => [nameOf(place), place.heardUntilMs ?? 0]))
+    const shown: AuditShown[] = []
+    for (const result of results) {
+      const { shard, peer, verdict, reason, atMs } = result
+      const last = before.get(nameOf(result))
+      const promisedMs = promised.get(nameOf(result)) ?? 0
+      const isNews = verdict === 'failed' && last?.verdict !== 'failed' && promisedMs > clock.nowMs()
+      if (isNews && reason === 'NOT_FOUND') onBroken(peer, `shard ${shard} of ${target.cid} is not there`)
+      if (verdict === 'passed' && promisedMs > 0)
+        shown.push({ keeper: peer, kept: shownBy(last, decoded.shardBytes, atMs, promisedMs) })
     }
     await audits.put(results.map(({ peer, ...result }) => ({ ...result, object: target.cid, keeper: peer })))
+    // After that: a crash between the two takes time from a keeper, and never gives it twice.
+    await accounts.shown(shown)
     return results
   }
 

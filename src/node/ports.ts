@@ -28,6 +28,8 @@ export interface PeerPorts {
   readonly openLedger?: (...args: Parameters<typeof Store.open>) => Store
   /** Room on the disk that is kept for the ledger; 0: none, as in a world of hundreds of peers on one disk. */
   readonly reserveBytes?: number
+  /** How often keepers are asked for receipts of storage: a test does not wait for an hour. */
+  readonly receiptsEveryMs?: number
   /** Told of each fault that this peer holds against another. */
   readonly onFault?: (peer: PeerName, fault: Fault) => void
   /** Resolves when others may be told what the peer lends. In production that is at once. */

@@ -279,6 +279,14 @@ strangers as such: 0.40 (0.50: none was tried)
     assert.match(out, /ab12ab12 +91c0 +requester +brisk-reed 12D3KooW…Reed +3 +3 +0\.71 +credit +final/)
   })
 
+  test('receipts of storage: what was kept, by month and keeper', async () => {
+    const { out } = await ok('receipts', '--storage')
+    assert.match(out, /2026-03 +owner +brisk-reed 12D3KooW…Reed +7 +2\.500 +28 +\S+ \S+ +\S+ \S+\n/)
+    const { code, err } = await home.run(['receipts', '--storage', '--job', '91c0'])
+    assert.equal(code, 2)
+    assert.match(err, /--storage goes alone/)
+  })
+
   test('statements: who owes whom, what is left out, and what each owner has of it', async () => {
     const { out } = await ok('statements')
     assert.match(out, /brisk-reed 12D3KooW…Reed +1\.5 +they +0\.02 +we +2 +credit +open/)

@@ -70,6 +70,7 @@ describe('every call of the peer, carried over the socket', () => {
     assert.equal((await client.put({ path: '/a b', code: '4+8' }, never)).object, object)
     assert.equal((await client.get({ object, path: '/out' }, never)).path, '/out')
     assert.equal((await client.receipts())[0]?.lease, lease)
+    assert.deepEqual(await client.storageReceipts(), await control.storageReceipts())
     const filter = { job: '91c0', peer: 'brisk-reed', sinceMs: 5 }
     await client.receipts(filter)
     assert.equal(control.calls.at(-1), `receipts ${JSON.stringify(filter)}`)

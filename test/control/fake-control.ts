@@ -679,6 +679,21 @@ export class FakeControl implements PeerControl {
     return [{ ...this.#receipt, ...(filter.lease === undefined ? {} : { lease: filter.lease, other: worker }) }]
   }
 
+  storageReceipts: PeerControl['storageReceipts'] = async () => [
+    {
+      v: 1,
+      account: 'ef56'.repeat(16),
+      role: 'owner',
+      other: reed,
+      period: '2026-03',
+      receipts: 7,
+      storeMibS: 9_216_000,
+      auditsPassed: 28,
+      inBytes: 1_048_576,
+      outBytes: 58_720_256,
+    },
+  ]
+
   readonly #receipt: ReceiptView = {
     v: 1,
     lease,

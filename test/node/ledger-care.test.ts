@@ -107,15 +107,16 @@ test('in doubt nothing is signed, over restarts too, until the owner says that t
   using scratch = new Scratch()
   const { store, care, told, end, open } = await careOf(scratch, { bytes: 1_000 * mib })
   const machines = new MachineStates(store, worker)
-  const sign = async (by: LedgerCare, signer: string): Promise<void> => {
-    const statements = [{ kind: 'receipt' as const, by: signer, envelope: new Uint8Array(3) }]
+  const sign = async (by: LedgerCare, signer: string, kind = 'receipt'): Promise<void> => {
+    const statements = [{ kind, by: signer, envelope: new Uint8Array(3) }]
     await by.journal(machines).commit({ kind: 'lease', id: 'x', state: 1, final: false, statements })
   }
   care.onForeignRecord(17)
   care.onForeignRecord(18)
   assert.deepEqual(told, [{ is: 'doubt', isOn: true }])
   assert.equal(care.whyNotPay('any')?.code, 'IN_DOUBT')
-  await assert.rejects(sign(care, worker.signer.peer), /PEER_TWICE/)
+  for (const kind of ['receipt', 'countersignature', 'storage-receipt', 'storage-countersignature'])
+    await assert.rejects(sign(care, worker.signer.peer, kind), /PEER_TWICE/)
   await care.journal(machines).commit({ kind: 'lease', id: 'x', state: 2, final: false, statements: [] })
   await end()
   const again = open(false)

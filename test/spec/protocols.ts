@@ -13,6 +13,7 @@ export const protocolsWithReadme = [
   'receipt',
   'references',
   'settle',
+  'storage',
   'transfer',
   'voucher',
   'wire',

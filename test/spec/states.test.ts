@@ -17,6 +17,7 @@ import { forwardMachines } from './machines-forward.ts'
 import { negotiateMachines } from './machines-negotiate.ts'
 import { receiptMachines } from './machines-receipt.ts'
 import { settleMachines } from './machines-settle.ts'
+import { storageMachines } from './machines-storage.ts'
 import { transferMachines } from './machines-transfer.ts'
 import { voucherMachines } from './machines-voucher.ts'
 import { protocolsWithReadme } from './protocols.ts'
@@ -31,6 +32,7 @@ const machines: readonly Observed[] = [
   ...transferMachines,
   ...forwardMachines,
   ...voucherMachines,
+  ...storageMachines,
 ].map((machine) => machine())
 
 const columns = ['state', 'on', 'next', 'says']

@@ -37,6 +37,7 @@ import { placementVectors } from './vectors/placement.ts'
 import { receiptVectors } from './vectors/receipt.ts'
 import { referencesVectors } from './vectors/references.ts'
 import { balanceOf, settleVectors } from './vectors/settle.ts'
+import { storageVectors } from './vectors/storage.ts'
 import { transferVectors } from './vectors/transfer.ts'
 import { voucherVectors } from './vectors/voucher.ts'
 import { wireVectors } from './vectors/wire.ts'
@@ -55,6 +56,7 @@ const files: Readonly<Record<string, VectorFile>> = {
   ...placementVectors,
   ...receiptVectors,
   ...settleVectors,
+  ...storageVectors,
   ...voucherVectors,
 }
 

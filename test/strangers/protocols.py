@@ -419,12 +419,16 @@ def statement_of(network, name, data):
 def evidence(network, data, _context):
     made = message({1: ("first", "bytes"), 2: ("second", "bytes")}, data)
     need(made["first"] and made["second"], "evidence is of two statements")
-    kinds = (("award", ("job", "slot", "epoch")), ("accept", ("lease",)), ("receipt", ("lease", "sequence")), ("countersignature", ("lease", "sequence")))
+    kinds = (("award", ("job", "slot", "epoch")), ("accept", ("lease",)), ("receipt", ("lease", "sequence")), ("countersignature", ("lease", "sequence")),
+             ("storage-receipt", ("account", "sequence")), ("storage-countersignature", ("account", "sequence")))
     for name, place in kinds:
         first, second = (statement_of(network, name, made[one]) for one in ("first", "second"))
         if first is None or second is None or first[1] == second[1]:
             continue
         bodies = [BODIES[name](payload) for _, payload in (first, second)]
+        if name == "storage-receipt":
+            for (by, _), body in zip((first, second), bodies):
+                storage_account(network, by, body)
         if first[0] == second[0] and all(bodies[0][field] == bodies[1][field] for field in place):
             return {**made, "proves": {"by": first[0], "of": name}}
     need(False, "they do not exclude each other", "PROOF_INVALID")
@@ -779,6 +783,75 @@ def billing(network, data, _context):
     say, value = which(BILLING, data)
     need(say is not None, "nothing said")
     return {"say": say, say: signed(network, "receipt-dispute" if say == "dispute" else say, value)}
+
+
+# storage
+
+STORAGE_USAGE = uints(1, "store_mib_s", "audits_passed", "in_bytes", "out_bytes")
+STORAGE_RECEIPT = {
+    1: ("account", "bytes"), 2: ("owner", "string"), 3: ("period", "string"), 4: ("sequence", "uint64"), 5: ("previous", "bytes"),
+    6: ("usage", STORAGE_USAGE), 7: ("issued_ms", "uint64"),
+}
+STORAGE_COUNTERSIGNATURE = {1: ("account", "bytes"), 2: ("sequence", "uint64"), 3: ("receipt", "bytes"), 4: ("issued_ms", "uint64")}
+STORING = {
+    1: ("stated", {1: ("period", "string"), 2: ("sequence", "uint64"), 3: ("usage", STORAGE_USAGE)}), 2: ("receipt", "bytes"),
+    3: ("countersignature", "bytes"), 4: ("signed", {}), 5: ("refused", REFUSAL),
+}
+
+
+def period(value):
+    return need(re.fullmatch("[0-9]{4}-(0[1-9]|1[0-2])", value), "not a month")
+
+
+def storage_usage(made):
+    need(made["usage"] is not None, "no usage")
+    counted(STORAGE_USAGE, made["usage"])
+
+
+def storage_receipt_body(data):
+    made = message(STORAGE_RECEIPT, data)
+    storage_usage(made)
+    counted(STORAGE_RECEIPT, made)
+    digest(made["account"])
+    digest(made["previous"])
+    key_of(made["owner"])
+    period(made["period"])
+    need(made["sequence"] > 0, "counted from 1")
+    return {**made, "account": made["account"].hex()}
+
+
+def storage_account(network, keeper, made):
+    words = ("pleach/storage-account/1", made["owner"], keeper, made["period"], network)
+    need(made["account"] == sha256("\n".join(words).encode()).hex(), "another account than its parties have")
+
+
+def storage_countersignature_body(data):
+    made = message(STORAGE_COUNTERSIGNATURE, data)
+    counted(STORAGE_COUNTERSIGNATURE, made)
+    digest(made["receipt"])
+    return {**made, "account": digest(made["account"]).hex()}
+
+
+BODIES["storage-receipt"] = storage_receipt_body
+BODIES["storage-countersignature"] = storage_countersignature_body
+
+
+def storing(network, data, _context):
+    say, value = which(STORING, data)
+    need(say is not None, "nothing said")
+    if say == "refused":
+        return {"say": say, "refusal": refusal(value)}
+    if say == "stated":
+        period(value["period"])
+        storage_usage(value)
+        counted({2: ("sequence", "uint64")}, value)
+        return {"say": say, **camel(value)}
+    if say == "signed":
+        return {"say": say}
+    made = signed(network, "storage-" + say, value)
+    if say == "receipt":
+        storage_account(network, made["by"], made["body"])
+    return {"say": say, say: made}
 
 
 # references

@@ -75,7 +75,7 @@ KINDS = {
     "envelope": envelope, "frames": frames, "peer-name": peer_name, "merkle-proof": merkle_proof, "capability": protocols.capability,
     "bid": protocols.bid, "discovery": protocols.discovery, "inquiry": protocols.inquiry, "forward": protocols.forward, "referring": protocols.referring, "evidence": protocols.evidence, "negotiation": protocols.negotiation, "job-manifest": protocols.job_manifest,
     "object-manifest": protocols.object_manifest, "result": protocols.result, "execution": protocols.execution,
-    "transfer": protocols.transfer, "billing": protocols.billing, "settling": protocols.settling, "vouching": vouchers.vouching,
+    "transfer": protocols.transfer, "billing": protocols.billing, "storing": protocols.storing, "settling": protocols.settling, "vouching": vouchers.vouching,
     "placement": protocols.placement, "placing": protocols.placing, "audit-draw": protocols.audit_draw,
 }
 

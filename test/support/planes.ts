@@ -6,9 +6,12 @@ import { join } from 'node:path'
 import { placementRules } from '../../protocols/placement/index.ts'
 import type { Bulletin, Fault, PeerName, RecordRules, Signer } from '../../protocols/wire/index.ts'
 import { realClock, realFiles, realRandom, silentLog, type Clock } from '../../src/environment.ts'
+import { MachineStates } from '../../src/ledger/machine-states.ts'
 import { SequenceFloors } from '../../src/ledger/sequence-floors.ts'
 import { Store } from '../../src/ledger/store.ts'
 import { createData, type DataPlane } from '../../src/node/data.ts'
+import type { Journal } from '../../src/reactor.ts'
+import { encodeState } from '../../src/state-form.ts'
 import { LocalMill } from '../../src/storage/local-mill.ts'
 import { Switchboard } from './channel-pair.ts'
 import { network, signer } from './peers.ts'
@@ -101,6 +104,14 @@ export class Planes implements AsyncDisposable {
     const ledger = Store.open(join(folder, 'ledger.db'), this.clock, silentLog)
     const [broken, faults]: [string[], Fault[]] = [[], []]
     let tars = 0
+    const machines = new MachineStates(ledger, { signer: own, network })
+    const journal: Journal = {
+      commit: async (entry) =>
+        machines.commit(
+          { ...entry, state: entry.state === null ? null : encodeState(entry.state) },
+          this.clock.nowMs(),
+        ),
+    }
     const plane = createData({
       signer: own,
       network,
@@ -112,6 +123,7 @@ export class Planes implements AsyncDisposable {
       isPublic: false,
       ledger,
       floors: new SequenceFloors(ledger),
+      books: { machines, journal },
       disk: realFiles,
       mill: new LocalMill(),
       dataDir: folder,

@@ -3,6 +3,7 @@ import { encodeEvidence } from '../../../protocols/evidence/index.ts'
 import { sealAccept, sealAward } from '../../../protocols/negotiate/index.ts'
 import { sealCountersignature } from '../../../protocols/receipt/index.ts'
 import { startMs } from '../../negotiate/parties.ts'
+import { storageCountersignatureOf, storageReceiptOf } from './storage.ts'
 import { bad, good, type VectorFile } from './cases.ts'
 import { asker, stranger, worker } from './kinds.ts'
 import {
@@ -40,6 +41,18 @@ const evidence: VectorFile = {
     good('evidence', 'two ACCEPTs of one AWARD', two(accept, later)),
     good('evidence', 'two receipts of one number', two(second, receiptAfter(first, 3_002))),
     good('evidence', 'two countersignatures of one number', two(countersignatures[0]!, laterSigned)),
+    good(
+      'evidence',
+      'two receipts of storage of one number',
+      two(storageReceiptOf(), storageReceiptOf({ issuedMs: 7 })),
+    ),
+    good(
+      'evidence',
+      'two countersignatures of one receipt of storage',
+      two(storageCountersignatureOf(), storageCountersignatureOf(7)),
+    ),
+    no('receipts of storage of two numbers', two(storageReceiptOf(), storageReceiptOf({ sequence: 2 }))),
+    no('a receipt of storage twice', two(storageReceiptOf(), storageReceiptOf())),
     no('receipts of two numbers', two(first, second)),
     no('receipts of one number by two signers', two(second, receiptAfter(first, 3_002, {}, stranger))),
     no('receipts of one number of two leases', two(second, receiptAfter(first, 3_002, { lease: '0'.repeat(64) }))),

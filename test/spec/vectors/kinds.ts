@@ -64,6 +64,13 @@ import {
   type Settling,
 } from '../../../protocols/settle/index.ts'
 import {
+  decodeStorage,
+  encodeStorage,
+  sealStorageCountersignature,
+  sealStorageReceipt,
+  type StorageMessage,
+} from '../../../protocols/storage/index.ts'
+import {
   decodePlacementMessage,
   drawLeaves,
   encodePlacementMessage,
@@ -201,6 +208,7 @@ export const kinds: Readonly<Record<string, Kind<unknown>>> = {
     ({ by, document }: { by: string; document: ResultDocument }) => sealResult(notaryOf(by), document).envelope,
   ),
   billing: kind((bytes) => decodeBilling(asker, bytes), encodeSignedBilling),
+  storing: kind((bytes) => decodeStorage(asker, bytes), encodeSignedStorage),
   settling: kind((bytes) => decodeSettling(asker, bytes), encodeSignedSettling),
   vouching: kind((bytes) => decodeVouching(asker, bytes), encodeSignedVouching),
   evidence: kind(
@@ -285,6 +293,16 @@ function encodeSignedBilling(message: Billing): Uint8Array {
     default:
       throw new Error(`no vector says ${(message as { say: string }).say}`)
   }
+}
+
+function encodeSignedStorage(message: StorageMessage): Uint8Array {
+  if (message.say === 'receipt') {
+    const { by, body } = message.receipt
+    return encodeStorage({ ...message, receipt: sealStorageReceipt(notaryOf(by), body) })
+  }
+  if (message.say !== 'countersignature') return encodeStorage(message)
+  const { by, body } = message.countersignature
+  return encodeStorage({ ...message, countersignature: sealStorageCountersignature(notaryOf(by), body) })
 }
 
 function encodeSignedSettling(message: Settling): Uint8Array {

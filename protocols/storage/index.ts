@@ -1,0 +1,5 @@
+export * from './codec.ts'
+export * from './keeper.ts'
+export * from './messages.ts'
+export * from './owner.ts'
+export * from './service.ts'

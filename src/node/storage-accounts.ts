@@ -1,0 +1,234 @@
+/** Receipts of storage in a running peer: what audits have shown is written down and asked for, and what is asked of us is signed. */
+import type { Notary } from '../../protocols/negotiate/index.ts'
+import {
+  byPeriod,
+  countedUntilMs,
+  isOwnDue,
+  noStorage,
+  openKeep,
+  openOwn,
+  periodOf,
+  spanOf,
+  stepKeep,
+  stepOwn,
+  storageAccount,
+  type KeepEvent,
+  type KeepState,
+  type OwnEvent,
+  type OwnInput,
+  type OwnState,
+  type StorageExchange,
+  type StorageMessage,
+  type StorageUsage,
+} from '../../protocols/storage/index.ts'
+import { Fault, RefusedError, refusal, type Effect, type PeerName, type Statement } from '../../protocols/wire/index.ts'
+import type { Clock, Log } from '../environment.ts'
+import type { MachineStates } from '../ledger/machine-states.ts'
+import type { Shards } from '../ledger/shards.ts'
+import type { Journal, MachineKind } from '../reactor.ts'
+import { decodeState } from '../state-form.ts'
+import { keptBetween, keptMibS, type Kept } from '../storage/kept.ts'
+import { Turns } from '../storage/turns.ts'
+import type { Carried } from './carried-bytes.ts'
+
+/** What one round of audits has shown of one shard at one keeper. */
+export interface AuditShown {
+  readonly keeper: PeerName
+  readonly kept: Kept | undefined
+}
+
+export interface StorageAccountsDeps {
+  readonly notary: Notary
+  readonly clock: Pick<Clock, 'nowMs'>
+  readonly log: Log
+  readonly journal: Journal
+  readonly machines: Pick<MachineStates, 'open' | 'get'>
+  readonly exchange: StorageExchange
+  readonly shards: Pick<Shards, 'of'>
+  /** What was carried since this was asked last. */
+  readonly carried: { take(peer: PeerName): Carried }
+  readonly onFault: (peer: PeerName, fault: Fault) => void
+}
+
+/** What both have signed of an account, as one of the two has it. */
+export interface StorageAccountView {
+  readonly role: 'owner' | 'keeper'
+  readonly account: string
+  readonly other: PeerName
+  readonly period: string
+  readonly receipts: number
+  readonly usage: StorageUsage
+}
+
+/** STATED, RECEIPT, COUNTERSIGNATURE, SIGNED. */
+const questionsMax = 2
+/** How long after the end of its period an account is asked for, and answered. */
+const closesAfterMs = 7 * 24 * 60 * 60_000
+
+export class StorageAccounts {
+  readonly #deps: StorageAccountsDeps
+  readonly #turns = new Turns()
+
+  constructor(deps: StorageAccountsDeps) {
+    this.#deps = deps
+  }
+
+  async serve(): Promise<void> {
+    await this.#deps.exchange.serve(async (question, from) => this.#answer(question, from))
+  }
+
+  /** Of the owner: one audit each. It is written down when this resolves. */
+  async shown(audits: readonly AuditShown[]): Promise<void> {
+    const { notary, clock, carried } = this.#deps
+    const now = periodOf(clock.nowMs())
+    for (const [keeper, found] of Map.groupBy(audits, (audit) => audit.keeper)) {
+      if (keeper === notary.signer.peer) continue
+      const parts = found.flatMap(({ kept }) =>
+        kept === undefined ? [] : byPeriod(kept.fromMs, kept.untilMs).map((part) => ({ ...part, bytes: kept.bytes })),
+      )
+      const bytes = carried.take(keeper)
+      for (const period of new Set([now, ...parts.map((part) => part.period)])) {
+        const more: StorageUsage = {
+          ...noStorage,
+          storeMibS: keptMibS(parts.filter((part) => part.period === period)),
+          ...(period === now ? { auditsPassed: found.length, ...bytes } : {}),
+        }
+        await this.#stepOwn(keeper, period, { is: 'shown', more })
+      }
+    }
+  }
+
+  /** Of the owner: asks each keeper for a receipt of what was shown since the last one. Who does not answer is asked the next time. */
+  async settle(signal: AbortSignal): Promise<void> {
+    await this.#close()
+    for (const state of this.#open<OwnState>('storage-owner')) {
+      if (!isOwnDue(state)) continue
+      const { keeper, period } = state.account
+      try {
+        await this.#settleOne(keeper, period, signal)
+      } catch (error) {
+        signal.throwIfAborted()
+        if (error instanceof Fault) this.#deps.onFault(keeper, error)
+        this.#deps.log('info', 'no receipt of storage', { keeper, period, error })
+      }
+    }
+  }
+
+  /** Accounts of periods that are not long over. */
+  list(): StorageAccountView[] {
+    const views = (kind: MachineKind, role: StorageAccountView['role']) =>
+      this.#open<OwnState | KeepState>(kind).map(({ account, sequence, usage }): StorageAccountView => {
+        const other = role === 'owner' ? account.keeper : account.owner
+        return { role, account: account.id, other, period: account.period, receipts: sequence, usage }
+      })
+    return [...views('storage-owner', 'owner'), ...views('storage-keeper', 'keeper')]
+  }
+
+  #open<State>(kind: MachineKind): State[] {
+    return this.#deps.machines.open(kind).map(({ state }) => decodeState<State>(state))
+  }
+
+  /** Accounts that nobody answers for any more. What was signed stays in the chain. */
+  async #close(): Promise<void> {
+    const { clock, journal } = this.#deps
+    for (const kind of ['storage-owner', 'storage-keeper'] as const) {
+      for (const state of this.#open<OwnState | KeepState>(kind)) {
+        const { id, period } = state.account
+        if (clock.nowMs() > spanOf(period).untilMs + closesAfterMs)
+          await journal.commit({ kind, id, state, final: true, statements: [] })
+      }
+    }
+  }
+
+  async #settleOne(keeper: PeerName, period: string, signal: AbortSignal): Promise<void> {
+    let question = await this.#stepOwn(keeper, period, { is: 'ask' })
+    for (let asked = 0; question !== undefined && asked < questionsMax; asked++) {
+      const message = await this.#deps.exchange.ask(keeper, question, signal)
+      question = await this.#stepOwn(keeper, period, { is: 'message', from: keeper, message })
+    }
+  }
+
+  /** Resolves with what is to be asked. Rejects with the keeper's Fault. */
+  async #stepOwn(keeper: PeerName, period: string, input: OwnInput): Promise<StorageMessage | undefined> {
+    const { notary, clock, machines, log } = this.#deps
+    const account = storageAccount(notary.signer.peer, keeper, period, notary.network)
+    return this.#turns.take(`owner ${account.id}`, async () => {
+      const known = machines.get('storage-owner', account.id)
+      const before = known === undefined ? openOwn(account) : decodeState<OwnState>(known)
+      const nowMs = clock.nowMs()
+      const [next, effects] = stepOwn(notary, before, input, nowMs)
+      for (const effect of effects) {
+        if (effect.do !== 'tell' || effect.event.happened !== 'refused') continue
+        log('info', 'a keeper gives no receipt of storage', { keeper, period, code: effect.event.because.code })
+      }
+      return this.#perform('storage-owner', account.id, next, effects)
+    })
+  }
+
+  async #answer(question: StorageMessage, from: PeerName): Promise<StorageMessage> {
+    const { notary, clock, machines, shards, onFault } = this.#deps
+    try {
+      const period = this.#periodOf(question, from)
+      const account = storageAccount(from, notary.signer.peer, period, notary.network)
+      return await this.#turns.take(`keeper ${account.id}`, async () => {
+        const known = machines.get('storage-keeper', account.id)
+        const kept = shards.of(from)
+        // Whoever never put anything here opens no account.
+        if (known === undefined && kept.length === 0) throw new RefusedError(refusal('NOT_FOUND'))
+        const before = known === undefined ? openKeep(account) : decodeState<KeepState>(known)
+        const nowMs = clock.nowMs()
+        const stretches = keptBetween(kept, before.countedMs, countedUntilMs(before, nowMs))
+        const input = { is: 'message', from, message: question, keptMibS: keptMibS(stretches) } as const
+        const [next, effects] = stepKeep(notary, before, input, nowMs)
+        const answer = await this.#perform('storage-keeper', account.id, next, effects)
+        if (answer === undefined) throw new Fault('OUT_OF_TURN', 'nothing to answer', { said: question.say })
+        return answer
+      })
+    } catch (error) {
+      if (error instanceof RefusedError) return { say: 'refused', refusal: { code: error.code, facts: error.facts } }
+      if (error instanceof Fault) onFault(from, error)
+      throw error
+    }
+  }
+
+  /** A countersignature names its account alone: it is of one of the periods that are answered for. */
+  #periodOf(question: StorageMessage, from: PeerName): string {
+    const { notary, clock } = this.#deps
+    const nowMs = clock.nowMs()
+    const answered = new Set([periodOf(nowMs), periodOf(nowMs - closesAfterMs)])
+    if (question.say === 'stated') {
+      if (answered.has(question.period)) return question.period
+      throw new RefusedError(refusal('PERIOD_OVER', { period: question.period, now: periodOf(nowMs) }))
+    }
+    if (question.say !== 'countersignature')
+      throw new Fault('OUT_OF_TURN', 'STATED or COUNTERSIGNATURE was due', { said: question.say })
+    const { account } = question.countersignature.body
+    const ofPeriod = (period: string) => storageAccount(from, notary.signer.peer, period, notary.network).id
+    const period = [...answered].find((one) => ofPeriod(one) === account)
+    if (period === undefined) throw new RefusedError(refusal('PERIOD_OVER', { now: periodOf(nowMs) }))
+    return period
+  }
+
+  /** What is to be remembered is durable before anything is said. Rejects with the Fault of who is blamed. */
+  async #perform(
+    kind: MachineKind,
+    id: string,
+    state: OwnState | KeepState,
+    effects: readonly Effect<StorageMessage, OwnEvent | KeepEvent>[],
+  ): Promise<StorageMessage | undefined> {
+    const statements: Statement[] = []
+    let saves = false
+    let said: StorageMessage | undefined
+    let fault: Fault | undefined
+    for (const effect of effects) {
+      if (effect.do === 'record') statements.push(effect.statement)
+      else if (effect.do === 'save') saves = true
+      else if (effect.do === 'send') said = effect.message
+      else if (effect.do === 'blame') fault = effect.fault
+    }
+    if (saves || statements.length > 0)
+      await this.#deps.journal.commit({ kind, id, state: saves ? state : null, final: false, statements })
+    if (fault !== undefined) throw fault
+    return said
+  }
+}
