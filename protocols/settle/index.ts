@@ -1,6 +1,7 @@
 export * from './books.ts'
 export * from './codec.ts'
-export { drawEntries } from './draw.ts'
+export * from './forfeit.ts'
 export * from './machine.ts'
 export * from './messages.ts'
+export { drawEntries } from './draw.ts'
 export { type SettleEffect, type SettleEvent, type SettleInput, type SettleState, type SettleStep } from './state.ts'

@@ -294,7 +294,8 @@ function codeOf(text: string, deps: PrepareDeps): Code {
   })
 }
 
-function amountOf(text: string, flag: string): Micro {
+/** Throws a ControlError BAD_SPEC. */
+export function amountOf(text: string, flag: string): Micro {
   const micro = parseMicro(text)
   if (micro !== undefined) return micro
   throw new ControlError({

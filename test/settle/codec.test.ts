@@ -271,7 +271,7 @@ test('proofs are two signatures under one receipt, each lease once, and not too 
   )
   const statement = sealStatement(low, statementOf([entryOf(low, lease, proof)]))
   const heard = (evidence: (typeof proof)[]) =>
-    faultOf(() => decodeSettling(high, encodeSettling({ say: 'propose', statement, evidence })))
+    faultOf(() => decodeSettling(high, encodeSettling({ say: 'propose', statement, evidence, forfeits: [] })))
   assert.equal(heard([proof]), 'no fault')
   assert.equal(heard([proof, another]), 'FIELD_INVALID')
   const many = Array.from({ length: evidenceMax + 1 }, (_, index) =>

@@ -127,6 +127,7 @@ test('a stranger opens no account, nor does an answer to nothing', async () => {
     say: 'propose',
     statement: sealStatement(stranger.notary, body),
     evidence: [evidence],
+    forfeits: [],
   })
   await world.pass(1_000)
   assert.deepEqual([one.desk.accounts(), one.commits, world.frames], [[], 0, 0])
@@ -165,7 +166,7 @@ test('a desk that is stopped waits for nothing', async () => {
 
 test('when it is due', () => {
   const due = (at: Parameters<typeof isDue>[1], leases: number, netMicro: bigint, sinceMs: number) =>
-    isDue(settlePolicy, at, { leases, netMicro, earnedMicro: 0n }, sinceMs)
+    isDue(settlePolicy, at, { leases, netMicro, earnedMicro: 0n, forfeits: 0 }, sinceMs)
   const { periodMs, retryMs, leasesUnsettledMax, netUnsettledMicroMax } = settlePolicy
   assert.equal(due('resting', 0, 0n, 10 * periodMs), false, 'nothing is unsettled')
   assert.equal(due('resting', 1, 1n, periodMs - 1), false)
@@ -173,7 +174,7 @@ test('when it is due', () => {
   assert.equal(due('resting', leasesUnsettledMax, 0n, retryMs), true)
   assert.equal(due('resting', 1, -BigInt(netUnsettledMicroMax), retryMs), true, 'whoever owes it')
   assert.equal(due('resting', leasesUnsettledMax, 0n, retryMs - 1), false)
-  const earned = { leases: 2, netMicro: 0n, earnedMicro: BigInt(settlePolicy.earnedUnsettledMicroMax) }
+  const earned = { leases: 2, netMicro: 0n, earnedMicro: BigInt(settlePolicy.earnedUnsettledMicroMax), forfeits: 0 }
   assert.equal(isDue(settlePolicy, 'resting', earned, retryMs), true, 'what we owe beside it is another matter')
   assert.equal(due('unanswered', 0, 0n, periodMs), true, 'it is asked again')
   assert.equal(due('stalled', 0, 0n, periodMs), true)

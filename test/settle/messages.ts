@@ -66,11 +66,12 @@ const agreement = sealAgreement(high, {
 })
 
 export const messages: Readonly<Record<string, Settling>> = {
-  'PROPOSE, a first revision': { say: 'propose', statement: first, evidence: [] },
+  'PROPOSE, a first revision': { say: 'propose', statement: first, evidence: [], forfeits: [] },
   'PROPOSE, a second revision with disputes and a proof': {
     say: 'propose',
     statement: second,
     evidence: [laterOfTwo],
+    forfeits: [],
   },
   'DIFFER, with the proof of more': { say: 'differ', difference: differs, evidence: [laterOfTwo] },
   AGREE: { say: 'agree', agreement },

@@ -87,6 +87,7 @@ export function statementOf(entries: readonly Entry[], over: Partial<Statement> 
     answers: new Uint8Array(0),
     entries: sorted,
     disputed: [],
+    forfeits: [],
     ...totalsOf(lower, higher, sorted)!,
     issuedMs: startMs,
     ...over,
@@ -99,6 +100,8 @@ export function viewOf(books: StatementBooks, peer: string): BooksView {
     unsettled: () => leases().filter(({ held, settledMicro }) => held !== null && held.amountMicro > settledMicro),
     lease: (lease) => leases().find((one) => one.lease === lease),
     evidence: (lease, sequence) => books.evidence(lease, sequence),
+    forfeits: () => books.forfeitsWith(peer, unit),
+    isForfeited: (lease) => books.isForfeited(lease),
     agreed: (number) => books.agreed(peer, unit, number),
   }
 }

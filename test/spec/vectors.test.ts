@@ -157,7 +157,7 @@ class TwoSides {
     const isNext = number === (state.head?.statement.body.number ?? 0) + 1
     if (isNext) judge(self, statement.body, [], null, state.head, books)
     // Revisions before are not told of here, so that a later one cannot be heard as a proposal.
-    if (revision === 1) this.#step(self, { say: 'propose', statement, evidence: [] }, books)
+    if (revision === 1) this.#step(self, { say: 'propose', statement, evidence: [], forfeits: [] }, books)
     for (const one of this.#states.keys()) {
       const next = this.#step(one, { say: 'agreed', ...agreed }, books)
       this.#states.set(one, next)
@@ -184,6 +184,8 @@ class TwoSides {
         return { lease, provider: entry.provider, held: entry, settledMicro }
       },
       evidence: () => undefined,
+      forfeits: () => [],
+      isForfeited: () => false,
       agreed: () => undefined,
     }
   }

@@ -81,6 +81,7 @@ const statementOf = (entries: readonly Entry[], over: Partial<Statement> = {}): 
     answers: new Uint8Array(0),
     entries: inOrder,
     disputed: [],
+    forfeits: [],
     ...totalsOf(lower, higher, inOrder)!,
     issuedMs: startMs + 20_000,
     ...over,
@@ -144,6 +145,7 @@ const proposes = (statement: Signed<Statement>, evidence: readonly Evidence[] = 
   say: 'propose',
   statement,
   evidence,
+  forfeits: [],
 })
 const says = (name: string, message: Settling) => good('settling', name, frame(message))
 const refused = (name: string, message: Settling, fault = 'FIELD_INVALID') =>
