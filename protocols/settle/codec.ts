@@ -13,7 +13,7 @@ import {
   encodeDifference,
   encodeStatement,
 } from './fields.ts'
-import { openForfeit } from './forfeit.ts'
+import { openForfeit } from './proof.ts'
 import {
   agreementType,
   differenceType,

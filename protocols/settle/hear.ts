@@ -54,11 +54,7 @@ export function hear(desk: Desk, state: SettleState, message: Settling): SettleS
   }
 }
 
-function onProposal(
-  desk: Desk,
-  state: SettleState,
-  message: Extract<Settling, { say: 'propose' }>,
-): SettleStep {
+function onProposal(desk: Desk, state: SettleState, message: Extract<Settling, { say: 'propose' }>): SettleStep {
   const { statement } = message
   if (statement.by !== state.other) return bySomebodyElse(state, statement)
   if (!isOfAccount(desk, state, statement.body))
@@ -203,7 +199,13 @@ function next(
     ]
   }
   const answers = sha256(difference.envelope)
-  return propose(desk, state, { ...revised, forfeits, revision: revision + 1, answers, rounds: rounds + 1 }, records, told)
+  return propose(
+    desk,
+    state,
+    { ...revised, forfeits, revision: revision + 1, answers, rounds: rounds + 1 },
+    records,
+    told,
+  )
 }
 
 function onAgreement(desk: Desk, state: SettleState, agreement: Signed<Agreement>): SettleStep {

@@ -1,6 +1,6 @@
 /** How a proposal of ours goes out, a new one or the same again. */
 import { sealStatement } from './codec.ts'
-import { forfeitOf } from './forfeit.ts'
+import { forfeitOf } from './proof.ts'
 import {
   answerWithinMs,
   pairOf,

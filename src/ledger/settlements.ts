@@ -139,7 +139,9 @@ export class Settlements {
   }
 
   isForfeited(lease: string): boolean {
-    return this.#store.read((db) => db.prepare('SELECT 1 FROM forfeited_leases WHERE lease = ?').get(lease)) !== undefined
+    return (
+      this.#store.read((db) => db.prepare('SELECT 1 FROM forfeited_leases WHERE lease = ?').get(lease)) !== undefined
+    )
   }
 
   agreed(peer: PeerName, unit: string, number: number): AgreedEnvelopes | undefined {

@@ -12,13 +12,7 @@ import {
   type Notary,
 } from '../../protocols/negotiate/index.ts'
 import type { Billing } from '../../protocols/receipt/index.ts'
-import {
-  hashOfEnvelope,
-  type Fault,
-  type Micro,
-  type PeerName,
-  type Signed,
-} from '../../protocols/wire/index.ts'
+import { hashOfEnvelope, type Fault, type Micro, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import { BidDesk, type BidDeskDeps, type Offered } from './bid-desk.ts'
 import { jobOf, type Carry } from './carry.ts'

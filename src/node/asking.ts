@@ -2,8 +2,8 @@
 import type { Requirements } from '../../protocols/bid/index.ts'
 import type { JobManifest } from '../../protocols/execute/index.ts'
 import type { OfferWish } from '../control/api.ts'
-import { amountOf } from './prepare.ts'
 import { noWish, type Wishes } from '../market/wishes.ts'
+import { amountOf } from './amount.ts'
 
 type Fetched = Pick<JobManifest, 'module' | 'inputs' | 'stdin'>
 

@@ -70,7 +70,9 @@ export class SettleDesk {
     const isPartner =
       message.say === 'propose' &&
       (this.#deps.books.totalsWith(from, unit).length > 0 ||
-        message.forfeits.some(({ award }) => award.by === from && award.body.provider === this.#deps.notary.signer.peer))
+        message.forfeits.some(
+          ({ award }) => award.by === from && award.body.provider === this.#deps.notary.signer.peer,
+        ))
     const account = known ?? (isPartner ? this.#open(openSettling(from, unit)) : undefined)
     account?.push({ is: 'message', from, message })
   }

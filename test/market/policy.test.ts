@@ -26,7 +26,15 @@ const bidOf = (over: Partial<Bid> = {}, by = asker): Signed<Bid> => ({
 })
 const lending = plainLending(1_000_000)
 const credit = { exposedMicro: 0n, capMicro: 1_000_000n }
-const around = { inUse: nothingInUse, unanswered: [], unpaid: 0, earnedMicro: 0n, ...credit, standing: 0.5, nowMs: ask.issuedMs }
+const around = {
+  inUse: nothingInUse,
+  unanswered: [],
+  unpaid: 0,
+  earnedMicro: 0n,
+  ...credit,
+  standing: 0.5,
+  nowMs: ask.issuedMs,
+}
 const codeFor = (lent: Lending, over = {}, bid = bidOf()): string => {
   const decision = decideOffer(bid, lent, { ...around, ...over })
   return decision.answer ? `at ${decision.cpuHourMicro}` : decision.because.code

@@ -44,7 +44,9 @@ import { entryOf, evidenceOf, high, higher, leaseNamed, low, lower, outsider, st
  */
 function signedIn(heard: Settling, sent: Settling): unknown {
   const isHalf = sent.say === 'agreed' && heard.say === 'agree'
-  return isHalf ? { ...sent, agreement: heard.agreement, evidence: [] } : { ...heard, evidence: [] }
+  return isHalf
+    ? { ...sent, agreement: heard.agreement, evidence: [], forfeits: [] }
+    : { ...heard, evidence: [], forfeits: [] }
 }
 
 for (const [name, message] of Object.entries(messages)) {

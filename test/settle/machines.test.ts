@@ -94,7 +94,10 @@ test('what both hold is agreed to, by whoever is asked; both are bound by two si
     [statement.body.netMicro, statement.body.debtor, statement.body.lowerEarnedMicro],
     [400, higher, 700],
   )
-  const step = other.step({ is: 'message', from: lower, message: { say: 'propose', statement, evidence: [], forfeits: [] } }, startMs)
+  const step = other.step(
+    { is: 'message', from: lower, message: { say: 'propose', statement, evidence: [], forfeits: [] } },
+    startMs,
+  )
   assert.deepEqual(deeds(step[1]), [
     'record settlement',
     'record settlement-agreement',
@@ -170,7 +173,9 @@ test('a proposal of an old number is answered with what is agreed', () => {
   const again = sealStatement(low, statementOf(bothEntries))
   assert.deepEqual(again.envelope, first.envelope)
   assert.deepEqual(hears(side, { say: 'propose', statement: again, evidence: [], forfeits: [] }), ['send AGREE'])
-  assert.deepEqual(hears(side, { say: 'propose', statement: side.state.head.statement, evidence: [], forfeits: [] }), ['send AGREE'])
+  assert.deepEqual(hears(side, { say: 'propose', statement: side.state.head.statement, evidence: [], forfeits: [] }), [
+    'send AGREE',
+  ])
   const own = settle(trade()).low
   assert.deepEqual(hears(own, proposal(high, statementOf(bothEntries))), ['send AGREED'], 'it withdrew this one')
 })
@@ -521,7 +526,14 @@ test('lawful: late, old, withdrawn, or of somebody who is not asked', () => {
     low,
     openSettling(higher, unit),
     { is: 'message', from: outsider.signer.peer, message: late },
-    { unsettled: () => [], lease: () => undefined, evidence: () => undefined, forfeits: () => [], isForfeited: () => false, agreed: () => undefined },
+    {
+      unsettled: () => [],
+      lease: () => undefined,
+      evidence: () => undefined,
+      forfeits: () => [],
+      isForfeited: () => false,
+      agreed: () => undefined,
+    },
     startMs,
   )
   assert.deepEqual(stranger[1], [])
