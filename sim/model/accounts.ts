@@ -27,6 +27,7 @@ const policy: SettlePolicy = {
   earnedUnsettledMicroMax: 1_000_000,
 }
 
+/** What proves that a bond is forfeited to this peer. A peer has them over all of its lives: the ledger keeps them. */
 export interface Claim {
   readonly peer: PeerName
   readonly unit: string
@@ -96,10 +97,28 @@ export class Accounts {
   }
 }
 
-/** As the running peer does: what is proven, under a lease of which the award is on the disk. Undefined: it forfeits nothing. */
-export function claimOf(notary: Notary, statements: AccountDeps['statements'], fault: Fault): Claim | undefined {
-  if (!(fault instanceof EquivocationFault)) return undefined
-  const { first, second } = fault
+/** As the running peer does: what is proven forfeits the bond of its lease, when the award that names one is on the disk. */
+export function takeClaim(
+  to: {
+    readonly disk: { readonly statements: AccountDeps['statements'] }
+    readonly claims: Claim[]
+    readonly accounts: Accounts | null
+  },
+  notary: Notary,
+  fault: Fault,
+): void {
+  const claim = fault instanceof EquivocationFault ? claimOf(notary, to.disk.statements, fault) : undefined
+  if (claim === undefined || to.claims.some(({ lease }) => lease === claim.lease)) return
+  to.claims.push(claim)
+  to.accounts?.claim(claim)
+}
+
+/** Undefined: it forfeits nothing. */
+function claimOf(
+  notary: Notary,
+  statements: AccountDeps['statements'],
+  { first, second }: EquivocationFault,
+): Claim | undefined {
   return unlessBroken(() => {
     const { lease } = provesEquivocation(notary, { first, second })
     const award = statements.find(

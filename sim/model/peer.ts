@@ -28,7 +28,7 @@ import { regardOf } from '../../src/node/regard.ts'
 import { decodeCarry, takeCarry } from '../../src/node/routes.ts'
 import { asking } from '../../src/reputation/experience.ts'
 import type { SettleState, Settling } from '../../protocols/settle/index.ts'
-import { Accounts, claimOf, frameOf, type Claim } from './accounts.ts'
+import { Accounts, frameOf, takeClaim, type Claim } from './accounts.ts'
 import type { Member, Shelf } from './bulletin.ts'
 import { Disk, type Books, type OpenBooks } from './disk.ts'
 import { modelErrands, modelWorkshop, type ModelRun } from './errands.ts'
@@ -48,7 +48,6 @@ export class ModelPeer implements Member {
   dishonesty: Dishonesty | null
   readonly jobEvents = new Map<string, Told<JobEvent>[]>()
   readonly leaseEvents: Told<LeaseEvent>[] = []
-  /** What proves that bonds are forfeited to it: as durable as its ledger. */
   readonly claims: Claim[] = []
   readonly blamed: { readonly peer: PeerName; readonly fault: Fault }[] = []
   /** How long it hung, in all. */
@@ -370,15 +369,8 @@ export class ModelPeer implements Member {
 
   #onFault(peer: PeerName, fault: Fault): void {
     this.blamed.push({ peer, fault })
-    this.#claim(fault)
+    takeClaim(this, this.plan.notary, fault)
     this.#regard.outcomes.onFault(peer, fault)
-  }
-
-  #claim(fault: Fault): void {
-    const claim = claimOf(this.plan.notary, this.disk.statements, fault)
-    if (claim === undefined || this.claims.some(({ lease }) => lease === claim.lease)) return
-    this.claims.push(claim)
-    this.accounts?.claim(claim)
   }
 
   #send(to: PeerName, carry: Carry): void {

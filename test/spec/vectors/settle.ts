@@ -8,7 +8,6 @@ import {
   encodeSettling,
   evidenceBytesMax,
   forfeitOf,
-  forfeitsMax,
   heldOf,
   openForfeit,
   originOf,
