@@ -5,6 +5,7 @@
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import {
   drawEntries,
+  drawForfeits,
   openSettling,
   pairOf,
   settleWakeAtMs,
@@ -90,10 +91,11 @@ export class SettleDesk {
     const { books, notary } = this.#deps
     const state = this.#accounts.get(keyOf(peer, unit))?.state ?? openSettling(peer, unit)
     if (state.at !== 'resting') return 'something'
-    if (books.forfeitsWith(peer, unit).length > 0) return 'something'
-    if (unsettledOf(notary.signer.peer, books.unsettledWith(peer, unit)).leases === 0) return 'nothing'
     const pair = { ...pairOf(notary.signer.peer, peer), unit }
-    return drawEntries(pair, viewOf(books, peer, unit), state.head).length === 0 ? 'disputed' : 'something'
+    const view = viewOf(books, peer, unit)
+    const entries = drawEntries(pair, view, state.head)
+    if (entries.length > 0 || drawForfeits(notary, pair, entries, view, state.head).length > 0) return 'something'
+    return unsettledOf(notary.signer.peer, books.unsettledWith(peer, unit)).leases === 0 ? 'nothing' : 'disputed'
   }
 
   /** Takes up again what a restart interrupted. */

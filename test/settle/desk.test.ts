@@ -5,7 +5,7 @@ import { originOf, sealStatement } from '../../protocols/settle/index.ts'
 import { isDue, settlePolicy, unsettledOf } from '../../src/settlement/policy.ts'
 import { network } from '../support/peers.ts'
 import { DeskWorld, type DeskPeer } from './desks.ts'
-import { entryOf, evidenceOf, leaseNamed, statementOf, unit } from './parties.ts'
+import { betrayalOf, entryOf, evidenceOf, leaseNamed, statementOf, unit } from './parties.ts'
 
 const hourMs = 3_600_000
 
@@ -134,6 +134,25 @@ test('a stranger opens no account, nor does an answer to nothing', async () => {
   two.desk.propose(one.name, unit)
   await world.pass(1_000)
   assert.equal(world.frames, 0, 'nothing to settle')
+})
+
+test('a bond is due as soon as it is proven, and its proof opens an account with who never had a receipt of the lease', async () => {
+  const world = new DeskWorld()
+  const [one, two] = [world.peer(1), world.peer(2)]
+  const { lease, proof } = betrayalOf(two.notary, one.notary, 5_000, { of: 'accept' })
+  one.books.claim(two.name, unit, lease, proof)
+  assert.equal(one.desk.worth(two.name, unit), 'something')
+  one.desk.start()
+  await world.pass(settlePolicy.retryMs + settlePolicy.periodMs + 2 * settlePolicy.lookEveryMs)
+  for (const peer of [one, two]) {
+    const [agreed] = peer.agreed()
+    assert.deepEqual([agreed?.statement.body.netMicro, agreed?.statement.body.debtor], [5_000, two.name])
+    assert.deepEqual(peer.faults, [])
+  }
+  assert.equal(one.desk.worth(two.name, unit), 'nothing')
+  // A row that the disk has changed is worth nothing.
+  one.books.claim(two.name, unit, 'changed', { ...proof, award: proof.first })
+  assert.equal(one.desk.worth(two.name, unit), 'nothing')
 })
 
 test('a ledger that cannot be written says nothing, and nobody is blamed for it', async () => {
