@@ -7,6 +7,7 @@ import { sealCountersignature } from '../../protocols/receipt/index.ts'
 import {
   checkForfeits,
   decodeSettling,
+  drawForfeits,
   encodeSettling,
   forfeitOf,
   forfeitsMax,
@@ -117,6 +118,11 @@ test('a statement takes in what is proved beside it, and no more, no less, nor a
     'CHAIN_BROKEN',
     'books that lag by one',
   )
+  // A proposer's books may lag as well: what the head has is not drawn again, nor is anything twice.
+  const lagging = { ...empty, forfeits: () => [byLow.proof, byLow.proof] }
+  const drawn = (at: Parameters<typeof drawForfeits>[4]) => drawForfeits(high, { lower, higher, unit }, [], lagging, at)
+  assert.deepEqual(drawn(null).map(forfeitOf), [forfeit])
+  assert.deepEqual(drawn(head), [])
 })
 
 test('what a statement says of forfeits is read strictly', () => {
