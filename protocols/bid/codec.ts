@@ -90,6 +90,7 @@ export function encodeRequirements({ evidence, features, regions, gpus, ...requi
     egress: requirements.egress,
     gasMax: BigInt(requirements.gasMax),
     inBytes: BigInt(requirements.inBytes),
+    bondMicroMin: BigInt(requirements.bondMicroMin),
     ...(gpus === null ? {} : { gpus: { ...gpus, memoryBytes: BigInt(gpus.memoryBytes) } }),
   }
 }
@@ -115,6 +116,7 @@ export function decodeRequirements(wire: WireRequirements | undefined): Requirem
     egress: requirements.egress,
     gasMax: checkedInteger(requirements.gasMax, 'gas_max'),
     inBytes: checkedInteger(requirements.inBytes, 'in_bytes'),
+    bondMicroMin: checkedInteger(requirements.bondMicroMin, 'bond_micro_min'),
   }
 }
 

@@ -46,6 +46,8 @@ export interface Requirements {
   readonly gasMax: number
   /** What is fetched for it: its module and its inputs. */
   readonly inBytes: number
+  /** The least bond that a lease of it must name. */
+  readonly bondMicroMin: Micro
 }
 
 export interface GpuWish {
@@ -69,6 +71,7 @@ export const noWishes = {
   egress: false,
   gasMax: 0,
   inBytes: 0,
+  bondMicroMin: 0,
 } as const satisfies Partial<Requirements>
 
 export interface Bid {

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file bid/wire.proto.
  */
 export const file_bid_wire: GenFile = /*@__PURE__*/
-  fileDesc("Cg5iaWQvd2lyZS5wcm90bxINcGxlYWNoLmJpZC52MSLfAQoDQmlkEgsKA2pvYhgBIAEoCRINCgVjbGFzcxgCIAEoCRIRCglpc3N1ZWRfbXMYAyABKAQSEgoKZXhwaXJlc19tcxgEIAEoBBIxCgxyZXF1aXJlbWVudHMYBSABKAsyGy5wbGVhY2guYmlkLnYxLlJlcXVpcmVtZW50cxIMCgR1bml0GAYgASgJEhUKDWNlaWxpbmdfbWljcm8YByABKAQSGgoSY3B1X2hvdXJfbWljcm9fbWF4GAggASgEEhEKCXNwcmVhZF9tcxgJIAEoDRIOCgZlbm91Z2gYCiABKAgiqgIKDFJlcXVpcmVtZW50cxIPCgdydW50aW1lGAEgASgJEhEKCWNwdV9taWxsaRgCIAEoBBIUCgxtZW1vcnlfYnl0ZXMYAyABKAQSEgoKZGlza19ieXRlcxgEIAEoBBITCgt3YWxsX21zX21heBgFIAEoBBIMCgRhcmNoGAYgASgJEhAKCGZlYXR1cmVzGAcgAygJEiEKBGdwdXMYCCABKAsyEy5wbGVhY2guYmlkLnYxLkdwdXMSDwoHcmVnaW9ucxgJIAMoCRIRCglpc29sYXRpb24YCiABKAkSCwoDdGVlGAsgASgJEhAKCGV2aWRlbmNlGAwgASgNEg4KBmVncmVzcxgNIAEoCBIPCgdnYXNfbWF4GA4gASgEEhAKCGluX2J5dGVzGA8gASgEIkoKBEdwdXMSDQoFY291bnQYASABKA0SFAoMbWVtb3J5X2J5dGVzGAIgASgEEg4KBnZlbmRvchgDIAEoCRINCgVtb2RlbBgEIAEoCWIGcHJvdG8z");
+  fileDesc("Cg5iaWQvd2lyZS5wcm90bxINcGxlYWNoLmJpZC52MSLfAQoDQmlkEgsKA2pvYhgBIAEoCRINCgVjbGFzcxgCIAEoCRIRCglpc3N1ZWRfbXMYAyABKAQSEgoKZXhwaXJlc19tcxgEIAEoBBIxCgxyZXF1aXJlbWVudHMYBSABKAsyGy5wbGVhY2guYmlkLnYxLlJlcXVpcmVtZW50cxIMCgR1bml0GAYgASgJEhUKDWNlaWxpbmdfbWljcm8YByABKAQSGgoSY3B1X2hvdXJfbWljcm9fbWF4GAggASgEEhEKCXNwcmVhZF9tcxgJIAEoDRIOCgZlbm91Z2gYCiABKAgiwgIKDFJlcXVpcmVtZW50cxIPCgdydW50aW1lGAEgASgJEhEKCWNwdV9taWxsaRgCIAEoBBIUCgxtZW1vcnlfYnl0ZXMYAyABKAQSEgoKZGlza19ieXRlcxgEIAEoBBITCgt3YWxsX21zX21heBgFIAEoBBIMCgRhcmNoGAYgASgJEhAKCGZlYXR1cmVzGAcgAygJEiEKBGdwdXMYCCABKAsyEy5wbGVhY2guYmlkLnYxLkdwdXMSDwoHcmVnaW9ucxgJIAMoCRIRCglpc29sYXRpb24YCiABKAkSCwoDdGVlGAsgASgJEhAKCGV2aWRlbmNlGAwgASgNEg4KBmVncmVzcxgNIAEoCBIPCgdnYXNfbWF4GA4gASgEEhAKCGluX2J5dGVzGA8gASgEEhYKDmJvbmRfbWljcm9fbWluGBAgASgEIkoKBEdwdXMSDQoFY291bnQYASABKA0SFAoMbWVtb3J5X2J5dGVzGAIgASgEEg4KBnZlbmRvchgDIAEoCRINCgVtb2RlbBgEIAEoCWIGcHJvdG8z");
 
 /**
  * A call for work. Payload of an envelope of type "bid" version 1; the envelope is what is gossiped.
@@ -178,6 +178,13 @@ export type Requirements = Message<"pleach.bid.v1.Requirements"> & {
    * @generated from field: uint64 in_bytes = 15;
    */
   inBytes: bigint;
+
+  /**
+   * The least bond that a lease of it must name.
+   *
+   * @generated from field: uint64 bond_micro_min = 16;
+   */
+  bondMicroMin: bigint;
 };
 
 /**

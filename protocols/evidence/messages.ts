@@ -17,4 +17,6 @@ export interface Equivocation {
   readonly by: PeerName
   /** What there are two of. */
   readonly of: 'award' | 'accept' | 'receipt' | 'countersignature' | 'storage-receipt' | 'storage-countersignature'
+  /** Hex: the lease that both name; null of two AWARDs, which are two leases, and of what is of no lease. */
+  readonly lease: string | null
 }

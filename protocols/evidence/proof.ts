@@ -1,5 +1,5 @@
 /** Whether two statements prove that their signer equivocated. Pure: anybody comes to the same answer. */
-import { equals } from 'uint8arrays'
+import { equals, toString } from 'uint8arrays'
 
 import { acceptType, awardType, isPlaceOf, openAccept, openAward, type Notary } from '../negotiate/index.ts'
 import { countersignatureType, openCountersignature, openReceipt, receiptType } from '../receipt/index.ts'
@@ -48,20 +48,22 @@ function billsConflict(
   const [first, second] = [open(notary, evidence.first), open(notary, evidence.second)]
   const chainOf = ({ body }: Numbered): string => ('lease' in body ? body.lease : body.account)
   const isOneNumber = chainOf(first) === chainOf(second) && first.body.sequence === second.body.sequence
-  return first.by === second.by && isOneNumber ? { by: first.by, of } : undefined
+  const lease = 'lease' in first.body ? first.body.lease : null
+  return first.by === second.by && isOneNumber ? { by: first.by, of, lease } : undefined
 }
 
 function awardsConflict(notary: Notary, evidence: Evidence): Equivocation | undefined {
   if (!areDifferent(notary, awardType, evidence)) return undefined
   const [first, second] = [openAward(notary, evidence.first), openAward(notary, evidence.second)]
-  return first.by === second.by && isPlaceOf(first.body, second.body) ? { by: first.by, of: 'award' } : undefined
+  const isOnePlace = first.by === second.by && isPlaceOf(first.body, second.body)
+  return isOnePlace ? { by: first.by, of: 'award', lease: null } : undefined
 }
 
 function acceptsConflict(notary: Notary, evidence: Evidence): Equivocation | undefined {
   if (!areDifferent(notary, acceptType, evidence)) return undefined
   const [first, second] = [openAccept(notary, evidence.first), openAccept(notary, evidence.second)]
   return first.by === second.by && equals(first.body.lease, second.body.lease)
-    ? { by: first.by, of: 'accept' }
+    ? { by: first.by, of: 'accept', lease: toString(first.body.lease, 'hex') }
     : undefined
 }
 

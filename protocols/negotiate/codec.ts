@@ -149,6 +149,7 @@ export function sealOffer({ signer, network }: Notary, offer: Offer): Signed<Off
       gpus: offer.gpus,
       issuedMs: BigInt(offer.issuedMs),
       holdUntilMs: BigInt(offer.holdUntilMs),
+      bondMicro: BigInt(offer.bondMicro),
     }),
   )
   return { by: signer.peer, body: offer, envelope: sealEnvelope(signer, network, offerType, payload) }
@@ -174,6 +175,7 @@ export function sealAward({ signer, network }: Notary, award: Award): Signed<Awa
       paymentIntervalMs: BigInt(award.paymentIntervalMs),
       paymentIntervalMsMax: BigInt(award.paymentIntervalMsMax),
       reclaimMs: BigInt(award.reclaimMs),
+      bondMicro: BigInt(award.bondMicro),
       issuedMs: BigInt(award.issuedMs),
       acceptByMs: BigInt(award.acceptByMs),
       manifest: award.manifest,
@@ -215,6 +217,7 @@ function decodeOffer(bytes: Uint8Array): Offer {
     gpus: checkedInteger(wire.gpus, 'gpus', gpusPerLeaseMax),
     issuedMs: checkedInteger(wire.issuedMs, 'issued_ms'),
     holdUntilMs: checkedInteger(wire.holdUntilMs, 'hold_until_ms'),
+    bondMicro: checkedInteger(wire.bondMicro, 'bond_micro'),
   }
   const holdMs = offer.holdUntilMs - offer.issuedMs
   if (holdMs <= 0 || holdMs > offerHoldMsMax) {
@@ -254,6 +257,7 @@ function decodeAward(bytes: Uint8Array): Award {
     paymentIntervalMs: checkedInteger(wire.paymentIntervalMs, 'payment_interval_ms'),
     paymentIntervalMsMax: checkedInteger(wire.paymentIntervalMsMax, 'payment_interval_ms_max'),
     reclaimMs: checkedInteger(wire.reclaimMs, 'reclaim_ms'),
+    bondMicro: checkedInteger(wire.bondMicro, 'bond_micro'),
     issuedMs: checkedInteger(wire.issuedMs, 'issued_ms'),
     acceptByMs: checkedInteger(wire.acceptByMs, 'accept_by_ms'),
     manifest: wire.manifest,

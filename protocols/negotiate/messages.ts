@@ -46,6 +46,8 @@ export interface Offer extends Tariff {
   readonly gpus: number
   readonly issuedMs: number
   readonly holdUntilMs: number
+  /** What is owed beside when the provider is proven to have equivocated under the lease; 0: nothing. */
+  readonly bondMicro: Micro
 }
 
 /** The terms of a lease. Every number is what the requester will pay for, or the provider may use, at most. */
@@ -66,6 +68,8 @@ export interface Award extends Tariff {
   readonly paymentIntervalMs: number
   readonly paymentIntervalMsMax: number
   readonly reclaimMs: number
+  /** That of the offer. */
+  readonly bondMicro: Micro
   readonly issuedMs: number
   readonly acceptByMs: number
   readonly manifest: Uint8Array

@@ -181,7 +181,8 @@ function whatIsWrong(
     body.cpuMilli === offered.cpuMilli &&
     body.memoryBytes === offered.memoryBytes &&
     body.diskBytes === offered.diskBytes &&
-    body.gpus === offered.gpus
+    body.gpus === offered.gpus &&
+    body.bondMicro === offered.bondMicro
   return same ? undefined : { code: 'FIELD_INVALID', message: 'the terms of the AWARD are not those of the offer' }
 }
 

@@ -4,7 +4,7 @@ import { equals } from 'uint8arrays'
 import type { Notary } from '../negotiate/codec.ts'
 import { Fault, type Micro, type PeerName } from '../wire/index.ts'
 import { heldOf, openAgreed, openEvidence } from './codec.ts'
-import type { Agreed, Evidence, Held, Objection } from './messages.ts'
+import type { Agreed, Evidence, ForfeitEnvelopes, Held, Objection } from './messages.ts'
 
 /** One lease with the other peer in the unit of the account. */
 export interface LeaseBook {
@@ -23,6 +23,10 @@ export interface BooksView {
   lease(lease: string): LeaseBook | undefined
   /** The receipt of that number and its countersignature, as they came; undefined when both are not there. */
   evidence(lease: string, sequence: number): EvidenceEnvelopes | undefined
+  /** What proves a fault under leases with a bond that no agreed statement has taken in, in either direction. */
+  forfeits(): Iterable<ForfeitEnvelopes>
+  /** Whether an agreed statement has taken in the bond of this lease. */
+  isForfeited(lease: string): boolean
   /** The agreed statement of that number. */
   agreed(number: number): AgreedEnvelopes | undefined
 }
@@ -83,7 +87,7 @@ export function points(evidence: Evidence | undefined, to: Held | Objection['hol
   return evidence !== undefined && isSameHeld(heldOf(evidence), to)
 }
 
-function unlessBroken<Value>(open: () => Value): Value | undefined {
+export function unlessBroken<Value>(open: () => Value): Value | undefined {
   try {
     return open()
   } catch (error) {

@@ -13,11 +13,13 @@ import {
   encodeDifference,
   encodeStatement,
 } from './fields.ts'
+import { openForfeit } from './proof.ts'
 import {
   agreementType,
   differenceType,
   evidenceBytesMax,
   evidenceMax,
+  forfeitsMax,
   statementType,
   type Agreed,
   type Agreement,
@@ -42,7 +44,11 @@ export function encodeSettling(message: Settling): Uint8Array {
 function bodyOf(message: Settling) {
   switch (message.say) {
     case 'propose': {
-      const value = { statement: message.statement.envelope, evidence: message.evidence.map(encodeEvidence) }
+      const value = {
+        statement: message.statement.envelope,
+        evidence: message.evidence.map(encodeEvidence),
+        forfeits: message.forfeits.map(({ award, first, second }) => ({ award: award.envelope, first, second })),
+      }
       return { case: 'propose' as const, value }
     }
     case 'agree':
@@ -66,7 +72,15 @@ export function decodeSettling(notary: Notary, bytes: Uint8Array): Settling {
   switch (body.case) {
     case 'propose': {
       const statement = openStatement(notary, body.value.statement)
-      return { say: 'propose', statement, evidence: openEvidences(notary, body.value.evidence) }
+      const forfeits = body.value.forfeits
+      if (forfeits.length > forfeitsMax)
+        throw new Fault('FIELD_INVALID', 'too many proofs of forfeits', { forfeits: forfeits.length, forfeitsMax })
+      return {
+        say: 'propose',
+        statement,
+        evidence: openEvidences(notary, body.value.evidence),
+        forfeits: forfeits.map((one) => openForfeit(notary, one)),
+      }
     }
     case 'agree':
       return { say: 'agree', agreement: openAgreement(notary, body.value) }

@@ -130,9 +130,12 @@ function checkMore(
 }
 
 /** Corrected amounts may add up to more than an amount may be; then the ones that stood will do, and the rest waits. */
-function fitting({ lower, higher, entries }: Statement, revised: ReadonlyMap<string, Entry>): readonly Entry[] {
+function fitting(
+  { lower, higher, entries, forfeits }: Statement,
+  revised: ReadonlyMap<string, Entry>,
+): readonly Entry[] {
   const all = [...revised.values()].toSorted(byLease)
-  if (totalsOf(lower, higher, all) !== undefined) return all
+  if (totalsOf(lower, higher, all, forfeits) !== undefined) return all
   return entries.filter(({ lease }) => revised.has(lease))
 }
 

@@ -5,6 +5,7 @@ import { fromString, toString } from 'uint8arrays'
 import { Fault, checkedHash, checkedInteger, checkedText, publicKeyOf, required, type PeerName } from '../wire/index.ts'
 import {
   entriesMax,
+  forfeitsMax,
   objectionCodes,
   revisionMax,
   totalsOf,
@@ -13,6 +14,7 @@ import {
   type Difference,
   type Disputed,
   type Entry,
+  type Forfeit,
   type Held,
   type Objection,
   type ObjectionCode,
@@ -26,6 +28,7 @@ import {
   type Difference as WireDifference,
   type Disputed as WireDisputed,
   type Entry as WireEntry,
+  type Forfeit as WireForfeit,
   type Held as WireHeld,
   type Objection as WireObjection,
   type Statement as WireStatement,
@@ -59,6 +62,15 @@ export function encodeStatement(body: Statement): WireStatement {
     netMicro: BigInt(body.netMicro),
     debtor: body.debtor,
     issuedMs: BigInt(body.issuedMs),
+    forfeits: body.forfeits.map(({ lease, provider, bondMicro, first, second }) => ({
+      lease: fromString(lease, 'hex'),
+      higherProvides: provider === higher,
+      bondMicro: BigInt(bondMicro),
+      first,
+      second,
+    })),
+    lowerForfeitedMicro: BigInt(body.lowerForfeitedMicro),
+    higherForfeitedMicro: BigInt(body.higherForfeitedMicro),
   })
 }
 
@@ -68,25 +80,31 @@ export function decodeStatement(wire: WireStatement): Statement {
   publicKeyOf(higher)
   if (lower >= higher) throw invalid('the two peers are not in order', 'higher')
   if (wire.entries.length + wire.disputed.length > entriesMax) throw invalid('too many leases', 'entries')
-  if (wire.entries.length + wire.disputed.length === 0) throw invalid('a statement about nothing', 'entries')
+  if (wire.forfeits.length > forfeitsMax) throw invalid('too many forfeits', 'forfeits')
+  if (wire.entries.length + wire.disputed.length + wire.forfeits.length === 0)
+    throw invalid('a statement about nothing', 'entries')
   const providerOf = (higherProvides: boolean): PeerName => (higherProvides ? higher : lower)
   const entries = wire.entries.map((entry) => decodeEntry(entry, providerOf(entry.higherProvides)))
   const disputed = wire.disputed.map((one) => decodeDisputed(one, providerOf(one.higherProvides)))
   checkOrder(entries, 'entries')
   checkOrder(disputed, 'disputed')
+  const forfeits = wire.forfeits.map((one) => decodeForfeit(one, providerOf(one.higherProvides)))
+  checkOrder(forfeits, 'forfeits')
   const taken = new Set(entries.map(({ lease }) => lease))
   if (disputed.some(({ lease }) => taken.has(lease))) throw invalid('a lease is taken in and disputed', 'disputed')
   const revision = decodeRevision(wire.revision)
   if (revision === 1 && (wire.answers.byteLength > 0 || disputed.length > 0))
     throw invalid('a first revision answers nothing and disputes nothing', 'answers')
-  const totals = totalsOf(lower, higher, entries)
+  const totals = totalsOf(lower, higher, entries, forfeits)
   const isSum =
     totals !== undefined &&
     wire.lowerEarnedMicro === BigInt(totals.lowerEarnedMicro) &&
     wire.higherEarnedMicro === BigInt(totals.higherEarnedMicro) &&
+    wire.lowerForfeitedMicro === BigInt(totals.lowerForfeitedMicro) &&
+    wire.higherForfeitedMicro === BigInt(totals.higherForfeitedMicro) &&
     wire.netMicro === BigInt(totals.netMicro) &&
     wire.debtor === totals.debtor
-  if (!isSum) throw invalid('the totals are not those of the entries', 'net_micro')
+  if (!isSum) throw invalid('the totals are not those of the entries and forfeits', 'net_micro')
   return {
     lower,
     higher,
@@ -97,6 +115,7 @@ export function decodeStatement(wire: WireStatement): Statement {
     answers: revision === 1 ? wire.answers : checkedHash(wire.answers, 'answers'),
     entries,
     disputed,
+    forfeits,
     ...totals,
     issuedMs: checkedInteger(wire.issuedMs, 'issued_ms'),
   }
@@ -159,6 +178,18 @@ function decodeEntry(wire: WireEntry, provider: PeerName): Entry {
   }
   if (entry.amountMicro <= entry.settledMicro) throw invalid('an entry that adds nothing', 'amount_micro')
   return entry
+}
+
+function decodeForfeit(wire: WireForfeit, provider: PeerName): Forfeit {
+  const bondMicro = checkedInteger(wire.bondMicro, 'bond_micro')
+  if (bondMicro === 0) throw invalid('a forfeit of nothing', 'bond_micro')
+  return {
+    lease: toString(checkedHash(wire.lease, 'lease'), 'hex'),
+    provider,
+    bondMicro,
+    first: checkedHash(wire.first, 'first'),
+    second: checkedHash(wire.second, 'second'),
+  }
 }
 
 function decodeDisputed(wire: WireDisputed, provider: PeerName): Disputed {

@@ -5,6 +5,7 @@ import { Fault, sha256, type Signed } from '../wire/index.ts'
 import { agreedOf } from './books.ts'
 import { sealAgreement, sealDifference } from './codec.ts'
 import { revise } from './draw.ts'
+import { checkForfeits } from './forfeit.ts'
 import { judge, type Before } from './judge.ts'
 import {
   pairOf,
@@ -41,7 +42,7 @@ type Mine = At<'proposing'> | At<'unanswered'> | At<'stalled'>
 export function hear(desk: Desk, state: SettleState, message: Settling): SettleStep {
   switch (message.say) {
     case 'propose':
-      return onProposal(desk, state, message.statement, message.evidence)
+      return onProposal(desk, state, message)
     case 'differ':
       return onDifference(desk, state, message.difference, message.evidence)
     case 'agree':
@@ -53,12 +54,8 @@ export function hear(desk: Desk, state: SettleState, message: Settling): SettleS
   }
 }
 
-function onProposal(
-  desk: Desk,
-  state: SettleState,
-  statement: Signed<Statement>,
-  evidence: readonly Evidence[],
-): SettleStep {
+function onProposal(desk: Desk, state: SettleState, message: Extract<Settling, { say: 'propose' }>): SettleStep {
+  const { statement } = message
   if (statement.by !== state.other) return bySomebodyElse(state, statement)
   if (!isOfAccount(desk, state, statement.body))
     return blame(state, 'FIELD_INVALID', 'the statement is of another pair or unit')
@@ -70,17 +67,17 @@ function onProposal(
     return blame(state, 'CHAIN_BROKEN', 'the statement does not follow the last one', { number })
   switch (state.at) {
     case 'resting':
-      return answer(desk, state, statement, evidence, null)
+      return answer(desk, state, message, null)
     case 'unanswered':
       // Somebody is there again. The lower name's proposal counts, and the other learns of it.
-      return isLower(desk, state) ? sendProposal(state, desk) : answer(desk, state, statement, evidence, null)
+      return isLower(desk, state) ? sendProposal(state, desk) : answer(desk, state, message, null)
     case 'proposing':
     case 'stalled':
-      return isLower(desk, state) ? unchanged(state) : answer(desk, state, statement, evidence, null)
+      return isLower(desk, state) ? unchanged(state) : answer(desk, state, message, null)
     case 'answering': {
       const { proposal, difference } = state
       if (revision < proposal.body.revision) return unchanged(state)
-      if (revision > proposal.body.revision) return answer(desk, state, statement, evidence, { proposal, difference })
+      if (revision > proposal.body.revision) return answer(desk, state, message, { proposal, difference })
       if (equals(proposal.envelope, statement.envelope))
         return [state, [send(state, { say: 'differ', difference, evidence: state.evidence })]]
       return blame(state, 'EQUIVOCATION', 'two different statements of one revision', { number, revision })
@@ -98,9 +95,9 @@ function onAhead(desk: Desk, state: SettleState, number: number): SettleStep {
   const isWaiting = state.at === 'proposing' || state.at === 'unanswered'
   if (!isWaiting || number > lastNumberOf(state) + 2)
     return blame(state, 'OUT_OF_TURN', 'a statement of a number that is not reached', { number })
-  const { proposal, evidence } = state
+  const { proposal, evidence, forfeits } = state
   if (state.at === 'unanswered') return sendProposal(state, desk)
-  return [state, [send(state, { say: 'propose', statement: proposal, evidence })]]
+  return [state, [send(state, { say: 'propose', statement: proposal, evidence, forfeits })]]
 }
 
 /** The number is agreed: whoever asks again has missed the answer, or withdrew that statement itself. */
@@ -121,15 +118,17 @@ function onOldProposal(desk: Desk, state: SettleState, statement: Signed<Stateme
 function answer(
   desk: Desk,
   state: SettleState,
-  proposal: Signed<Statement>,
-  given: readonly Evidence[],
+  { statement: proposal, evidence: given, forfeits }: Extract<Settling, { say: 'propose' }>,
   before: Before | null,
 ): SettleStep {
   const { notary, books, nowMs } = desk
   const { unit, number, revision } = proposal.body
   if (revision !== (before === null ? 1 : before.proposal.body.revision + 1))
     return blame(state, 'OUT_OF_TURN', 'a revision is missing before this one', { number, revision })
-  const judged = orFault(() => judge(notary, proposal.body, given, before, state.head, books))
+  const judged = orFault(() => {
+    checkForfeits(proposal.body, forfeits, state.head, books)
+    return judge(notary, proposal.body, given, before, state.head, books)
+  })
   if (judged instanceof Fault) return blameFor(state, judged)
   const { objections, evidence, learned } = judged
   const reference = { unit, number, revision, statement: sha256(proposal.envelope), issuedMs: nowMs }
@@ -187,7 +186,7 @@ function next(
   difference: Signed<Difference>,
   given: readonly Evidence[],
 ): SettleStep {
-  const { proposal, evidence, rounds } = state
+  const { proposal, evidence, forfeits, rounds } = state
   const { number, revision } = proposal.body
   const revised = orFault(() => revise(desk.notary, proposal.body, evidence, difference.body, given, desk.books))
   if (revised instanceof Fault) return blameFor(state, revised)
@@ -195,12 +194,18 @@ function next(
   const records = [...recordEvidence(revised.learned), record('settlement-difference', difference)]
   if (rounds >= roundsMax || revision >= revisionMax) {
     return [
-      { ...accountOf(state), at: 'stalled', proposal, evidence, rounds, difference },
+      { ...accountOf(state), at: 'stalled', proposal, evidence, forfeits, rounds, difference },
       [...records, { do: 'save' }, ...told, { do: 'tell', event: { happened: 'stalled', number, revision } }],
     ]
   }
   const answers = sha256(difference.envelope)
-  return propose(desk, state, { ...revised, revision: revision + 1, answers, rounds: rounds + 1 }, records, told)
+  return propose(
+    desk,
+    state,
+    { ...revised, forfeits, revision: revision + 1, answers, rounds: rounds + 1 },
+    records,
+    told,
+  )
 }
 
 function onAgreement(desk: Desk, state: SettleState, agreement: Signed<Agreement>): SettleStep {

@@ -8,6 +8,7 @@ import type { Notary } from '../negotiate/codec.ts'
 import { sha256, type PeerName } from '../wire/index.ts'
 import type { BooksView } from './books.ts'
 import { drawEntries } from './draw.ts'
+import { drawForfeits } from './forfeit.ts'
 import { hear } from './hear.ts'
 import { pairOf, revisionMax, settleRetransmitMs } from './messages.ts'
 import { propose, sendProposal } from './propose.ts'
@@ -79,21 +80,22 @@ function proposeAnew(
 ): SettleStep {
   const pair = { ...pairOf(desk.notary.signer.peer, state.other), unit: state.unit }
   const entries = drawEntries(pair, desk.books, state.head)
-  if (entries.length === 0 || revision > revisionMax) return unchanged(state)
-  return propose(desk, state, { revision, answers, entries, disputed: [], evidence: [], rounds: 1 })
+  const forfeits = drawForfeits(desk.notary, pair, entries, desk.books, state.head)
+  if (entries.length + forfeits.length === 0 || revision > revisionMax) return unchanged(state)
+  return propose(desk, state, { revision, answers, entries, disputed: [], evidence: [], forfeits, rounds: 1 })
 }
 
 function onWake(desk: Desk, state: At<'proposing'>): SettleStep {
-  const { proposal, evidence, rounds } = state
+  const { proposal, evidence, forfeits, rounds } = state
   if (desk.nowMs >= state.giveUpMs) {
     const { number, revision } = proposal.body
     return [
-      { ...accountOf(state), at: 'unanswered', proposal, evidence, rounds },
+      { ...accountOf(state), at: 'unanswered', proposal, evidence, forfeits, rounds },
       [{ do: 'save' }, { do: 'tell', event: { happened: 'unanswered', number, revision } }],
     ]
   }
   if (desk.nowMs < state.sendAgainMs) return unchanged(state)
-  const message = { say: 'propose', statement: proposal, evidence } as const
+  const message = { say: 'propose', statement: proposal, evidence, forfeits } as const
   return [{ ...state, sendAgainMs: desk.nowMs + settleRetransmitMs }, [send(state, message)]]
 }
 

@@ -1,6 +1,7 @@
 /** Settling between two peers, as the rest of the program sees it. */
 import { concat, fromString } from 'uint8arrays'
 
+import { manifestBytesMax, type Award } from '../negotiate/messages.ts'
 import type { Countersignature, Receipt } from '../receipt/messages.ts'
 import {
   domainOf,
@@ -13,7 +14,6 @@ import {
 } from '../wire/index.ts'
 
 export const settleProtocol = '/pleach/settle/1'
-export const settleLimits: ProtocolLimits = { frameBytesMax: 128 * 1024, streamsPerPeerMax: 4 }
 
 export const statementType: StatementType = { name: 'settlement', version: 1 }
 export const differenceType: StatementType = { name: 'settlement-difference', version: 1 }
@@ -23,6 +23,12 @@ export const agreementType: StatementType = { name: 'settlement-agreement', vers
 export const entriesMax = 256
 /** Proofs beside one message. */
 export const evidenceMax = 32
+/** Bonds that one statement takes in. Beside each goes the AWARD that names it, with its manifest; what does not fit waits for the next. */
+export const forfeitsMax = 2
+export const settleLimits: ProtocolLimits = {
+  frameBytesMax: 128 * 1024 + forfeitsMax * (manifestBytesMax + 16 * 1024),
+  streamsPerPeerMax: 4,
+}
 /** Each of the two envelopes of a proof. */
 export const evidenceBytesMax = 1_024
 /** A unit of account's name. */
@@ -73,9 +79,23 @@ export interface Disputed {
   readonly otherHolds: Held | null
 }
 
+/** The bond of a lease whose provider signed two things of which only one can be. */
+export interface Forfeit {
+  readonly lease: string
+  /** Who owes it. */
+  readonly provider: PeerName
+  readonly bondMicro: Micro
+  /** SHA-256 of the envelopes of the two. */
+  readonly first: Uint8Array
+  readonly second: Uint8Array
+}
+
 export interface Totals {
   readonly lowerEarnedMicro: Micro
   readonly higherEarnedMicro: Micro
+  /** What each forfeits to the other. */
+  readonly lowerForfeitedMicro: Micro
+  readonly higherForfeitedMicro: Micro
   readonly netMicro: Micro
   /** Who owes the net; empty when it is 0. */
   readonly debtor: PeerName
@@ -93,6 +113,7 @@ export interface Statement extends Totals {
   readonly answers: Uint8Array
   readonly entries: readonly Entry[]
   readonly disputed: readonly Disputed[]
+  readonly forfeits: readonly Forfeit[]
   readonly issuedMs: number
 }
 
@@ -125,6 +146,19 @@ export interface Evidence {
   readonly countersignature: Signed<Countersignature>
 }
 
+export interface ForfeitEnvelopes {
+  readonly award: Uint8Array
+  readonly first: Uint8Array
+  readonly second: Uint8Array
+}
+
+/** The lease, with the bond, and two statements of its provider that exclude each other: it proves itself to anybody. */
+export interface ForfeitProof {
+  readonly award: Signed<Award>
+  readonly first: Uint8Array
+  readonly second: Uint8Array
+}
+
 /** Both signatures under one statement. */
 export interface Agreed {
   readonly statement: Signed<Statement>
@@ -132,7 +166,13 @@ export interface Agreed {
 }
 
 export type Settling =
-  | { readonly say: 'propose'; readonly statement: Signed<Statement>; readonly evidence: readonly Evidence[] }
+  | {
+      readonly say: 'propose'
+      readonly statement: Signed<Statement>
+      readonly evidence: readonly Evidence[]
+      /** One for each forfeit. */
+      readonly forfeits: readonly ForfeitProof[]
+    }
   | { readonly say: 'agree'; readonly agreement: Signed<Agreement> }
   | { readonly say: 'differ'; readonly difference: Signed<Difference>; readonly evidence: readonly Evidence[] }
   | { readonly say: 'agreed'; readonly statement: Signed<Statement>; readonly agreement: Signed<Agreement> }
@@ -149,19 +189,33 @@ export function originOf(network: string, one: PeerName, other: PeerName, unit: 
   return sha256(concat(parts.flatMap((part) => [Uint8Array.of(part.byteLength >>> 8, part.byteLength & 0xff), part])))
 }
 
-/** What the entries add up to, or undefined when it is more than an amount may be. */
-export function totalsOf(lower: PeerName, higher: PeerName, entries: readonly Entry[]): Totals | undefined {
-  let [lowerEarned, higherEarned] = [0n, 0n]
+/** What entries and forfeits add up to, or undefined when it is more than an amount may be. */
+export function totalsOf(
+  lower: PeerName,
+  higher: PeerName,
+  entries: readonly Entry[],
+  forfeits: readonly Forfeit[] = [],
+): Totals | undefined {
+  let [lowerEarned, higherEarned, lowerForfeited, higherForfeited] = [0n, 0n, 0n, 0n]
   for (const { provider, amountMicro, settledMicro } of entries) {
     const added = BigInt(amountMicro) - BigInt(settledMicro)
     if (provider === lower) lowerEarned += added
     else higherEarned += added
   }
-  if (lowerEarned > BigInt(Number.MAX_SAFE_INTEGER) || higherEarned > BigInt(Number.MAX_SAFE_INTEGER)) return undefined
-  const [lowerEarnedMicro, higherEarnedMicro] = [Number(lowerEarned), Number(higherEarned)]
-  const netMicro = Math.abs(lowerEarnedMicro - higherEarnedMicro)
-  const debtor = netMicro === 0 ? '' : lowerEarnedMicro < higherEarnedMicro ? lower : higher
-  return { lowerEarnedMicro, higherEarnedMicro, netMicro, debtor }
+  for (const { provider, bondMicro } of forfeits) {
+    if (provider === lower) lowerForfeited += BigInt(bondMicro)
+    else higherForfeited += BigInt(bondMicro)
+  }
+  const [toLower, toHigher] = [lowerEarned + higherForfeited, higherEarned + lowerForfeited]
+  if (toLower > BigInt(Number.MAX_SAFE_INTEGER) || toHigher > BigInt(Number.MAX_SAFE_INTEGER)) return undefined
+  return {
+    lowerEarnedMicro: Number(lowerEarned),
+    higherEarnedMicro: Number(higherEarned),
+    lowerForfeitedMicro: Number(lowerForfeited),
+    higherForfeitedMicro: Number(higherForfeited),
+    netMicro: Number(toLower > toHigher ? toLower - toHigher : toHigher - toLower),
+    debtor: toLower === toHigher ? '' : toLower < toHigher ? lower : higher,
+  }
 }
 
 /** The account that a message belongs to, beside who sent it. */

@@ -1,5 +1,6 @@
 /** How a proposal of ours goes out, a new one or the same again. */
 import { sealStatement } from './codec.ts'
+import { forfeitOf } from './proof.ts'
 import {
   answerWithinMs,
   pairOf,
@@ -8,6 +9,7 @@ import {
   type Disputed,
   type Entry,
   type Evidence,
+  type ForfeitProof,
 } from './messages.ts'
 import {
   accountOf,
@@ -25,17 +27,18 @@ import {
 
 /** Goes out now, and again until it is answered or nobody seems to listen. */
 export function sendProposal(state: Account & Proposal, { nowMs }: Desk): SettleStep {
-  const { proposal, evidence, rounds } = state
+  const { proposal, evidence, forfeits, rounds } = state
   const next: SettleState = {
     ...accountOf(state),
     at: 'proposing',
     proposal,
     evidence,
+    forfeits,
     rounds,
     sendAgainMs: nowMs + settleRetransmitMs,
     giveUpMs: nowMs + answerWithinMs,
   }
-  return [next, [send(next, { say: 'propose', statement: proposal, evidence })]]
+  return [next, [send(next, { say: 'propose', statement: proposal, evidence, forfeits })]]
 }
 
 /** Durable before it is sent: two different proposals of one revision would be an equivocation. */
@@ -48,6 +51,7 @@ export function propose(
     readonly entries: readonly Entry[]
     readonly disputed: readonly Disputed[]
     readonly evidence: readonly Evidence[]
+    readonly forfeits: readonly ForfeitProof[]
     readonly rounds: number
   },
   before: readonly SettleEffect[] = [],
@@ -55,7 +59,8 @@ export function propose(
 ): SettleStep {
   const { notary, nowMs } = desk
   const { lower, higher } = pairOf(notary.signer.peer, state.other)
-  const totals = totalsOf(lower, higher, what.entries)
+  const forfeits = what.forfeits.map(forfeitOf)
+  const totals = totalsOf(lower, higher, what.entries, forfeits)
   if (totals === undefined) throw new RangeError('the entries of a statement do not fit')
   const proposal = sealStatement(notary, {
     lower,
@@ -67,11 +72,12 @@ export function propose(
     answers: what.answers,
     entries: what.entries,
     disputed: what.disputed,
+    forfeits,
     ...totals,
     issuedMs: nowMs,
   })
   const [next, sent] = sendProposal(
-    { ...accountOf(state), proposal, evidence: what.evidence, rounds: what.rounds },
+    { ...accountOf(state), proposal, evidence: what.evidence, forfeits: what.forfeits, rounds: what.rounds },
     desk,
   )
   return [next, [...before, record('settlement', proposal), { do: 'save' }, ...sent, ...after]]

@@ -17,6 +17,7 @@ import {
   type Agreed,
   type Difference,
   type Evidence,
+  type ForfeitProof,
   type Settling,
   type Statement,
 } from './messages.ts'
@@ -32,6 +33,7 @@ export interface Proposal {
   readonly proposal: Signed<Statement>
   /** What goes beside it, every time. */
   readonly evidence: readonly Evidence[]
+  readonly forfeits: readonly ForfeitProof[]
   /** Revisions made since our owner last asked. */
   readonly rounds: number
 }

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file settle/wire.proto.
  */
 export const file_settle_wire: GenFile = /*@__PURE__*/
-  fileDesc("ChFzZXR0bGUvd2lyZS5wcm90bxIQcGxlYWNoLnNldHRsZS52MSKuAQoIU2V0dGxpbmcSLgoHcHJvcG9zZRgBIAEoCzIbLnBsZWFjaC5zZXR0bGUudjEuUHJvcG9zaW5nSAASDwoFYWdyZWUYAiABKAxIABItCgZkaWZmZXIYAyABKAsyGy5wbGVhY2guc2V0dGxlLnYxLkRpZmZlcmluZ0gAEioKBmFncmVlZBgEIAEoCzIYLnBsZWFjaC5zZXR0bGUudjEuQWdyZWVkSABCBgoEYm9keSJMCglQcm9wb3NpbmcSEQoJc3RhdGVtZW50GAEgASgMEiwKCGV2aWRlbmNlGAIgAygLMhoucGxlYWNoLnNldHRsZS52MS5FdmlkZW5jZSJNCglEaWZmZXJpbmcSEgoKZGlmZmVyZW5jZRgBIAEoDBIsCghldmlkZW5jZRgCIAMoCzIaLnBsZWFjaC5zZXR0bGUudjEuRXZpZGVuY2UiLgoGQWdyZWVkEhEKCXN0YXRlbWVudBgBIAEoDBIRCglhZ3JlZW1lbnQYAiABKAwiNQoIRXZpZGVuY2USDwoHcmVjZWlwdBgBIAEoDBIYChBjb3VudGVyc2lnbmF0dXJlGAIgASgMIsQCCglTdGF0ZW1lbnQSDQoFbG93ZXIYASABKAkSDgoGaGlnaGVyGAIgASgJEgwKBHVuaXQYAyABKAkSDgoGbnVtYmVyGAQgASgEEhAKCHJldmlzaW9uGAUgASgNEhAKCHByZXZpb3VzGAYgASgMEg8KB2Fuc3dlcnMYByABKAwSKAoHZW50cmllcxgIIAMoCzIXLnBsZWFjaC5zZXR0bGUudjEuRW50cnkSLAoIZGlzcHV0ZWQYCSADKAsyGi5wbGVhY2guc2V0dGxlLnYxLkRpc3B1dGVkEhoKEmxvd2VyX2Vhcm5lZF9taWNybxgKIAEoBBIbChNoaWdoZXJfZWFybmVkX21pY3JvGAsgASgEEhEKCW5ldF9taWNybxgMIAEoBBIOCgZkZWJ0b3IYDSABKAkSEQoJaXNzdWVkX21zGA4gASgEIn8KBUVudHJ5Eg0KBWxlYXNlGAEgASgMEhcKD2hpZ2hlcl9wcm92aWRlcxgCIAEoCBIQCghzZXF1ZW5jZRgDIAEoBBIPCgdyZWNlaXB0GAQgASgMEhQKDGFtb3VudF9taWNybxgFIAEoBBIVCg1zZXR0bGVkX21pY3JvGAYgASgEIp0BCghEaXNwdXRlZBINCgVsZWFzZRgBIAEoDBIXCg9oaWdoZXJfcHJvdmlkZXMYAiABKAgSDAoEY29kZRgDIAEoCRIuCg5wcm9wb3Nlcl9ob2xkcxgEIAEoCzIWLnBsZWFjaC5zZXR0bGUudjEuSGVsZBIrCgtvdGhlcl9ob2xkcxgFIAEoCzIWLnBsZWFjaC5zZXR0bGUudjEuSGVsZCI/CgRIZWxkEhAKCHNlcXVlbmNlGAEgASgEEg8KB3JlY2VpcHQYAiABKAwSFAoMYW1vdW50X21pY3JvGAMgASgEIpMBCgpEaWZmZXJlbmNlEgwKBHVuaXQYASABKAkSDgoGbnVtYmVyGAIgASgEEhAKCHJldmlzaW9uGAMgASgNEhEKCXN0YXRlbWVudBgEIAEoDBIvCgpvYmplY3Rpb25zGAUgAygLMhsucGxlYWNoLnNldHRsZS52MS5PYmplY3Rpb24SEQoJaXNzdWVkX21zGAYgASgEIk8KCU9iamVjdGlvbhINCgVsZWFzZRgBIAEoDBIMCgRjb2RlGAIgASgJEiUKBWhvbGRzGAMgASgLMhYucGxlYWNoLnNldHRsZS52MS5IZWxkImEKCUFncmVlbWVudBIMCgR1bml0GAEgASgJEg4KBm51bWJlchgCIAEoBBIQCghyZXZpc2lvbhgDIAEoDRIRCglzdGF0ZW1lbnQYBCABKAwSEQoJaXNzdWVkX21zGAUgASgEYgZwcm90bzM");
+  fileDesc("ChFzZXR0bGUvd2lyZS5wcm90bxIQcGxlYWNoLnNldHRsZS52MSKuAQoIU2V0dGxpbmcSLgoHcHJvcG9zZRgBIAEoCzIbLnBsZWFjaC5zZXR0bGUudjEuUHJvcG9zaW5nSAASDwoFYWdyZWUYAiABKAxIABItCgZkaWZmZXIYAyABKAsyGy5wbGVhY2guc2V0dGxlLnYxLkRpZmZlcmluZ0gAEioKBmFncmVlZBgEIAEoCzIYLnBsZWFjaC5zZXR0bGUudjEuQWdyZWVkSABCBgoEYm9keSJ+CglQcm9wb3NpbmcSEQoJc3RhdGVtZW50GAEgASgMEiwKCGV2aWRlbmNlGAIgAygLMhoucGxlYWNoLnNldHRsZS52MS5FdmlkZW5jZRIwCghmb3JmZWl0cxgDIAMoCzIeLnBsZWFjaC5zZXR0bGUudjEuRm9yZmVpdFByb29mIk0KCURpZmZlcmluZxISCgpkaWZmZXJlbmNlGAEgASgMEiwKCGV2aWRlbmNlGAIgAygLMhoucGxlYWNoLnNldHRsZS52MS5FdmlkZW5jZSIuCgZBZ3JlZWQSEQoJc3RhdGVtZW50GAEgASgMEhEKCWFncmVlbWVudBgCIAEoDCI1CghFdmlkZW5jZRIPCgdyZWNlaXB0GAEgASgMEhgKEGNvdW50ZXJzaWduYXR1cmUYAiABKAwisAMKCVN0YXRlbWVudBINCgVsb3dlchgBIAEoCRIOCgZoaWdoZXIYAiABKAkSDAoEdW5pdBgDIAEoCRIOCgZudW1iZXIYBCABKAQSEAoIcmV2aXNpb24YBSABKA0SEAoIcHJldmlvdXMYBiABKAwSDwoHYW5zd2VycxgHIAEoDBIoCgdlbnRyaWVzGAggAygLMhcucGxlYWNoLnNldHRsZS52MS5FbnRyeRIsCghkaXNwdXRlZBgJIAMoCzIaLnBsZWFjaC5zZXR0bGUudjEuRGlzcHV0ZWQSGgoSbG93ZXJfZWFybmVkX21pY3JvGAogASgEEhsKE2hpZ2hlcl9lYXJuZWRfbWljcm8YCyABKAQSEQoJbmV0X21pY3JvGAwgASgEEg4KBmRlYnRvchgNIAEoCRIRCglpc3N1ZWRfbXMYDiABKAQSKwoIZm9yZmVpdHMYDyADKAsyGS5wbGVhY2guc2V0dGxlLnYxLkZvcmZlaXQSHQoVbG93ZXJfZm9yZmVpdGVkX21pY3JvGBAgASgEEh4KFmhpZ2hlcl9mb3JmZWl0ZWRfbWljcm8YESABKAQifwoFRW50cnkSDQoFbGVhc2UYASABKAwSFwoPaGlnaGVyX3Byb3ZpZGVzGAIgASgIEhAKCHNlcXVlbmNlGAMgASgEEg8KB3JlY2VpcHQYBCABKAwSFAoMYW1vdW50X21pY3JvGAUgASgEEhUKDXNldHRsZWRfbWljcm8YBiABKAQinQEKCERpc3B1dGVkEg0KBWxlYXNlGAEgASgMEhcKD2hpZ2hlcl9wcm92aWRlcxgCIAEoCBIMCgRjb2RlGAMgASgJEi4KDnByb3Bvc2VyX2hvbGRzGAQgASgLMhYucGxlYWNoLnNldHRsZS52MS5IZWxkEisKC290aGVyX2hvbGRzGAUgASgLMhYucGxlYWNoLnNldHRsZS52MS5IZWxkImQKB0ZvcmZlaXQSDQoFbGVhc2UYASABKAwSFwoPaGlnaGVyX3Byb3ZpZGVzGAIgASgIEhIKCmJvbmRfbWljcm8YAyABKAQSDQoFZmlyc3QYBCABKAwSDgoGc2Vjb25kGAUgASgMIjwKDEZvcmZlaXRQcm9vZhINCgVhd2FyZBgBIAEoDBINCgVmaXJzdBgCIAEoDBIOCgZzZWNvbmQYAyABKAwiPwoESGVsZBIQCghzZXF1ZW5jZRgBIAEoBBIPCgdyZWNlaXB0GAIgASgMEhQKDGFtb3VudF9taWNybxgDIAEoBCKTAQoKRGlmZmVyZW5jZRIMCgR1bml0GAEgASgJEg4KBm51bWJlchgCIAEoBBIQCghyZXZpc2lvbhgDIAEoDRIRCglzdGF0ZW1lbnQYBCABKAwSLwoKb2JqZWN0aW9ucxgFIAMoCzIbLnBsZWFjaC5zZXR0bGUudjEuT2JqZWN0aW9uEhEKCWlzc3VlZF9tcxgGIAEoBCJPCglPYmplY3Rpb24SDQoFbGVhc2UYASABKAwSDAoEY29kZRgCIAEoCRIlCgVob2xkcxgDIAEoCzIWLnBsZWFjaC5zZXR0bGUudjEuSGVsZCJhCglBZ3JlZW1lbnQSDAoEdW5pdBgBIAEoCRIOCgZudW1iZXIYAiABKAQSEAoIcmV2aXNpb24YAyABKA0SEQoJc3RhdGVtZW50GAQgASgMEhEKCWlzc3VlZF9tcxgFIAEoBGIGcHJvdG8z");
 
 /**
  * One frame of /pleach/settle/1.
@@ -74,6 +74,13 @@ export type Proposing = Message<"pleach.settle.v1.Proposing"> & {
    * @generated from field: repeated pleach.settle.v1.Evidence evidence = 2;
    */
   evidence: Evidence[];
+
+  /**
+   * One for each forfeit.
+   *
+   * @generated from field: repeated pleach.settle.v1.ForfeitProof forfeits = 3;
+   */
+  forfeits: ForfeitProof[];
 };
 
 /**
@@ -250,6 +257,25 @@ export type Statement = Message<"pleach.settle.v1.Statement"> & {
    * @generated from field: uint64 issued_ms = 14;
    */
   issuedMs: bigint;
+
+  /**
+   * In the order of their leases.
+   *
+   * @generated from field: repeated pleach.settle.v1.Forfeit forfeits = 15;
+   */
+  forfeits: Forfeit[];
+
+  /**
+   * What each forfeits to the other.
+   *
+   * @generated from field: uint64 lower_forfeited_micro = 16;
+   */
+  lowerForfeitedMicro: bigint;
+
+  /**
+   * @generated from field: uint64 higher_forfeited_micro = 17;
+   */
+  higherForfeitedMicro: bigint;
 };
 
 /**
@@ -349,6 +375,78 @@ export const DisputedSchema: GenMessage<Disputed> = /*@__PURE__*/
   messageDesc(file_settle_wire, 7);
 
 /**
+ * The bond of one lease, whose provider signed two things of which only one can be. Each lease forfeits once.
+ *
+ * @generated from message pleach.settle.v1.Forfeit
+ */
+export type Forfeit = Message<"pleach.settle.v1.Forfeit"> & {
+  /**
+   * @generated from field: bytes lease = 1;
+   */
+  lease: Uint8Array;
+
+  /**
+   * @generated from field: bool higher_provides = 2;
+   */
+  higherProvides: boolean;
+
+  /**
+   * @generated from field: uint64 bond_micro = 3;
+   */
+  bondMicro: bigint;
+
+  /**
+   * SHA-256 of the envelopes of the two.
+   *
+   * @generated from field: bytes first = 4;
+   */
+  first: Uint8Array;
+
+  /**
+   * @generated from field: bytes second = 5;
+   */
+  second: Uint8Array;
+};
+
+/**
+ * Describes the message pleach.settle.v1.Forfeit.
+ * Use `create(ForfeitSchema)` to create a new message.
+ */
+export const ForfeitSchema: GenMessage<Forfeit> = /*@__PURE__*/
+  messageDesc(file_settle_wire, 8);
+
+/**
+ * What proves a forfeit: envelopes, as the bytes that came.
+ *
+ * @generated from message pleach.settle.v1.ForfeitProof
+ */
+export type ForfeitProof = Message<"pleach.settle.v1.ForfeitProof"> & {
+  /**
+   * It names the bond, and its SHA-256 is the lease.
+   *
+   * @generated from field: bytes award = 1;
+   */
+  award: Uint8Array;
+
+  /**
+   * @generated from field: bytes first = 2;
+   */
+  first: Uint8Array;
+
+  /**
+   * @generated from field: bytes second = 3;
+   */
+  second: Uint8Array;
+};
+
+/**
+ * Describes the message pleach.settle.v1.ForfeitProof.
+ * Use `create(ForfeitProofSchema)` to create a new message.
+ */
+export const ForfeitProofSchema: GenMessage<ForfeitProof> = /*@__PURE__*/
+  messageDesc(file_settle_wire, 9);
+
+/**
  * A receipt that both have signed, as a pointer.
  *
  * @generated from message pleach.settle.v1.Held
@@ -375,7 +473,7 @@ export type Held = Message<"pleach.settle.v1.Held"> & {
  * Use `create(HeldSchema)` to create a new message.
  */
 export const HeldSchema: GenMessage<Held> = /*@__PURE__*/
-  messageDesc(file_settle_wire, 8);
+  messageDesc(file_settle_wire, 10);
 
 /**
  * "This revision I will never agree to", and why.
@@ -423,7 +521,7 @@ export type Difference = Message<"pleach.settle.v1.Difference"> & {
  * Use `create(DifferenceSchema)` to create a new message.
  */
 export const DifferenceSchema: GenMessage<Difference> = /*@__PURE__*/
-  messageDesc(file_settle_wire, 9);
+  messageDesc(file_settle_wire, 11);
 
 /**
  * @generated from message pleach.settle.v1.Objection
@@ -452,7 +550,7 @@ export type Objection = Message<"pleach.settle.v1.Objection"> & {
  * Use `create(ObjectionSchema)` to create a new message.
  */
 export const ObjectionSchema: GenMessage<Objection> = /*@__PURE__*/
-  messageDesc(file_settle_wire, 10);
+  messageDesc(file_settle_wire, 12);
 
 /**
  * The second signature.
@@ -493,5 +591,5 @@ export type Agreement = Message<"pleach.settle.v1.Agreement"> & {
  * Use `create(AgreementSchema)` to create a new message.
  */
 export const AgreementSchema: GenMessage<Agreement> = /*@__PURE__*/
-  messageDesc(file_settle_wire, 11);
+  messageDesc(file_settle_wire, 13);
 

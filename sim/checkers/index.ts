@@ -2,6 +2,7 @@ import type { Carry } from '../../src/market/carry.ts'
 import type { ModelPeer } from '../model/peer.ts'
 import type { World } from '../model/world.ts'
 import { accountsAgree } from './accounts-agree.ts'
+import { bondsAreProven } from './bonds-are-proven.ts'
 import type { Checker, CheckedWorld, MeshChecker, Violation } from './checker.ts'
 import { creditsEqualDebits } from './credits-equal-debits.ts'
 import { durableBeforeSaid } from './durable-before-said.ts'
@@ -45,6 +46,7 @@ export const checkers: readonly Checker[] = [
   durableBeforeSaid,
   ...meshCheckers,
   accountsAgree,
+  bondsAreProven,
   recordsAreTrue,
   ledgerAgrees,
   nothingLeaks,

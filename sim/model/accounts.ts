@@ -1,6 +1,15 @@
 /** Settling in one life of a model peer: the desk of production, on books over what the peer's disk holds. */
-import type { Notary } from '../../protocols/negotiate/index.ts'
-import { decodeSettling, encodeSettling, type SettleState, type Settling } from '../../protocols/settle/index.ts'
+import { provesEquivocation } from '../../protocols/evidence/index.ts'
+import { EquivocationFault, leaseIdOf, type Notary } from '../../protocols/negotiate/index.ts'
+import {
+  decodeSettling,
+  encodeSettling,
+  openForfeit,
+  unlessBroken,
+  type ForfeitEnvelopes,
+  type SettleState,
+  type Settling,
+} from '../../protocols/settle/index.ts'
 import { Fault, type PeerName, type Statement } from '../../protocols/wire/index.ts'
 import { silentLog, type Clock, type Random } from '../../src/environment.ts'
 import type { Journal, JournalEntry } from '../../src/reactor.ts'
@@ -18,6 +27,14 @@ const policy: SettlePolicy = {
   earnedUnsettledMicroMax: 1_000_000,
 }
 
+/** What proves that a bond is forfeited to this peer. A peer has them over all of its lives: the ledger keeps them. */
+export interface Claim {
+  readonly peer: PeerName
+  readonly unit: string
+  readonly lease: string
+  readonly proof: ForfeitEnvelopes
+}
+
 export interface AccountDeps {
   readonly notary: Notary
   readonly clock: Clock
@@ -25,6 +42,7 @@ export interface AccountDeps {
   readonly journal: Journal
   /** What the disk has from earlier lives. */
   readonly statements: readonly { readonly statement: Statement }[]
+  readonly claims: readonly Claim[]
   send(to: PeerName, message: Settling): void
   onFault(peer: PeerName, fault: Fault): void
 }
@@ -42,6 +60,7 @@ export class Accounts {
       deps.statements.map(({ statement }) => statement),
     )
     this.books = books
+    for (const claim of deps.claims) this.claim(claim)
     this.journal = {
       commit: async (entry: JournalEntry) => {
         await journal.commit(entry)
@@ -58,6 +77,10 @@ export class Accounts {
     })
   }
 
+  claim({ peer, unit, lease, proof }: Claim): void {
+    this.books.claim(peer, unit, lease, proof)
+  }
+
   resume(state: SettleState): void {
     this.desk.resume(state)
   }
@@ -72,6 +95,40 @@ export class Accounts {
       throw error
     }
   }
+}
+
+/** As the running peer does: what is proven forfeits the bond of its lease, when the award that names one is on the disk. */
+export function takeClaim(
+  to: {
+    readonly disk: { readonly statements: AccountDeps['statements'] }
+    readonly claims: Claim[]
+    readonly accounts: Accounts | null
+  },
+  notary: Notary,
+  fault: Fault,
+): void {
+  const claim = fault instanceof EquivocationFault ? claimOf(notary, to.disk.statements, fault) : undefined
+  if (claim === undefined || to.claims.some(({ lease }) => lease === claim.lease)) return
+  to.claims.push(claim)
+  to.accounts?.claim(claim)
+}
+
+/** Undefined: it forfeits nothing. */
+function claimOf(
+  notary: Notary,
+  statements: AccountDeps['statements'],
+  { first, second }: EquivocationFault,
+): Claim | undefined {
+  return unlessBroken(() => {
+    const { lease } = provesEquivocation(notary, { first, second })
+    const award = statements.find(
+      ({ statement: { kind, envelope } }) => kind === 'award' && leaseIdOf(envelope) === lease,
+    )?.statement.envelope
+    if (lease === null || award === undefined) return undefined
+    const proof = { award, first, second }
+    const { by, body } = openForfeit(notary, proof).award
+    return by === notary.signer.peer ? { peer: body.provider, unit: body.unit, lease, proof } : undefined
+  })
 }
 
 export const frameOf = encodeSettling

@@ -28,7 +28,7 @@ import { regardOf } from '../../src/node/regard.ts'
 import { decodeCarry, takeCarry } from '../../src/node/routes.ts'
 import { asking } from '../../src/reputation/experience.ts'
 import type { SettleState, Settling } from '../../protocols/settle/index.ts'
-import { Accounts, frameOf } from './accounts.ts'
+import { Accounts, frameOf, takeClaim, type Claim } from './accounts.ts'
 import type { Member, Shelf } from './bulletin.ts'
 import { Disk, type Books, type OpenBooks } from './disk.ts'
 import { modelErrands, modelWorkshop, type ModelRun } from './errands.ts'
@@ -48,6 +48,7 @@ export class ModelPeer implements Member {
   dishonesty: Dishonesty | null
   readonly jobEvents = new Map<string, Told<JobEvent>[]>()
   readonly leaseEvents: Told<LeaseEvent>[] = []
+  readonly claims: Claim[] = []
   readonly blamed: { readonly peer: PeerName; readonly fault: Fault }[] = []
   /** How long it hung, in all. */
   frozenMs = 0
@@ -252,6 +253,7 @@ export class ModelPeer implements Member {
           random,
           journal: books,
           statements: this.disk.statements,
+          claims: this.claims,
           send: (to, message) => this.#sendSettling(life, to, message),
           onFault: (peer, fault) => this.#onFault(peer, fault),
         })
@@ -368,6 +370,7 @@ export class ModelPeer implements Member {
 
   #onFault(peer: PeerName, fault: Fault): void {
     this.blamed.push({ peer, fault })
+    takeClaim(this, this.plan.notary, fault)
     this.#regard.outcomes.onFault(peer, fault)
   }
 

@@ -82,6 +82,9 @@ export function plainTerms(nonce: string, nowMs: number, options: TermsOptions =
   }
 }
 
+/** Behind each lease. */
+const bondMicro = 40_000
+
 export function plainLending(cpuHourMicro: number): Lending {
   const measured = (value: number): Quantity => ({ value, evidence: 'measured' })
   return {
@@ -98,7 +101,7 @@ export function plainLending(cpuHourMicro: number): Lending {
       runtimes: [{ name: 'wasi-preview1', version: '1', isolation: 'model' }],
       price: { ...plainPrice, unit, cpuHourMicro },
     },
-    rules: openHouse,
+    rules: { ...openHouse, bond: { leastMicro: bondMicro, grows: false } },
   }
 }
 

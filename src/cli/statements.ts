@@ -70,10 +70,14 @@ export function statementLines(statements: readonly StatementView[], nowMs: numb
       span(Math.max(0, nowMs - statement.untilMs)),
     ]),
   )
-  for (const { id, unit, disputed, shares } of statements) {
+  for (const { id, unit, disputed, forfeits, shares } of statements) {
     for (const { lease, code, weHold, theyHold } of disputed)
       lines.push(
         `${shortLease(id)}  disputed ${shortLease(lease)} ${safe(code, 40)}: we hold ${safe(weHold, 24)}, they ${safe(theyHold, 24)} ${safe(unit, 20)}`,
+      )
+    for (const { lease, by, bond } of forfeits)
+      lines.push(
+        `${shortLease(id)}  bond of ${shortLease(lease)} forfeited by ${by === 'we' ? 'us' : 'them'}: ${safe(bond, 24)} ${safe(unit, 20)}`,
       )
     for (const { owner, amount } of shares)
       lines.push(`${shortLease(id)}  ${safe(owner, 64)}  ${safe(amount, 24)} ${safe(unit, 20)}`)

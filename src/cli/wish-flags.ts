@@ -26,6 +26,7 @@ export const wishFlags = {
     about: 'claimed, measured or challenged: the least for what is asked',
   },
   egress: { type: 'switch', about: 'the program is to reach the network' },
+  'min-bond': { type: 'text', placeholder: 'AMOUNT', about: 'what the provider owes if a fault of it is proven' },
   rtt: { type: 'text', placeholder: 'TIME', about: 'longest way there and back, such as 50ms' },
   standing: { type: 'text', placeholder: 'N', about: 'what we must think of the provider, 0 to 1' },
   allow: { type: 'list', placeholder: 'PEER', about: 'this provider and no other' },
@@ -54,6 +55,7 @@ export function wishOf(flags: FlagValues<typeof wishFlags>): OfferWish {
     standingMin: quantityFlag('--standing', flags.standing, parseShare),
     allow: flags.allow.length === 0 ? undefined : flags.allow,
     deny: flags.deny.length === 0 ? undefined : flags.deny,
+    bondMin: amount('--min-bond', flags['min-bond']),
     priceMax: amount('--max-price', flags['max-price']),
   }
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))

@@ -27,6 +27,7 @@ const flagWords: Readonly<Record<string, { readonly key: string; readonly parse:
   disk: { key: 'diskBytes', parse: parseBytes },
   timeout: { key: 'wallMs', parse: parseDurationMs },
   wait: { key: 'waitMs', parse: parseDurationMs },
+  minBond: { key: 'bondMin', parse: (text) => text },
   maxPrice: { key: 'priceMax', parse: (text) => text },
   gpuMem: { key: 'gpuMemoryBytes', parse: parseBytes },
   rtt: { key: 'rttMs', parse: parseDurationMs },

@@ -100,6 +100,7 @@ export const jobSpecKeys = z.strictObject({
   tee: word.exactOptional(),
   evidence: z.enum(['claimed', 'measured', 'challenged']).exactOptional(),
   egress: truth.exactOptional(),
+  bondMin: amount.exactOptional(),
   rttMs: quantity(parseDurationMs).exactOptional(),
   standingMin: z.number().min(0).max(1).exactOptional(),
   allow: peers.exactOptional(),

@@ -59,6 +59,10 @@ export interface OfferPolicy {
   /** Added for bids that ask for this evidence, in hundredths. */
   readonly measuredPercent: number
   readonly challengedPercent: number
+  /** What is owed beside when this peer is proven to have signed two things of which only one can be, under each lease; … */
+  readonly bondMicro: number
+  /** … and a tenth of what it earned as well. */
+  readonly bondGrows: boolean
   /** A program that is asked about every bid; null: none. */
   readonly admission: string | null
   /** Nothing new is taken while the owner uses the machine, and what runs is held. */
@@ -93,6 +97,8 @@ export const plainPolicy: OfferPolicy = {
   gbMonthMicro: 0,
   measuredPercent: 0,
   challengedPercent: 0,
+  bondMicro: 0,
+  bondGrows: false,
   admission: null,
   idleOnly: false,
   celsiusMax: null,

@@ -30,6 +30,12 @@ const quantity = (setting: SettingName, suffix: string): Counterpart => ({
   holds: 'a number',
 })
 
+const either = (setting: SettingName): Counterpart => ({
+  setting,
+  read: (said) => (said === 'true' || said === 'false' ? said : undefined),
+  holds: 'true or false',
+})
+
 /** Null: lawful, and without effect here. */
 const groups: Readonly<Record<string, Readonly<Record<string, Counterpart | null>>>> = {
   node_settings: {
@@ -58,11 +64,11 @@ const groups: Readonly<Record<string, Readonly<Record<string, Counterpart | null
     max_upload_mbps: quantity('bandwidthUp', 'Mbit/s'),
     max_download_mbps: quantity('bandwidthDown', 'Mbit/s'),
     p2p_port: quantity('port', ''),
-    enable_tee: {
-      setting: 'tee',
-      read: (said) => (said === 'true' || said === 'false' ? said : undefined),
-      holds: 'true or false',
-    },
+    enable_tee: either('tee'),
+  },
+  staking: {
+    min_stake_amount: quantity('bond', ''),
+    auto_stake_rewards: either('bondGrows'),
   },
 }
 
@@ -74,14 +80,10 @@ function gpuText(gpu: unknown): string | undefined {
   return numberPattern.test(memory) ? `${model}:${memory}G:${count}` : undefined
 }
 
-/** Groups and keys that are lawful whatever they hold. */
-const ignored = ['staking']
-
-export const publishedGroups: readonly string[] = [...Object.keys(groups), ...ignored]
+export const publishedGroups: readonly string[] = Object.keys(groups)
 
 /** What a top-level key of such a file says; undefined when it is none of theirs. */
 export function publishedSettings(key: string, value: unknown): PublishedSettings | { problem: string } | undefined {
-  if (ignored.includes(key)) return { settings: [], withoutEffect: [key] }
   const group = Object.hasOwn(groups, key) ? groups[key] : undefined
   if (group === undefined) return undefined
   if (typeof value !== 'object' || value === null) return { problem: `${key} holds no keys` }

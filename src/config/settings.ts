@@ -50,6 +50,8 @@ export interface SettingValues {
   priceStorage: number
   premiumMeasured: number
   premiumChallenged: number
+  bond: number
+  bondGrows: boolean
   admission: string
   idleOnly: boolean
   maxHeat: number
@@ -161,6 +163,8 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
   priceStorage: single('AMOUNT', 'for keeping one GB for one month (default 0)', readAmount),
   premiumMeasured: single('PERCENT', 'added when a bid asks for what is measured (default 0)', readPercent),
   premiumChallenged: single('PERCENT', 'added when a bid asks for what others tried (default 0)', readPercent),
+  bond: single('AMOUNT', 'owed beside for a lease under which a fault of yours is proven (default 0)', readAmount),
+  bondGrows: single('', 'add a tenth of what you earned to the bond', readSwitch),
   admission: single('PROGRAM', 'is given each bid as JSON on stdin; admits it by exit code 0', (text) =>
     fitting(text, /^\/[^\p{C}]{1,4000}$/u, 'an absolute path'),
   ),
@@ -217,7 +221,7 @@ export const lendingNames: readonly SettingName[] = [
     'deny',
   ] as const),
   ...(['oversubscribe', 'priceGas', 'priceMemory', 'priceGpu', 'priceDisk', 'priceIn', 'priceOut'] as const),
-  ...(['priceStorage', 'premiumMeasured', 'premiumChallenged'] as const),
+  ...(['priceStorage', 'premiumMeasured', 'premiumChallenged', 'bond', 'bondGrows'] as const),
   ...(['admission', 'idleOnly', 'maxHeat', 'gpu', 'tee', 'containerSocket', 'containerPull', 'egress'] as const),
 ]
 

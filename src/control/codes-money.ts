@@ -7,6 +7,11 @@ export const moneyCodes: Readonly<Record<string, Row>> = {
     'what is worked, not signed for or not settled counts; a stranger may owe little, and more with what it has honoured',
     'pleach settle   at either side; or wait for it: --wait 30m',
   ],
+  BOND_TOO_LOW: [
+    'the bond that the provider puts behind its work is below what is wanted',
+    'a bond is owed when two signatures of a provider are shown that exclude each other; who does not say offers none',
+    'ask for less: --min-bond; at the provider: pleach up --bond',
+  ],
   SETTLEMENT_OFF: [
     'this peer does not settle',
     'it was started with --settlement none: each receipt stands for itself',

@@ -61,6 +61,8 @@ export interface JobSpec {
   readonly evidence?: 'claimed' | 'measured' | 'challenged'
   /** The program is to be let out to the network. */
   readonly egress?: boolean
+  /** The least bond that the provider must put behind the lease, as decimal text. */
+  readonly bondMin?: string
   /** The longest way there and back, as measured by this peer. */
   readonly rttMs?: number
   /** What this peer must think of it, from 0 to 1. */

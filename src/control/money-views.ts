@@ -27,6 +27,8 @@ export interface StatementView {
     readonly weHold: string
     readonly theyHold: string
   }[]
+  /** Bonds of leases whose provider is proven to have signed two things of which only one can be; `by`: who provided, and owes it. */
+  readonly forfeits: readonly { readonly lease: string; readonly by: 'we' | 'they'; readonly bond: string }[]
   /** Of what was earned. */
   readonly shares: readonly ShareView[]
 }

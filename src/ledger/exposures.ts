@@ -41,6 +41,18 @@ export class Exposures {
     }
   }
 
+  /** What all requesters together have signed for us. */
+  earned(unit: string): bigint {
+    const row = this.#store.read((db) =>
+      db
+        .prepare(
+          `SELECT CAST(coalesce(sum(signed_micro), 0) AS TEXT) AS micro FROM lease_totals WHERE unit = ? AND role = 'provider'`,
+        )
+        .get(unit),
+    )
+    return BigInt(row!.micro as string)
+  }
+
   /** What we have countersigned for a provider, in all. */
   spentWith(provider: PeerName, unit: string): bigint {
     const row = this.#store.read((db) =>

@@ -225,6 +225,15 @@ export const ledgerSteps: readonly string[] = [
   END;
   DELETE FROM statements WHERE kind IN ('receipt', 'countersignature');
   `,
+  `
+  -- Bonds of providers of ours that are proven to have equivocated under the lease, and leases of which a statement has taken in the bond.
+  CREATE TABLE forfeits (
+    lease TEXT PRIMARY KEY, peer TEXT NOT NULL, unit TEXT NOT NULL, award BLOB NOT NULL, first BLOB NOT NULL, second BLOB NOT NULL,
+    at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX forfeits_account ON forfeits (peer, unit);
+  CREATE TABLE forfeited_leases (lease TEXT PRIMARY KEY, bond_micro INTEGER NOT NULL) STRICT;
+  `,
 ]
 
 /** SQLite's code for SQL that cannot be run (sqlite.org/rescode.html). */

@@ -7,6 +7,7 @@ import {
   openAgreement,
   type AgreedEnvelopes,
   type EvidenceEnvelopes,
+  type ForfeitEnvelopes,
   type LeaseBook,
 } from '../../protocols/settle/index.ts'
 import { sha256, type PeerName } from '../../protocols/wire/index.ts'
@@ -26,7 +27,7 @@ export function addAgreement(db: DatabaseSync, notary: Notary, envelope: Uint8Ar
   const row = db.prepare('SELECT envelope FROM statements WHERE hash = ?').get(hash)
   if (row === undefined) throw new Error('an agreement is written down after its statement')
   const { statement } = openAgreed(notary, { statement: row.envelope as Uint8Array, agreement: envelope })
-  const { lower, higher, unit, number, entries, debtor, netMicro } = statement.body
+  const { lower, higher, unit, number, entries, forfeits, debtor, netMicro } = statement.body
   const peer = lower === notary.signer.peer ? higher : lower
   db.prepare(
     `INSERT OR IGNORE INTO settlements (peer, unit, number, statement, agreement, debtor, net_micro, at_ms)
@@ -41,7 +42,12 @@ export function addAgreement(db: DatabaseSync, notary: Notary, envelope: Uint8Ar
     settle.run(lease, amountMicro)
     total.run(amountMicro, lease)
   }
+  const forfeit = db.prepare('INSERT OR IGNORE INTO forfeited_leases (lease, bond_micro) VALUES (?, ?)')
+  for (const { lease, bondMicro } of forfeits) forfeit.run(lease, bondMicro)
 }
+
+/** More than a statement takes in, so that one that the disk has changed does not hold up the others. */
+const forfeitsReadMax = 16
 
 export class Settlements {
   readonly #store: Store
@@ -55,10 +61,10 @@ export class Settlements {
     this.#isDamaged = isDamaged
   }
 
-  /** Everybody with whom there is a lease with a receipt, a unit at a time. */
+  /** Everybody with whom there is a lease with a receipt, or who forfeits a bond to us, a unit at a time. */
   partners(): { readonly peer: PeerName; readonly unit: string }[] {
     const rows = this.#store.read((db) =>
-      db.prepare('SELECT DISTINCT other, unit FROM lease_totals ORDER BY other, unit').all(),
+      db.prepare('SELECT other, unit FROM lease_totals UNION SELECT peer, unit FROM forfeits ORDER BY 1, 2').all(),
     )
     return rows.map((row) => ({ peer: row.other as string, unit: row.unit as string }))
   }
@@ -113,6 +119,29 @@ export class Settlements {
     )
     if (row === undefined) return undefined
     return { receipt: row.envelope as Uint8Array, countersignature: row.countersignature as Uint8Array }
+  }
+
+  /** Bonds that are proven to be forfeited to us, and that no statement has taken in; the oldest first. */
+  forfeitsWith(peer: PeerName, unit: string): ForfeitEnvelopes[] {
+    const rows = this.#store.read((db) =>
+      db
+        .prepare(
+          `SELECT award, first, second FROM forfeits
+           WHERE peer = ? AND unit = ? AND lease NOT IN (SELECT lease FROM forfeited_leases) ORDER BY at_ms, lease LIMIT ?`,
+        )
+        .all(peer, unit, forfeitsReadMax),
+    )
+    return rows.map((row) => ({
+      award: row.award as Uint8Array,
+      first: row.first as Uint8Array,
+      second: row.second as Uint8Array,
+    }))
+  }
+
+  isForfeited(lease: string): boolean {
+    return (
+      this.#store.read((db) => db.prepare('SELECT 1 FROM forfeited_leases WHERE lease = ?').get(lease)) !== undefined
+    )
   }
 
   agreed(peer: PeerName, unit: string, number: number): AgreedEnvelopes | undefined {

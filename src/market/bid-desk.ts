@@ -28,6 +28,8 @@ export interface BidDeskDeps {
     unpaid(by: PeerName): number
     /** What a requester owes or may come to owe, and how much it may. */
     credit(by: PeerName, unit: string): Exposure
+    /** What all requesters together have signed for us. */
+    earned(unit: string): bigint
     /** Whether an offer to it for this job is on its way, or was taken. */
     isAnswered(by: PeerName, job: string): boolean
     /** No more offers can be kept track of. */
@@ -36,7 +38,7 @@ export interface BidDeskDeps {
   offer(bid: Signed<Bid>, decision: Offered): void
 }
 
-type Offered = Extract<OfferDecision, { answer: true }>
+export type Offered = Extract<OfferDecision, { answer: true }>
 
 /** Nothing is promised for so long after a promise could not be written down: on a full disk the next could not either. */
 const ledgerRestMs = 60_000
@@ -131,6 +133,7 @@ export class BidDesk {
       unanswered: capacity.unanswered(bid.by),
       unpaid: capacity.unpaid(bid.by),
       ...capacity.credit(bid.by, bid.body.unit),
+      earnedMicro: this.#lending.rules.bond.grows ? capacity.earned(bid.body.unit) : 0n,
       standing: standing.of(bid.by),
       nowMs: clock.nowMs(),
     })

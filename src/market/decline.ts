@@ -46,6 +46,7 @@ const words: Readonly<Record<string, string>> = {
   OFFERS_UNANSWERED: 'offers unanswered',
   UNPAID: 'nothing paid yet',
   CREDIT_FULL: 'owes us too much',
+  BOND_TOO_LOW: 'bond below what is wanted',
   NOT_ADMITTED: 'not admitted',
   ENOUGH: 'others were sooner',
   BUSY: 'busy',

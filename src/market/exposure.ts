@@ -18,6 +18,8 @@ export interface CreditLine {
 
 export interface Credit {
   of(requester: PeerName, unit: string): CreditLine
+  /** What all requesters together have signed for us. */
+  earned(unit: string): bigint
   /** Half of it is taken: whoever can have something of it settled should. */
   short(requester: PeerName, unit: string): void
   /** Something of its leases was written down: what was read before is old. */
@@ -27,6 +29,7 @@ export interface Credit {
 /** Of peers of a simulation that tries something else. */
 export const unlimitedCredit: Credit = {
   of: () => ({ capMicro: BigInt(Number.MAX_SAFE_INTEGER), unsettledMicro: 0n, unsigned: new Map() }),
+  earned: () => 0n,
   short: () => {},
   changed: () => {},
 }

@@ -79,7 +79,9 @@ export function onOffer(
   const others = state.offers.filter((known) => known.by !== from)
   const isFull = others.length >= offersMax * slots.length
   const cpuHourMicro = rateOf(offer.body, terms.requirements)
-  if (isFull || offer.body.unit !== terms.unit || cpuHourMicro > terms.cpuHourMicroMax) return [state, []]
+  const isTooLittle = offer.body.bondMicro < terms.requirements.bondMicroMin
+  if (isFull || isTooLittle || offer.body.unit !== terms.unit || cpuHourMicro > terms.cpuHourMicroMax)
+    return [state, []]
   if (isAwarded(state, offer)) return [state, []]
   const told: JobEffect = { do: 'tell', event: { stage: 'offered', peer: from, cpuHourMicro } }
   const offers = [...others, { ...offer, untilMs: nowMs + offer.body.holdUntilMs - offer.body.issuedMs }]
@@ -250,6 +252,7 @@ function awardOf(
     paymentIntervalMs: terms.paymentIntervalMs,
     paymentIntervalMsMax: terms.paymentIntervalMsMax,
     reclaimMs: terms.reclaimMs,
+    bondMicro: body.bondMicro,
     issuedMs: nowMs,
     acceptByMs: nowMs + acceptWindowMs(size),
     manifest: terms.manifest,

@@ -8,6 +8,7 @@ import {
   type Signed,
   type Tariff,
 } from '../../protocols/wire/index.ts'
+import { bondOf, bondTooLow, noBond, type BondRules } from './bond.ts'
 import { lackRefusal } from './decline.ts'
 import { creditFull, firstIntervalMs, worthMicro, type Exposure } from './exposure.ts'
 import { strangerStanding } from './rank.ts'
@@ -26,9 +27,11 @@ export interface HouseRules {
   readonly deny: readonly PeerName[]
   /** Processors that are promised, as a multiple of those that are lent: programs that wait leave some idle. Memory is never promised twice. */
   readonly oversubscription: number
+  /** What is owed beside when we are proven to have equivocated under a lease. */
+  readonly bond: BondRules
 }
 
-export const openHouse: HouseRules = { allow: [], deny: [], oversubscription: 1 }
+export const openHouse: HouseRules = { allow: [], deny: [], oversubscription: 1, bond: noBond }
 
 export interface InUse {
   readonly cpuMilli: number
@@ -41,7 +44,7 @@ export const nothingInUse: InUse = { cpuMilli: 0, memoryBytes: 0, diskBytes: 0, 
 
 export type OfferDecision =
   /** `cpuHourMicro`: what the prices come to for one processor, with all that is asked for laid on it. */
-  | { readonly answer: true; readonly tariff: Tariff; readonly cpuHourMicro: Micro }
+  | { readonly answer: true; readonly tariff: Tariff; readonly cpuHourMicro: Micro; readonly bondMicro: Micro }
   | { readonly answer: false; readonly because: Refusal }
 
 export interface Circumstances extends Exposure {
@@ -50,6 +53,8 @@ export interface Circumstances extends Exposure {
   readonly unanswered: readonly InUse[]
   /** Leases of this requester that are worked, and for which it has signed nothing yet. */
   readonly unpaid: number
+  /** What all requesters have signed for us; 0 where the bond does not grow with it. */
+  readonly earnedMicro: bigint
   readonly standing: number
   readonly nowMs: number
 }
@@ -58,7 +63,7 @@ export interface Circumstances extends Exposure {
 export function decideOffer(
   { by, body }: Pick<Signed<Bid>, 'by' | 'body'>,
   { facts, rules }: Lending,
-  { inUse, unanswered, unpaid, exposedMicro, capMicro, standing, nowMs }: Circumstances,
+  { inUse, unanswered, unpaid, earnedMicro, exposedMicro, capMicro, standing, nowMs }: Circumstances,
 ): OfferDecision {
   const no = (because: Refusal): OfferDecision => ({ answer: false, because })
   if (rules.deny.includes(by)) return no(refusal('DENIED'))
@@ -66,6 +71,9 @@ export function decideOffer(
   if (standing < standingMin) return no(refusal('STANDING_POOR'))
   const [lack] = lacksOf(body, { ...facts, free: null }, nowMs)
   if (lack !== undefined) return no(lackRefusal(lack))
+  const bondMicro = bondOf(rules.bond, earnedMicro)
+  if (bondMicro < body.requirements.bondMicroMin)
+    return no(bondTooLow(body.requirements.bondMicroMin, bondMicro, body.unit))
   const { compute, price } = facts
   if (compute === null || price === null) throw new Error('what fits has processors and a price')
   const { cpuMilli, memoryBytes, diskBytes, gpus } = body.requirements
@@ -94,7 +102,7 @@ export function decideOffer(
   const cpuHourMicro = rateOf(tariff, body.requirements)
   const afterMicro = exposedMicro + worthMicro({ cpuHourMicro, cpuMilli }, firstIntervalMs)
   if (afterMicro > capMicro) return no(creditFull(afterMicro, capMicro, body.unit))
-  return { answer: true, tariff, cpuHourMicro }
+  return { answer: true, tariff, cpuHourMicro, bondMicro }
 }
 
 /**

@@ -12,16 +12,9 @@ import {
   type Notary,
 } from '../../protocols/negotiate/index.ts'
 import type { Billing } from '../../protocols/receipt/index.ts'
-import {
-  hashOfEnvelope,
-  type Fault,
-  type Micro,
-  type PeerName,
-  type Signed,
-  type Tariff,
-} from '../../protocols/wire/index.ts'
+import { hashOfEnvelope, type Fault, type Micro, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
-import { BidDesk, type BidDeskDeps } from './bid-desk.ts'
+import { BidDesk, type BidDeskDeps, type Offered } from './bid-desk.ts'
 import { jobOf, type Carry } from './carry.ts'
 import {
   isHolding,
@@ -114,10 +107,11 @@ export class ProviderDesk {
         unanswered: (by) => this.#unanswered(by),
         unpaid: (by) => this.#byRequester(by).filter(({ state }) => isUnpaid(state)).length,
         credit: (by, unit) => this.#exposure(by, unit),
+        earned: (unit) => this.#deps.credit.earned(unit),
         isAnswered: (by, job) => this.#byBid.get(keyOf(by, job))?.state.ending === null,
         isFull: () => this.#byBid.size >= benchesMax,
       },
-      offer: (bid, { tariff, cpuHourMicro }) => this.#offer(bid, tariff, cpuHourMicro),
+      offer: (bid, decision) => this.#offer(bid, decision),
     })
   }
 
@@ -203,7 +197,7 @@ export class ProviderDesk {
     await Promise.all([...this.#byBid.values()].map(async (bench) => bench.stop()))
   }
 
-  #offer(bid: Signed<Bid>, tariff: Tariff, cpuHourMicro: Micro): void {
+  #offer(bid: Signed<Bid>, { tariff, cpuHourMicro, bondMicro }: Offered): void {
     const key = keyOf(bid.by, bid.body.job)
     const nowMs = this.#deps.clock.nowMs()
     const { requirements, job, unit } = bid.body
@@ -218,6 +212,7 @@ export class ProviderDesk {
       gpus: requirements.gpus?.count ?? 0,
       issuedMs: nowMs,
       holdUntilMs: nowMs + Math.min(offerHoldMs, offerHoldMsMax),
+      bondMicro,
     })
     const bench = this.#bench(key, state)
     this.#byBid.set(key, bench)

@@ -3,6 +3,7 @@ import type { Requirements } from '../../protocols/bid/index.ts'
 import type { JobManifest } from '../../protocols/execute/index.ts'
 import type { OfferWish } from '../control/api.ts'
 import { noWish, type Wishes } from '../market/wishes.ts'
+import { amountOf } from './amount.ts'
 
 type Fetched = Pick<JobManifest, 'module' | 'inputs' | 'stdin'>
 
@@ -35,6 +36,7 @@ export function requirementsOf(
     egress: spec.egress ?? false,
     gasMax: resources.gas ?? 0,
     inBytes: inBytesOf(fetched),
+    bondMicroMin: amountOf(spec.bondMin ?? '0', '--min-bond'),
   }
 }
 

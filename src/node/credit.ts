@@ -10,6 +10,8 @@ const linesMax = 4_096
 
 /** It is not asked for more often, of one requester. */
 const askEveryMs = 5_000
+/** What was earned in all is read again after this. */
+const earnedAgainMs = 60_000
 
 export interface CreditDeps {
   readonly exposures: Exposures
@@ -25,6 +27,8 @@ export class OwnCredit implements Credit {
   readonly #deps: CreditDeps
   readonly #lines = new Map<string, CreditLine>()
   readonly #askedMs = new Map<string, number>()
+  /** Of the unit that was asked for last. */
+  readonly #earned = new Map<string, { readonly micro: bigint; readonly readMs: number }>()
 
   constructor(deps: CreditDeps) {
     this.#deps = deps
@@ -38,6 +42,17 @@ export class OwnCredit implements Credit {
     this.#lines.set(key, line)
     if (this.#lines.size > linesMax) this.#lines.delete(this.#lines.keys().next().value!)
     return line
+  }
+
+  /** It is the sum of all leases, and a bid need not wait for it: what was read a minute ago will do. */
+  earned(unit: string): bigint {
+    const nowMs = this.#deps.clock.monotonicMs()
+    const known = this.#earned.get(unit)
+    if (known !== undefined && nowMs < known.readMs + earnedAgainMs) return known.micro
+    const micro = this.#deps.exposures.earned(unit)
+    this.#earned.clear()
+    this.#earned.set(unit, { micro, readMs: nowMs })
+    return micro
   }
 
   short(requester: PeerName, unit: string): void {

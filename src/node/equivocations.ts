@@ -11,6 +11,7 @@ import {
   type Evidence,
 } from '../../protocols/evidence/index.ts'
 import { EquivocationFault, type Notary } from '../../protocols/negotiate/index.ts'
+import { openForfeit, unlessBroken } from '../../protocols/settle/index.ts'
 import { describeFacts, type Fault, type PeerName } from '../../protocols/wire/index.ts'
 import type { Clock, Log } from '../environment.ts'
 import type { Proofs } from '../ledger/proofs.ts'
@@ -52,9 +53,11 @@ export class Equivocations {
 
   /** What a peer did to us; nothing but an equivocation that proves itself is of interest here. */
   onFault(peer: PeerName, fault: Fault): void {
-    if (!(fault instanceof EquivocationFault) || this.isProven(peer)) return
+    if (!(fault instanceof EquivocationFault)) return
     const { courier, host } = this.#deps
     const evidence: Evidence = fault
+    this.#claim(peer, evidence)
+    if (this.isProven(peer)) return
     this.#keep(peer, evidence)
     const frame = encodeEvidence(evidence)
     const others = host.connections().filter((other) => other.peer !== peer)
@@ -73,9 +76,24 @@ export class Equivocations {
     this.#taken++
     const evidence = decodeEvidence(frame)
     const { by, of } = provesEquivocation(notary, evidence)
-    if (by === notary.signer.peer || this.isProven(by)) return
+    if (by === notary.signer.peer) return
+    this.#claim(by, evidence)
+    if (this.isProven(by)) return
     this.#keep(by, evidence)
     outcomes.onProven(by, `EQUIVOCATION${describeFacts({ of, shownBy: from })}`)
+  }
+
+  /** The bond of a lease of ours, when what is proven was done under one: the next statement takes it in. */
+  #claim(peer: PeerName, { first, second }: Evidence): void {
+    const { notary, proofs, clock } = this.#deps
+    const lease = unlessBroken(() => provesEquivocation(notary, { first, second }).lease) ?? null
+    const award = lease === null ? undefined : proofs.awardOf(lease)
+    if (lease === null || award === undefined) return
+    // None: the lease names no bond, or the fault is not one of its provider.
+    const proof = unlessBroken(() => openForfeit(notary, { award, first, second }))
+    if (proof?.award.by !== notary.signer.peer) return
+    const { unit } = proof.award.body
+    this.#later(proofs.putForfeit({ lease, peer, unit, award, first, second, atMs: clock.nowMs() }))
   }
 
   #keep(peer: PeerName, { first, second }: Evidence): void {

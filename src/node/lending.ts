@@ -83,8 +83,9 @@ export function shownRecord(peer: PeerName, facts: Facts, nowMs: number): KnownC
 }
 
 export function lendingOf(facts: Facts, { policy = plainPolicy }: OfferOptions): Lending {
-  const { allow, deny, oversubscription } = policy
-  return { facts, rules: { allow, deny, oversubscription } }
+  const { allow, deny, oversubscription, bondMicro, bondGrows } = policy
+  const bond = { leastMicro: bondMicro, grows: bondGrows }
+  return { facts, rules: { allow, deny, oversubscription, bond } }
 }
 
 /** What a peer that is ready says it lends, and of what. */

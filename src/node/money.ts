@@ -168,7 +168,7 @@ export class OwnMoney implements MoneyControl {
       unsettledLeases: leases,
       unsettled: formatMicro(magnitude(netMicro)),
       unsettledOwes: debtor(netMicro),
-      state: at !== 'resting' ? at : leases > 0 ? 'open' : 'settled',
+      state: at !== 'resting' ? at : leases + settlements.forfeitsWith(peer, unit).length > 0 ? 'open' : 'settled',
     }
   }
 
@@ -190,7 +190,7 @@ export class OwnMoney implements MoneyControl {
 
 function statementView(self: PeerName, agreed: Agreed, fromMs: number | null, shares: readonly Share[]): StatementView {
   const { statement } = agreed
-  const { lower, higher, unit, number, entries, lowerEarnedMicro, higherEarnedMicro, netMicro, issuedMs } =
+  const { lower, higher, unit, number, entries, forfeits, lowerEarnedMicro, higherEarnedMicro, issuedMs } =
     statement.body
   const [earned, spent] = self === lower ? [lowerEarnedMicro, higherEarnedMicro] : [higherEarnedMicro, lowerEarnedMicro]
   const isOurs = statement.by === self
@@ -205,9 +205,14 @@ function statementView(self: PeerName, agreed: Agreed, fromMs: number | null, sh
     leases: entries.length,
     earned: formatMicro(earned),
     spent: formatMicro(spent),
-    net: formatMicro(netMicro),
-    owes: debtor(BigInt(earned) - BigInt(spent)),
+    net: formatMicro(statement.body.netMicro),
+    owes: owesWord(self, statement.body.debtor),
     disputed: statement.body.disputed.map((one) => disputedView(one, isOurs)),
+    forfeits: forfeits.map(({ lease, provider, bondMicro }) => ({
+      lease,
+      by: provider === self ? 'we' : 'they',
+      bond: formatMicro(bondMicro),
+    })),
     shares: sharesOf(BigInt(earned), shares),
   }
 }
@@ -246,6 +251,10 @@ function voucherView(other: PeerName, way: VoucherView['way'], voucher: Voucher,
 /** `micro`: what we are owed, less what we owe. */
 function debtor(micro: bigint): 'we' | 'they' | 'nobody' {
   return micro === 0n ? 'nobody' : micro > 0n ? 'they' : 'we'
+}
+
+function owesWord(self: PeerName, debtorName: PeerName): 'we' | 'they' | 'nobody' {
+  return debtorName === '' ? 'nobody' : debtorName === self ? 'we' : 'they'
 }
 
 function magnitude(micro: bigint): bigint {

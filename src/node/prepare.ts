@@ -13,10 +13,10 @@ import {
   type GrantKind,
   type JobManifest,
 } from '../../protocols/execute/index.ts'
-import { parseMicro, type Micro } from '../../protocols/wire/index.ts'
 import { isImageReference, parseHealth } from '../config/job-input.ts'
 import { ControlError, type JobSpec } from '../control/api.ts'
 import { hashFile } from './hash-file.ts'
+import { amountOf } from './amount.ts'
 import { requirementsOf } from './asking.ts'
 
 /** An input as the requester holds it: to be sent inline, or to be placed with keepers when its turn comes. */
@@ -290,18 +290,6 @@ function codeOf(text: string, deps: PrepareDeps): Code {
     what: `${text} is not an erasure code`,
     why: 'a code is K+M with 1 to 256 shards in all, or small, ship, keep, deep',
     cure: '--code 4+2',
-    exit: 2,
-  })
-}
-
-function amountOf(text: string, flag: string): Micro {
-  const micro = parseMicro(text)
-  if (micro !== undefined) return micro
-  throw new ControlError({
-    code: 'BAD_SPEC',
-    what: `${text} is not an amount`,
-    why: 'an amount is a decimal number of at most six places',
-    cure: `${flag} 1.5`,
     exit: 2,
   })
 }

@@ -16,6 +16,7 @@ export interface Words {
   readonly wait?: number | string
   readonly gpuMemory?: number | string
   readonly rtt?: number | string
+  readonly minBond?: number | string
   readonly maxPrice?: number | string
   readonly maxCost?: number | string
 }
@@ -41,6 +42,7 @@ const words: Readonly<
   wait: { key: 'waitMs', read: durationMs },
   gpuMemory: { key: 'gpuMemoryBytes', read: parseBytes },
   rtt: { key: 'rttMs', read: durationMs },
+  minBond: { key: 'bondMin', read: (text) => text },
   maxPrice: { key: 'priceMax', read: (text) => text },
   maxCost: { key: 'costMax', read: (text) => text },
 }

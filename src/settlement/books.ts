@@ -1,5 +1,5 @@
 /** What the desk needs of this peer's books. Implemented over the ledger; `StatementBooks` implements it over statements. */
-import type { AgreedEnvelopes, EvidenceEnvelopes, LeaseBook } from '../../protocols/settle/index.ts'
+import type { AgreedEnvelopes, EvidenceEnvelopes, ForfeitEnvelopes, LeaseBook } from '../../protocols/settle/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
 
 export interface Partner {
@@ -9,7 +9,7 @@ export interface Partner {
 
 /** Read within a step of a machine, so nothing here waits; what was committed before the step must show. */
 export interface Books {
-  /** Everybody with whom there is a lease, a unit at a time. */
+  /** Everybody with whom there is a lease, or who forfeits a bond to us, a unit at a time. */
   partners(): Iterable<Partner>
   /**
    * The leases with this peer in this unit, in both directions, in the order in which they are to be settled: those with a
@@ -20,6 +20,10 @@ export interface Books {
   unsettledWith(peer: PeerName, unit: string): readonly LeaseBook[]
   /** The receipt of that number and its countersignature, when both are there. */
   evidence(lease: string, sequence: number): EvidenceEnvelopes | undefined
+  /** What proves that bonds are forfeited to us that no statement has taken in. */
+  forfeitsWith(peer: PeerName, unit: string): readonly ForfeitEnvelopes[]
+  /** Whether a statement has taken in the bond of this lease. */
+  isForfeited(lease: string): boolean
   /** The statement of that number that both have signed. */
   agreed(peer: PeerName, unit: string, number: number): AgreedEnvelopes | undefined
 }

@@ -31,9 +31,11 @@ export interface Unsettled {
   /** What we are owed, less what we owe; below 0 we owe. Beyond any one amount, since it is a sum. */
   readonly netMicro: bigint
   readonly earnedMicro: bigint
+  /** Bonds that are forfeited to us. */
+  readonly forfeits: number
 }
 
-export function unsettledOf(me: PeerName, books: readonly LeaseBook[]): Unsettled {
+export function unsettledOf(me: PeerName, books: readonly LeaseBook[], forfeits = 0): Unsettled {
   let leases = 0
   let [netMicro, earnedMicro] = [0n, 0n]
   for (const { provider, held, settledMicro } of books) {
@@ -43,21 +45,22 @@ export function unsettledOf(me: PeerName, books: readonly LeaseBook[]): Unsettle
     netMicro += provider === me ? moreMicro : -moreMicro
     if (provider === me) earnedMicro += moreMicro
   }
-  return { leases, netMicro, earnedMicro }
+  return { leases, netMicro, earnedMicro, forfeits }
 }
 
 /** Is it time to propose, or to say again what was not answered? `sinceMs`: since the last try. */
 export function isDue(
   policy: SettlePolicy,
   at: SettleState['at'],
-  { leases, netMicro, earnedMicro }: Unsettled,
+  { leases, netMicro, earnedMicro, forfeits }: Unsettled,
   sinceMs: number,
 ): boolean {
   // One of the two is under way.
   if (at === 'proposing' || at === 'answering') return false
-  if (at === 'resting' && leases === 0) return false
+  if (at === 'resting' && leases + forfeits === 0) return false
   const net = netMicro < 0n ? -netMicro : netMicro
   const isMuch =
+    forfeits > 0 ||
     leases >= policy.leasesUnsettledMax ||
     net >= BigInt(policy.netUnsettledMicroMax) ||
     earnedMicro >= BigInt(policy.earnedUnsettledMicroMax)

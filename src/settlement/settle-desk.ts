@@ -5,6 +5,7 @@
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import {
   drawEntries,
+  drawForfeits,
   openSettling,
   pairOf,
   settleWakeAtMs,
@@ -66,7 +67,13 @@ export class SettleDesk {
     const unit = unitOf(message)
     const known = this.#accounts.get(keyOf(from, unit))
     // A stranger's proposal opens no account: whoever has a lease with us is in our books.
-    const isPartner = message.say === 'propose' && this.#deps.books.totalsWith(from, unit).length > 0
+    // So is whoever has two signatures of ours that exclude each other, under a lease of which there is no receipt.
+    const isPartner =
+      message.say === 'propose' &&
+      (this.#deps.books.totalsWith(from, unit).length > 0 ||
+        message.forfeits.some(
+          ({ award }) => award.by === from && award.body.provider === this.#deps.notary.signer.peer,
+        ))
     const account = known ?? (isPartner ? this.#open(openSettling(from, unit)) : undefined)
     account?.push({ is: 'message', from, message })
   }
@@ -84,9 +91,11 @@ export class SettleDesk {
     const { books, notary } = this.#deps
     const state = this.#accounts.get(keyOf(peer, unit))?.state ?? openSettling(peer, unit)
     if (state.at !== 'resting') return 'something'
-    if (unsettledOf(notary.signer.peer, books.unsettledWith(peer, unit)).leases === 0) return 'nothing'
     const pair = { ...pairOf(notary.signer.peer, peer), unit }
-    return drawEntries(pair, viewOf(books, peer, unit), state.head).length === 0 ? 'disputed' : 'something'
+    const view = viewOf(books, peer, unit)
+    const entries = drawEntries(pair, view, state.head)
+    if (entries.length > 0 || drawForfeits(notary, pair, entries, view, state.head).length > 0) return 'something'
+    return unsettledOf(notary.signer.peer, books.unsettledWith(peer, unit)).leases === 0 ? 'nothing' : 'disputed'
   }
 
   /** Takes up again what a restart interrupted. */
@@ -121,7 +130,8 @@ export class SettleDesk {
       // Nobody knows when the last try was, after a start: somewhere within a period.
       const triedMs = this.#triedMs.get(key) ?? nowMs - random.float() * this.#policy.periodMs
       this.#triedMs.set(key, triedMs)
-      const unsettled = unsettledOf(notary.signer.peer, books.unsettledWith(peer, unit))
+      const forfeits = books.forfeitsWith(peer, unit).length
+      const unsettled = unsettledOf(notary.signer.peer, books.unsettledWith(peer, unit), forfeits)
       if (isDue(this.#policy, at, unsettled, nowMs - triedMs)) this.propose(peer, unit)
     }
   }
@@ -180,6 +190,8 @@ function viewOf(books: Books, peer: PeerName, unit: string): BooksView {
     unsettled: () => books.unsettledWith(peer, unit),
     lease: (lease) => leases().get(lease),
     evidence: (lease, sequence) => books.evidence(lease, sequence),
+    forfeits: () => books.forfeitsWith(peer, unit),
+    isForfeited: (lease) => books.isForfeited(lease),
     agreed: (number) => books.agreed(peer, unit, number),
   }
 }

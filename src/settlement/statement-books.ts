@@ -11,6 +11,7 @@ import {
   openAgreement,
   type AgreedEnvelopes,
   type EvidenceEnvelopes,
+  type ForfeitEnvelopes,
   type Held,
   type LeaseBook,
 } from '../../protocols/settle/index.ts'
@@ -29,6 +30,8 @@ interface Page {
 interface AccountPages extends Partner {
   readonly leases: Map<string, Page>
   readonly agreed: Map<number, AgreedEnvelopes>
+  /** By lease: what proves that its bond is forfeited. */
+  readonly forfeits: Map<string, ForfeitEnvelopes>
 }
 
 export class StatementBooks implements Books {
@@ -38,6 +41,7 @@ export class StatementBooks implements Books {
   /** By hash: what a countersignature or an agreement may still name. */
   readonly #receipts = new Map<string, Signed<Receipt>>()
   readonly #settlements = new Map<string, Uint8Array>()
+  readonly #forfeited = new Set<string>()
 
   constructor(notary: Notary, statements: Iterable<Statement> = []) {
     this.#notary = notary
@@ -78,6 +82,21 @@ export class StatementBooks implements Books {
     return this.#pages.get(lease)?.proofs.get(sequence)
   }
 
+  /** What proves that a bond is forfeited to us; of each lease the first stays. */
+  claim(peer: PeerName, unit: string, lease: string, proof: ForfeitEnvelopes): void {
+    const { forfeits } = this.#account(peer, unit)
+    if (!forfeits.has(lease)) forfeits.set(lease, proof)
+  }
+
+  forfeitsWith(peer: PeerName, unit: string): readonly ForfeitEnvelopes[] {
+    const proofs = this.#accounts.get(keyOf(peer, unit))?.forfeits ?? []
+    return [...proofs].filter(([lease]) => !this.#forfeited.has(lease)).map(([, proof]) => proof)
+  }
+
+  isForfeited(lease: string): boolean {
+    return this.#forfeited.has(lease)
+  }
+
   agreed(peer: PeerName, unit: string, number: number): AgreedEnvelopes | undefined {
     return this.#accounts.get(keyOf(peer, unit))?.agreed.get(number)
   }
@@ -115,9 +134,10 @@ export class StatementBooks implements Books {
     const settlement = this.#settlements.get(toString(body.statement, 'hex'))
     if (settlement === undefined) return
     const { statement } = openAgreed(this.#notary, { statement: settlement, agreement: envelope })
-    const { lower, higher, unit, number, entries } = statement.body
+    const { lower, higher, unit, number, entries, forfeits } = statement.body
     const account = this.#account(lower === this.#notary.signer.peer ? higher : lower, unit)
     account.agreed.set(number, { statement: settlement, agreement: envelope })
+    for (const { lease } of forfeits) this.#forfeited.add(lease)
     for (const { lease, amountMicro } of entries) {
       const page = this.#pages.get(lease)
       if (page !== undefined) page.settledMicro = Math.max(page.settledMicro, amountMicro)
@@ -128,7 +148,7 @@ export class StatementBooks implements Books {
     const key = keyOf(peer, unit)
     const known = this.#accounts.get(key)
     if (known !== undefined) return known
-    const account: AccountPages = { peer, unit, leases: new Map(), agreed: new Map() }
+    const account: AccountPages = { peer, unit, leases: new Map(), agreed: new Map(), forfeits: new Map() }
     this.#accounts.set(key, account)
     return account
   }

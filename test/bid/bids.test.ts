@@ -100,6 +100,7 @@ test('a bid reads back as it was written', () => {
           egress: fc.boolean(),
           gasMax: integer,
           inBytes: integer,
+          bondMicroMin: integer,
         },
         { noNullPrototype: true },
       ),

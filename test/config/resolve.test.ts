@@ -226,7 +226,7 @@ node_settings: { node_name: x, reward_address: "0x5aaeb6053f3e94c9b9a09f33669435
 reward_shares: { alice: 600, bob: 400 }
 shared_resources: { cpu_cores: 4, ram_gb: 8, storage_gb: 50.5, gpus: [{ model: RTX 4090, vram_gb: 24 }, { model: L4, vram_gb: 24, count: 2 }] }
 network_config: { p2p_port: 5001, max_upload_mbps: 5, enable_tee: true }
-staking: { amount: 1 }
+staking: { min_stake_amount: 2.5, auto_stake_rewards: true }
 offer: true
 `
   test('is taken for what has a counterpart, and the rest is named', async () => {
@@ -244,8 +244,9 @@ offer: true
       { model: 'L4', memoryBytes: 24e9, count: 2 },
     ])
     assert.equal(offer.policy.tee, true)
+    assert.deepEqual([offer.policy.bondMicro, offer.policy.bondGrows], [2_500_000, true])
     const file = await readConfigFile(path)
-    assert.deepEqual(file?.withoutEffect, ['node_settings.node_name', 'staking'])
+    assert.deepEqual(file?.withoutEffect, ['node_settings.node_name'])
   })
 
   test('its unknown keys are errors too', async () => {
@@ -257,6 +258,9 @@ offer: true
     )
     await refused(/shared_resources.ram_gb is not a number/, {}, {}, 'shared_resources: {ram_gb: much}\n')
     await refused(/shared_resources.gpus is not a list of GPUs/, {}, {}, 'shared_resources: {gpus: [RTX]}\n')
+    await refused(/staking.min_stake_amount is not a number/, {}, {}, 'staking: {min_stake_amount: much}\n')
+    await refused(/staking.auto_stake_rewards is not true or false/, {}, {}, 'staking: {auto_stake_rewards: 2}\n')
+    await refused(/staking.amount is not a key/, {}, {}, 'staking: {amount: 1}\n')
     await refused(/enable_tee is not true or false/, {}, {}, 'network_config: {enable_tee: perhaps}\n')
     await refused(/shared_resources holds no keys/, {}, {}, 'shared_resources: 1\n')
   })

@@ -209,6 +209,7 @@ export const statement: StatementView = {
   net: '0.38',
   owes: 'we',
   disputed: [{ lease, code: 'HOLDS_LESS', weHold: '0.2', theyHold: '0' }],
+  forfeits: [{ lease, by: 'they', bond: '0.4' }],
   shares: [{ owner: 'alice\u001b[2J', amount: '0.12' }],
 }
 

@@ -38,6 +38,10 @@ class Line implements Credit {
     this.shorts++
   }
 
+  earned(): bigint {
+    return this.signedMicro
+  }
+
   changed(): void {}
 }
 
@@ -103,6 +107,7 @@ test('a receipt that is never signed counts, once: of an open lease in its risk,
   const unsigned = new Map<string, bigint>()
   worker.credit = {
     of: () => ({ capMicro: 10n ** 9n, unsettledMicro: 0n, unsigned }),
+    earned: () => 0n,
     short: () => {},
     changed: () => {},
   }

@@ -10,6 +10,7 @@ import { SeededRandom } from '../../sim/random.ts'
 import { plainLending } from '../../sim/model/stand-ins.ts'
 import { silentLog } from '../../src/environment.ts'
 import { BidDesk, type BidDeskDeps } from '../../src/market/bid-desk.ts'
+import { bondOf, noBond } from '../../src/market/bond.ts'
 import { wordOf } from '../../src/market/decline.ts'
 import { busyAfterMs, idleAfterMs, idleAtFirst, stepIdle, type IdleState } from '../../src/market/idle-policy.ts'
 import { decideOffer, nothingInUse, offerDelayMs, type InUse, type Lending } from '../../src/market/offer-policy.ts'
@@ -26,7 +27,15 @@ const bidOf = (over: Partial<Bid> = {}, by = asker): Signed<Bid> => ({
 })
 const lending = plainLending(1_000_000)
 const credit = { exposedMicro: 0n, capMicro: 1_000_000n }
-const around = { inUse: nothingInUse, unanswered: [], unpaid: 0, ...credit, standing: 0.5, nowMs: ask.issuedMs }
+const around = {
+  inUse: nothingInUse,
+  unanswered: [],
+  unpaid: 0,
+  earnedMicro: 0n,
+  ...credit,
+  standing: 0.5,
+  nowMs: ask.issuedMs,
+}
 const codeFor = (lent: Lending, over = {}, bid = bidOf()): string => {
   const decision = decideOffer(bid, lent, { ...around, ...over })
   return decision.answer ? `at ${decision.cpuHourMicro}` : decision.because.code
@@ -87,6 +96,7 @@ function desk(over: Partial<BidDeskDeps> = {}) {
       unanswered: () => [],
       unpaid: () => 0,
       credit: () => credit,
+      earned: () => 0n,
       isAnswered: (_by, job) => offered.includes(job),
       isFull: () => false,
     },
@@ -96,6 +106,22 @@ function desk(over: Partial<BidDeskDeps> = {}) {
   bids.lend(lending)
   return { bids, clock, offered, state }
 }
+
+test('the bond is the least that the owner says, and a tenth of what was earned where it grows', () => {
+  const rules = { leastMicro: 400_000, grows: false }
+  assert.equal(bondOf(rules, 9_999_999n), 400_000)
+  assert.equal(bondOf({ ...rules, grows: true }, 0n), 400_000)
+  assert.equal(bondOf({ ...rules, grows: true }, 9_999_999n), 1_399_999, 'rounded down')
+  assert.equal(bondOf({ ...rules, grows: true }, 10n ** 18n), Number.MAX_SAFE_INTEGER)
+  const wants = (bondMicroMin: number) => bidOf({ requirements: { ...ask.requirements, bondMicroMin } })
+  const bonded = ruled({ bond: { leastMicro: 400_000, grows: true } })
+  assert.equal(codeFor(bonded, {}, wants(400_000)), 'at 1000000')
+  assert.equal(codeFor(bonded, {}, wants(400_001)), 'BOND_TOO_LOW')
+  assert.equal(codeFor(bonded, { earnedMicro: 10n }, wants(400_001)), 'at 1000000')
+  assert.equal(codeFor(ruled({ bond: noBond }), {}, wants(1)), 'BOND_TOO_LOW')
+  const decision = decideOffer(bidOf(), bonded, { ...around, earnedMicro: 1_000_000n })
+  assert.ok(decision.answer && decision.bondMicro === 500_000)
+})
 
 test('a provider full then free looks again at what is open, the longest waiting first', () => {
   const { bids, clock, offered, state } = desk()

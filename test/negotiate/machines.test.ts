@@ -306,6 +306,7 @@ const providerRows: readonly Readonly<HoldRow>[] = [
   ]),
   ['offered: an AWARD of more processors', offered, says({ cpuMilli: 1_001 }), 10, wrongTerms],
   ['offered: an AWARD of more memory', offered, says({ memoryBytes: 65_537 }), 10, wrongTerms],
+  ['offered: an AWARD of another bond', offered, says({ bondMicro: 1 }), 10, wrongTerms],
   [
     'accepted: COMMIT makes the lease',
     accepted,

@@ -67,6 +67,7 @@ export const offerTerms = (over: Partial<Offer> = {}): Offer => ({
   gpus: 0,
   issuedMs: startMs,
   holdUntilMs: startMs + 6_000,
+  bondMicro: 0,
   ...over,
 })
 
@@ -88,13 +89,14 @@ export const awardTerms = (over: Partial<Award> = {}, to: Signed<Offer> = sealOf
   paymentIntervalMs: 1_000,
   paymentIntervalMsMax: 4_000,
   reclaimMs: 10_000,
+  bondMicro: 0,
   issuedMs: startMs,
   acceptByMs: startMs + 4_000,
   manifest,
   ...over,
 })
 
-const offeredNames = [...tariffNames, 'cpuMilli', 'memoryBytes', 'diskBytes', 'gpus'] as const
+const offeredNames = [...tariffNames, 'cpuMilli', 'memoryBytes', 'diskBytes', 'gpus', 'bondMicro'] as const
 
 /** A lease that the two machines came to. */
 export function leaseOf(over: Partial<Award> = {}, [from, to]: [Notary, Notary] = [asker, worker]): Lease {

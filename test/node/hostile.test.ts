@@ -104,6 +104,7 @@ const awardTo = (provider: string): Award => ({
   paymentIntervalMs: 5_000,
   paymentIntervalMsMax: 60_000,
   reclaimMs: 20_000,
+  bondMicro: 0,
   issuedMs: Date.now(),
   acceptByMs: Date.now() + 4_000,
   manifest: manifestBytes,

@@ -515,16 +515,20 @@ test('a dispute is signed once, and its receipt is countersigned when it has bec
   // Another receipt of the number that is disputed is a fork, and both are shown.
   const [, [blame]] = pay(state, first)
   assert.ok(blame?.do === 'blame' && blame.fault instanceof EquivocationFault)
-  assert.deepEqual(provesEquivocation(stranger, blame.fault), { by: provider, of: 'receipt' })
+  assert.deepEqual(provesEquivocation(stranger, blame.fault), { by: provider, of: 'receipt', lease: lease.id })
 })
 
 test('a fork proves itself to a third peer, whoever signed it', () => {
   const [, [ofReceipt]] = pay(account1, resealed({ issuedMs: startMs }))
   assert.ok(ofReceipt?.do === 'blame' && ofReceipt.fault instanceof EquivocationFault)
-  assert.deepEqual(provesEquivocation(stranger, ofReceipt.fault), { by: provider, of: 'receipt' })
+  assert.deepEqual(provesEquivocation(stranger, ofReceipt.fault), { by: provider, of: 'receipt', lease: lease.id })
   const [, [ofSigned]] = stepBill(worker, again, heard(signs({ issuedMs: startMs + 1 })), startMs + 1_100)
   assert.ok(ofSigned?.do === 'blame' && ofSigned.fault instanceof EquivocationFault)
-  assert.deepEqual(provesEquivocation(stranger, ofSigned.fault), { by: requester, of: 'countersignature' })
+  assert.deepEqual(provesEquivocation(stranger, ofSigned.fault), {
+    by: requester,
+    of: 'countersignature',
+    lease: lease.id,
+  })
 })
 
 test('a dispute that does not heal ends in unpaid at the provider, for the reason that it gave', () => {

@@ -44,7 +44,9 @@ import { entryOf, evidenceOf, high, higher, leaseNamed, low, lower, outsider, st
  */
 function signedIn(heard: Settling, sent: Settling): unknown {
   const isHalf = sent.say === 'agreed' && heard.say === 'agree'
-  return isHalf ? { ...sent, agreement: heard.agreement, evidence: [] } : { ...heard, evidence: [] }
+  return isHalf
+    ? { ...sent, agreement: heard.agreement, evidence: [], forfeits: [] }
+    : { ...heard, evidence: [], forfeits: [] }
 }
 
 for (const [name, message] of Object.entries(messages)) {
@@ -271,7 +273,7 @@ test('proofs are two signatures under one receipt, each lease once, and not too 
   )
   const statement = sealStatement(low, statementOf([entryOf(low, lease, proof)]))
   const heard = (evidence: (typeof proof)[]) =>
-    faultOf(() => decodeSettling(high, encodeSettling({ say: 'propose', statement, evidence })))
+    faultOf(() => decodeSettling(high, encodeSettling({ say: 'propose', statement, evidence, forfeits: [] })))
   assert.equal(heard([proof]), 'no fault')
   assert.equal(heard([proof, another]), 'FIELD_INVALID')
   const many = Array.from({ length: evidenceMax + 1 }, (_, index) =>

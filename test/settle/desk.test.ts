@@ -5,7 +5,7 @@ import { originOf, sealStatement } from '../../protocols/settle/index.ts'
 import { isDue, settlePolicy, unsettledOf } from '../../src/settlement/policy.ts'
 import { network } from '../support/peers.ts'
 import { DeskWorld, type DeskPeer } from './desks.ts'
-import { entryOf, evidenceOf, leaseNamed, statementOf, unit } from './parties.ts'
+import { betrayalOf, entryOf, evidenceOf, leaseNamed, statementOf, unit } from './parties.ts'
 
 const hourMs = 3_600_000
 
@@ -127,12 +127,32 @@ test('a stranger opens no account, nor does an answer to nothing', async () => {
     say: 'propose',
     statement: sealStatement(stranger.notary, body),
     evidence: [evidence],
+    forfeits: [],
   })
   await world.pass(1_000)
   assert.deepEqual([one.desk.accounts(), one.commits, world.frames], [[], 0, 0])
   two.desk.propose(one.name, unit)
   await world.pass(1_000)
   assert.equal(world.frames, 0, 'nothing to settle')
+})
+
+test('a bond is due as soon as it is proven, and its proof opens an account with who never had a receipt of the lease', async () => {
+  const world = new DeskWorld()
+  const [one, two] = [world.peer(1), world.peer(2)]
+  const { lease, proof } = betrayalOf(two.notary, one.notary, 5_000, { of: 'accept' })
+  one.books.claim(two.name, unit, lease, proof)
+  assert.equal(one.desk.worth(two.name, unit), 'something')
+  one.desk.start()
+  await world.pass(settlePolicy.retryMs + settlePolicy.periodMs + 2 * settlePolicy.lookEveryMs)
+  for (const peer of [one, two]) {
+    const [agreed] = peer.agreed()
+    assert.deepEqual([agreed?.statement.body.netMicro, agreed?.statement.body.debtor], [5_000, two.name])
+    assert.deepEqual(peer.faults, [])
+  }
+  assert.equal(one.desk.worth(two.name, unit), 'nothing')
+  // A row that the disk has changed is worth nothing.
+  one.books.claim(two.name, unit, 'changed', { ...proof, award: proof.first })
+  assert.equal(one.desk.worth(two.name, unit), 'nothing')
 })
 
 test('a ledger that cannot be written says nothing, and nobody is blamed for it', async () => {
@@ -165,7 +185,7 @@ test('a desk that is stopped waits for nothing', async () => {
 
 test('when it is due', () => {
   const due = (at: Parameters<typeof isDue>[1], leases: number, netMicro: bigint, sinceMs: number) =>
-    isDue(settlePolicy, at, { leases, netMicro, earnedMicro: 0n }, sinceMs)
+    isDue(settlePolicy, at, { leases, netMicro, earnedMicro: 0n, forfeits: 0 }, sinceMs)
   const { periodMs, retryMs, leasesUnsettledMax, netUnsettledMicroMax } = settlePolicy
   assert.equal(due('resting', 0, 0n, 10 * periodMs), false, 'nothing is unsettled')
   assert.equal(due('resting', 1, 1n, periodMs - 1), false)
@@ -173,7 +193,7 @@ test('when it is due', () => {
   assert.equal(due('resting', leasesUnsettledMax, 0n, retryMs), true)
   assert.equal(due('resting', 1, -BigInt(netUnsettledMicroMax), retryMs), true, 'whoever owes it')
   assert.equal(due('resting', leasesUnsettledMax, 0n, retryMs - 1), false)
-  const earned = { leases: 2, netMicro: 0n, earnedMicro: BigInt(settlePolicy.earnedUnsettledMicroMax) }
+  const earned = { leases: 2, netMicro: 0n, earnedMicro: BigInt(settlePolicy.earnedUnsettledMicroMax), forfeits: 0 }
   assert.equal(isDue(settlePolicy, 'resting', earned, retryMs), true, 'what we owe beside it is another matter')
   assert.equal(due('unanswered', 0, 0n, periodMs), true, 'it is asked again')
   assert.equal(due('stalled', 0, 0n, periodMs), true)

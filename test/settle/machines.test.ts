@@ -50,6 +50,7 @@ const proposal = (by: Notary, body: Statement, evidence: readonly Evidence[] = [
   say: 'propose',
   statement: sealStatement(by, body),
   evidence,
+  forfeits: [],
 })
 const referenceTo = ({ envelope, body }: Signed<Statement>) => {
   const { number, revision } = body
@@ -78,7 +79,7 @@ const proposes = (side: Side): Signed<Statement> => {
 /** Each agreed statement of `by`, in order. */
 const settle = (one: Trade): Trade => {
   const statement = proposes(one.low)
-  hears(one.high, { say: 'propose', statement, evidence: [] })
+  hears(one.high, { say: 'propose', statement, evidence: [], forfeits: [] })
   assert.equal(one.high.state.at, 'resting')
   hears(one.low, agreement(high, statement))
   assert.deepEqual(one.low.state.head?.statement, one.high.state.head?.statement)
@@ -93,7 +94,10 @@ test('what both hold is agreed to, by whoever is asked; both are bound by two si
     [statement.body.netMicro, statement.body.debtor, statement.body.lowerEarnedMicro],
     [400, higher, 700],
   )
-  const step = other.step({ is: 'message', from: lower, message: { say: 'propose', statement, evidence: [] } }, startMs)
+  const step = other.step(
+    { is: 'message', from: lower, message: { say: 'propose', statement, evidence: [], forfeits: [] } },
+    startMs,
+  )
   assert.deepEqual(deeds(step[1]), [
     'record settlement',
     'record settlement-agreement',
@@ -132,7 +136,7 @@ test('proofs that do not fit are for the next number', () => {
   for (let lease = 0; lease < evidenceMax + 2; lease++) many.work(`lease ${lease}`, 'low', 1, false)
   const statement = proposes(many.high)
   const [, effects] = many.low.step(
-    { is: 'message', from: higher, message: { say: 'propose', statement, evidence: [] } },
+    { is: 'message', from: higher, message: { say: 'propose', statement, evidence: [], forfeits: [] } },
     startMs,
   )
   const differ = messageOf(effects.find((effect) => effect.do === 'send')!)
@@ -142,7 +146,7 @@ test('proofs that do not fit are for the next number', () => {
     [next.body.entries.length, evidence.length, next.body.disputed.length],
     [evidenceMax, evidenceMax, 0],
   )
-  hears(many.low, { say: 'propose', statement: next, evidence })
+  hears(many.low, { say: 'propose', statement: next, evidence, forfeits: [] })
   assert.equal(many.low.state.at, 'resting')
 })
 
@@ -151,13 +155,13 @@ test('a lease that is being worked is settled although both have signed more sin
   const statement = proposes(busy.low)
   busy.work('one', 'low', 10)
   const [, effects] = busy.high.step(
-    { is: 'message', from: lower, message: { say: 'propose', statement, evidence: [] } },
+    { is: 'message', from: lower, message: { say: 'propose', statement, evidence: [], forfeits: [] } },
     startMs,
   )
   hears(busy.low, messageOf(effects.find((effect) => effect.do === 'send')!))
   busy.work('one', 'low', 10)
   const { proposal: next, evidence } = busy.low.state as Extract<SettleState, { at: 'proposing' }>
-  hears(busy.high, { say: 'propose', statement: next, evidence })
+  hears(busy.high, { say: 'propose', statement: next, evidence, forfeits: [] })
   assert.equal(busy.high.state.at, 'resting')
   assert.equal(busy.high.books.totalsWith(lower, unit).find(({ lease }) => lease === one)?.settledMicro, 710)
 })
@@ -168,8 +172,10 @@ test('a proposal of an old number is answered with what is agreed', () => {
   assert.equal(side.state.head?.statement.body.number, 2)
   const again = sealStatement(low, statementOf(bothEntries))
   assert.deepEqual(again.envelope, first.envelope)
-  assert.deepEqual(hears(side, { say: 'propose', statement: again, evidence: [] }), ['send AGREE'])
-  assert.deepEqual(hears(side, { say: 'propose', statement: side.state.head.statement, evidence: [] }), ['send AGREE'])
+  assert.deepEqual(hears(side, { say: 'propose', statement: again, evidence: [], forfeits: [] }), ['send AGREE'])
+  assert.deepEqual(hears(side, { say: 'propose', statement: side.state.head.statement, evidence: [], forfeits: [] }), [
+    'send AGREE',
+  ])
   const own = settle(trade()).low
   assert.deepEqual(hears(own, proposal(high, statementOf(bothEntries))), ['send AGREED'], 'it withdrew this one')
 })
@@ -300,7 +306,7 @@ const misbehaviours: readonly {
     code: 'EQUIVOCATION',
     prepare: (world) => {
       world.fork('five', 'low', [10, 11])
-      hears(world.high, { say: 'propose', statement: proposes(world.low), evidence: [] })
+      hears(world.high, { say: 'propose', statement: proposes(world.low), evidence: [], forfeits: [] })
       assert.equal(world.high.state.at, 'answering')
     },
     message: () => proposal(low, statementOf(bothEntries)),
@@ -322,7 +328,7 @@ const misbehaviours: readonly {
     code: 'CHAIN_BROKEN',
     prepare: (world) => {
       world.fork('five', 'low', [10, 11])
-      hears(world.high, { say: 'propose', statement: proposes(world.low), evidence: [] })
+      hears(world.high, { say: 'propose', statement: proposes(world.low), evidence: [], forfeits: [] })
     },
     message: () => proposal(low, statementOf(bothEntries, { revision: 2, answers: new Uint8Array(32) })),
   },
@@ -331,7 +337,7 @@ const misbehaviours: readonly {
     code: 'CHAIN_BROKEN',
     prepare: (world) => {
       world.fork('five', 'low', [10, 11])
-      hears(world.high, { say: 'propose', statement: proposes(world.low), evidence: [] })
+      hears(world.high, { say: 'propose', statement: proposes(world.low), evidence: [], forfeits: [] })
     },
     message: ({ state }) => {
       const { lease, provider, sequence, receipt, amountMicro } = entryTwo
@@ -388,7 +394,7 @@ const misbehaviours: readonly {
     prepare: (world) => {
       world.fork('five', 'low', [10, 11])
       proposes(world.high)
-      hears(world.high, { say: 'propose', statement: proposes(world.low), evidence: [] })
+      hears(world.high, { say: 'propose', statement: proposes(world.low), evidence: [], forfeits: [] })
       assert.equal(world.high.state.at, 'answering')
     },
     message: () => agreement(low, sealStatement(high, statementOf(bothEntries))),
@@ -520,7 +526,14 @@ test('lawful: late, old, withdrawn, or of somebody who is not asked', () => {
     low,
     openSettling(higher, unit),
     { is: 'message', from: outsider.signer.peer, message: late },
-    { unsettled: () => [], lease: () => undefined, evidence: () => undefined, agreed: () => undefined },
+    {
+      unsettled: () => [],
+      lease: () => undefined,
+      evidence: () => undefined,
+      forfeits: () => [],
+      isForfeited: () => false,
+      agreed: () => undefined,
+    },
     startMs,
   )
   assert.deepEqual(stranger[1], [])

@@ -1,14 +1,17 @@
 /** One of each message, from keys that are always the same: what the codec's tests take apart. */
 import {
+  forfeitOf,
+  openForfeit,
   sealAgreement,
   sealDifference,
   sealStatement,
+  totalsOf,
   type Disputed,
   type Settling,
 } from '../../protocols/settle/index.ts'
 import { sha256 } from '../../protocols/wire/index.ts'
 import { startMs } from '../negotiate/parties.ts'
-import { entryOf, evidenceOf, high, higher, leaseNamed, low, lower, statementOf, unit } from './parties.ts'
+import { betrayalOf, entryOf, evidenceOf, high, higher, leaseNamed, low, lower, statementOf, unit } from './parties.ts'
 
 const [one, two, three] = [leaseNamed('one'), leaseNamed('two'), leaseNamed('three')]
 const proofOfOne = evidenceOf(low, high, one, 7, 700)
@@ -65,12 +68,23 @@ const agreement = sealAgreement(high, {
   issuedMs: startMs + 30,
 })
 
+const betrayal = openForfeit(low, betrayalOf(high, low, 4_000).proof)
+const forfeits = [forfeitOf(betrayal)]
+const forfeiting = sealStatement(low, statementOf([], { forfeits, ...totalsOf(lower, higher, [], forfeits)! }))
+
 export const messages: Readonly<Record<string, Settling>> = {
-  'PROPOSE, a first revision': { say: 'propose', statement: first, evidence: [] },
+  'PROPOSE, a first revision': { say: 'propose', statement: first, evidence: [], forfeits: [] },
   'PROPOSE, a second revision with disputes and a proof': {
     say: 'propose',
     statement: second,
     evidence: [laterOfTwo],
+    forfeits: [],
+  },
+  'PROPOSE, with a forfeit and its proof': {
+    say: 'propose',
+    statement: forfeiting,
+    evidence: [],
+    forfeits: [betrayal],
   },
   'DIFFER, with the proof of more': { say: 'differ', difference: differs, evidence: [laterOfTwo] },
   AGREE: { say: 'agree', agreement },

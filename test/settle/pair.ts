@@ -146,11 +146,12 @@ function wordsOf(message: Settling): string {
   switch (message.say) {
     case 'propose':
     case 'agreed': {
-      const { number, revision, entries, disputed, netMicro } = message.statement.body
+      const { number, revision, entries, disputed, forfeits, netMicro } = message.statement.body
       const proofs =
         message.say === 'propose' && message.evidence.length > 0 ? `, ${message.evidence.length} proved` : ''
+      const lost = forfeits.length > 0 ? `, ${forfeits.length} forfeited` : ''
       const left = disputed.length > 0 ? `, ${disputed.length} disputed` : ''
-      return `${message.say.toUpperCase()} ${number}.${revision} (${entries.length} leases${proofs}${left}, net ${netMicro})`
+      return `${message.say.toUpperCase()} ${number}.${revision} (${entries.length} leases${proofs}${left}${lost}, net ${netMicro})`
     }
     case 'agree':
       return `AGREE ${message.agreement.body.number}.${message.agreement.body.revision}`

@@ -1,7 +1,7 @@
 /** Two peers that work for each other, with books that hold what each of them has written down. */
 import { fromString, toString } from 'uint8arrays'
 
-import type { Notary } from '../../protocols/negotiate/index.ts'
+import { leaseIdOf, sealAccept, sealAward, type Notary } from '../../protocols/negotiate/index.ts'
 import { noUsage, sealCountersignature, sealReceipt } from '../../protocols/receipt/index.ts'
 import {
   openSettling,
@@ -12,6 +12,7 @@ import {
   type BooksView,
   type Entry,
   type Evidence,
+  type ForfeitEnvelopes,
   type SettleInput,
   type SettleState,
   type SettleStep,
@@ -20,7 +21,7 @@ import {
 import { sha256, type Statement as Record } from '../../protocols/wire/index.ts'
 import { decodeState, encodeState } from '../../src/state-form.ts'
 import { StatementBooks } from '../../src/settlement/statement-books.ts'
-import { checkStep, job, startMs } from '../negotiate/parties.ts'
+import { awardTerms, checkStep, job, startMs } from '../negotiate/parties.ts'
 import { network, notary } from '../support/peers.ts'
 
 export const unit = 'credit'
@@ -87,6 +88,7 @@ export function statementOf(entries: readonly Entry[], over: Partial<Statement> 
     answers: new Uint8Array(0),
     entries: sorted,
     disputed: [],
+    forfeits: [],
     ...totalsOf(lower, higher, sorted)!,
     issuedMs: startMs,
     ...over,
@@ -99,8 +101,30 @@ export function viewOf(books: StatementBooks, peer: string): BooksView {
     unsettled: () => leases().filter(({ held, settledMicro }) => held !== null && held.amountMicro > settledMicro),
     lease: (lease) => leases().find((one) => one.lease === lease),
     evidence: (lease, sequence) => books.evidence(lease, sequence),
+    forfeits: () => books.forfeitsWith(peer, unit),
+    isForfeited: (lease) => books.isForfeited(lease),
     agreed: (number) => books.agreed(peer, unit, number),
   }
+}
+
+/** A lease with a bond, and two receipts of one number of it, or two ACCEPTs: what its provider forfeits. */
+export function betrayalOf(
+  provider: Notary,
+  requester: Notary,
+  bondMicro: number,
+  over: { readonly slot?: number; readonly of?: 'receipt' | 'accept'; readonly unit?: string } = {},
+): { readonly lease: string; readonly proof: ForfeitEnvelopes } {
+  const { slot = 0, of = 'receipt' } = over
+  const terms = awardTerms({ provider: provider.signer.peer, slot, bondMicro, unit: over.unit ?? unit })
+  const award = sealAward(requester, terms).envelope
+  const lease = leaseIdOf(award)
+  const twice = [1, 2].map((amount) =>
+    of === 'receipt'
+      ? evidenceOf(provider, requester, lease, 1, amount).receipt.envelope
+      : sealAccept(provider, { lease: sha256(award), issuedMs: startMs + amount, commitByMs: startMs + 9_000 })
+          .envelope,
+  )
+  return { lease, proof: { award, first: twice[0]!, second: twice[1]! } }
 }
 
 /** Every turn that a machine of a test has taken, and that was one: state, input or message in capitals, next state. */
@@ -169,6 +193,14 @@ export class Trade {
     requester.write(receipt, countersignature)
     provider.write(receipt, ...(arrives ? [countersignature] : []))
     this.#chains.set(lease, { sequence, previous: sha256(one.receipt.envelope), amountMicro: total })
+    return this
+  }
+
+  /** The provider signs two things of which only one can be, and the requester holds both. */
+  betray(slot: number, by: 'low' | 'high', bondMicro: number): this {
+    const [provider, requester] = by === 'low' ? [this.low, this.high] : [this.high, this.low]
+    const { lease, proof } = betrayalOf(provider.notary, requester.notary, bondMicro, { slot })
+    requester.books.claim(provider.notary.signer.peer, unit, lease, proof)
     return this
   }
 

@@ -45,6 +45,17 @@ function settledBy(chain: readonly Agreed[], story: string): Map<string, number>
   return settled
 }
 
+/** Whoever earned is owed, whoever forfeits owes. */
+function checkSums(body: Agreed['statement']['body'], story: string): void {
+  const owedTo = { [body.lower]: 0, [body.higher]: 0 }
+  for (const { provider, amountMicro, settledMicro } of body.entries) owedTo[provider]! += amountMicro - settledMicro
+  for (const { provider, bondMicro } of body.forfeits)
+    owedTo[provider === body.lower ? body.higher : body.lower]! += bondMicro
+  const netMicro = owedTo[body.lower]! - owedTo[body.higher]!
+  assert.equal(body.netMicro, Math.abs(netMicro), story)
+  assert.equal(body.debtor, netMicro === 0 ? '' : netMicro > 0 ? body.higher : body.lower, story)
+}
+
 /** Two statements of one number and revision by one signer are never on any disk. */
 function checkNoEquivocation(pair: Pair, story: string): void {
   const seen = new Map<string, string>()
@@ -60,6 +71,7 @@ function checkNoEquivocation(pair: Pair, story: string): void {
 
 type Deed =
   | { do: 'work'; atMs: number; lease: string; amount: number; arrives: boolean }
+  | { do: 'betray'; atMs: number; slot: number; bond: number }
   | { do: 'propose' | 'restart'; atMs: number; low: boolean }
 
 const copies = fc.oneof(
@@ -77,6 +89,15 @@ const deed = fc.oneof(
       lease: fc.constantFrom(...leases),
       amount: fc.integer({ min: 1, max: 1_000 }),
       arrives: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('betray' as const),
+      atMs,
+      slot: fc.nat(5),
+      bond: fc.integer({ min: 1, max: 1_000_000 }),
     }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('propose' as const), atMs, low: fc.boolean() }) },
@@ -118,10 +139,16 @@ test('in the end both have the same chain, every amount is in it once, and nobod
         }
         if (fork !== null) pair.fork('fork', nameOf(fork), [70, 71])
         const proved = new Map<string, number>()
+        const betrayed = new Map<number, number>()
         for (const one of deeds) {
           pair.at(one.atMs, () => {
             if (one.do === 'propose') return pair.propose(nameOf(one.low))
             if (one.do === 'restart') return pair.restart(nameOf(one.low))
+            if (one.do === 'betray') {
+              if (betrayed.has(one.slot)) return pair
+              betrayed.set(one.slot, one.bond)
+              return pair.betray(one.slot, nameOf(one.slot % 2 === 0), one.bond)
+            }
             // Who works for whom is a matter of the lease.
             proved.set(one.lease, (proved.get(one.lease) ?? 0) + one.amount)
             return pair.work(one.lease, nameOf(leases.indexOf(one.lease) % 2 === 0), one.amount, one.arrives)
@@ -130,7 +157,7 @@ test('in the end both have the same chain, every amount is in it once, and nobod
         pair.run()
         // The line is whole again, and both owners try until nothing is left.
         pair.fate = onTime
-        for (let period = 0; period < 3; period++) for (const name of names) pair.propose(name).run()
+        for (let period = 0; period < 5; period++) for (const name of names) pair.propose(name).run()
 
         const story = pair.lines.join('\n')
         assert.deepEqual(pair.faults, [], story)
@@ -154,6 +181,15 @@ test('in the end both have the same chain, every amount is in it once, and nobod
           [...proved.values()].reduce((sum, one) => sum + one, 0),
           story,
         )
+        const forfeits = mine.flatMap(({ statement }) => statement.body.forfeits)
+        assert.equal(new Set(forfeits.map((one) => one.lease)).size, forfeits.length, `forfeited twice\n${story}`)
+        assert.deepEqual(
+          forfeits.map(({ provider, bondMicro }) => `${provider} ${bondMicro}`).toSorted(),
+          [...betrayed].map(([slot, bond]) => `${slot % 2 === 0 ? lower : higher} ${bond}`).toSorted(),
+          `every proven fault costs its bond, and nothing else does\n${story}`,
+        )
+        for (const { statement } of mine) checkSums(statement.body, story)
+        if (forfeits.length > 2) seen.add('forfeited')
         if (/AGREED/.test(story)) seen.add('AGREED')
         if (/unanswered/.test(story)) seen.add('unanswered')
         if (/[2-4] \(.*disputed/.test(story)) seen.add('disputed')
@@ -169,7 +205,7 @@ test('in the end both have the same chain, every amount is in it once, and nobod
       plugins: [fc.interruptAfterTimeLimit(60_000, { failOnInterrupt: true })],
     },
   )
-  for (const what of ['AGREED', 'unanswered', 'disputed', 'proved', 'HOLDS_MORE', 'withdrawn'])
+  for (const what of ['AGREED', 'unanswered', 'disputed', 'proved', 'HOLDS_MORE', 'withdrawn', 'forfeited'])
     assert.ok(seen.has(what), `${what} never came`)
 })
 

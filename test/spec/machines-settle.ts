@@ -124,6 +124,8 @@ class World {
         const { receipt, countersignature } = isOther ? other : this.proof(lease, sequence)
         return { receipt: receipt.envelope, countersignature: countersignature.envelope }
       },
+      forfeits: () => [],
+      isForfeited: () => false,
       agreed: (of) => {
         const agreed = chain[of - 1]
         return agreed === undefined ? undefined : envelopesOf(agreed)
@@ -158,7 +160,12 @@ function draftsOf(world: World, state: SettleState) {
     world.entry(state, fresh, freshNow),
   ]
   const says = (entries: Entry[], over: Partial<Statement> = {}, evidence: readonly Evidence[] = [], by = peer) =>
-    ({ say: 'propose', statement: sealStatement(by, statementOf(entries, { ...next, ...over })), evidence }) as const
+    ({
+      say: 'propose',
+      statement: sealStatement(by, statementOf(entries, { ...next, ...over })),
+      evidence,
+      forfeits: [],
+    }) as const
   return { number, mineNow, theirsNow, freshNow, one, two, three, says }
 }
 
@@ -194,8 +201,9 @@ function* otherProposalsTo(world: World, state: SettleState): Generator<Settling
       say: 'propose',
       statement: sealStatement(peer, { ...statement.body, ...over }),
       evidence: [],
+      forfeits: [],
     })
-    yield { say: 'propose', statement, evidence: [] }
+    yield { say: 'propose', statement, evidence: [], forfeits: [] }
     yield again({ issuedMs: startMs + 1 })
     yield again({ revision: statement.body.revision + 1, answers: nowhere })
     yield again({ revision: statement.body.revision + 1, answers: nowhere, previous: nowhere })
@@ -221,6 +229,7 @@ function* revisionsOf(world: World, state: Extract<SettleState, { at: 'answering
       }),
     ),
     evidence,
+    forfeits: [],
   })
   const objected = new Map(difference.body.objections.map((one) => [one.lease, one]))
   const left = body.entries.filter(({ lease }) => !objected.has(lease))
@@ -232,7 +241,7 @@ function* revisionsOf(world: World, state: Extract<SettleState, { at: 'answering
   })
   const proofs = body.entries.map(({ lease, sequence, amountMicro }) => world.proof(lease, sequence, amountMicro))
 
-  yield { say: 'propose', statement: proposal, evidence: [] }
+  yield { say: 'propose', statement: proposal, evidence: [], forfeits: [] }
   yield says(body.entries, { revision: body.revision, answers: body.answers, issuedMs: startMs + 2 })
   if (left.length + body.disputed.length > 0) yield says(left, {})
   yield says(left, { disputed: [...body.disputed, ...disputed] })

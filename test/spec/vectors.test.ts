@@ -36,7 +36,7 @@ import { inquireVectors } from './vectors/inquire.ts'
 import { placementVectors } from './vectors/placement.ts'
 import { receiptVectors } from './vectors/receipt.ts'
 import { referencesVectors } from './vectors/references.ts'
-import { balanceOf, settleVectors } from './vectors/settle.ts'
+import { balanceOf, proofsOf, settleVectors } from './vectors/settle.ts'
 import { storageVectors } from './vectors/storage.ts'
 import { transferVectors } from './vectors/transfer.ts'
 import { voucherVectors } from './vectors/voucher.ts'
@@ -159,7 +159,8 @@ class TwoSides {
     const isNext = number === (state.head?.statement.body.number ?? 0) + 1
     if (isNext) judge(self, statement.body, [], null, state.head, books)
     // Revisions before are not told of here, so that a later one cannot be heard as a proposal.
-    if (revision === 1) this.#step(self, { say: 'propose', statement, evidence: [] }, books)
+    if (revision === 1)
+      this.#step(self, { say: 'propose', statement, evidence: [], forfeits: proofsOf(statement.body.forfeits) }, books)
     for (const one of this.#states.keys()) {
       const next = this.#step(one, { say: 'agreed', ...agreed }, books)
       this.#states.set(one, next)
@@ -186,6 +187,9 @@ class TwoSides {
         return { lease, provider: entry.provider, held: entry, settledMicro }
       },
       evidence: () => undefined,
+      forfeits: () => [],
+      isForfeited: (lease) =>
+        this.chain.some((agreed) => agreed.statement.body.forfeits.some((one) => one.lease === lease)),
       agreed: () => undefined,
     }
   }

@@ -196,7 +196,7 @@ REQUIREMENTS = {
     6: ("arch", "string"), 7: ("features", ["string"]),
     8: ("gpus", {1: ("count", "uint32"), 2: ("memory_bytes", "uint64"), 3: ("vendor", "string"), 4: ("model", "string")}),
     9: ("regions", ["string"]), 10: ("isolation", "string"), 11: ("tee", "string"), 12: ("evidence", "uint32"), 13: ("egress", "bool"),
-    14: ("gas_max", "uint64"), 15: ("in_bytes", "uint64"),
+    14: ("gas_max", "uint64"), 15: ("in_bytes", "uint64"), 16: ("bond_micro_min", "uint64"),
 }
 BID = {
     1: ("job", "string"), 2: ("class", "string"), 3: ("issued_ms", "uint64"), 4: ("expires_ms", "uint64"), 5: ("requirements", REQUIREMENTS),
@@ -208,7 +208,7 @@ BID = {
 def requirements(wanted):
     for name, most in (("runtime", 64), ("arch", 64), ("isolation", 64), ("tee", 24)):
         text(wanted[name], most)
-    integers(wanted, "cpu_milli", "memory_bytes", "disk_bytes", "wall_ms_max", "gas_max", "in_bytes")
+    integers(wanted, "cpu_milli", "memory_bytes", "disk_bytes", "wall_ms_max", "gas_max", "in_bytes", "bond_micro_min")
     for name in ("features", "regions"):
         need(len(wanted[name]) <= 16, "too many words")
         for word in wanted[name]:
@@ -331,12 +331,12 @@ def uints(first, *names):
 
 
 OFFER = {1: ("job", "string"), 2: ("bid", "bytes"), 3: ("unit", "string"), 4: ("tariff", TARIFF), **uints(5, "cpu_milli", "memory_bytes", "issued_ms", "hold_until_ms", "disk_bytes"),
-         10: ("gpus", "uint32")}
+         10: ("gpus", "uint32"), 30: ("bond_micro", "uint64")}
 AWARD = {
     1: ("job", "string"), 2: ("slot", "uint32"), 3: ("epoch", "uint32"), 4: ("provider", "string"), 5: ("offer", "bytes"), 6: ("unit", "string"),
     7: ("tariff", TARIFF), **uints(8, "cpu_milli", "memory_bytes", "disk_bytes", "wall_ms_max", "ceiling_micro", "payment_interval_ms",
             "payment_interval_ms_max", "reclaim_ms", "issued_ms", "accept_by_ms"),
-    18: ("manifest", "bytes"), 19: ("gpus", "uint32"),
+    18: ("manifest", "bytes"), 19: ("gpus", "uint32"), 30: ("bond_micro", "uint64"),
 }
 ACCEPT = {1: ("lease", "bytes"), **uints(2, "issued_ms", "commit_by_ms")}
 COMMIT = {1: ("lease", "bytes"), 2: ("accept", "bytes"), 3: ("issued_ms", "uint64")}
@@ -417,7 +417,11 @@ def statement_of(network, name, data):
 
 
 def evidence(network, data, _context):
-    made = message({1: ("first", "bytes"), 2: ("second", "bytes")}, data)
+    return proven(network, message({1: ("first", "bytes"), 2: ("second", "bytes")}, data))
+
+
+def proven(network, made):
+    """Two statements of one signer that exclude each other."""
     need(made["first"] and made["second"], "evidence is of two statements")
     kinds = (("award", ("job", "slot", "epoch")), ("accept", ("lease",)), ("receipt", ("lease", "sequence")), ("countersignature", ("lease", "sequence")),
              ("storage-receipt", ("account", "sequence")), ("storage-countersignature", ("account", "sequence")))
@@ -430,7 +434,7 @@ def evidence(network, data, _context):
             for (by, _), body in zip((first, second), bodies):
                 storage_account(network, by, body)
         if first[0] == second[0] and all(bodies[0][field] == bodies[1][field] for field in place):
-            return {**made, "proves": {"by": first[0], "of": name}}
+            return {**made, "proves": {"by": first[0], "of": name, "lease": None if name == "award" else bodies[0]["lease"].hex()}}
     need(False, "they do not exclude each other", "PROOF_INVALID")
 
 
@@ -899,18 +903,21 @@ ENTRY = {
     6: ("settled_micro", "uint64"),
 }
 DISPUTED = {1: ("lease", "bytes"), 2: ("higher_provides", "bool"), 3: ("code", "string"), 4: ("proposer_holds", HELD), 5: ("other_holds", HELD)}
+FORFEIT = {1: ("lease", "bytes"), 2: ("higher_provides", "bool"), 3: ("bond_micro", "uint64"), 4: ("first", "bytes"), 5: ("second", "bytes")}
 STATEMENT = {
     1: ("lower", "string"), 2: ("higher", "string"), 3: ("unit", "string"), 4: ("number", "uint64"), 5: ("revision", "uint32"),
     6: ("previous", "bytes"), 7: ("answers", "bytes"), 8: ("entries", [ENTRY]), 9: ("disputed", [DISPUTED]),
     **uints(10, "lower_earned_micro", "higher_earned_micro", "net_micro"), 13: ("debtor", "string"), 14: ("issued_ms", "uint64"),
+    15: ("forfeits", [FORFEIT]), **uints(16, "lower_forfeited_micro", "higher_forfeited_micro"),
 }
 REFERENCE = {1: ("unit", "string"), 2: ("number", "uint64"), 3: ("revision", "uint32"), 4: ("statement", "bytes")}
 OBJECTION = {1: ("lease", "bytes"), 2: ("code", "string"), 3: ("holds", HELD)}
 DIFFERENCE = {**REFERENCE, 5: ("objections", [OBJECTION]), 6: ("issued_ms", "uint64")}
 AGREEMENT = {**REFERENCE, 5: ("issued_ms", "uint64")}
 PROOF = {1: ("receipt", "bytes"), 2: ("countersignature", "bytes")}
+FORFEIT_PROOF = {1: ("award", "bytes"), 2: ("first", "bytes"), 3: ("second", "bytes")}
 SETTLING = {
-    1: ("propose", {1: ("statement", "bytes"), 2: ("evidence", [PROOF])}), 2: ("agree", "bytes"),
+    1: ("propose", {1: ("statement", "bytes"), 2: ("evidence", [PROOF]), 3: ("forfeits", [FORFEIT_PROOF])}), 2: ("agree", "bytes"),
     3: ("differ", {1: ("difference", "bytes"), 2: ("evidence", [PROOF])}), 4: ("agreed", {1: ("statement", "bytes"), 2: ("agreement", "bytes")}),
 }
 
@@ -938,18 +945,23 @@ def place_of(schema, made):
 
 
 def totals(made):
-    """What the entries add in each direction, the net, and who owes it."""
-    earned = {"lower": 0, "higher": 0}
+    """What the entries add in each direction, what each forfeits to the other, the net, and who owes it."""
+    earned, forfeited = {"lower": 0, "higher": 0}, {"lower": 0, "higher": 0}
     for entry in made["entries"]:
         earned["lower" if entry["provider"] == made["lower"] else "higher"] += entry["amount_micro"] - entry["settled_micro"]
-    need(max(earned.values()) <= EXACT, "a sum too great")
-    return debt(made["lower"], made["higher"], earned["lower"], earned["higher"])
+    for one in made["forfeits"]:
+        forfeited["lower" if one["provider"] == made["lower"] else "higher"] += one["bond_micro"]
+    return debt(made["lower"], made["higher"], (earned["lower"], earned["higher"]), (forfeited["lower"], forfeited["higher"]))
 
 
-def debt(lower, higher, lower_earned, higher_earned):
-    net = abs(lower_earned - higher_earned)
-    debtor = "" if net == 0 else lower if lower_earned < higher_earned else higher
-    return {"lower_earned_micro": lower_earned, "higher_earned_micro": higher_earned, "net_micro": net, "debtor": debtor}
+def debt(lower, higher, earned, forfeited):
+    """Who earned is owed, who forfeits owes."""
+    to_lower, to_higher = earned[0] + forfeited[1], earned[1] + forfeited[0]
+    need(max(to_lower, to_higher) <= EXACT, "a sum too great")
+    net = abs(to_lower - to_higher)
+    debtor = "" if net == 0 else lower if to_lower < to_higher else higher
+    sums = {"lower_earned_micro": earned[0], "higher_earned_micro": earned[1], "lower_forfeited_micro": forfeited[0], "higher_forfeited_micro": forfeited[1]}
+    return {**sums, "net_micro": net, "debtor": debtor}
 
 
 def settlement_body(data):
@@ -958,9 +970,10 @@ def settlement_body(data):
     need(made["lower"] < made["higher"], "peers that are not in order")
     place_of(STATEMENT, made)
     digest(made["previous"])
-    entries, disputed = made["entries"], made["disputed"]
-    need(0 < len(entries) + len(disputed) <= 256, "no leases, or too many")
-    for one in entries + disputed:
+    entries, disputed, forfeits = made["entries"], made["disputed"], made["forfeits"]
+    need(0 < len(entries) + len(disputed) + len(forfeits), "nothing in it")
+    need(len(entries) + len(disputed) <= 256 and len(forfeits) <= 2, "too many leases, or bonds")
+    for one in entries + disputed + forfeits:
         one["provider"] = made["higher" if one.pop("higher_provides") else "lower"]
     for entry in entries:
         held(entry)
@@ -971,7 +984,11 @@ def settlement_body(data):
         held(one["proposer_holds"])
         if one["other_holds"] is not None:
             held(one["other_holds"])
-    in_order(entries), in_order(disputed)
+    for one in forfeits:
+        integers(one, "bond_micro")
+        need(one["bond_micro"] > 0, "a bond of nothing")
+        digest(one["first"]), digest(one["second"])
+    in_order(entries), in_order(disputed), in_order(forfeits)
     need(not {one["lease"] for one in entries} & {one["lease"] for one in disputed}, "a lease taken in and disputed")
     if made["revision"] == 1:
         need(made["answers"] == b"" and disputed == [], "a first revision answers nothing and disputes nothing")
@@ -1025,6 +1042,22 @@ def proofs(network, made):
     return opened
 
 
+def forfeit_proof(network, made):
+    """Two ACCEPTs, or two receipts of one number, by the provider of the lease whose award is shown and names a bond."""
+    need(len(made["first"]) <= 1024 and len(made["second"]) <= 1024 and len(made["award"]) <= 264 * 1024, "a proof too long")
+    award = signed(network, "award", made["award"])
+    proves = proven(network, {"first": made["first"], "second": made["second"]})["proves"]
+    wanted = (award["body"]["provider"], sha256(made["award"]).hex())
+    need(proves["of"] in ("accept", "receipt") and (proves["by"], proves["lease"]) == wanted, "not a fault of its provider", "PROOF_INVALID")
+    need(award["body"]["bondMicro"] > 0, "no bond", "PROOF_INVALID")
+    return {**made, "award": award}
+
+
+def forfeit_proofs(network, made):
+    need(len(made) <= 2, "too many proofs of forfeits")
+    return [forfeit_proof(network, one) for one in made]
+
+
 def settlement(network, data):
     opened = signed(network, "settlement", data)
     need(opened["by"] in (opened["body"]["lower"], opened["body"]["higher"]), "by neither of the two", "SIGNER_UNEXPECTED")
@@ -1048,7 +1081,8 @@ def settling(network, data, _context):
     if say == "agreed":
         return {"say": say, **agreed(network, value["statement"], value["agreement"])}
     if say == "propose":
-        return {"say": say, "statement": settlement(network, value["statement"]), "evidence": proofs(network, value["evidence"])}
+        return {"say": say, "statement": settlement(network, value["statement"]), "evidence": proofs(network, value["evidence"]),
+                "forfeits": forfeit_proofs(network, value["forfeits"])}
     difference = signed(network, "settlement-difference", value["difference"])
     return {"say": say, "difference": difference, "evidence": proofs(network, value["evidence"])}
 
@@ -1063,7 +1097,7 @@ class Settlements:
     """What two peers have agreed in one unit, statement by statement."""
 
     def __init__(self):
-        self.head, self.number, self.settled, self.earned = None, 0, {}, {}
+        self.head, self.number, self.settled, self.earned, self.forfeited = None, 0, {}, {}, {}
 
     def take(self, network, statement_data, agreement_data):
         body = agreed(network, statement_data, agreement_data)["statement"]["body"]
@@ -1079,6 +1113,10 @@ class Settlements:
         for entry in body["entries"]:
             known = self.settled.get(entry["lease"], {"settledMicro": 0})
             need(entry["settledMicro"] == known["settledMicro"], "another amount settled before", "CHAIN_BROKEN")
+        for one in body["forfeits"]:
+            need(one["lease"] not in self.forfeited, "a bond forfeited before", "CHAIN_BROKEN")
+        for one in body["forfeits"]:
+            self.forfeited[one["lease"]] = one["provider"], one["bondMicro"]
         for entry in body["entries"]:
             lease, provider, amount = entry["lease"], entry["provider"], entry["amountMicro"]
             self.settled[lease] = {"lease": lease, "provider": provider, "settledMicro": amount}
@@ -1086,5 +1124,6 @@ class Settlements:
         self.head, self.number = sha256(statement_data), body["number"]
 
     def balance(self):
-        sums = debt(*self.pair, *(self.earned.get(peer, 0) for peer in self.pair))
+        forfeited = [sum(bond for provider, bond in self.forfeited.values() if provider == peer) for peer in self.pair]
+        sums = debt(*self.pair, [self.earned.get(peer, 0) for peer in self.pair], forfeited)
         return {"number": self.number, "leases": [self.settled[lease] for lease in sorted(self.settled)], **camel(sums)}

@@ -173,6 +173,7 @@ export class Peer {
       credit: {
         of: (by, unit) => this.credit.of(by, unit),
         short: (by, unit) => this.credit.short(by, unit),
+        earned: (unit) => this.credit.earned(unit),
         changed: () => {},
       },
       workshop: this.#workshop(options),

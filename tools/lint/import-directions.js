@@ -72,7 +72,7 @@ export const directions = [
   { of: 'bin/', may: ['src/'] },
 ]
 
-/** Which protocol may import which: settle > receipt > execute > transfer > erasure; negotiate > bid > capability. */
+/** Which protocol may import which: settle > evidence > receipt > execute > transfer > erasure; negotiate > bid > capability. */
 export const protocols = {
   wire: [],
   capability: ['wire'],
@@ -87,8 +87,8 @@ export const protocols = {
   receipt: ['execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   evidence: ['receipt', 'storage', 'negotiate', 'wire'],
   references: ['receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
-  settle: ['receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
-  voucher: ['settle', 'receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
+  settle: ['evidence', 'receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
+  voucher: ['settle', 'evidence', 'receipt', 'execute', 'transfer', 'erasure', 'negotiate', 'wire'],
   discover: ['bid', 'capability', 'wire'],
   challenge: ['capability', 'wire'],
   forward: ['execute', 'negotiate', 'wire'],

@@ -72,6 +72,7 @@ export const offer = sealOffer(worker, {
   gpus: 1,
   issuedMs: startMs + 40,
   holdUntilMs: startMs + 6_040,
+  bondMicro: 250_000,
 })
 export const terms: Award = {
   job,
@@ -90,6 +91,7 @@ export const terms: Award = {
   paymentIntervalMs: 1_000,
   paymentIntervalMsMax: 4_000,
   reclaimMs: 10_000,
+  bondMicro: 250_000,
   issuedMs: startMs + 500,
   acceptByMs: startMs + 4_500,
   manifest,

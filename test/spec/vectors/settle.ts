@@ -2,11 +2,14 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { fromString, toString } from 'uint8arrays'
 
+import { leaseIdOf, sealAccept, sealAward } from '../../../protocols/negotiate/index.ts'
 import { sealCountersignature, sealReceipt, type Receipt } from '../../../protocols/receipt/index.ts'
 import {
   encodeSettling,
   evidenceBytesMax,
+  forfeitOf,
   heldOf,
+  openForfeit,
   originOf,
   pairOf,
   revisionMax,
@@ -20,6 +23,8 @@ import {
   type Disputed,
   type Entry,
   type Evidence,
+  type Forfeit,
+  type ForfeitProof,
   type Settling,
   type Statement,
 } from '../../../protocols/settle/index.ts'
@@ -28,7 +33,7 @@ import { microMax, sha256, type Signed } from '../../../protocols/wire/index.ts'
 import { startMs } from '../../negotiate/parties.ts'
 import { bad, good, type SettlementsCase, type VectorFile } from './cases.ts'
 import { asker, network, stranger, worker } from './kinds.ts'
-import { countersignatures, lease as sold, receiptAfter, receipts } from './lease.ts'
+import { accept, award, countersignatures, lease as sold, receiptAfter, receipts, terms } from './lease.ts'
 
 type Notary = typeof asker
 
@@ -81,6 +86,7 @@ const statementOf = (entries: readonly Entry[], over: Partial<Statement> = {}): 
     answers: new Uint8Array(0),
     entries: inOrder,
     disputed: [],
+    forfeits: [],
     ...totalsOf(lower, higher, inOrder)!,
     issuedMs: startMs + 20_000,
     ...over,
@@ -139,12 +145,50 @@ const third = agreedBy(
   sealStatement(worker, statementOf([entryOf(bought3, amountOf(bought2)), entryOf(unseen)], last)),
 )
 
+// 4: the provider of the lease has accepted it twice.
+const again = sealAccept(worker, { ...accept.body, issuedMs: accept.body.issuedMs + 1 })
+const accepted = openForfeit(asker, { award: award.envelope, first: accept.envelope, second: again.envelope })
+const billed = (slot: number): ForfeitProof => {
+  const other = sealAward(asker, { ...terms, slot })
+  const lease = leaseIdOf(other.envelope)
+  const [one, two] = [1_000, 1_001].map((wallMs) =>
+    sealReceipt(worker, { ...receiptAfter(undefined, wallMs).body, lease, previous: fromString(lease, 'hex') }),
+  )
+  return openForfeit(asker, { award: other.envelope, first: one!.envelope, second: two!.envelope })
+}
+const statementWith = (forfeits: readonly Forfeit[], over: Partial<Statement> = {}): Statement => {
+  const inOrder = forfeits.toSorted(byLease)
+  return { ...statementOf([]), forfeits: inOrder, ...totalsOf(lower, higher, [], inOrder)!, ...over }
+}
+const fourth = agreedBy(
+  worker,
+  sealStatement(
+    asker,
+    statementWith([forfeitOf(accepted)], { number: 4, previous: hashOf(third.statement), issuedMs: startMs + 80_000 }),
+  ),
+)
+const forfeit = forfeitOf(accepted)
+const bonded = agreedBy(worker, sealStatement(asker, statementWith([forfeit])))
+const several = [billed(1), billed(2), billed(3)]
+const two = several.slice(0, 2)
+
 const frame = (message: Settling): Uint8Array => encodeSettling(message)
-const proposes = (statement: Signed<Statement>, evidence: readonly Evidence[] = []): Settling => ({
+const proposes = (
+  statement: Signed<Statement>,
+  evidence: readonly Evidence[] = [],
+  forfeits: readonly ForfeitProof[] = [],
+): Settling => ({
   say: 'propose',
   statement,
   evidence,
+  forfeits,
 })
+const forfeits = (name: string, body: Statement, proofs: readonly ForfeitProof[], fault?: string) => {
+  const bytes = frame(proposes(sealStatement(asker, body), [], proofs))
+  return fault === undefined ? good('settling', name, bytes) : bad('settling', name, fault, bytes)
+}
+const changed = (name: string, over: Partial<ForfeitProof>, fault = 'PROOF_INVALID') =>
+  forfeits(name, statementWith([forfeit]), [{ ...accepted, ...over }], fault)
 const says = (name: string, message: Settling) => good('settling', name, frame(message))
 const refused = (name: string, message: Settling, fault = 'FIELD_INVALID') =>
   bad('settling', name, fault, frame(message))
@@ -170,6 +214,12 @@ const settle: VectorFile = {
     says('AGREE 2', { say: 'agree', agreement: second.agreement }),
     says('PROPOSE 3, in which nothing is earned one way', proposes(third.statement)),
     says('AGREED 3', { say: 'agreed', ...third }),
+    says(
+      'PROPOSE 4, with a bond that is forfeited and two ACCEPTs that prove it',
+      proposes(fourth.statement, [], [accepted]),
+    ),
+    forfeits('two bonds, each with two receipts of one number', statementWith(two.map(forfeitOf)), two),
+    forfeits('a bond and a lease that was worked', { ...statementWith([forfeit]), ...mixed() }, [accepted]),
     says('the other side holds nothing of it', {
       say: 'differ',
       difference: sealDifference(worker, {
@@ -249,6 +299,28 @@ const settle: VectorFile = {
       'FIELD_INVALID',
       ...Array.from({ length: 33 }, (_, index) => boughtAt(toString(sha256(Uint8Array.of(index)), 'hex'), 1, 5)),
     ),
+    forfeits('more bonds than a statement takes in', statementWith(several.map(forfeitOf)), several, 'FIELD_INVALID'),
+    forfeits('more proofs than a statement takes in', statementWith([forfeit]), several, 'FIELD_INVALID'),
+    forfeits(
+      'bonds out of order',
+      { ...statementWith(two.map(forfeitOf)), forfeits: statementWith(two.map(forfeitOf)).forfeits.toReversed() },
+      two,
+      'FIELD_INVALID',
+    ),
+    forfeits('a bond twice', statementWith([forfeit, forfeit]), [accepted], 'FIELD_INVALID'),
+    forfeits('a bond of nothing', statementWith([{ ...forfeit, bondMicro: 0 }]), [accepted], 'FIELD_INVALID'),
+    forfeits(
+      'a bond that is in no sum',
+      { ...statementWith([forfeit]), ...totalsOf(lower, higher, [])! },
+      [accepted],
+      'FIELD_INVALID',
+    ),
+    changed('one ACCEPT twice', { second: accept.envelope }),
+    changed('two ACCEPTs of another lease', { award: several[0]!.award }),
+    changed('two receipts of another lease', { first: several[0]!.first, second: several[0]!.second }),
+    changed('a lease that names no bond', unbonded()),
+    changed('two countersignatures, which a provider never gives', countersignedTwice()),
+    changed('a statement too long', { second: new Uint8Array(evidenceBytesMax + 1) }, 'FIELD_INVALID'),
     refused('a statement by a stranger', proposes(sealStatement(stranger, first.statement.body)), 'SIGNER_UNEXPECTED'),
     refused(
       'a statement for another network',
@@ -279,25 +351,54 @@ function evenEntries(): Entry[] {
   ].toSorted(byLease)
 }
 
+/** Beside a bond, what its provider earned. */
+function mixed() {
+  const entries = [entryOf(sold2)]
+  return { entries, ...totalsOf(lower, higher, entries, [forfeit])! }
+}
+
+function unbonded(): Partial<ForfeitProof> {
+  const without = sealAward(asker, { ...terms, bondMicro: 0 })
+  const twice = [1, 2].map((later) =>
+    sealAccept(worker, { ...accept.body, lease: sha256(without.envelope), issuedMs: accept.body.issuedMs + later }),
+  )
+  return { award: without, first: twice[0]!.envelope, second: twice[1]!.envelope }
+}
+
+function countersignedTwice(): Partial<ForfeitProof> {
+  const [one, other] = [1, 2].map((later) => countersignatureOf(receipts[0]!, worker, startMs + later).envelope)
+  return { first: one!, second: other! }
+}
+
+/** What proves the forfeits of these vectors. */
+export function proofsOf(of: readonly Forfeit[]): ForfeitProof[] {
+  return [accepted, ...several].filter((proof) => of.some(({ lease }) => lease === forfeitOf(proof).lease))
+}
+
 /** What a chain comes to: how much of each lease is settled, and what each side earned in all. */
 export function balanceOf(chain: readonly Agreed[]) {
   const settled = new Map<string, { lease: string; provider: string; settledMicro: number }>()
-  let [lowerEarnedMicro, higherEarnedMicro] = [0, 0]
+  let [lowerEarnedMicro, higherEarnedMicro, lowerForfeitedMicro, higherForfeitedMicro] = [0, 0, 0, 0]
   for (const { statement } of new Map(chain.map((agreed) => [agreed.statement.body.number, agreed])).values()) {
     for (const { lease, provider, amountMicro, settledMicro } of statement.body.entries) {
       settled.set(lease, { lease, provider, settledMicro: amountMicro })
       if (provider === lower) lowerEarnedMicro += amountMicro - settledMicro
       else higherEarnedMicro += amountMicro - settledMicro
     }
+    lowerForfeitedMicro += statement.body.lowerForfeitedMicro
+    higherForfeitedMicro += statement.body.higherForfeitedMicro
   }
-  const netMicro = Math.abs(lowerEarnedMicro - higherEarnedMicro)
-  const debtor = netMicro === 0 ? '' : lowerEarnedMicro < higherEarnedMicro ? lower : higher
+  const [toLower, toHigher] = [lowerEarnedMicro + higherForfeitedMicro, higherEarnedMicro + lowerForfeitedMicro]
+  const netMicro = Math.abs(toLower - toHigher)
+  const debtor = netMicro === 0 ? '' : toLower < toHigher ? lower : higher
   const leases = [...settled.values()].toSorted(byLease)
   return {
     number: chain.at(-1)?.statement.body.number ?? 0,
     leases,
     lowerEarnedMicro,
     higherEarnedMicro,
+    lowerForfeitedMicro,
+    higherForfeitedMicro,
     netMicro,
     debtor,
   }
@@ -319,6 +420,14 @@ const settlements: VectorFile = {
   what: 'What two peers have agreed, in order (protocols/settle/README.md). Each follows, but the last of a bad chain, which is a fault.',
   cases: [
     chain('three numbers', [first, second, third]),
+    chain('four numbers, with a bond in the last', [first, second, third, fourth]),
+    chain('a bond alone', [bonded]),
+    broken(
+      'a bond forfeited again',
+      statementWith([forfeit], { number: 2, previous: hashOf(bonded.statement) }),
+      'CHAIN_BROKEN',
+      [bonded],
+    ),
     chain('one number', [first]),
     chain('each comes twice', [first, first, second, second]),
     broken(
