@@ -26,7 +26,8 @@ export const goodWeatherIsPaid: MeshChecker = {
         const ending =
           kind === 'job' ? endingOf(state as JobState) : kind === 'lease' ? (state as LeaseState).ending : null
         if (ending === null || ending.outcome === 'paid') continue
-        if (kind === 'job' && ending.code === 'NO_MATCH' && isBeyondAll(world, peer, (state as JobState).terms)) continue
+        if (kind === 'job' && ending.code === 'NO_MATCH' && isBeyondAll(world, peer, (state as JobState).terms))
+          continue
         if (kind === 'lease' && ending.code === 'CLOSED' && wasNotNeeded(world, peer, state as LeaseState)) continue
         wrong.push(`the ${kind} ${tail(id)} of peer ${peer.number} is ${ending.outcome}: ${ending.code}`)
       }
