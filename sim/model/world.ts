@@ -78,7 +78,7 @@ export class World {
   /** Found while it ran. */
   readonly violations: Violation[] = []
   /** Statements by their envelopes, as they were when they were said: opening them again would cost more than the life. */
-  readonly said = new WeakMap<Uint8Array, Signed<unknown>>()
+  readonly said = new Map<Uint8Array, Signed<unknown>>()
   /** By peer and key: the highest sequence that was accepted. */
   readonly accepted = new Map<string, number>()
   events = 0

@@ -7,7 +7,20 @@ import { plainTerms } from '../../sim/model/stand-ins.ts'
 import { scenarioNamed } from '../../sim/scenarios/index.ts'
 
 /** Enough for a second or two each; `npm run -s sim -- model --seeds N` lives as many as one likes. */
-const seeds = { calm: 20, lossy: 40, split: 40, crashes: 60, clocks: 40, liars: 80, storm: 100, 'crashes+lossy': 60 }
+const seeds = {
+  calm: 20,
+  lossy: 40,
+  split: 40,
+  crashes: 60,
+  clocks: 40,
+  liars: 80,
+  attack: 2,
+  storm: 100,
+  'crashes+lossy': 60,
+  settling: 20,
+  market: 3,
+  gangs: 3,
+}
 
 const scenario = (name: string) => scenarioNamed(name) ?? assert.fail(`no scenario ${name}`)
 
