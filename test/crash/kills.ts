@@ -129,7 +129,10 @@ export async function readBook(path: string, notary: Notary): Promise<Book> {
       leases: found,
       statements: new Set([
         ...statements,
-        ...halves.flatMap(({ hash, countersignature }) => [hash, ...(countersignature === null ? [] : [countersignature])]),
+        ...halves.flatMap(({ hash, countersignature }) => [
+          hash,
+          ...(countersignature === null ? [] : [countersignature]),
+        ]),
       ]),
       doubled: Number(entries!['count']) - halves.length,
       findings: [
