@@ -73,7 +73,8 @@ export const ledgerMutants: readonly Mutant[] = [
       {
         file: 'src/ledger/receipts.ts',
         find: 'const { changes } = prepared(db, insertSql)',
-        replace: 'if (sequence > 1) throw new ForkError(lease, sequence)\n  const { changes } = prepared(db, insertSql)',
+        replace:
+          'if (sequence > 1) throw new ForkError(lease, sequence)\n  const { changes } = prepared(db, insertSql)',
       },
     ],
     scenario,
