@@ -16,7 +16,6 @@ import {
   publicKeyOf,
   required,
   sealEnvelope,
-  type PeerName,
   type Refusal,
   type Signed,
 } from '../wire/index.ts'
@@ -80,14 +79,8 @@ export function decodeBilling(notary: Notary, bytes: Uint8Array): Billing {
 const receipts = new WeakMap<Uint8Array, Signed<Receipt>>()
 const countersignatures = new WeakMap<Uint8Array, Signed<Countersignature>>()
 
-function said<Body>(
-  known: WeakMap<Uint8Array, Signed<Body>>,
-  by: PeerName,
-  body: Body,
-  envelope: Uint8Array,
-): Signed<Body> {
-  const signed = { by, body, envelope }
-  known.set(envelope, signed)
+function said<Body>(known: WeakMap<Uint8Array, Signed<Body>>, signed: Signed<Body>): Signed<Body> {
+  known.set(signed.envelope, signed)
   return signed
 }
 
@@ -120,7 +113,8 @@ export function sealReceipt({ signer, network }: Notary, receipt: Receipt): Sign
       issuedMs: BigInt(receipt.issuedMs),
     }),
   )
-  return said(receipts, signer.peer, receipt, sealEnvelope(signer, network, receiptType, payload))
+  const envelope = sealEnvelope(signer, network, receiptType, payload)
+  return said(receipts, { by: signer.peer, body: receipt, envelope })
 }
 
 export function openReceipt(notary: Notary, envelope: Uint8Array): Signed<Receipt> {
@@ -143,7 +137,7 @@ export function openReceipt(notary: Notary, envelope: Uint8Array): Signed<Receip
     issuedMs: counted(wire.issuedMs, 'issued_ms'),
   }
   if (receipt.sequence === 0) throw new Fault('FIELD_INVALID', 'receipts are counted from 1', { field: 'sequence' })
-  return said(receipts, by, receipt, envelope)
+  return said(receipts, { by, envelope, body: receipt })
 }
 
 export function sealCountersignature({ signer, network }: Notary, body: Countersignature): Signed<Countersignature> {
@@ -156,7 +150,8 @@ export function sealCountersignature({ signer, network }: Notary, body: Counters
       issuedMs: BigInt(body.issuedMs),
     }),
   )
-  return said(countersignatures, signer.peer, body, sealEnvelope(signer, network, countersignatureType, payload))
+  const envelope = sealEnvelope(signer, network, countersignatureType, payload)
+  return said(countersignatures, { by: signer.peer, body, envelope })
 }
 
 export function openCountersignature(notary: Notary, envelope: Uint8Array): Signed<Countersignature> {
@@ -168,7 +163,7 @@ export function openCountersignature(notary: Notary, envelope: Uint8Array): Sign
     receipt: checkedHash(wire.receipt, 'receipt'),
     issuedMs: counted(wire.issuedMs, 'issued_ms'),
   }
-  return said(countersignatures, by, countersignature, envelope)
+  return said(countersignatures, { by, envelope, body: countersignature })
 }
 
 export function sealDispute({ signer, network }: Notary, body: Dispute): Signed<Dispute> {

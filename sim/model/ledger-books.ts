@@ -5,6 +5,8 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 
+import { toString } from 'uint8arrays'
+
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import { sha256, type PeerName, type Statement } from '../../protocols/wire/index.ts'
 import { silentLog } from '../../src/environment.ts'
@@ -28,6 +30,7 @@ import {
   type StoredStatement,
 } from './disk.ts'
 import { LedgerAudit } from './ledger-audit.ts'
+import { signedRows } from '../signed-statements.ts'
 
 /** How long the disk may take for a commit, beside what the ledger waits for others to join it. */
 const syncMsMax = 5
@@ -56,7 +59,7 @@ export class LedgerBooks implements Books {
   readonly #random: SeededRandom
   #trouble: Trouble | null = null
   /** What was read since the last commit. */
-  #read: { states?: Map<string, StoredState>; statements?: StoredStatement[] } = {}
+  #read: { states?: Map<string, StoredState>; statements?: StoredStatement[]; held?: Set<string> } = {}
 
   constructor(notary: Notary, random: SeededRandom) {
     this.#notary = notary
@@ -80,13 +83,9 @@ export class LedgerBooks implements Books {
   }
 
   get statements(): readonly StoredStatement[] {
-    return (this.#read.statements ??= this.#db
-      .prepare('SELECT machine, kind, signer, envelope FROM statements ORDER BY rowid')
-      .all()
-      .map(({ machine, kind, signer, envelope }) => ({
-        machine: machine as string,
-        statement: { kind, by: signer, envelope } as Statement,
-      })))
+    return (this.#read.statements ??= signedRows(this.#db, this.#notary.signer.peer).map(
+      ({ machine, kind, signer, envelope }) => ({ machine, statement: { kind, by: signer, envelope } as Statement }),
+    ))
   }
 
   get seen(): ReadonlyMap<PeerName, unknown> {
@@ -111,7 +110,8 @@ export class LedgerBooks implements Books {
   }
 
   holds(envelope: Uint8Array): boolean {
-    return this.#db.prepare('SELECT 1 FROM statements WHERE hash = ?').get(sha256(envelope)) !== undefined
+    this.#read.held ??= new Set(this.statements.map(({ statement }) => toString(sha256(statement.envelope), 'hex')))
+    return this.#read.held.has(toString(sha256(envelope), 'hex'))
   }
 
   /** The state of a machine as it is stored, by `kind/id`. */

@@ -72,8 +72,9 @@ export const ledgerMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'src/ledger/receipts.ts',
-        find: "'SELECT hash FROM receipts WHERE lease = ? AND role = ? AND sequence = ?'",
-        replace: "'SELECT hash FROM receipts WHERE lease = ? AND role = ? AND sequence <= ?'",
+        find: 'const { changes } = prepared(db, insertSql)',
+        replace:
+          'if (sequence > 1) throw new ForkError(lease, sequence)\n  const { changes } = prepared(db, insertSql)',
       },
     ],
     scenario,

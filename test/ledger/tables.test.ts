@@ -15,6 +15,7 @@ import { floorsMax, SequenceFloors } from '../../src/ledger/sequence-floors.ts'
 import { Dossiers } from '../../src/ledger/dossiers.ts'
 import { Shards } from '../../src/ledger/shards.ts'
 import { sha256 } from '../../protocols/wire/hash.ts'
+import { Trade, worker, type Step } from '../../bench/ledger/trade.ts'
 import { Scratch } from '../fixtures/ledgers.ts'
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text))
@@ -131,6 +132,29 @@ describe('receipts', () => {
     const [total] = new Receipts(store).totals()
     assert.deepEqual([total?.receipts, total?.bothSigned, total?.amountMicro, total?.updatedMs], [2, 1, 10, 2])
   })
+})
+
+test('a receipt and its countersignature lie in one row; a countersignature of a receipt that is not here is kept by itself', async () => {
+  using scratch = new Scratch()
+  const store = scratch.open()
+  const machines = new MachineStates(store, worker)
+  const trade = new Trade('rows', 2)
+  const keep = async (step: Step): Promise<void> => machines.commit({ ...step, kind: 'lease', final: false }, 1)
+  trade.turn()
+  await keep(trade.receipt(0))
+  trade.receipt(1)
+  for (const index of [0, 1]) trade.countersign(index)
+  const taken = [trade.take(0), trade.take(1)] as const
+  const counts = () =>
+    store.read((db) =>
+      ['statements', 'receipts', 'chain'].map((table) => db.prepare(`SELECT count(*) AS n FROM ${table}`).get()!['n']),
+    )
+  for (const step of [taken[0], taken[0]]) await keep(step)
+  assert.deepEqual(counts(), [0, 1, 2])
+  const [row] = new Receipts(store).chain(taken[0].id, 'provider')
+  assert.deepEqual(row?.countersignature, taken[0].statements[0]?.envelope)
+  for (const step of [taken[1], taken[1]]) await keep(step)
+  assert.deepEqual(counts(), [1, 1, 2])
 })
 
 describe('machines', () => {
