@@ -1,6 +1,7 @@
 /** What stands in for staging and running where they are not modelled: waits, in the place of work. */
 import type { Meter } from '../../protocols/execute/index.ts'
 import type { Lease } from '../../protocols/negotiate/index.ts'
+import { RefusedError, type Refusal } from '../../protocols/wire/index.ts'
 import type { Clock } from '../../src/environment.ts'
 import type { Workshop } from '../../src/market/provider-desk.ts'
 import type { JobErrands } from '../../src/market/job-errands.ts'
@@ -99,4 +100,11 @@ export function modelWorkshop(
     follow: () => {},
     clear: () => {},
   }
+}
+
+/** What an errand failed by, as a job is told. */
+export function refusalOf(error: unknown): Refusal {
+  return error instanceof RefusedError
+    ? { code: error.code, facts: error.facts }
+    : { code: 'FAILED', facts: { reason: String(error) } }
 }

@@ -6,7 +6,6 @@ import { bidBytesMax, bidTopic, judgeBid, type Bid } from '../../protocols/bid/i
 import {
   nobodyHeard,
   Fault,
-  RefusedError,
   type Gossip,
   type PeerName,
   type Signed,
@@ -31,7 +30,7 @@ import type { SettleState, Settling } from '../../protocols/settle/index.ts'
 import { Accounts, frameOf, takeClaim, type Claim } from './accounts.ts'
 import type { Member, Shelf } from './bulletin.ts'
 import { Disk, type Books, type OpenBooks } from './disk.ts'
-import { modelErrands, modelWorkshop, type ModelRun } from './errands.ts'
+import { modelErrands, modelWorkshop, refusalOf, type ModelRun } from './errands.ts'
 import { LifeClock } from './life.ts'
 import type { PeerPlan, Told } from './peer-plan.ts'
 import { PoisonedAnswers } from './poison.ts'
@@ -306,10 +305,7 @@ export class ModelPeer implements Member {
         (topic, bid) => this.#announce(topic, bid),
         (job) => regard.inspect(job),
       ),
-      refusalOf: (error) =>
-        error instanceof RefusedError
-          ? { code: error.code, facts: error.facts }
-          : { code: 'FAILED', facts: { reason: String(error) } },
+      refusalOf,
       onEvent: (job, event) => {
         if (!life.isOver) this.#onJob(job, event)
       },
