@@ -12,7 +12,8 @@ import { styleText } from 'node:util'
 const testTimeoutMs = 120_000
 /** The timeout of a test does not end a file that keeps a socket or a timer open; this ends the step, and names it. */
 const stepTimeoutMs = 15 * 60_000
-const testFilesAtOnce = 2
+/** One more than the processors that the checks are made for: those that have others around them wait more than they work. */
+const testFilesAtOnce = 3
 /** What has commands of its own, or needs more than a plain machine. */
 const testsElsewhere = ['live', 'bench', 'crash', 'hostile'].map((name) => `test/${name}/**`)
 

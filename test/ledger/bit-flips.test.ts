@@ -38,7 +38,8 @@ function readReceipts(path: string): Map<string, string> {
       }
     }
     tell('row', 'SELECT * FROM receipts NOT INDEXED')
-    tell('index', 'SELECT lease, role, sequence FROM receipts ORDER BY lease, role, sequence')
+    // With the row that it leads to: one that leads to another is not found by its name.
+    tell('index', 'SELECT rowid, lease, role, sequence FROM receipts ORDER BY lease, role, sequence')
     return told
   } finally {
     db.close()

@@ -62,9 +62,10 @@ describe('an object of 8+4 shards', { timeout: 4 * deadlineMs }, () => {
     // Whoever has the string that cannot read; the owner learns of it.
     const repair = await reader.control.repair({ object: put.verify }, inTime())
     assert.deepEqual([repair.object, repair.healthyBefore, repair.healthyAfter, repair.missing], [put.object, 9, n, []])
+    // Whoever is back is not waited for.
+    for (const peer of silent) peer.thaw()
     const again = await owner.control.audit(put.object, inTime())
     assert.deepEqual([again.healthy, again.object], [n, put.object])
-    for (const peer of silent) peer.thaw()
   })
 
   test('still reads when as many others are gone for good', async () => {

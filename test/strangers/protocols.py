@@ -434,7 +434,7 @@ def proven(network, made):
             for (by, _), body in zip((first, second), bodies):
                 storage_account(network, by, body)
         if first[0] == second[0] and all(bodies[0][field] == bodies[1][field] for field in place):
-            return {**made, "proves": {"by": first[0], "of": name, "lease": None if name == "award" else bodies[0]["lease"].hex()}}
+            return {**made, "proves": {"by": first[0], "of": name, "lease": bodies[0]["lease"].hex() if "lease" in bodies[0] else None}}
     need(False, "they do not exclude each other", "PROOF_INVALID")
 
 
