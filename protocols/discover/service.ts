@@ -1,5 +1,5 @@
 /** Carries out queries: one stream, one question, one answer. */
-import { Fault, RefusedError, refusal, type Channel, type PeerName, type Streams } from '../wire/index.ts'
+import { AskWindow, Fault, RefusedError, refusal, type Channel, type PeerName, type Streams } from '../wire/index.ts'
 import { decodeDiscovery, encodeDiscovery } from './codec.ts'
 import {
   answerBytesMax,
@@ -33,7 +33,7 @@ export function createDiscover(deps: {
   readonly answer: (want: Want, recordsMax: number, from: PeerName) => readonly Uint8Array[]
 }): DiscoverService {
   const { streams, timekeeper, answer } = deps
-  const asked = new QueryWindow()
+  const asked = new AskWindow(queryWindowMs, queriesPerPeerMax)
   let served = 0
 
   const answerTo = (question: Discovery, from: PeerName): Discovery => {
@@ -93,22 +93,4 @@ function fitting(envelopes: readonly Uint8Array[], most: number): Uint8Array[] {
     chosen.push(envelope)
   }
   return chosen
-}
-
-/** Peers that are counted in one window. Beyond, new ones are not limited until it ends. */
-const peersMax = 4_096
-
-class QueryWindow {
-  #endsMs = 0
-  readonly #counts = new Map<PeerName, number>()
-
-  takes(peer: PeerName, nowMs: number): boolean {
-    if (nowMs >= this.#endsMs) {
-      this.#counts.clear()
-      this.#endsMs = nowMs + queryWindowMs
-    }
-    const count = (this.#counts.get(peer) ?? 0) + 1
-    if (this.#counts.size < peersMax || count > 1) this.#counts.set(peer, count)
-    return count <= queriesPerPeerMax
-  }
 }

@@ -3,6 +3,7 @@ import { equals } from 'uint8arrays'
 
 import type { Bid } from '../bid/index.ts'
 import {
+  AskWindow,
   Fault,
   RefusedError,
   hashOfEnvelope,
@@ -47,7 +48,7 @@ export function createInquire(deps: {
 }): InquireService {
   const { streams, timekeeper, notary, quote } = deps
   let served = 0
-  const asked = new Window()
+  const asked = new AskWindow(inquiryWindowMs, inquiriesPerPeerMax)
 
   const answerTo = (question: Inquiry, from: PeerName): Inquiry => {
     if (question.say !== 'question') throw new Fault('OUT_OF_TURN', 'QUESTION was due', { said: question.say })
@@ -99,23 +100,5 @@ export function createInquire(deps: {
         channel.abort(new Error('the exchange is over'))
       }
     },
-  }
-}
-
-/** Peers that are counted in one window. Beyond, new ones are not limited until it ends. */
-const peersMax = 4_096
-
-class Window {
-  #endsMs = 0
-  readonly #counts = new Map<PeerName, number>()
-
-  takes(peer: PeerName, nowMs: number): boolean {
-    if (nowMs >= this.#endsMs) {
-      this.#counts.clear()
-      this.#endsMs = nowMs + inquiryWindowMs
-    }
-    const count = (this.#counts.get(peer) ?? 0) + 1
-    if (this.#counts.size < peersMax || count > 1) this.#counts.set(peer, count)
-    return count <= inquiriesPerPeerMax
   }
 }

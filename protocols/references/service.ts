@@ -1,5 +1,14 @@
 /** Carries out the exchange: one stream, one question, one answer. */
-import { Fault, RefusedError, refusal, type Channel, type Notary, type PeerName, type Streams } from '../wire/index.ts'
+import {
+  AskWindow,
+  Fault,
+  RefusedError,
+  refusal,
+  type Channel,
+  type Notary,
+  type PeerName,
+  type Streams,
+} from '../wire/index.ts'
 import { decodeReferring, encodeReferring, openReferences } from './codec.ts'
 import {
   questionWindowMs,
@@ -33,7 +42,7 @@ export function createReferences(deps: {
 }): ReferencesService {
   const { streams, timekeeper, notary, shown } = deps
   let served = 0
-  const asked = new Window()
+  const asked = new AskWindow(questionWindowMs, questionsPerPeerMax)
 
   const answer = async (channel: Channel): Promise<void> => {
     using deadline = timekeeper.deadline(referencesWithinMs)
@@ -73,23 +82,5 @@ export function createReferences(deps: {
         channel.abort(new Error('the exchange is over'))
       }
     },
-  }
-}
-
-/** Peers that are counted in one window. Beyond, new ones are not limited until it ends. */
-const askersMax = 4_096
-
-class Window {
-  #endsMs = 0
-  readonly #counts = new Map<PeerName, number>()
-
-  takes(peer: PeerName, nowMs: number): boolean {
-    if (nowMs >= this.#endsMs) {
-      this.#counts.clear()
-      this.#endsMs = nowMs + questionWindowMs
-    }
-    const count = (this.#counts.get(peer) ?? 0) + 1
-    if (this.#counts.size < askersMax || count > 1) this.#counts.set(peer, count)
-    return count <= questionsPerPeerMax
   }
 }

@@ -19,11 +19,12 @@ export function countAuthor(
   author: PeerName,
   nowMs: number,
   windowMs: number,
+  most = authorsMax,
 ): readonly [AuthorRate, number] {
   const { windowEndsMs, counts } =
     nowMs < state.windowEndsMs ? state : { windowEndsMs: nowMs + windowMs, counts: new Map<PeerName, number>() }
   const count = counts.get(author) ?? 0
   // The map is ours alone: the state before is never used again once a step has been taken from it.
-  if (counts.size < authorsMax || count > 0) (counts as Map<PeerName, number>).set(author, count + 1)
+  if (counts.size < most || count > 0) (counts as Map<PeerName, number>).set(author, count + 1)
   return [{ windowEndsMs, counts }, count]
 }

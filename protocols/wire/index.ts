@@ -1,4 +1,5 @@
 export * from './amount.ts'
+export * from './ask-window.ts'
 export * from './author-rate.ts'
 export * from './bulletin.ts'
 export * from './channel.ts'

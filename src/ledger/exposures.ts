@@ -43,25 +43,17 @@ export class Exposures {
 
   /** What all requesters together have signed for us. */
   earned(unit: string): bigint {
-    const row = this.#store.read((db) =>
-      db
-        .prepare(
-          `SELECT CAST(coalesce(sum(signed_micro), 0) AS TEXT) AS micro FROM lease_totals WHERE unit = ? AND role = 'provider'`,
-        )
-        .get(unit),
-    )
-    return BigInt(row!.micro as string)
+    return this.#signed(`unit = ? AND role = 'provider'`, unit)
   }
 
   /** What we have countersigned for a provider, in all. */
   spentWith(provider: PeerName, unit: string): bigint {
-    const row = this.#store.read((db) =>
-      db
-        .prepare(
-          `SELECT CAST(coalesce(sum(signed_micro), 0) AS TEXT) AS micro FROM lease_totals WHERE other = ? AND unit = ? AND role = 'requester'`,
-        )
-        .get(provider, unit),
-    )
+    return this.#signed(`other = ? AND unit = ? AND role = 'requester'`, provider, unit)
+  }
+
+  #signed(where: string, ...values: string[]): bigint {
+    const sql = `SELECT CAST(coalesce(sum(signed_micro), 0) AS TEXT) AS micro FROM lease_totals WHERE ${where}`
+    const row = this.#store.read((db) => db.prepare(sql).get(...values))
     return BigInt(row!.micro as string)
   }
 }

@@ -162,7 +162,7 @@ export class Receipts {
           `SELECT envelope, countersignature FROM (
              SELECT envelope, countersignature, amount_micro,
                row_number() OVER (PARTITION BY other ORDER BY amount_micro DESC, lease) AS place
-             FROM receipts WHERE role = 'provider' AND final = 1 AND countersignature IS NOT NULL AND amount_micro > 0)
+             FROM receipts_sound WHERE role = 'provider' AND final = 1 AND countersignature IS NOT NULL AND amount_micro > 0)
            ORDER BY place, amount_micro DESC LIMIT ?`,
         )
         .all(most)

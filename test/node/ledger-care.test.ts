@@ -8,6 +8,7 @@ import { VirtualClock } from '../../sim/clock.ts'
 import { SeededRandom } from '../../sim/random.ts'
 import { silentLog } from '../../src/environment.ts'
 import { MachineStates } from '../../src/ledger/machine-states.ts'
+import { openReceipt } from '../../protocols/receipt/index.ts'
 import { Receipts } from '../../src/ledger/receipts.ts'
 import { LedgerCare, type CareNews } from '../../src/node/ledger-care.ts'
 import { Scratch } from '../fixtures/ledgers.ts'
@@ -97,6 +98,9 @@ test('a damaged lease is left out of what is owed, is not paid, and is told of',
   )
   assert.deepEqual(receipts.totals(), others)
   assert.deepEqual(receipts.chain(first!.lease, first!.role), [])
+  store.writeNow((db) => db.exec(`UPDATE receipts SET final = 1 WHERE role = 'provider'`))
+  const shown = receipts.references(1_000).map(({ receipt }) => openReceipt(worker, receipt).body.lease)
+  assert.ok(shown.length > 0 && !shown.includes(first!.lease), 'nobody is shown what may not be what was signed')
   assert.equal(care.whyNotPay(first!.lease)?.code, 'RECEIPTS_DAMAGED')
   assert.equal(care.whyNotPay(others[0]!.lease), null)
   assert.match(care.warnings().join(), new RegExp(`damaged at receipts ${first!.lease}/.*/2`))
