@@ -129,8 +129,20 @@ export const ledgerSteps: readonly string[] = [
     position INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, hash BLOB NOT NULL, at_ms INTEGER NOT NULL,
     link BLOB NOT NULL
   ) STRICT;
-  -- Where a receipt is in it.
-  ALTER TABLE receipts ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+  -- A receipt and its countersignature lie in their row and nowhere else; position: where it is in the chain. An index by hash is gone
+  -- with that: its places are of chance, so that a page of it was written for each receipt, and who asks by hash is a person who can wait
+  -- for a look at all.
+  CREATE TABLE receipts_now (
+    lease TEXT NOT NULL, role TEXT NOT NULL, sequence INTEGER NOT NULL, hash BLOB NOT NULL, previous BLOB NOT NULL,
+    envelope BLOB NOT NULL, countersignature BLOB, final INTEGER NOT NULL, amount_micro INTEGER NOT NULL, unit TEXT NOT NULL,
+    job TEXT NOT NULL, other TEXT NOT NULL, created_ms INTEGER NOT NULL, position INTEGER NOT NULL,
+    PRIMARY KEY (lease, role, sequence)
+  ) STRICT;
+  INSERT INTO receipts_now SELECT lease, role, sequence, hash, previous, envelope, countersignature, final, amount_micro, unit, job, other,
+    created_ms, 0 FROM receipts ORDER BY rowid;
+  DROP TABLE receipts;
+  ALTER TABLE receipts_now RENAME TO receipts;
+  DELETE FROM statements WHERE kind IN ('receipt', 'countersignature');
 
   -- Nobody asks by it, and a page of it was written for every statement.
   DROP INDEX statements_machine;
@@ -195,35 +207,6 @@ export const ledgerSteps: readonly string[] = [
   ) STRICT;
   CREATE INDEX experiences_at ON experiences (at_ms);
   DROP TABLE peers_seen;
-  `,
-  `
-  -- A receipt and its countersignature lie in their row and nowhere else. An index by hash is gone with that: its places are of
-  -- chance, so that a page of it was written for each receipt, and who asks by hash is a person who can wait for a look at all.
-  DROP VIEW receipts_sound;
-  CREATE TABLE receipts_now (
-    lease TEXT NOT NULL, role TEXT NOT NULL, sequence INTEGER NOT NULL, hash BLOB NOT NULL, previous BLOB NOT NULL,
-    envelope BLOB NOT NULL, countersignature BLOB, final INTEGER NOT NULL, amount_micro INTEGER NOT NULL, unit TEXT NOT NULL,
-    job TEXT NOT NULL, other TEXT NOT NULL, created_ms INTEGER NOT NULL, position INTEGER NOT NULL,
-    PRIMARY KEY (lease, role, sequence)
-  ) STRICT;
-  INSERT INTO receipts_now SELECT lease, role, sequence, hash, previous, envelope, countersignature, final, amount_micro, unit, job, other,
-    created_ms, position FROM receipts ORDER BY rowid;
-  DROP TABLE receipts;
-  ALTER TABLE receipts_now RENAME TO receipts;
-  CREATE VIEW receipts_sound AS SELECT * FROM receipts WHERE lease NOT IN (SELECT lease FROM damages);
-  CREATE TRIGGER receipt_added AFTER INSERT ON receipts BEGIN
-    INSERT INTO lease_totals VALUES (new.lease, new.role, new.other, new.unit, new.created_ms, new.amount_micro,
-      CASE WHEN new.countersignature IS NULL THEN 0 ELSE new.sequence END,
-      CASE WHEN new.countersignature IS NULL THEN 0 ELSE new.amount_micro END,
-      coalesce((SELECT amount_micro FROM settled_leases WHERE lease = new.lease), 0))
-    ON CONFLICT (lease, role) DO UPDATE SET stated_micro = max(stated_micro, excluded.stated_micro),
-      signed_sequence = max(signed_sequence, excluded.signed_sequence), signed_micro = max(signed_micro, excluded.signed_micro);
-  END;
-  CREATE TRIGGER receipt_signed AFTER UPDATE OF countersignature ON receipts WHEN new.countersignature IS NOT NULL BEGIN
-    UPDATE lease_totals SET signed_sequence = max(signed_sequence, new.sequence), signed_micro = max(signed_micro, new.amount_micro)
-    WHERE lease = new.lease AND role = new.role;
-  END;
-  DELETE FROM statements WHERE kind IN ('receipt', 'countersignature');
   `,
   `
   -- Bonds of providers of ours that are proven to have equivocated under the lease, and leases of which a statement has taken in the bond.
