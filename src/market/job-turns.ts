@@ -139,14 +139,24 @@ export function quitSpares(context: JobContext, state: JobState, slot: number | 
 
 /** Nobody is looked for any more: whoever was awarded or has offered is told so. */
 export function endHunt(context: JobContext, state: JobState, because: Refusal, nowMs: number): JobStep {
-  const effects: JobEffect[] = []
-  let at = state
-  if (at.hunt?.at === 'awarding') {
-    const [spent, raw] = stepGang(context.notary, at.hunt.gang, { is: 'cancel' }, nowMs)
-    effects.push(...lift(inNegotiate, raw).effects)
-    at = { ...at, spent }
-  }
+  const [at, effects] = dropGang(context, state, nowMs)
   return [{ ...at, hunt: null, offers: [] }, [...effects, ...releases(at, () => because)]]
+}
+
+/** Nobody is looked for any more for this place: what was awarded of it is taken back, and the offers at hand are for the others. */
+export function huntOthers(context: JobContext, state: JobState, slot: number, nowMs: number): JobStep {
+  const { hunt } = state
+  const isMeant =
+    hunt?.at === 'awarding' && hunt.gang.slots.some((of) => of.at !== 'leased' && of.award.body.slot === slot)
+  if (!isMeant) return [state, []]
+  const [at, effects] = dropGang(context, state, nowMs)
+  return [{ ...at, hunt: { at: 'bidding', announceAgainMs: nowMs, decideAtMs: nowMs } }, [...effects, { do: 'save' }]]
+}
+
+function dropGang(context: JobContext, state: JobState, nowMs: number): JobStep {
+  if (state.hunt?.at !== 'awarding') return [state, []]
+  const [spent, raw] = stepGang(context.notary, state.hunt.gang, { is: 'cancel' }, nowMs)
+  return [{ ...state, spent }, lift(inNegotiate, raw).effects]
 }
 
 /** Whatever offers there were are not counted upon. */

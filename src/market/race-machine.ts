@@ -3,8 +3,16 @@
  * is taken; the other is told to stop, and paid for what it did. Pure.
  */
 import { refusal } from '../../protocols/wire/index.ts'
-import { straggler, type JobContext, type JobEffect, type JobInput, type JobState, type JobStep } from './job-state.ts'
-import { bidAgain, conclude, endHunt, quit, quitSpares, withSlot } from './job-turns.ts'
+import {
+  placesOf,
+  straggler,
+  type JobContext,
+  type JobEffect,
+  type JobInput,
+  type JobState,
+  type JobStep,
+} from './job-state.ts'
+import { bidAgain, conclude, endHunt, huntOthers, quit, quitSpares, withSlot } from './job-turns.ts'
 import { stepSlot } from './slot-machine.ts'
 import { workOf, type SlotState, type Spare } from './slot-state.ts'
 
@@ -29,12 +37,16 @@ export function stepRaces(
   return [seeking, [...effects, ...more]]
 }
 
-/** The first provider of a place has its result: its second try is over, wherever it is. */
+/** The first provider of a place has its result: its second try is over, wherever it is. Other places may still be looked for. */
 export function wasFirst(context: JobContext, state: JobState, slot: number, nowMs: number): JobStep {
   const second = state.spares.find(({ place }) => place.slot === slot)?.place
-  const [at, said] = second?.at === 'vacant' ? endHunt(context, state, refusal('CLOSED'), nowMs) : [state, []]
-  const [alone, quitting] = quitSpares(context, at, slot, nowMs)
-  return [alone, [...said, ...quitting]]
+  const [alone, quitting] = quitSpares(context, state, slot, nowMs)
+  if (second?.at !== 'vacant') return [alone, quitting]
+  const isLast = placesOf(alone).every(({ at }) => at !== 'vacant')
+  const [hunted, said] = isLast
+    ? endHunt(context, alone, refusal('CLOSED'), nowMs)
+    : huntOthers(context, alone, slot, nowMs)
+  return [hunted, [...said, ...quitting]]
 }
 
 function seekSecond(state: JobState, nowMs: number): JobStep {

@@ -136,6 +136,48 @@ test('with nobody for a second try the first goes on, and nobody is asked a thir
   await checkRest(world, [asker, slow, ...siblings])
 })
 
+/** From 8 s one place is tried a second time, at 9 s another one is lost, and at 9.5 s the first has its result. */
+async function raceWithLoss() {
+  const { world, asker, slow, siblings, second, leasedMs } = await gang(9_500, siblingMs, { reclaimMs: 6_000 })
+  const [lost, ...others] = siblings
+  for (const { provider } of [slow, ...others]) provider.bids.lend(null)
+  await world.until(() => world.clock.nowMs() >= leasedMs + 3_500)
+  lost!.silence()
+  const untilLost = async (): Promise<void> => {
+    await world.until(() => told(asker, 'replacing').some(({ peer }) => peer === lost!.name))
+    assert.deepEqual(
+      told(asker, 'straggling').map(({ peer }) => peer),
+      [slow.name],
+    )
+    assert.equal(told(asker, 'result').length, 2)
+    await world.until(() => told(asker, 'result').length === 3)
+  }
+  return { world, asker, second, untilLost, left: [asker, slow, ...others, second] }
+}
+
+test('the first of a race has its result while another place is looked for: that one is looked for still', async () => {
+  const { world, asker, second, untilLost, left } = await raceWithLoss()
+  second.provider.bids.lend(null)
+  await untilLost()
+  const third = world.peer(7, { cpuHourMicro: 600_000 })
+  await world.until(() => ending(asker) !== undefined)
+  assert.deepEqual(ending(asker), { outcome: 'paid', code: 'PAID' }, world.story())
+  assert.equal(told(asker, 'matched').at(-1)!.peer, third.name)
+  await checkRest(world, [...left, third])
+})
+
+test('an award of a second try is taken back when the first has its result, and the place that was lost is awarded', async () => {
+  const { world, asker, second, untilLost, left } = await raceWithLoss()
+  let isHeard = false
+  world.fate = ({ to, say }) => Number(isHeard || say !== 'AWARD' || to !== second.name)
+  await untilLost()
+  isHeard = true
+  await world.until(() => ending(asker) !== undefined)
+  assert.deepEqual(ending(asker), { outcome: 'paid', code: 'PAID' }, world.story())
+  assert.deepEqual([told(asker, 'matched').length, told(asker, 'matched').at(-1)!.peer], [5, second.name])
+  await checkRest(world, left)
+})
+
 test('a cancelled race ends both', async () => {
   const { world, asker, terms, all } = await gang(55_000, 40_000)
   await world.until(() => told(asker, 'running').length === 5)
