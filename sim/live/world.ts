@@ -32,6 +32,7 @@ import { LiveNetwork } from './network.ts'
 import { ownCarrier } from './own-carrier.ts'
 import { PeerStoreMemo } from './peer-store-memo.ts'
 import { sharedExecutor } from './shared-executor.ts'
+import { shareHeap } from './shared-heap.ts'
 import { SignatureMemo } from './signature-memo.ts'
 import { tcpCarrier } from './tcp-carrier.ts'
 import type { LiveNet } from './transport.ts'
@@ -161,6 +162,7 @@ export class LiveWorld {
 
   /** A world whose peers have places, and do not run yet. */
   static async open(options: LiveOptions): Promise<LiveWorld> {
+    shareHeap(options.peers.length)
     const { peers, mine = [0, peers.length] } = options
     const folder = await mkdtemp(join(await parentFolder(mine[1] - mine[0]), 'pleach-live-'))
     const world = new LiveWorld(options, folder)
