@@ -61,7 +61,11 @@ export async function openStatement(network: string, type: string, bytes: Uint8A
     Uint8Array,
     Uint8Array,
   ]
-  need(isSame(payloadType, utf8Of(`/pleach/${type}`)), 'FIELD_INVALID', 'the envelope holds another type of statement')
+  need(
+    isSame(payloadType, utf8Of(`/pleach/${type}`)),
+    'DOMAIN_UNEXPECTED',
+    'the envelope holds another type of statement',
+  )
   const publicKey = keyOf(encodedKey)
   // The domain names the kind and the network, so that a statement is nothing in another's place or on another network.
   const message = joined(...[utf8Of(`pleach/${type}@${network}`), payloadType, payload].map(withLength))

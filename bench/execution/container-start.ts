@@ -18,7 +18,14 @@ import { alternate, pair, type Measure } from '../paired.ts'
 import { missingRow, pairedRow } from '../report.ts'
 
 const shellPath = '/bin/busybox'
-const limits = { wallMs: 60_000, cpuMilli: 1_000, memoryBytes: 64 * 2 ** 20, outputBytes: 1, logBytes: 1, gas: 1_000_000 }
+const limits = {
+  wallMs: 60_000,
+  cpuMilli: 1_000,
+  memoryBytes: 64 * 2 ** 20,
+  outputBytes: 1,
+  logBytes: 1,
+  gas: 1_000_000,
+}
 const [name, nothingName, leastName] = ['container start', 'node -e 0', 'cold start of WebAssembly']
 
 export const containerStart: Part = {

@@ -73,7 +73,7 @@ export function sealEnvelope(signer: Signer, network: string, type: StatementTyp
 
 /**
  * Checks an envelope against the type that is expected here. Cheap checks come first; the signature is last.
- * Throws Fault FRAME_MALFORMED, FIELD_INVALID or SIGNATURE_INVALID.
+ * Throws Fault FRAME_MALFORMED, FIELD_INVALID, DOMAIN_UNEXPECTED or SIGNATURE_INVALID.
  */
 export function openEnvelope(
   signer: Pick<Signer, 'verify'>,
@@ -92,7 +92,7 @@ export function openEnvelope(
 
 /**
  * What an envelope says, with its signature unread: for who drops what is of no use before it spends anything on it, and opens the rest.
- * Throws Fault FRAME_MALFORMED or FIELD_INVALID.
+ * Throws Fault FRAME_MALFORMED, FIELD_INVALID or DOMAIN_UNEXPECTED.
  */
 export function peekEnvelope(type: StatementType, bytes: Uint8Array): Signed<Uint8Array> {
   const { publicKey, payload } = readEnvelope(type, bytes)
@@ -102,7 +102,9 @@ export function peekEnvelope(type: StatementType, bytes: Uint8Array): Signed<Uin
 function readEnvelope(type: StatementType, bytes: Uint8Array): EnvelopeFields {
   const fields = decodeEnvelope(bytes)
   if (!equals(fields.payloadType, payloadTypeBytesOf(type))) {
-    throw new Fault('FIELD_INVALID', 'the envelope holds another type of statement', { expected: payloadTypeOf(type) })
+    throw new Fault('DOMAIN_UNEXPECTED', 'the envelope holds another type of statement', {
+      expected: payloadTypeOf(type),
+    })
   }
   return { ...fields, publicKey: decodePublicKey(fields.publicKey) }
 }

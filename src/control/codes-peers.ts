@@ -12,6 +12,10 @@ export const peerCodes: Readonly<Record<string, Row>> = {
   FRAME_TRUNCATED: fault('a stream ended inside a message', 'the peer went away in the middle of it'),
   FRAME_MALFORMED: fault('bytes that are no message', 'the peer speaks something else, or badly'),
   SIGNATURE_INVALID: fault('a signature does not fit', 'what was signed was changed, or never signed'),
+  DOMAIN_UNEXPECTED: fault(
+    'a statement of another kind in the place of this one',
+    'what was signed as one kind is nothing as another',
+  ),
   SIGNER_UNEXPECTED: fault("a statement is somebody else's", 'a peer may speak for itself only'),
   FIELD_INVALID: fault('a message says what no honest peer says', 'one of its fields is not lawful'),
   OUT_OF_TURN: fault('a message that is not due', 'the state of the exchange does not allow it'),

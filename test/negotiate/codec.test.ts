@@ -116,7 +116,7 @@ test('no statement passes for another', () => {
       renamed[0] = tag
       assert.equal(
         faultOf(() => decodeNegotiation(worker, renamed)),
-        'FIELD_INVALID',
+        'DOMAIN_UNEXPECTED',
         `${name} as field ${field}`,
       )
     }

@@ -183,7 +183,7 @@ test('a dispute is of a receipt that is here, by the requester, and is told', ()
   assert.equal(codeAt(disputed({ sequence: 1 })), 'CHAIN_BROKEN at disputes.0')
   assert.equal(codeAt(disputed({ sequence: 5 })), 'CHAIN_BROKEN at disputes.0')
   assert.equal(codeAt(disputed({ lease: 'ab'.repeat(32) })), 'CHAIN_BROKEN at disputes.0')
-  assert.equal(codeAt({ ...good, disputes: [good.receipts[0]!.countersignature!] }), 'FIELD_INVALID at disputes.0')
+  assert.equal(codeAt({ ...good, disputes: [good.receipts[0]!.countersignature!] }), 'DOMAIN_UNEXPECTED at disputes.0')
 })
 
 test('each way in which receipts are wrong has its code', () => {
@@ -222,7 +222,7 @@ test('each way in which receipts are wrong has its code', () => {
     [
       'of another domain',
       changed('receipts.0.receipt', entries[0]!.countersignature),
-      'FIELD_INVALID',
+      'DOMAIN_UNEXPECTED',
       'receipts.0.receipt',
     ],
     [

@@ -108,11 +108,11 @@ test('a statement is nothing on another network, nor as another kind of statemen
   )
   assert.equal(
     faultOf(() => openAgreement(low, second.envelope)),
-    'FIELD_INVALID',
+    'DOMAIN_UNEXPECTED',
   )
   assert.equal(
     faultOf(() => openDifference(low, second.envelope)),
-    'FIELD_INVALID',
+    'DOMAIN_UNEXPECTED',
   )
   assert.notDeepEqual(originOf('other', lower, higher, unit), originOf(network, lower, higher, unit))
   assert.notDeepEqual(originOf(network, lower, higher, 'other'), originOf(network, lower, higher, unit))

@@ -25,7 +25,7 @@ def open_envelope(network, name, version, data):
     spelled = b"".join(part(number, envelope[field]) for number, (field, _) in sorted(ENVELOPE.items()))
     need(spelled == data, "not the one form of an envelope", "FRAME_MALFORMED")
     kind = f"/pleach/{name}/{version}".encode()
-    need(envelope["type"] == kind, "another type of statement")
+    need(envelope["type"] == kind, "another type of statement", "DOMAIN_UNEXPECTED")
     key = envelope["key"]
     need(len(key) == 36 and key[:4] == KEY_PREFIX, "not an Ed25519 key")
     domain = f"pleach/{name}/{version}@{network}".encode()

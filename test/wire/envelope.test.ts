@@ -56,11 +56,11 @@ test('a statement of one type, version or network is nothing as another', () => 
   const envelope = sealEnvelope(signer(1), network, type, payload)
   assert.equal(
     codeOf(() => openEnvelope(signer(2), network, { name: 'award', version: 1 }, envelope)),
-    'FIELD_INVALID',
+    'DOMAIN_UNEXPECTED',
   )
   assert.equal(
     codeOf(() => openEnvelope(signer(2), network, { name: 'offer', version: 2 }, envelope)),
-    'FIELD_INVALID',
+    'DOMAIN_UNEXPECTED',
   )
   assert.equal(
     codeOf(() => openEnvelope(signer(2), 'another', type, envelope)),

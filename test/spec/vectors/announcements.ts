@@ -141,7 +141,7 @@ const capability: VectorFile = {
     bad(
       'capability',
       'a statement of another type',
-      'FIELD_INVALID',
+      'DOMAIN_UNEXPECTED',
       sealEnvelope(worker.signer, network, bidType, encodeCapability(full)),
       context,
     ),

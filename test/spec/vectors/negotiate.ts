@@ -101,7 +101,7 @@ const negotiation: VectorFile = {
     bad(
       'negotiation',
       'an ACCEPT in the place of a COMMIT',
-      'FIELD_INVALID',
+      'DOMAIN_UNEXPECTED',
       toBinary(NegotiationSchema, create(NegotiationSchema, { body: { case: 'commit', value: accept.envelope } })),
     ),
     bad('negotiation', 'a refusal without a code', 'FIELD_INVALID', refused('')),

@@ -94,7 +94,7 @@ const billing: VectorFile = {
     bad(
       'billing',
       'a countersignature in the place of a receipt',
-      'FIELD_INVALID',
+      'DOMAIN_UNEXPECTED',
       encodeBilling({ say: 'receipt', receipt: { ...first, envelope: countersignatures[0]!.envelope } }),
     ),
   ],

@@ -330,6 +330,7 @@ const settle: VectorFile = {
     refused(
       'an agreement in the place of a statement',
       proposes({ ...first.statement, envelope: first.agreement.envelope }),
+      'DOMAIN_UNEXPECTED',
     ),
     refused('agreed to by its proposer', { say: 'agreed', ...agreedBy(asker, first.statement) }, 'SIGNER_UNEXPECTED'),
     refused('agreed to by a stranger', { say: 'agreed', ...agreedBy(stranger, first.statement) }, 'SIGNER_UNEXPECTED'),

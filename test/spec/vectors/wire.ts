@@ -74,14 +74,14 @@ const envelopes: VectorFile = {
     bad(
       'envelope',
       'another type of statement',
-      'FIELD_INVALID',
+      'DOMAIN_UNEXPECTED',
       sealEnvelope(worker.signer, network, { name: 'accept', version: 1 }, payload),
       { type },
     ),
     bad(
       'envelope',
       'another version of the type',
-      'FIELD_INVALID',
+      'DOMAIN_UNEXPECTED',
       sealEnvelope(worker.signer, network, { name: 'offer', version: 2 }, payload),
       { type },
     ),
@@ -92,7 +92,7 @@ const envelopes: VectorFile = {
       rebuilt({ publicKey: concat([Uint8Array.of(8, 2, 18, 32), worker.signer.publicKey]) }),
       { type },
     ),
-    bad('envelope', 'no bytes', 'FIELD_INVALID', new Uint8Array(), { type }),
+    bad('envelope', 'no bytes', 'DOMAIN_UNEXPECTED', new Uint8Array(), { type }),
     bad('envelope', 'cut off', 'FRAME_MALFORMED', envelope.slice(0, -1), { type }),
     bad('envelope', 'a field more', 'FRAME_MALFORMED', concat([envelope, field(9, Uint8Array.of(1))]), { type }),
     bad(
