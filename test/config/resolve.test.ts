@@ -226,7 +226,7 @@ node_settings: { node_name: x, reward_address: "0x5aaeb6053f3e94c9b9a09f33669435
 reward_shares: { alice: 600, bob: 400 }
 shared_resources: { cpu_cores: 4, ram_gb: 8, storage_gb: 50.5, gpus: [{ model: RTX 4090, vram_gb: 24 }, { model: L4, vram_gb: 24, count: 2 }] }
 network_config: { p2p_port: 5001, max_upload_mbps: 5, enable_tee: true }
-staking: { min_stake_amount: 2.5, auto_stake_rewards: true }
+staking: { min_stake_amount: 2.5, auto_stake_rewards: true, validator: "0x1", lock: { days: 30 } }
 offer: true
 `
   test('is taken for what has a counterpart, and the rest is named', async () => {
@@ -246,7 +246,7 @@ offer: true
     assert.equal(offer.policy.tee, true)
     assert.deepEqual([offer.policy.bondMicro, offer.policy.bondGrows], [2_500_000, true])
     const file = await readConfigFile(path)
-    assert.deepEqual(file?.withoutEffect, ['node_settings.node_name'])
+    assert.deepEqual(file?.withoutEffect, ['node_settings.node_name', 'staking.validator', 'staking.lock'])
   })
 
   test('its unknown keys are errors too', async () => {
@@ -260,7 +260,7 @@ offer: true
     await refused(/shared_resources.gpus is not a list of GPUs/, {}, {}, 'shared_resources: {gpus: [RTX]}\n')
     await refused(/staking.min_stake_amount is not a number/, {}, {}, 'staking: {min_stake_amount: much}\n')
     await refused(/staking.auto_stake_rewards is not true or false/, {}, {}, 'staking: {auto_stake_rewards: 2}\n')
-    await refused(/staking.amount is not a key/, {}, {}, 'staking: {amount: 1}\n')
+    await refused(/staking.min_stake_amont is not a key; did you mean/, {}, {}, 'staking: {min_stake_amont: 1}\n')
     await refused(/enable_tee is not true or false/, {}, {}, 'network_config: {enable_tee: perhaps}\n')
     await refused(/shared_resources holds no keys/, {}, {}, 'shared_resources: 1\n')
   })
