@@ -26,11 +26,11 @@ async function sim(args: readonly string[], node = process.execPath): Promise<Ra
 
 const last = ({ stdout }: Ran) => JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Record<string, unknown>
 
-test('no invariant is broken in 3,000 lives of the default scenario', async () => {
+test('no invariant is broken in 1,500 lives of the default scenario', async () => {
   const ran = await sim([
     'model',
     '--seeds',
-    '3000',
+    '1500',
     '--workers',
     String(Math.min(2, availableParallelism())),
     '--json',
@@ -38,7 +38,7 @@ test('no invariant is broken in 3,000 lives of the default scenario', async () =
   assert.equal(ran.code, 0, ran.stderr)
   const report = last(ran)
   assert.equal(report['violations'], 0)
-  assert.equal(report['seeds'], 3_000)
+  assert.equal(report['seeds'], 1_500)
   for (const key of ['v', 'seedsPerSecond', 'events', 'virtualSecondsPerSecond'])
     assert.equal(typeof report[key], 'number', key)
   assert.match(String(report['traceHash']), /^[0-9a-f]{64}$/)
