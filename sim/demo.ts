@@ -47,18 +47,18 @@ async function demo(signal: AbortSignal): Promise<Outcome> {
   const direct = runDirectly()
   direct.catch(() => {})
 
-  const requester = await PeerProcess.start(home, 'requester', [], signal)
-  peers.push(requester)
+  const requester = await start('requester', [], signal)
   const bootstrap = requester.ready.addresses[0]!
   say(`requester  ${named(requester)}  ${bootstrap}`)
   const joining = ['--bootstrap', bootstrap, '--offer', '--cpu', '1']
   // Keepers lend their disks; their processors are dearer than the job will pay.
-  const keepers = await Promise.all(
-    Array.from({ length: keepersWanted }, async (_, index) =>
-      PeerProcess.start(home, `keeper-${index + 1}`, [...joining, '--storage', '1G', '--price', '50'], signal),
-    ),
+  const keeping = [...joining, '--storage', '1G', '--price', '50']
+  // When one does not start, the others are waited for all the same: what runs has to be stopped, or this process would not end.
+  const started = await Promise.allSettled(
+    Array.from({ length: keepersWanted }, async (_, index) => start(`keeper-${index + 1}`, keeping, signal)),
   )
-  peers.push(...keepers)
+  for (const one of started) if (one.status === 'rejected') throw one.reason
+  const keepers = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   say(`keepers    ${keepers.map(named).join(', ')}`)
   await untilFound(requester, keepersWanted, signal)
   say(`${keepersWanted} capability records came out of the DHT`)
@@ -94,8 +94,7 @@ async function demo(signal: AbortSignal): Promise<Outcome> {
     await victim.kill()
     say(`killed     ${named(victim)} (SIGKILL, pid ${victim.pid})`)
   }
-  const provider = await PeerProcess.start(home, 'provider', [...joining, '--storage', '1G', '--price', '1'], signal)
-  peers.push(provider)
+  const provider = await start('provider', [...joining, '--storage', '1G', '--price', '1'], signal)
   say(`provider   ${named(provider)} joined the mesh after that`)
   const matched = await story.until('matched')
   say(`matched    ${matched.peer.petname} at ${matched.price} per cpu-hour: AWARD, ACCEPT, COMMIT`)
@@ -153,6 +152,12 @@ async function demo(signal: AbortSignal): Promise<Outcome> {
       decoded: reports.reduce((sum, { decodedSegments }) => sum + decodedSegments, 0),
     }
   }
+}
+
+async function start(profile: string, args: readonly string[], signal: AbortSignal): Promise<PeerProcess> {
+  const peer = await PeerProcess.start(home, profile, args, signal)
+  peers.push(peer)
+  return peer
 }
 
 async function untilFound(requester: PeerProcess, count: number, signal: AbortSignal): Promise<void> {

@@ -56,7 +56,10 @@ export class PeerProcess {
       if (tail.length > 20) tail.shift()
     })
     try {
-      const ready = JSON.parse(await firstLine(child, signal)) as Ready
+      const line = await firstLine(child, signal)
+      const ready = JSON.parse(line) as Ready
+      // With --json an error is a line, too.
+      if (ready.socket === undefined) throw new Error(line)
       return new PeerProcess(profile, ready, child, signal)
     } catch (error) {
       child.kill('SIGKILL')
