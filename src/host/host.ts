@@ -11,6 +11,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import type { Bulletin, RecordRules } from '../../protocols/wire/bulletin.ts'
 import type { Streams } from '../../protocols/wire/channel.ts'
 import type { Gossip } from '../../protocols/wire/gossip.ts'
+import { networkPattern } from '../../protocols/wire/network.ts'
 import type { PeerName } from '../../protocols/wire/peer.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import { houseAt, networkAt, parseAddress } from './address.ts'
@@ -122,8 +123,6 @@ export interface Host {
   /** With whom we exchange the messages of a topic in full. */
   meshPeers(topic: string): PeerName[]
 }
-
-const networkPattern = /^[a-z][a-z0-9-]{0,31}$/
 
 export async function createHost(options: HostOptions, environment: HostEnvironment): Promise<Host> {
   const { network, reach } = options

@@ -613,7 +613,7 @@ describe('receipt verify needs no peer', () => {
       [
         'of another network',
         whole.replace('"network":"test"', '"network":"main"'),
-        /at lease\.award: .* \(SIGNATURE_INVALID\)/,
+        /at lease\.award: the statement is of the network test, not of main \(NETWORK_FOREIGN\)/,
       ],
       [
         'of another claim',

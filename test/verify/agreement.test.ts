@@ -342,8 +342,10 @@ test('statements in the places of others, on other networks, left out, half sign
   const places = statements(good).map(([place]) => place)
   for (const place of places)
     for (const from of places) await bothSay(withValue(good, place, valueAt(good, from)), `${from} as ${place}`)
-  for (const other of ['', 'elsewhere', network.toUpperCase(), `${network} `])
-    assert.equal(await verdictOf({ ...good, network: other }), 'SIGNATURE_INVALID at lease.award')
+  for (const other of ['elsewhere', `${network}s`, 'x'.repeat(32)])
+    assert.equal(await verdictOf({ ...good, network: other }), 'NETWORK_FOREIGN at lease.award')
+  for (const none of ['', network.toUpperCase(), `${network} `, `${network}\n`, 'x'.repeat(33), 7])
+    assert.equal(await verdictOf({ ...good, network: none }), 'BAD_RECEIPT_FILE at network')
   for (const index of good.receipts.keys()) {
     const half = await bothSay(withValue(good, `receipts.${index}.countersignature`, null))
     assert.ok(half.ok && half.bothSigned === 2)
