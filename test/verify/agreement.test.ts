@@ -346,6 +346,11 @@ test('statements in the places of others, on other networks, left out, half sign
     assert.equal(await verdictOf({ ...good, network: other }), 'NETWORK_FOREIGN at lease.award')
   for (const none of ['', network.toUpperCase(), `${network} `, `${network}\n`, 'x'.repeat(33), 7])
     assert.equal(await verdictOf({ ...good, network: none }), 'BAD_RECEIPT_FILE at network')
+  assert.equal(await verdictOf(good, '', network), 'ok')
+  assert.equal(await verdictOf(good, '', 'main'), 'NETWORK_FOREIGN at network')
+  const credential = sealCredential(worker, good, startMs)
+  assert.equal(await verdictOf(credential, '', network), 'ok')
+  assert.equal(await verdictOf(credential, '', 'main'), 'NETWORK_FOREIGN at evidence.0.file.network')
   for (const index of good.receipts.keys()) {
     const half = await bothSay(withValue(good, `receipts.${index}.countersignature`, null))
     assert.ok(half.ok && half.bothSigned === 2)
