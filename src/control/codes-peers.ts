@@ -17,8 +17,8 @@ export const peerCodes: Readonly<Record<string, Row>> = {
     'what was signed as one kind is nothing as another',
   ),
   NETWORK_FOREIGN: [
-    'a statement of another network',
-    'what was signed on one network is nothing on another; from a peer it is a fault: the stream ends, and it loses standing',
+    'a statement, or a peer, is of another network',
+    'what was signed on one network is nothing on another, and neither hears the other; in an exchange it is a fault, and costs standing',
     'pleach status   shows the network of a peer; of one of ours: pleach up --network NAME, the same name on both',
   ],
   SIGNER_UNEXPECTED: fault("a statement is somebody else's", 'a peer may speak for itself only'),

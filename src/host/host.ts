@@ -28,6 +28,7 @@ import { createGossip } from './gossip.ts'
 import type { Identity } from './identity.ts'
 import { limitsFor, type HostLimits, type Reach } from './limits.ts'
 import { listenError } from './listen-error.ts'
+import { watchNetworks } from './networks.ts'
 import { ownNode, type MakeLibp2p } from './own-node.ts'
 import { QuotaDatastore } from './quota-datastore.ts'
 import { createRecordJudge } from './record-judge.ts'
@@ -84,6 +85,8 @@ export interface ConnectionView {
   /** Milliseconds since the epoch. */
   readonly openedMs: number
   readonly roundTripMs: number | undefined
+  /** As the other end says; undefined until it has. */
+  readonly network: string | undefined
 }
 
 export interface PeerEvent {
@@ -158,6 +161,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const isUnmet = (peer: PeerId): boolean => !peer.equals(node.peerId) && node.getConnections(peer).length === 0
   const explore = createExplore(node.services.dht, random, isUnmet)
   const redial = createRedial({ node, bootstrap, dialler, explore, limits, clock, random, log })
+  const networks = watchNetworks(node, network, log)
   const watchdog = createWatchdog({ node, dialler, limits, clock, log })
   const gossip = createGossip(node.services.gossip, log, watch)
   const streams = createStreams({ node, limits, onFault: environment.onFault ?? (() => {}), clock, log })
@@ -183,6 +187,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
         await node.start()
       } catch (error) {
         dialler.stop()
+        networks.stop()
         throw await listenError(asError(error))
       }
       gossip.start()
@@ -194,12 +199,14 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
       redial.stop()
       watchdog.stop()
       dialler.stop()
+      networks.stop()
       streams.stop()
       await stopWithin(node, limits.stopMs, clock, log)
     },
 
     addresses: () => node.getMultiaddrs().map(String),
-    connections: () => node.getConnections().map(viewOf),
+    connections: () =>
+      node.getConnections().map((connection) => ({ ...viewOf(connection), network: networks.of(connection) })),
     houseOf: (peer) => node.getConnections(peerIdFromString(peer)).map(({ remoteAddr }) => houseAt(remoteAddr))[0],
     networkOf: (peer) => node.getConnections(peerIdFromString(peer)).map(({ remoteAddr }) => networkAt(remoteAddr))[0],
 
@@ -222,7 +229,14 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   }
 }
 
-function viewOf({ remotePeer, remoteAddr, direction, encryption, timeline, rtt }: Connection): ConnectionView {
+function viewOf({
+  remotePeer,
+  remoteAddr,
+  direction,
+  encryption,
+  timeline,
+  rtt,
+}: Connection): Omit<ConnectionView, 'network'> {
   return {
     peer: remotePeer.toString(),
     address: remoteAddr.toString(),
