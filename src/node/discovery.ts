@@ -125,7 +125,11 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
       using deadline = clock.deadline(ownWithinMs, signal)
       if (connected().length === 0) return
       await readOwn(deadline.signal)
-      await publisher.putNothing(deadline.signal)
+      try {
+        await publisher.putNothing(deadline.signal)
+      } catch (error) {
+        if (!signal.aborted) log('debug', 'our record of nothing could not be put; the next will be', { error })
+      }
     },
     async begin() {
       index.restore()
