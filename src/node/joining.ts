@@ -8,8 +8,9 @@ type Line = Pick<ConnectionView, 'peer' | 'network'>
 /** For `pleach status`. One peer of our own network is enough: whoever likes may connect to us from another. */
 export function connectionWarnings(connections: readonly Line[], own: string): string[] {
   if (connections.length === 0) return ['no other peer is connected']
-  const foreign = connections.find(({ network }) => network !== undefined && network !== own)?.network
-  if (foreign === undefined || connections.some(({ network }) => network === own)) return []
+  // Who has not said it yet may be of ours.
+  if (connections.some(({ network }) => network === undefined || network === own)) return []
+  const foreign = connections[0]!.network
   return [
     `whoever is connected is of another network (${foreign}, this peer of ${own}), and nothing comes from there: ` +
       `pleach up --network ${foreign}, or --bootstrap with the address of a peer of ${own}`,
