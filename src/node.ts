@@ -131,7 +131,7 @@ export async function createPeer(
   starting.defer(async () => host.stop())
   const courier = createCourier(host.streams, { clock, log, onFault: (peer, _protocol, fault) => onFault(peer, fault) })
   starting.defer(() => courier.stop())
-  const equivocations: Equivocations = new Equivocations({ notary, clock, log, courier, proofs, outcomes, host })
+  const equivocations: Equivocations = new Equivocations({ notary, clock, log, courier, proofs, outcomes, care, host })
   const discovery = createDiscovery({
     notary,
     host,
@@ -284,7 +284,7 @@ export async function createPeer(
     objects,
     book,
     errands,
-    checkRoom: () => care.checkRoom(),
+    checkMayBegin: () => care.checkMayBegin(),
     look: async (ask, signal) => void (await seeker.find({ kind: 'work', ask }, 1, signal)),
     packFolder: plane.packFolder,
   })

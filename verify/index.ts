@@ -5,7 +5,7 @@
 import { checkCredential, isCredential, type Exported } from './credential.ts'
 import { checkFile, type Account } from './file.ts'
 import { VerifierError } from './keys.ts'
-import { Problem } from './problem.ts'
+import { Problem, need } from './problem.ts'
 import { checkedFile } from './shape.ts'
 
 export type { Account, Exported }
@@ -19,20 +19,28 @@ export type Verdict =
   /** `code`: for `pleach explain`. `at`: the place in the file, such as `receipts.1.countersignature`. */
   | { readonly ok: false; readonly code: string; readonly problem: string; readonly at: string }
 
+export interface Expected {
+  /** The one network whose receipts count: those of a trial are signed just as well, and are worth nothing. Any, when left out. */
+  readonly network?: string | undefined
+}
+
 /**
  * `file`: a receipt file or its verifiable form, as text or as parsed JSON. Throws nothing but a VerifierError, where this machine cannot
  * verify: everything else that can be wrong is a verdict.
  */
-export async function verifyReceipts(file: unknown): Promise<Verdict> {
+export async function verifyReceipts(file: unknown, { network }: Expected = {}): Promise<Verdict> {
   let at = 'the file'
   const enter = (where: string): void => {
     at = where
   }
   try {
     const value = typeof file === 'string' ? parsed(file) : file
-    if (!isCredential(value))
-      return { ok: true, credential: null, ...(await checkFile(checkedFile(value, enter), enter)) }
-    const [account, credential] = await checkCredential(value, enter)
+    const [account, credential] = isCredential(value)
+      ? await checkCredential(value, enter)
+      : [await checkFile(checkedFile(value, enter), enter), null]
+    enter(credential === null ? 'network' : 'evidence.0.file.network')
+    const isExpected = network === undefined || account.network === network
+    need(isExpected, 'NETWORK_FOREIGN', `the receipts are of the network ${account.network}, not of ${network}`)
     return { ok: true, credential, ...account }
   } catch (error) {
     if (error instanceof Problem) return { ok: false, code: error.code, problem: error.message, at }

@@ -1,5 +1,6 @@
 /** The form of a receipt file, before anything in it is believed: these keys, of these kinds, and no others. */
 import { Problem, need } from './problem.ts'
+import { networkPattern } from './statement.ts'
 
 export interface ReceiptFile {
   readonly v: 1
@@ -16,7 +17,6 @@ type Shape = (value: unknown, where: string, enter: (where: string) => void) => 
 
 const badForm = 'BAD_RECEIPT_FILE'
 const statementCharsMax = 1_000_000
-const networkCharsMax = 64
 const receiptsMax = 100_000
 
 const literal =
@@ -65,7 +65,10 @@ const statement = textShape(statementCharsMax)
 const fileShape = objectShape({
   v: literal(1),
   kind: literal('pleach-receipts'),
-  network: textShape(networkCharsMax),
+  network: (value, where, enter) => {
+    enter(where)
+    need(typeof value === 'string' && networkPattern.test(value), badForm, 'it is no name of a network')
+  },
   lease: objectShape({ award: statement, accept: statement, commit: statement }),
   result: nullable(statement),
   receipts: listShape(receiptsMax, objectShape({ receipt: statement, countersignature: nullable(statement) })),

@@ -14,6 +14,9 @@ export interface Opened<Body> {
 
 export const hashBytes = 32
 const textCharsMax = 64
+/** Of the name of a network: small letters, digits and dashes. */
+const networkCharsMax = 32
+export const networkPattern = /^[a-z][a-z0-9-]{0,31}$/
 
 /** Field numbers 1, 2, 3 and 5, each of wire type 2. */
 const envelopeTags = [0x0a, 0x12, 0x1a, 0x2a] as const
@@ -53,6 +56,16 @@ function withLength(part: Uint8Array): Uint8Array {
   return joined(Uint8Array.from([...length, rest]), part)
 }
 
+/** Why an envelope is none of what is expected, by what it says itself to be. */
+function misplaced(network: string, type: string, payloadType: Uint8Array): Problem {
+  const ofType = `/pleach/${type}@`
+  const said = String.fromCharCode(...payloadType.subarray(0, ofType.length + networkCharsMax + 1))
+  const given = said.slice(ofType.length)
+  if (said.startsWith(ofType) && networkPattern.test(given))
+    return new Problem('NETWORK_FOREIGN', `the statement is of the network ${given}, not of ${network}`)
+  return new Problem('DOMAIN_UNEXPECTED', 'the envelope holds another type of statement')
+}
+
 /** Who said what. `type` is a kind and its version: `receipt/1`. Throws a Problem. */
 export async function openStatement(network: string, type: string, bytes: Uint8Array): Promise<Opened<Uint8Array>> {
   const [encodedKey, payloadType, payload, signature] = envelopeFields(bytes) as [
@@ -61,11 +74,7 @@ export async function openStatement(network: string, type: string, bytes: Uint8A
     Uint8Array,
     Uint8Array,
   ]
-  need(
-    isSame(payloadType, utf8Of(`/pleach/${type}`)),
-    'DOMAIN_UNEXPECTED',
-    'the envelope holds another type of statement',
-  )
+  if (!isSame(payloadType, utf8Of(`/pleach/${type}@${network}`))) throw misplaced(network, type, payloadType)
   const publicKey = keyOf(encodedKey)
   // The domain names the kind and the network, so that a statement is nothing in another's place or on another network.
   const message = joined(...[utf8Of(`pleach/${type}@${network}`), payloadType, payload].map(withLength))

@@ -232,9 +232,9 @@ export function openCapability(
  * What a record says and who it says it is by, before anything is spent on its signature: enough to drop it, and not to believe
  * it. Throws a Fault for what no clock makes lawful.
  */
-export function peekCapability(envelope: Uint8Array): Signed<Capability> {
+export function peekCapability(network: string, envelope: Uint8Array): Signed<Capability> {
   checkSize(envelope)
-  const { by, body } = peekEnvelope(capabilityType, envelope)
+  const { by, body } = peekEnvelope(network, capabilityType, envelope)
   const capability = decodeCapability(body)
   checkTerm(capability)
   return { by, envelope, body: capability }

@@ -16,6 +16,8 @@ export interface RecordJudgement {
 }
 
 export interface RecordSenses {
+  /** The one that this peer is of. */
+  readonly network: string
   /** Checks the signature of the envelope under this peer's network: what costs most. Throws a Fault. */
   readonly verify: (envelope: Uint8Array) => void
   /** The highest sequence that was seen of a peer; -1 when none was. */
@@ -26,14 +28,14 @@ export function judgeRecord(
   state: AuthorRate,
   { author, envelope }: { author: PeerName; envelope: Uint8Array },
   nowMs: number,
-  { verify, floorOf }: RecordSenses,
+  { network, verify, floorOf }: RecordSenses,
 ): readonly [AuthorRate, RecordJudgement] {
   const [next, count] = countAuthor(state, author, nowMs, recordWindowMs)
   const say = (verdict: Verdict, because: string) => [next, { verdict, because }] as const
   if (count >= recordsPerAuthorMax)
     return say(count >= recordsToleratedPerAuthorMax ? 'excess' : 'ignore', 'author over its rate')
   try {
-    const claimed = peekCapability(envelope)
+    const claimed = peekCapability(network, envelope)
     if (claimed.by !== author) return say('reject', 'author is not the signer')
     const late = lateness(claimed.body, nowMs)
     if (late !== undefined) return say('ignore', late)

@@ -9,14 +9,22 @@ import { z } from 'zod'
 
 import { openResult } from '../execute/result.ts'
 import { leaseIdOf, openAccept, openAward, openCommit, type Award, type Notary } from '../negotiate/index.ts'
-import { Fault, formatMicro, hashOfEnvelope, tariffOf, type Facts, type Signed, type Tariff } from '../wire/index.ts'
+import {
+  Fault,
+  formatMicro,
+  hashOfEnvelope,
+  networkPattern,
+  tariffOf,
+  type Facts,
+  type Signed,
+  type Tariff,
+} from '../wire/index.ts'
 import { openCountersignature, openDispute, openReceipt } from './codec.ts'
 import { amountOwed, noUsage, usageNames, type Receipt, type Usage } from './messages.ts'
 
 /** A half of a pair of surrogates has no UTF-8, so that nothing can be signed over it. */
 const text = z.string().refine((value) => value.isWellFormed(), 'it is no text')
 const statementCharsMax = 1_000_000
-const networkCharsMax = 64
 /** A lease is not billed more often; each of them may have been disputed. */
 const receiptsMax = 100_000
 const statement = text.max(statementCharsMax)
@@ -24,7 +32,7 @@ const statement = text.max(statementCharsMax)
 export const receiptFileSchema = z.strictObject({
   v: z.literal(1),
   kind: z.literal('pleach-receipts'),
-  network: text.max(networkCharsMax),
+  network: text.regex(networkPattern, 'it is no name of a network'),
   lease: z.strictObject({ award: statement, accept: statement, commit: statement }),
   result: statement.nullable(),
   receipts: z.array(z.strictObject({ receipt: statement, countersignature: statement.nullable() })).max(receiptsMax),

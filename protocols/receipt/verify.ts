@@ -17,16 +17,23 @@ export type Verdict =
   /** `code`: of a fault, or of a FileError. `at`: the place in the file, such as `receipts.1.countersignature`. */
   | { readonly ok: false; readonly code: string; readonly problem: string; readonly at: string }
 
-/** `file`: as text or as parsed JSON. Whatever can be wrong with it is a verdict, and no exception. */
-export function verifyReceiptFile(file: unknown): Verdict {
+/**
+ * `file`: as text or as parsed JSON. Whatever can be wrong with it is a verdict, and no exception. `network`: the one whose receipts count, or
+ * undefined for any.
+ */
+export function verifyReceiptFile(file: unknown, network?: string): Verdict {
   let at = 'the file'
   const enter = (where: string): void => {
     at = where
   }
   try {
     const value = typeof file === 'string' ? parsed(file) : file
-    if (!isCredential(value)) return { ok: true, credential: null, ...checkFile(parseFile(value, enter), enter) }
-    const [account, credential] = checkCredential(value, enter)
+    const [account, credential] = isCredential(value)
+      ? checkCredential(value, enter)
+      : [checkFile(parseFile(value, enter), enter), null]
+    enter(credential === null ? 'network' : 'evidence.0.file.network')
+    if (network !== undefined && account.network !== network)
+      throw new Fault('NETWORK_FOREIGN', `the receipts are of the network ${account.network}, not of ${network}`)
     return { ok: true, credential, ...account }
   } catch (error) {
     if (error instanceof Fault || error instanceof FileError)

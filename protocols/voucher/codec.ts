@@ -83,7 +83,7 @@ export function decodeVouching(notary: Notary, bytes: Uint8Array): Vouching {
 /** The signature is that of the payer's address, and the payer says that it is its own. Throws a Fault. */
 export function checkVoucher({ network }: Pick<Notary, 'network'>, key: Signed<VoucherKey>, voucher: Voucher): void {
   if (voucher.network !== network)
-    throw new Fault('FIELD_INVALID', 'a voucher of another network', { network: voucher.network })
+    throw new Fault('NETWORK_FOREIGN', 'a voucher of another network', { expected: network, given: voucher.network })
   const signer = signerOfVoucher(voucher)
   if (signer !== voucher.payer) throw new Fault('SIGNATURE_INVALID', 'the signature of the voucher does not fit')
   if (signer !== key.body.address)

@@ -6,7 +6,7 @@ import { fromString, toString } from 'uint8arrays'
 import { z } from 'zod'
 
 import { verifierOf } from '../receipt/verify.ts'
-import { Fault, formatMicro, type PeerName, type Signed } from '../wire/index.ts'
+import { Fault, formatMicro, networkPattern, type PeerName, type Signed } from '../wire/index.ts'
 import { addressBytes, textOfAddress } from './address.ts'
 import { checkVoucher, openKey } from './codec.ts'
 import type { Voucher, VoucherKey } from './messages.ts'
@@ -17,11 +17,12 @@ const hex = (bytes: number) => z.string().regex(new RegExp(`^0x[0-9a-fA-F]{${2 *
 /** In JSON an integer is decimal text: a number would be cut to what a double holds. */
 const whole = z.string().regex(/^\d{1,16}$/)
 const name = z.string().max(64)
+const network = z.string().regex(networkPattern, 'it is no name of a network')
 
 export const voucherFileSchema = z.object({
   v: z.literal(1),
   kind: z.literal('pleach-voucher'),
-  network: name,
+  network,
   /** Base64 of the envelope in which the payer's peer names its address. */
   key: z.string().max(2_048),
   typedData: z.object({
@@ -30,7 +31,7 @@ export const voucherFileSchema = z.object({
     message: z.object({
       payer: hex(addressBytes),
       payee: hex(addressBytes),
-      network: name,
+      network,
       unit: name,
       cumulativeMicro: whole,
       sequence: whole,

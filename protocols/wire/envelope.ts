@@ -2,13 +2,16 @@
  * Signed envelopes (libp2p RFC 0002): everything that binds a peer travels in one, and is kept as the bytes that came.
  *
  * Under the signature are the domain (one per message type, with the network's id, so that a statement made on one network
- * or as one kind of message is nothing on another), the payload type and the payload.
+ * or as one kind of message is nothing on another), the payload type, which says the same beside it, and the payload.
  */
-import { equals, fromString } from 'uint8arrays'
+import assert from 'node:assert/strict'
+
+import { equals, fromString, toString } from 'uint8arrays'
 
 import { decodeEnvelope, encodeEnvelope, lengthBytes, writeLength, type EnvelopeFields } from './envelope-form.ts'
 import { Fault } from './fault.ts'
 import { sha256 } from './hash.ts'
+import { networkCharsMax, networkPattern } from './network.ts'
 import { decodePublicKey, encodePublicKey, peerNameOf, type PeerName } from './peer.ts'
 import { pooled } from './pool.ts'
 
@@ -42,8 +45,9 @@ export interface Signed<Body> {
 
 export const signatureBytes = 64
 
-export function payloadTypeOf(type: StatementType): string {
-  return `/pleach/${type.name}/${type.version}`
+/** For example `/pleach/offer/1@main`: what an envelope says itself to be, so that one of another network can be told from a changed one. */
+export function payloadTypeOf(type: StatementType, network: string): string {
+  return `/${domainOf(type, network)}`
 }
 
 /** For example `pleach/offer/1@main`: the message type and the network. */
@@ -73,7 +77,7 @@ export function sealEnvelope(signer: Signer, network: string, type: StatementTyp
 
 /**
  * Checks an envelope against the type that is expected here. Cheap checks come first; the signature is last.
- * Throws Fault FRAME_MALFORMED, FIELD_INVALID, DOMAIN_UNEXPECTED or SIGNATURE_INVALID.
+ * Throws Fault FRAME_MALFORMED, FIELD_INVALID, DOMAIN_UNEXPECTED, NETWORK_FOREIGN or SIGNATURE_INVALID.
  */
 export function openEnvelope(
   signer: Pick<Signer, 'verify'>,
@@ -81,7 +85,7 @@ export function openEnvelope(
   type: StatementType,
   bytes: Uint8Array,
 ): Signed<Uint8Array> {
-  const { publicKey, payload, signature } = readEnvelope(type, bytes)
+  const { publicKey, payload, signature } = readEnvelope(network, type, bytes)
   const { domain, payloadType } = labelsOf(type, network)
   const message = signedBytes(domain, payloadType, payload)
   if (signature.byteLength !== signatureBytes || !signer.verify(publicKey, message, signature)) {
@@ -92,21 +96,32 @@ export function openEnvelope(
 
 /**
  * What an envelope says, with its signature unread: for who drops what is of no use before it spends anything on it, and opens the rest.
- * Throws Fault FRAME_MALFORMED, FIELD_INVALID or DOMAIN_UNEXPECTED.
+ * Throws Fault FRAME_MALFORMED, FIELD_INVALID, DOMAIN_UNEXPECTED or NETWORK_FOREIGN.
  */
-export function peekEnvelope(type: StatementType, bytes: Uint8Array): Signed<Uint8Array> {
-  const { publicKey, payload } = readEnvelope(type, bytes)
+export function peekEnvelope(network: string, type: StatementType, bytes: Uint8Array): Signed<Uint8Array> {
+  const { publicKey, payload } = readEnvelope(network, type, bytes)
   return { by: peerNameOf(publicKey), body: payload, envelope: bytes }
 }
 
-function readEnvelope(type: StatementType, bytes: Uint8Array): EnvelopeFields {
+function readEnvelope(network: string, type: StatementType, bytes: Uint8Array): EnvelopeFields {
   const fields = decodeEnvelope(bytes)
-  if (!equals(fields.payloadType, payloadTypeBytesOf(type))) {
-    throw new Fault('DOMAIN_UNEXPECTED', 'the envelope holds another type of statement', {
-      expected: payloadTypeOf(type),
-    })
-  }
+  if (!equals(fields.payloadType, labelsOf(type, network).payloadType)) throw misplaced(network, type, fields)
   return { ...fields, publicKey: decodePublicKey(fields.publicKey) }
+}
+
+/** Why an envelope is none of what is expected here, by what it says itself to be: its signature is unread. */
+function misplaced(network: string, type: StatementType, { payloadType }: EnvelopeFields): Fault {
+  const expected = payloadTypeOf(type, network)
+  const ofType = expected.slice(0, -network.length)
+  // Byte for character: what is no name of a network is shown to nobody.
+  const said = toString(payloadType.subarray(0, ofType.length + networkCharsMax + 1), 'latin1')
+  const given = said.slice(ofType.length)
+  if (!said.startsWith(ofType) || !networkPattern.test(given))
+    return new Fault('DOMAIN_UNEXPECTED', 'the envelope holds another type of statement', { expected })
+  return new Fault('NETWORK_FOREIGN', `the statement is of the network ${given}, not of ${network}`, {
+    expected: network,
+    given,
+  })
 }
 
 /** By the array, which is kept and never written to: both halves of a protocol name the same statement again and again. */
@@ -132,19 +147,11 @@ function labelsOf(type: StatementType, network: string): Labels {
   if (ofType === undefined) labels.set(type, (ofType = new Map<string, Labels>()))
   let made = ofType.get(network)
   if (made === undefined) {
-    made = { payloadType: payloadTypeBytesOf(type), domain: fromString(domainOf(type, network)) }
+    assert.ok(networkPattern.test(network), `${network} is no name of a network`)
+    made = { payloadType: fromString(payloadTypeOf(type, network)), domain: fromString(domainOf(type, network)) }
     if (ofType.size < networksMax) ofType.set(network, made)
   }
   return made
-}
-
-/** The same on every network. */
-const payloadTypes = new WeakMap<StatementType, Uint8Array>()
-
-function payloadTypeBytesOf(type: StatementType): Uint8Array {
-  let bytes = payloadTypes.get(type)
-  if (bytes === undefined) payloadTypes.set(type, (bytes = fromString(payloadTypeOf(type))))
-  return bytes
 }
 
 const networksMax = 64

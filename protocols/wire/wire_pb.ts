@@ -16,6 +16,7 @@ export const file_wire_wire: GenFile = /*@__PURE__*/
  * A statement under a signature: the shape of libp2p's RFC 0002 ("Signed Envelopes").
  * The signature covers domain, payload_type and payload, each preceded by its length as an unsigned varint;
  * README.md beside this file says what the domain is. The domain does not travel: the receiver knows what it expects.
+ * The payload type says the same beside the signature: /pleach/<name>/<version>@<network>.
  *
  * @generated from message pleach.wire.v1.Envelope
  */

@@ -2,6 +2,8 @@
  * Every statement that an honest peer wrote down was signed by whom it names. Judged here by hand, not by the code under test:
  * the machines believe what the codecs let through.
  */
+import { equals } from 'uint8arrays'
+
 import { decodeEnvelope } from '../../protocols/wire/envelope-form.ts'
 import { decodePublicKey, peerNameOf, signedBytes } from '../../protocols/wire/index.ts'
 import { honest, type CheckedWorld, type MeshChecker } from './checker.ts'
@@ -31,5 +33,6 @@ function isSigned(world: CheckedWorld, network: string, envelope: Uint8Array, by
   const key = decodePublicKey(publicKey)
   const domain = encoder.encode(`pleach/${kind}/1@${network}`)
   const { signer } = world.peers[0]!.plan.notary
+  if (!equals(payloadType, encoder.encode(`/pleach/${kind}/1@${network}`))) return false
   return peerNameOf(key) === by && signer.verify(key, signedBytes(domain, payloadType, payload), signature)
 }

@@ -49,13 +49,13 @@ export function accountLines(
 
 /** Of `receipt verify`: the same in short. */
 export function verifiedLines(account: HoldsView): string[] {
-  const { lease, job, provider, requester, final, credential } = account
+  const { lease, job, provider, requester, final, network, credential } = account
   const exporter =
     credential === null
       ? []
       : [`  exported by ${safe(credential.issuer, textCharsMax)}, ${safe(credential.created, 40)}`]
   return [
-    `verified  lease ${shortLease(lease)}  job ${shortJob(job)}  ${final ? 'final' : 'not final'}`,
+    `verified  lease ${shortLease(lease)}  job ${shortJob(job)}  ${final ? 'final' : 'not final'}  network ${safe(network)}`,
     `  ${shortPeer(provider)} worked for ${shortPeer(requester)}: ${owedText(account)}`,
     `  ${signedText(account)}`,
     `  result ${resultText(account)}`,

@@ -18,6 +18,11 @@ const forms = ['json', 'vc']
 const fileBytesMax = 256 * 2 ** 20
 
 const flags = {
+  network: {
+    type: 'text',
+    placeholder: 'NAME',
+    about: 'of verify: the network whose receipts count; those of any other do not hold',
+  },
   as: {
     type: 'text',
     placeholder: 'FORM',
@@ -34,7 +39,7 @@ const flags = {
 type Given = Invocation<typeof flags>
 
 export const command = defineCommand({
-  usage: 'receipt show ID  |  receipt verify ID|FILE|-  |  receipt export ID [--as json|vc] [-o FILE]',
+  usage: 'receipt show ID  |  receipt verify ID|FILE|- [--network NAME]  |  receipt export ID [--as json|vc] [-o FILE]',
   about: [
     "ID is the beginning of the id of a lease, a job or a receipt, or the end of a job's, as other commands show it.",
     'show    who did what for whom, when; what was used, at which prices, what it comes to; what is signed and what disputed',
@@ -57,6 +62,8 @@ export const command = defineCommand({
     }
     if (verb !== 'export' && (as !== undefined || output !== undefined))
       throw usage(`pleach receipt ${verb} writes no file`, '--as and -o are of export', `pleach receipt export ${what}`)
+    if (verb !== 'verify' && invocation.flags.network !== undefined)
+      throw usage(`pleach receipt ${verb} compares nothing`, '--network is of verify', `pleach receipt verify ${what}`)
     if (verb === 'show') return show(invocation, what)
     return verb === 'verify' ? verifyAndTell(invocation, what) : exportReceipts(invocation, what)
   },
@@ -80,7 +87,7 @@ async function show(invocation: Given, id: string): Promise<number> {
 
 async function verifyAndTell(invocation: Given, what: string): Promise<number> {
   const { terminal } = invocation
-  const verdict = await verified(await receiptFile(what, invocation))
+  const verdict = await verified(await receiptFile(what, invocation), invocation.flags.network)
   if (terminal.json) await terminal.printJson({ v: 1, ...verdict })
   else if (terminal.quiet) await terminal.print(safe(verdict.lease))
   else await terminal.print(...verifiedLines(verdict))
@@ -118,9 +125,9 @@ async function exportReceipts(invocation: Given, id: string): Promise<number> {
   return exits.ok
 }
 
-async function verified(file: unknown): Promise<HoldsView> {
+async function verified(file: unknown, network?: string): Promise<HoldsView> {
   const { verifyReceiptFile } = await import('../../protocols/receipt/verify.ts')
-  const verdict = verifyReceiptFile(file)
+  const verdict = verifyReceiptFile(file, network)
   if (verdict.ok) return verdict
   const { code, problem, at } = verdict
   throw new Failure({

@@ -2,6 +2,7 @@
  * Every setting of a peer: one row each, with the same name as a flag, as `PLEACH_NAME` and as a key of config.yaml, so that
  * what is learned in one place serves in the others.
  */
+import { networkPattern } from '../../protocols/wire/network.ts'
 import { isPeerName } from '../../protocols/wire/peer.ts'
 import { checkedAddress } from './address.ts'
 import { parseHours, type WeekHours } from './hours.ts'
@@ -84,7 +85,6 @@ export interface Setting<Value> {
 
 /** The port that peers listen on when nobody says otherwise. */
 export const portDefault = 4117
-const networkPattern = /^[a-z][a-z0-9-]{0,31}$/
 const wordPattern = /^[a-z][a-z0-9-]{0,23}$/
 const unitPattern = /^[A-Za-z][A-Za-z0-9_-]{0,31}$/
 /** A day: longer work is better cut into pieces that survive the loss of a provider. */

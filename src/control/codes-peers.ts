@@ -16,6 +16,11 @@ export const peerCodes: Readonly<Record<string, Row>> = {
     'a statement of another kind in the place of this one',
     'what was signed as one kind is nothing as another',
   ),
+  NETWORK_FOREIGN: [
+    'a statement, or a peer, is of another network',
+    'what was signed on one network is nothing on another, and neither hears the other; in an exchange it is a fault, and costs standing',
+    'pleach status   shows the network of a peer; of one of ours: pleach up --network NAME, the same name on both',
+  ],
   SIGNER_UNEXPECTED: fault("a statement is somebody else's", 'a peer may speak for itself only'),
   FIELD_INVALID: fault('a message says what no honest peer says', 'one of its fields is not lawful'),
   OUT_OF_TURN: fault('a message that is not due', 'the state of the exchange does not allow it'),

@@ -64,13 +64,14 @@ export class Announcer {
   begin(): void {
     const { gossip, notary, index, clock, floorOf } = this.#deps
     const accepted = new WeakMap<Uint8Array, Signed<Capability>>()
-    const verify = (envelope: Uint8Array): void =>
-      void openEnvelope(notary.signer, notary.network, capabilityType, envelope)
+    const { network } = notary
+    const verify = (envelope: Uint8Array): void => void openEnvelope(notary.signer, network, capabilityType, envelope)
+    const senses = { network, verify, floorOf }
     let filter = nobodyHeard
     gossip.subscribe(this.#topic, {
       messageBytesMax: capabilityBytesMax,
       judge: (author, envelope) => {
-        const [next, judgement] = judgeRecord(filter, { author, envelope }, clock.nowMs(), { verify, floorOf })
+        const [next, judgement] = judgeRecord(filter, { author, envelope }, clock.nowMs(), senses)
         filter = next
         if (judgement.record !== undefined) accepted.set(envelope, judgement.record)
         return judgement.verdict

@@ -80,9 +80,21 @@ export class Publisher {
 
   /** Makes our record anew, to be handed to others: it shows that we are there. Undefined when we lend nothing. */
   async renew(): Promise<Uint8Array | undefined> {
-    return this.#facts === undefined || this.#stop.signal.aborted
-      ? undefined
-      : (await this.#seal(this.#facts, false)).envelope
+    if (this.#facts === undefined || this.#stop.signal.aborted) return undefined
+    this.#current = await this.#seal(this.#facts, false)
+    return this.#current.envelope
+  }
+
+  /**
+   * Who lends nothing puts a record that takes everything back: nobody looks for it, but another peer with our key, which reads its own record, finds
+   * it there. Who lends has a record that does the same.
+   */
+  async putNothing(signal: AbortSignal): Promise<void> {
+    if (this.#facts !== undefined || this.#stop.signal.aborted) return
+    const nothing = { ...unsaid, software: '', runtimes: [], compute: null, storage: null, price: null }
+    const { envelope } = await this.#seal(nothing, true)
+    const { bulletin, signer } = this.#deps
+    await bulletin.put(capabilityNamespace, publicKeyOf(signer.peer), envelope, signal)
   }
 
   /** Publishes these facts from now on. */
@@ -169,7 +181,7 @@ export class Publisher {
   }
 
   async #put(facts: Facts, signal: AbortSignal): Promise<Sealed> {
-    const sealed = await this.#seal(facts, false)
+    const sealed = (this.#current = await this.#seal(facts, false))
     await this.#store(sealed.envelope, signal)
     return sealed
   }
@@ -190,9 +202,7 @@ export class Publisher {
       issuedMs,
       expiresMs: issuedMs + recordTermMs,
     }
-    const envelope = sealCapability(signer, network, capability)
-    this.#current = { capability, envelope }
-    return this.#current
+    return { capability, envelope: sealCapability(signer, network, capability) }
   }
 }
 

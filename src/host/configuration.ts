@@ -20,6 +20,7 @@ import type { Gater } from './gater.ts'
 import { gossipService, type GossipSub } from './gossip.ts'
 import type { Identity } from './identity.ts'
 import type { HostLimits, Reach } from './limits.ts'
+import { dhtProtocolOf } from './networks.ts'
 import { announceOwnAddresses } from './own-addresses.ts'
 import type { QuotaDatastore } from './quota-datastore.ts'
 import type { RecordJudge } from './record-judge.ts'
@@ -138,7 +139,7 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
       identifyPush: identifyPush({ timeout: limits.identifyMs }),
       ping: ping(),
       dht: kadDHT({
-        protocol: `/pleach/${network}/kad/1`,
+        protocol: dhtProtocolOf(network),
         // Otherwise it waits to see a public address of ours before it answers anybody.
         clientMode: false,
         // Otherwise look-ups hang until a first peer is in the table.

@@ -11,6 +11,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import type { Bulletin, RecordRules } from '../../protocols/wire/bulletin.ts'
 import type { Streams } from '../../protocols/wire/channel.ts'
 import type { Gossip } from '../../protocols/wire/gossip.ts'
+import { networkPattern } from '../../protocols/wire/network.ts'
 import type { PeerName } from '../../protocols/wire/peer.ts'
 import type { Clock, Log, Random } from '../environment.ts'
 import { houseAt, networkAt, parseAddress } from './address.ts'
@@ -27,6 +28,7 @@ import { createGossip } from './gossip.ts'
 import type { Identity } from './identity.ts'
 import { limitsFor, type HostLimits, type Reach } from './limits.ts'
 import { listenError } from './listen-error.ts'
+import { watchNetworks } from './networks.ts'
 import { ownNode, type MakeLibp2p } from './own-node.ts'
 import { QuotaDatastore } from './quota-datastore.ts'
 import { createRecordJudge } from './record-judge.ts'
@@ -83,6 +85,8 @@ export interface ConnectionView {
   /** Milliseconds since the epoch. */
   readonly openedMs: number
   readonly roundTripMs: number | undefined
+  /** As the other end says; undefined until it has. */
+  readonly network: string | undefined
 }
 
 export interface PeerEvent {
@@ -123,8 +127,6 @@ export interface Host {
   meshPeers(topic: string): PeerName[]
 }
 
-const networkPattern = /^[a-z][a-z0-9-]{0,31}$/
-
 export async function createHost(options: HostOptions, environment: HostEnvironment): Promise<Host> {
   const { network, reach } = options
   const { identity, clock, random, log } = environment
@@ -159,6 +161,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const isUnmet = (peer: PeerId): boolean => !peer.equals(node.peerId) && node.getConnections(peer).length === 0
   const explore = createExplore(node.services.dht, random, isUnmet)
   const redial = createRedial({ node, bootstrap, dialler, explore, limits, clock, random, log })
+  const networks = watchNetworks(node, network, log)
   const watchdog = createWatchdog({ node, dialler, limits, clock, log })
   const gossip = createGossip(node.services.gossip, log, watch)
   const streams = createStreams({ node, limits, onFault: environment.onFault ?? (() => {}), clock, log })
@@ -184,6 +187,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
         await node.start()
       } catch (error) {
         dialler.stop()
+        networks.stop()
         throw await listenError(asError(error))
       }
       gossip.start()
@@ -195,12 +199,14 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
       redial.stop()
       watchdog.stop()
       dialler.stop()
+      networks.stop()
       streams.stop()
       await stopWithin(node, limits.stopMs, clock, log)
     },
 
     addresses: () => node.getMultiaddrs().map(String),
-    connections: () => node.getConnections().map(viewOf),
+    connections: () =>
+      node.getConnections().map((connection) => ({ ...viewOf(connection), network: networks.of(connection) })),
     houseOf: (peer) => node.getConnections(peerIdFromString(peer)).map(({ remoteAddr }) => houseAt(remoteAddr))[0],
     networkOf: (peer) => node.getConnections(peerIdFromString(peer)).map(({ remoteAddr }) => networkAt(remoteAddr))[0],
 
@@ -223,7 +229,14 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   }
 }
 
-function viewOf({ remotePeer, remoteAddr, direction, encryption, timeline, rtt }: Connection): ConnectionView {
+function viewOf({
+  remotePeer,
+  remoteAddr,
+  direction,
+  encryption,
+  timeline,
+  rtt,
+}: Connection): Omit<ConnectionView, 'network'> {
   return {
     peer: remotePeer.toString(),
     address: remoteAddr.toString(),

@@ -56,7 +56,10 @@ export class Doubts {
     )
     const isFirst = this.#all.length === 0
     this.#all = [...this.#all, { code, facts, sinceMs: nowMs }]
-    this.#log('error', `nothing is lent and no receipt is signed until the owner decides: ${code}`, { code, ...facts })
+    this.#log('error', `nothing is lent or signed, and no job begun, until the owner decides: pleach explain ${code}`, {
+      code,
+      ...facts,
+    })
     if (isFirst) this.#onRaised()
   }
 

@@ -4,7 +4,7 @@ import type { KnownCapability } from '../../protocols/capability/index.ts'
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import type { Credential } from '../../protocols/receipt/credential.ts'
 import type { ReceiptFile } from '../../protocols/receipt/file.ts'
-import { formatMicro } from '../../protocols/wire/index.ts'
+import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
 import {
   ControlError,
   type EstimateView,
@@ -25,7 +25,7 @@ import {
 } from '../control/api.ts'
 import type { Clock, Random } from '../environment.ts'
 import type { Host } from '../host/index.ts'
-import { HostError, petnameOf } from '../host/index.ts'
+import { petnameOf } from '../host/index.ts'
 import type { Damage } from '../ledger/damages.ts'
 import type { Receipts } from '../ledger/receipts.ts'
 import type { Store } from '../ledger/store.ts'
@@ -38,6 +38,7 @@ import { writeBackup } from './backup.ts'
 import type { Discovery } from './discovery.ts'
 import type { Forwards } from './forwards.ts'
 import type { JobBook } from './job-book.ts'
+import { checkJoined, connectionWarnings, notJoined } from './joining.ts'
 import type { LedgerCare } from './ledger-care.ts'
 import type { ObjectCare } from './object-care.ts'
 import type { ExportInput, ImportInput, ObjectCars } from './object-cars.ts'
@@ -163,10 +164,7 @@ export class OwnControl implements PeerControl {
       },
       keeping: { ...store.total(), quotaBytes },
       cached: cache.total(),
-      warnings: [
-        ...this.#deps.care.warnings(),
-        ...(host.readiness().connections === 0 ? ['no other peer is connected'] : []),
-      ],
+      warnings: [...this.#deps.care.warnings(), ...connectionWarnings(host.connections(), notary.network)],
     }
   }
 
@@ -338,11 +336,14 @@ export class OwnControl implements PeerControl {
   }
 
   async join(address: string, signal: AbortSignal): Promise<PeersView> {
+    const { host, notary } = this.#deps
+    let peer: PeerName
     try {
-      await this.#deps.host.dial(address, signal)
+      peer = await host.dial(address, signal)
     } catch (error) {
       throw notJoined(address, error as Error)
     }
+    checkJoined(address, peer, host.connections(), notary.network)
     return this.peers()
   }
 }
@@ -354,18 +355,5 @@ function receiptsDamaged({ place, what, lease }: Damage): ControlError {
     why: `${place}: ${what}`,
     cure: 'pleach restore FILE   into another profile; the other peer has its copy',
     exit: 3,
-  })
-}
-
-function notJoined(address: string, error: Error): ControlError {
-  const isWrong = error instanceof HostError && error.code === 'ADDRESS_INVALID'
-  return new ControlError({
-    code: isWrong ? 'ADDRESS_INVALID' : 'UNREACHABLE',
-    what: isWrong ? `${address} is not an address` : `nobody answers at ${address}`,
-    why: error.message,
-    cure: isWrong
-      ? 'pleach join /ip4/203.0.113.7/tcp/4117/p2p/12D3KooW…'
-      : 'ask its owner whether it is up: pleach status',
-    exit: isWrong ? 2 : 5,
   })
 }

@@ -35,7 +35,7 @@ export interface Discovery {
   begin(): Promise<void>
   /** A look at who lends what, for a person who wants to see it: further than jobs look, and for a few seconds at most. */
   look(signal: AbortSignal): Promise<void>
-  /** Reads our own record, as others would: it may be somebody else's. */
+  /** Reads our own record, as others would: it may be somebody else's. Then makes sure that there is one, for somebody else to read. */
   lookForOwn(signal: AbortSignal): Promise<void>
   /** Nothing is asked any more, and what is known is on the disk. */
   stop(): Promise<void>
@@ -46,6 +46,7 @@ const fewRecords = 8
 /** Answers that are wanted of one name in the DHT, and how long it may take. */
 const providersMax = 20
 const lookWithinMs = 1_000
+const ownWithinMs = 20_000
 /** Of our own records. */
 const counter = 'capability'
 /** Numbers of those that are remembered: what is older has expired by far. */
@@ -115,12 +116,21 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     log,
     onFault,
   })
-  const lookForOwn = async (signal: AbortSignal): Promise<void> => void (await directory.fetch(signer.peer, signal))
+  const readOwn = async (signal: AbortSignal): Promise<void> => void (await directory.fetch(signer.peer, signal))
   return {
     index,
     seeker,
     publisher,
-    lookForOwn,
+    async lookForOwn(signal) {
+      using deadline = clock.deadline(ownWithinMs, signal)
+      if (connected().length === 0) return
+      await readOwn(deadline.signal)
+      try {
+        await publisher.putNothing(deadline.signal)
+      } catch (error) {
+        if (!signal.aborted) log('debug', 'our record of nothing could not be put; the next will be', { error })
+      }
+    },
     async begin() {
       index.restore()
       announcer.begin()
@@ -128,7 +138,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
     },
     async look(signal) {
       using deadline = clock.deadline(lookWithinMs, signal)
-      await Promise.all([seeker.fill(deadline.signal), lookForOwn(deadline.signal)])
+      await Promise.all([seeker.fill(deadline.signal), readOwn(deadline.signal)])
       seeker.freshen()
       if (index.alive().length >= fewRecords) return
       const names = [runtimeAdvert(network, 'wasi-preview1'), keeperAdvert(network)]

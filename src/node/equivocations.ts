@@ -25,6 +25,8 @@ export interface EquivocationsDeps {
   readonly proofs: Proofs
   readonly courier: Courier
   readonly outcomes: Pick<Outcomes, 'onProven'>
+  /** Told that two statements of our own exclude each other. */
+  readonly care: { onOwnEquivocation(of: string): void }
   readonly host: { connections(): readonly { readonly peer: PeerName }[] }
 }
 
@@ -60,13 +62,15 @@ export class Equivocations {
     if (this.isProven(peer)) return
     this.#keep(peer, evidence)
     const frame = encodeEvidence(evidence)
+    // It too: when its key was copied, its owner does not know of the other one.
+    courier.send(peer, evidenceProtocol, frame)
     const others = host.connections().filter((other) => other.peer !== peer)
     for (const { peer: other } of others.slice(0, shownToMax)) courier.send(other, evidenceProtocol, frame)
   }
 
   /** Throws a Fault of whoever shows what proves nothing. */
   #onShown(from: PeerName, frame: Uint8Array): void {
-    const { notary, clock, outcomes } = this.#deps
+    const { notary, clock, outcomes, care } = this.#deps
     const nowMs = clock.monotonicMs()
     if (nowMs >= this.#windowEndsMs) {
       this.#windowEndsMs = nowMs + takenWindowMs
@@ -76,11 +80,13 @@ export class Equivocations {
     this.#taken++
     const evidence = decodeEvidence(frame)
     const { by, of } = provesEquivocation(notary, evidence)
-    if (by === notary.signer.peer) return
-    this.#claim(by, evidence)
+    const isOurs = by === notary.signer.peer
+    if (!isOurs) this.#claim(by, evidence)
     if (this.isProven(by)) return
     this.#keep(by, evidence)
-    outcomes.onProven(by, `EQUIVOCATION${describeFacts({ of, shownBy: from })}`)
+    // Both are signed with our key, and we do not contradict ourselves. Once: after that the owner has decided, and knows.
+    if (isOurs) care.onOwnEquivocation(of)
+    else outcomes.onProven(by, `EQUIVOCATION${describeFacts({ of, shownBy: from })}`)
   }
 
   /** The bond of a lease of ours, when what is proven was done under one: the next statement takes it in. */

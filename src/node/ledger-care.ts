@@ -26,7 +26,7 @@ export interface LedgerCareDeps {
   readonly notary: Notary
   readonly disk: Pick<Files, 'space'>
   readonly options: Pick<PeerOptions, 'dataDir' | 'isOnlyOne'>
-  readonly ports: Pick<PeerPorts, 'reserveBytes'>
+  readonly ports: Pick<PeerPorts, 'reserveBytes' | 'lookForOwnEveryMs'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -94,11 +94,12 @@ export class LedgerCare {
 
   /** Watches from now on. The returned function ends it. */
   begin(tell: (news: CareNews) => void, lookForOwn: (signal: AbortSignal) => Promise<void>): () => Promise<void> {
+    const { lookForOwnEveryMs: everyMs = ownEveryMs } = this.#deps.ports
     this.#tell = tell
     this.doubts.onRaised(() => tell({ is: 'doubt', isOn: true }))
     this.#chores.start([
       { name: 'the look for room', firstMs: 0, everyMs: roomEveryMs, run: async () => this.#look() },
-      { name: 'the look for another self', firstMs: ownFirstMs, everyMs: ownEveryMs, run: lookForOwn },
+      { name: 'the look for another self', firstMs: Math.min(ownFirstMs, everyMs), everyMs, run: lookForOwn },
       {
         name: 'the scrub of the ledger',
         firstMs: scrubFirstMs,
@@ -120,13 +121,27 @@ export class LedgerCare {
     return this.doubts.list().length > 0 ? refusal('IN_DOUBT') : null
   }
 
+  /** Two statements of ours exclude each other, and this peer made one of them at most. */
+  onOwnEquivocation(of: string): void {
+    this.doubts.raise('PEER_TWICE', { of }, this.#deps.clock.nowMs())
+  }
+
   /** A record of ours was heard that we never made: somebody else signs with this key. */
   onForeignRecord(sequence: number): void {
     this.doubts.raise('PEER_TWICE', { sequence }, this.#deps.clock.nowMs())
   }
 
-  /** For whoever begins something new. Throws a ControlError DISK_LOW. */
-  checkRoom(): void {
+  /** For whoever begins something new. Throws a ControlError IN_DOUBT or DISK_LOW. */
+  checkMayBegin(): void {
+    const [doubt] = this.doubts.list()
+    if (doubt !== undefined)
+      throw new ControlError({
+        code: 'IN_DOUBT',
+        what: 'this peer is not sure that it alone has its key',
+        why: `${doubtWords[doubt.code](doubt)}; whoever works for it would not be paid`,
+        cure: doubtCure,
+        exit: 6,
+      })
     if (!this.#isLow) return
     throw new ControlError({
       code: 'DISK_LOW',

@@ -30,6 +30,8 @@ export interface PeerPorts {
   readonly reserveBytes?: number
   /** How often keepers are asked for receipts of storage: a test does not wait for an hour. */
   readonly receiptsEveryMs?: number
+  /** How often our own record is read, and one put where we lend nothing: a test does not wait for ten minutes. */
+  readonly lookForOwnEveryMs?: number
   /** Told of each fault that this peer holds against another. */
   readonly onFault?: (peer: PeerName, fault: Fault) => void
   /** Resolves when others may be told what the peer lends. In production that is at once. */

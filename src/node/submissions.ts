@@ -37,8 +37,8 @@ export interface SubmissionDeps {
   readonly book: JobBook
   readonly errands: OwnErrands
   packFolder(path: string): Promise<string>
-  /** Throws a ControlError DISK_LOW. */
-  checkRoom(): void
+  /** Throws a ControlError IN_DOUBT or DISK_LOW. */
+  checkMayBegin(): void
   /** Looks who could do it, among neighbours and further, as far as that is found within seconds. */
   look(ask: Ask, signal: AbortSignal): Promise<void>
 }
@@ -69,7 +69,7 @@ export class Submissions {
   /** Durable when it resolves. Throws a ControlError. */
   async submit(spec: JobSpec, signal: AbortSignal): Promise<JobView> {
     const { objects, unit } = this.#deps
-    this.#checkRoom()
+    this.#checkBegin()
     if (spec.out !== undefined) await checkOut(spec.out)
     const prepared = await prepareJob(
       spec,
@@ -91,7 +91,7 @@ export class Submissions {
    * a ControlError when it is still at work, or what it needs is not here any more.
    */
   async rerun(view: JobView, { out }: RerunOptions, signal: AbortSignal): Promise<JobView> {
-    this.#checkRoom()
+    this.#checkBegin()
     if (out !== undefined) await checkOut(out)
     const { request, asked } = await rerunnable(view, this.#deps)
     const manifest = { ...decodeJobManifest(request.manifest), nonce: this.#nonce() }
@@ -200,8 +200,8 @@ export class Submissions {
     return toString(this.#deps.random.bytes(nonceBytes), 'hex')
   }
 
-  #checkRoom(): void {
-    this.#deps.checkRoom()
+  #checkBegin(): void {
+    this.#deps.checkMayBegin()
     if (this.#deps.requester.openJobs < jobsOpenMax) return
     throw new ControlError({
       code: 'TOO_MANY_JOBS',

@@ -25,7 +25,14 @@ import {
   noWishes,
   type GpuWish,
 } from '../../protocols/bid/index.ts'
-import { nobodyHeard, type AuthorRate, cidOfDocument, microMax, sealEnvelope } from '../../protocols/wire/index.ts'
+import {
+  nobodyHeard,
+  type AuthorRate,
+  cidOfDocument,
+  microMax,
+  networkCharsMax,
+  sealEnvelope,
+} from '../../protocols/wire/index.ts'
 import { faultOf, flipped } from '../negotiate/parties.ts'
 import { network, signer } from '../support/peers.ts'
 
@@ -117,7 +124,7 @@ test('a bid reads back as it was written', () => {
 
 test('the greatest lawful bid fits under the cap, and one that does not is not made', () => {
   const long = { unit: 'x'.repeat(64), class: 'x'.repeat(32), ...requiring({ runtime: 'x'.repeat(64) }) }
-  assert.ok(sealBid(asker, network, bid(long)).byteLength <= bidBytesMax)
+  assert.ok(sealBid(asker, 'x'.repeat(networkCharsMax), bid(long)).byteLength <= bidBytesMax)
   assert.ok(sealBid(asker, network, bid()).byteLength < 400, 'a typical bid is small')
   assert.throws(() => sealBid(asker, network, bid({ unit: 'x'.repeat(1024) })), RangeError)
 })
@@ -142,7 +149,7 @@ test('a bid that no honest requester makes is a fault', () => {
   ]
   for (const [what, over, code] of rows) assert.equal(openCode(unchecked(over)), code, what)
   assert.equal(openCode(sealEnvelope(asker, network, bidType, new Uint8Array())), 'FIELD_INVALID', 'an empty payload')
-  assert.equal(openCode(unchecked({}, asker, 'elsewhere')), 'SIGNATURE_INVALID')
+  assert.equal(openCode(unchecked({}, asker, 'elsewhere')), 'NETWORK_FOREIGN')
 })
 
 test('what no honest peer passes on is rejected, what may be late or too often is ignored', () => {

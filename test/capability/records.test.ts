@@ -25,7 +25,7 @@ import {
   weekMinutes,
   type Tee,
 } from '../../protocols/capability/index.ts'
-import { microMax } from '../../protocols/wire/index.ts'
+import { microMax, networkCharsMax } from '../../protocols/wire/index.ts'
 import { faultOf, flipped } from '../negotiate/parties.ts'
 import { network, signer } from '../support/peers.ts'
 
@@ -161,7 +161,7 @@ test('dates: a record lives from thirty seconds before it was issued until it ex
 
 test('a record under the key of another peer, by another signer or of another network is not stored', () => {
   assert.equal(verdictOn(sealed({}, stranger)), 'SIGNER_UNEXPECTED')
-  assert.equal(verdictOn(sealed({}, lender, 'main')), 'SIGNATURE_INVALID')
+  assert.equal(verdictOn(sealed({}, lender, 'main')), 'NETWORK_FOREIGN')
   for (const key of [stranger.publicKey, new Uint8Array(32), new Uint8Array(), lender.publicKey.subarray(1)])
     assert.equal(
       faultOf(() => rules.validate(key, sealed(), nowMs)),
@@ -172,7 +172,8 @@ test('a record under the key of another peer, by another signer or of another ne
 test('what is over a limit is a fault', () => {
   const runtime = { name: 'x'.repeat(50), version: 'x'.repeat(40), isolation: 'x'.repeat(10) }
   const many = (count: number) => Array.from({ length: count }, () => runtime)
-  assert.ok(sealed({ runtimes: many(32) }).byteLength <= capabilityBytesMax, 'the cap has room for all runtimes')
+  const longest = sealed({ runtimes: many(32) }, lender, 'x'.repeat(networkCharsMax))
+  assert.ok(longest.byteLength <= capabilityBytesMax, 'the cap has room for all runtimes')
   const rows: readonly [string, Partial<Capability>, string][] = [
     ['the most runtimes', { runtimes: many(32) }, 'no fault'],
     [

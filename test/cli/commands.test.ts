@@ -408,7 +408,7 @@ strangers as such: 0.40 (0.50: none was tried)
     for (const [as, says] of [
       [
         'json',
-        /^verified {2}lease [0-9a-f]{8} {2}job \w{4} {2}final\n {2}12D3KooW…\w{4} worked for 12D3KooW…\w{4}: 0\.000834 credit/,
+        /^verified {2}lease [0-9a-f]{8} {2}job \w{4} {2}final {2}network test\n {2}12D3KooW…\w{4} worked for 12D3KooW…\w{4}: 0\.000834 credit/,
       ],
       ['vc', /\n {2}exported by did:key:z6Mk\w+, 2023-11-14T22:14:20\.000Z\n$/],
     ] as const) {
@@ -418,6 +418,11 @@ strangers as such: 0.40 (0.50: none was tried)
       assert.match(written.err, /^written; whoever has it can check it: pleach receipt verify /)
       const elsewhere = { XDG_RUNTIME_DIR: '/nonexistent' }
       assert.match((await home.run(['receipt', 'verify', path], { env: elsewhere })).out, says)
+      const expecting = ['receipt', 'verify', path, '--network']
+      assert.equal((await home.run([...expecting, 'test'], { env: elsewhere })).code, 0)
+      const foreign = await home.run([...expecting, 'main'], { env: elsewhere })
+      assert.equal(foreign.code, 3)
+      assert.match(foreign.err, /network: the receipts are of the network test, not of main \(NETWORK_FOREIGN\)/)
       const again = await home.run(['receipt', 'export', 'good', '-o', path])
       assert.equal(again.code, 2)
       assert.match(again.err, /cannot be written[^]*nothing is overwritten/)
@@ -613,7 +618,7 @@ describe('receipt verify needs no peer', () => {
       [
         'of another network',
         whole.replace('"network":"test"', '"network":"main"'),
-        /at lease\.award: .* \(SIGNATURE_INVALID\)/,
+        /at lease\.award: the statement is of the network test, not of main \(NETWORK_FOREIGN\)/,
       ],
       [
         'of another claim',

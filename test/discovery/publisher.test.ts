@@ -239,3 +239,25 @@ test('taking back ends within six seconds, though the board does not listen', as
   await during(publisher.withdraw())
   assert.equal(clock.nowMs() - beganMs, 6_000)
 })
+
+test('who lends nothing puts a record that takes everything back, and is no answer by it; who lends does not', async () => {
+  const { board, publisher, until, during, clock } = opened()
+  const { signal } = new AbortController()
+  await publisher.putNothing(signal)
+  const [nothing] = board.capabilities()
+  const { withdrawn, runtimes, compute, storage, software, sequence } = nothing!
+  assert.deepEqual([withdrawn, runtimes, compute, storage, software, sequence], [true, [], null, null, '', 1])
+  assert.deepEqual([board.adverts, publisher.current], [[], undefined])
+  publisher.publish(facts)
+  await until(0)
+  await publisher.putNothing(signal)
+  assert.deepEqual(
+    board.capabilities().map((record) => record.withdrawn),
+    [true, false],
+  )
+  assert.equal(publisher.current?.capability.sequence, 2)
+  await during(publisher.withdraw())
+  clock.jump()
+  await publisher.putNothing(signal)
+  assert.equal(board.capabilities().length, 3, 'it was taken back already')
+})

@@ -209,7 +209,7 @@ test('a RESULT that no honest provider sends is a fault, and changes nothing', (
     ['with outputs and no way to read them', resulting({ outputs: cid }), 'FIELD_INVALID'],
     ['with a way to read what is not there', resulting({}, worker, outputs), 'FIELD_INVALID'],
     ['that is junk', { say: 'result', result: { statement: Uint8Array.of(1), outputs: null } }, 'FRAME_MALFORMED'],
-    ['of another network', resulting({}, { ...worker, network: 'elsewhere' }), 'SIGNATURE_INVALID'],
+    ['of another network', resulting({}, { ...worker, network: 'elsewhere' }), 'NETWORK_FOREIGN'],
     [
       'that is too long',
       { say: 'result', result: { statement: new Uint8Array(20_000), outputs: null } },

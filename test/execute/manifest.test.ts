@@ -340,7 +340,7 @@ test('a result that no honest provider makes is a fault', () => {
   assert.equal(resultCode(new Uint8Array(resultBytesMax)), 'FRAME_TOO_LARGE')
   assert.equal(
     faultOf(() => openResult({ ...asker, network: 'elsewhere' }, sealResult(worker, document).envelope)),
-    'SIGNATURE_INVALID',
+    'NETWORK_FOREIGN',
   )
 })
 

@@ -49,6 +49,7 @@ describe('hosts', { timeout: 3 * deadlineMs }, () => {
           encrypter: 'tls',
           openedMs: 0,
           roundTripMs: undefined,
+          network: 'sim',
         },
       )
       assert.ok(Math.abs(Date.now() - view!.openedMs) < deadlineMs)
@@ -110,6 +111,11 @@ describe('hosts', { timeout: 3 * deadlineMs }, () => {
       await eventually('they are connected', () => connected(two, one))
       assert.equal(await two.gossip.publish(topic, bytes('hello')), 0)
       assert.equal(one.readiness().dhtTableSize, 0)
+      const seenBy = (host: Host): string | undefined => host.connections()[0]?.network
+      await eventually(
+        'each knows of which network the other is',
+        () => seenBy(one) === 'other' && seenBy(two) === 'sim',
+      )
     } finally {
       await stopAll([one, two])
     }

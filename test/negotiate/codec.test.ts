@@ -100,7 +100,7 @@ test('a message of another network is a fault', () => {
   for (const name of ['OFFER', 'AWARD', 'ACCEPT', 'COMMIT'])
     assert.equal(
       faultOf(() => decodeNegotiation(elsewhere, encodeNegotiation(messages[name]!))),
-      'SIGNATURE_INVALID',
+      'NETWORK_FOREIGN',
       name,
     )
 })

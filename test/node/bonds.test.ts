@@ -43,6 +43,7 @@ async function shown(mesh: Mesh, name: string, by: string, fault: EquivocationFa
     proofs: new Proofs(store),
     courier: { register: async () => {}, send: () => {} },
     outcomes: { onProven: () => {} },
+    care: { onOwnEquivocation: () => {} },
     host: { connections: () => [] },
   })
   equivocations.onFault(by, fault)

@@ -33,6 +33,8 @@ const settle = async () => sleep(50)
 /** Peers that are all connected to each other; a frame that is a fault is held against who sent it. */
 class Company {
   readonly members = new Map<PeerName, { equivocations: Equivocations; proven: Map<PeerName, string>; store: Store }>()
+  /** Those that were shown two statements of their own. */
+  readonly doubting: string[] = []
   readonly faults: { by: PeerName; against: PeerName; code: string }[] = []
   sent = 0
   readonly #handlers = new Map<PeerName, (from: PeerName, frame: Uint8Array) => void>()
@@ -58,6 +60,7 @@ class Company {
       courier,
       proofs: new Proofs(store),
       outcomes: { onProven: (peer, evidence) => void proven.set(peer, evidence) },
+      care: { onOwnEquivocation: (of) => void this.doubting.push(`${self} ${of}`) },
       host: { connections: () => [...this.members.keys()].filter((peer) => peer !== self).map((peer) => ({ peer })) },
     })
     await equivocations.serve()
@@ -89,10 +92,15 @@ test('an equivocating requester is proven: a third peer holds it against the one
   assert.match(proven.get(asker.signer.peer) ?? '', /^EQUIVOCATION .*award/)
   const proof = new Proofs(store).get(asker.signer.peer)!
   assert.deepEqual(decodeEvidence(encodeEvidence(proof)), { first: award.envelope, second: second.envelope })
-  assert.equal(company.sent, 1, 'the one who signed is not told, and who is shown it does not pass it on')
+  assert.equal(company.sent, 2, 'the one who signed is shown it too, and who is shown it does not pass it on')
+  const doubted = [`${asker.signer.peer} award`]
+  assert.deepEqual(company.doubting, doubted)
+  assert.equal(company.members.get(asker.signer.peer)!.proven.size, 0, 'nobody holds anything against itself')
   finder.onFault(asker.signer.peer, fault)
   await settle()
-  assert.equal(company.sent, 1, 'one proof is enough')
+  assert.equal(company.sent, 2, 'one proof is enough')
+  company.deliver(stranger.signer.peer, asker.signer.peer, encodeEvidence(proof))
+  assert.deepEqual(company.doubting, doubted, 'its owner has been told')
   assert.deepEqual(company.faults, [])
 })
 

@@ -64,11 +64,11 @@ test('with little room on the disk no new work is taken, and it is again when ro
   const { care, told, end, pass } = await careOf(scratch, free)
   await pass(30_000)
   assert.deepEqual(told, [])
-  care.checkRoom()
+  care.checkMayBegin()
   free.bytes = 200 * mib
   await pass(30_000)
   assert.deepEqual(told, [{ is: 'room', isLow: true }])
-  const error = await controlErrorOf((async () => care.checkRoom())())
+  const error = await controlErrorOf((async () => care.checkMayBegin())())
   assert.deepEqual([error.code, error.exit], ['DISK_LOW', 6])
   assert.match(care.warnings().join(), /nearly full/)
   free.bytes = 280 * mib
@@ -77,7 +77,7 @@ test('with little room on the disk no new work is taken, and it is again when ro
   free.bytes = 400 * mib
   await pass(30_000)
   assert.deepEqual(told.at(-1), { is: 'room', isLow: false })
-  care.checkRoom()
+  care.checkMayBegin()
   await end()
 })
 

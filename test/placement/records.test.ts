@@ -24,7 +24,7 @@ import {
   type Placement,
   type PlacementMessage,
 } from '../../protocols/placement/index.ts'
-import { cidOfDocument, hashOfCid, microMax, sha256 } from '../../protocols/wire/index.ts'
+import { cidOfDocument, hashOfCid, microMax, networkCharsMax, sha256 } from '../../protocols/wire/index.ts'
 import { faultOf, flipped } from '../negotiate/parties.ts'
 import { network, signer } from '../support/peers.ts'
 
@@ -80,9 +80,9 @@ test('a lawful record says whose it is and how new; a full page fits', () => {
     sequence: 7,
     by: owner.peer,
   })
-  const full = sealed({ places: placesOf(placesPerPageMax), sequence: microMax })
+  const full = sealed({ places: placesOf(placesPerPageMax), sequence: microMax }, owner, 'x'.repeat(networkCharsMax))
   assert.ok(full.byteLength <= placementBytesMax)
-  assert.equal(verdictOn(full), 'no fault')
+  assert.equal(verdictOn(sealed({ places: placesOf(placesPerPageMax) })), 'no fault')
   assert.equal(rules.ownerOf?.(placementKey(object, owner.peer, 3)), owner.peer)
   assert.equal(rules.ownerOf?.(hashOfCid(object)), undefined)
 })
@@ -91,7 +91,7 @@ test('a forged record is refused: of another writer, object, page or network, or
   assert.equal(verdictOn(sealed({}, stranger)), 'SIGNER_UNEXPECTED')
   assert.equal(verdictOn(sealed({ object: other })), 'SIGNER_UNEXPECTED')
   assert.equal(verdictOn(sealed({ page: 1, pages: 2 })), 'SIGNER_UNEXPECTED')
-  assert.equal(verdictOn(sealed({}, owner, 'elsewhere')), 'SIGNATURE_INVALID')
+  assert.equal(verdictOn(sealed({}, owner, 'elsewhere')), 'NETWORK_FOREIGN')
   const envelope = sealed()
   for (let bit = 0; bit < envelope.byteLength * 8; bit++)
     assert.notEqual(verdictOn(flipped(envelope, bit)), 'no fault', `bit ${bit}`)

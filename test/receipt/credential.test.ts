@@ -154,7 +154,7 @@ test('nobody else can export it, and nothing is exported that does not hold or h
     () => sealCredential(worker, { ...file, receipts: [], result: null }, startMs),
     (error) => error instanceof FileError && error.code === 'NO_RECEIPT',
   )
-  assert.throws(() => sealCredential(worker, { ...file, network: 'elsewhere' }, startMs), isFault('SIGNATURE_INVALID'))
+  assert.throws(() => sealCredential(worker, { ...file, network: 'elsewhere' }, startMs), isFault('NETWORK_FOREIGN'))
 })
 
 test('a liar who signs other claims over the true file is found by the claim', () => {

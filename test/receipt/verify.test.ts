@@ -192,7 +192,7 @@ test('each way in which receipts are wrong has its code', () => {
   const signed = (over: Partial<Receipt>, by = worker): ReceiptFile =>
     changed('receipts.1', { receipt: base64(sealReceipt(by, { ...body, ...over }).envelope), countersignature: null })
   // Behind what was said, and so in its place: usage with a gas of -1, as protobuf writes it.
-  const payload = peekEnvelope(receiptType, account.receipts[1]!.receipt).body
+  const payload = peekEnvelope(good.network, receiptType, account.receipts[1]!.receipt).body
   const minusOne = Uint8Array.of(0x42, 0x0b, 0x28, ...Array.from<number>({ length: 9 }).fill(0xff), 0x01)
   const negative = sealEnvelope(worker.signer, good.network, receiptType, Uint8Array.of(...payload, ...minusOne))
   const used = (over: Partial<Usage>): Partial<Receipt> => ({ usage: { ...body.usage, ...over } })
@@ -218,7 +218,7 @@ test('each way in which receipts are wrong has its code', () => {
       'OUT_OF_TURN',
       'receipts.4.receipt',
     ],
-    ['of another network', { ...good, network: 'elsewhere' }, 'SIGNATURE_INVALID', 'lease.award'],
+    ['of another network', { ...good, network: 'elsewhere' }, 'NETWORK_FOREIGN', 'lease.award'],
     [
       'of another domain',
       changed('receipts.0.receipt', entries[0]!.countersignature),
@@ -331,7 +331,7 @@ test('a receipt dropped, doubled or moved is found at the first that does not fo
 })
 
 test('a file of another network is found at its first statement', () => {
-  for (const network of ['main', '', 'tes', 'test2']) assert.equal(verdictAt({ ...good, network }), 'lease.award')
+  for (const network of ['main', 'tes', 'test2']) assert.equal(verdictAt({ ...good, network }), 'lease.award')
 })
 
 /** The chain up to `index`, and then a receipt that differs in one thing and is properly signed by its provider. */
@@ -454,7 +454,10 @@ test('a field that is missing or of another kind is found by its name', () => {
     ['v', 2, 'v'],
     ['kind', 'receipts', 'kind'],
     ['network', 7, 'network'],
-    ['network', 'x'.repeat(65), 'network'],
+    ['network', 'x'.repeat(33), 'network'],
+    ['network', '', 'network'],
+    ['network', 'Test', 'network'],
+    ['network', 'test\n', 'network'],
     ['lease', null, 'lease'],
     ['lease.award', undefined, 'lease.award'],
     ['lease.accept', 1, 'lease.accept'],

@@ -54,7 +54,7 @@ test('who worked for nobody says so', async () => {
 test('one bad reference among good ones is the shower’s fault, and none of them counts', async () => {
   const bad: [ShownReference, string][] = [
     [
-      { ...last, countersignature: last.countersignature.with(70, last.countersignature[70]! ^ 1) },
+      { ...last, countersignature: last.countersignature.with(-1, last.countersignature.at(-1)! ^ 1) },
       'SIGNATURE_INVALID',
     ],
     [countersigned(single({ lease: 'cd'.repeat(32) }), stranger), 'SIGNER_UNEXPECTED'],

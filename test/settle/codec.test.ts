@@ -104,7 +104,7 @@ test('a statement with any one bit flipped is refused, every one of them', () =>
 test('a statement is nothing on another network, nor as another kind of statement', () => {
   assert.equal(
     faultOf(() => openStatement({ ...low, network: 'other' }, second.envelope)),
-    'SIGNATURE_INVALID',
+    'NETWORK_FOREIGN',
   )
   assert.equal(
     faultOf(() => openAgreement(low, second.envelope)),

@@ -59,6 +59,7 @@ const bodies: readonly ExecutionBody[] = [
   results({ lease: '0'.repeat(64) }),
   results({}, stranger),
   results({}, { ...worker, network: 'elsewhere' }),
+  { say: 'result', result: { statement: sealResult(worker, document).envelope.with(-1, 0), outputs: null } },
   { say: 'result', result: { statement: Uint8Array.of(1), outputs: null } },
   { say: 'result', result: { statement: new Uint8Array(20_000), outputs: null } },
   { say: 'result-seen' },

@@ -10,6 +10,7 @@ EXACT = 2**53 - 1
 
 # wire
 
+NETWORK = "[a-z][a-z0-9-]{0,31}"
 ENVELOPE = {1: ("key", "bytes"), 2: ("type", "bytes"), 3: ("payload", "bytes"), 5: ("signature", "bytes")}
 FACT = {1: ("name", "string")}
 REFUSAL = {1: ("code", "string"), 2: ("facts", ["bytes"])}
@@ -24,11 +25,14 @@ def open_envelope(network, name, version, data):
     envelope = message(ENVELOPE, data)
     spelled = b"".join(part(number, envelope[field]) for number, (field, _) in sorted(ENVELOPE.items()))
     need(spelled == data, "not the one form of an envelope", "FRAME_MALFORMED")
-    kind = f"/pleach/{name}/{version}".encode()
-    need(envelope["type"] == kind, "another type of statement", "DOMAIN_UNEXPECTED")
+    domain = f"pleach/{name}/{version}@{network}".encode()
+    kind = b"/" + domain
+    if envelope["type"] != kind:
+        other = re.fullmatch(f"/pleach/{name}/{version}@({NETWORK})".encode(), envelope["type"])
+        need(other is None, f"of the network {other and other[1].decode()}, not of {network}", "NETWORK_FOREIGN")
+        raise Fault("DOMAIN_UNEXPECTED", "another type of statement")
     key = envelope["key"]
     need(len(key) == 36 and key[:4] == KEY_PREFIX, "not an Ed25519 key")
-    domain = f"pleach/{name}/{version}@{network}".encode()
     signed = b"".join(varint(len(text)) + text for text in (domain, kind, envelope["payload"]))
     need(verifies(key[4:], signed, envelope["signature"]), "the signature does not fit", "SIGNATURE_INVALID")
     return peer_of(key[4:]), envelope

@@ -59,6 +59,11 @@ def text(chars_max):
     return check
 
 
+def network_name(value, place, enter):
+    enter(place)
+    bad(isinstance(value, str) and re.fullmatch(protocols.NETWORK, value) is not None)
+
+
 def nullable(kind):
     return lambda value, place, enter: None if value is None else kind(value, place, enter)
 
@@ -89,7 +94,7 @@ def keyed(**kinds):
 
 STATEMENT = text(1_000_000)
 FILE = keyed(
-    v=literal(1), kind=literal("pleach-receipts"), network=text(64), lease=keyed(award=STATEMENT, accept=STATEMENT, commit=STATEMENT),
+    v=literal(1), kind=literal("pleach-receipts"), network=network_name, lease=keyed(award=STATEMENT, accept=STATEMENT, commit=STATEMENT),
     result=nullable(STATEMENT), receipts=listed(100_000, keyed(receipt=STATEMENT, countersignature=nullable(STATEMENT))), disputes=listed(100_000, STATEMENT),
 )
 

@@ -179,7 +179,7 @@ def voucher(network, value):
     digest(made["statement"])
     need(len(made["signature"]) == 65, "no signature of this kind")
     shown = {name: address(made[name]) for name in ("payer", "payee", "contract")}
-    need(made["network"] == network, "of another network")
+    need(made["network"] == network, "of another network", "NETWORK_FOREIGN")
     by = signer_of(hashed(made), made["signature"])
     need(by == shown["payer"], "the signature does not fit", "SIGNATURE_INVALID")
     key = signed(network, "voucher-key", value["key"])["body"]["address"]

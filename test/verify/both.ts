@@ -5,8 +5,8 @@ import { verifyReceiptFile, type Verdict } from '../../protocols/receipt/verify.
 import { verifyReceipts } from '../../verify/index.ts'
 
 /** What both say: where it is wrong and its code, or all of the account. The words may differ: libraries have their own. */
-export async function bothSay(file: unknown, what = ''): Promise<Verdict> {
-  const [one, other] = [verifyReceiptFile(file), await verifyReceipts(file)]
+export async function bothSay(file: unknown, what = '', network?: string): Promise<Verdict> {
+  const [one, other] = [verifyReceiptFile(file, network), await verifyReceipts(file, { network })]
   if (one.ok || other.ok) assert.deepEqual(other, one, what)
   else {
     assert.deepEqual([other.code, other.at], [one.code, one.at], `${what}: ${one.problem}; ${other.problem}`)
@@ -16,8 +16,8 @@ export async function bothSay(file: unknown, what = ''): Promise<Verdict> {
 }
 
 /** In short: `ok`, or `CODE at place`. */
-export async function verdictOf(file: unknown, what = ''): Promise<string> {
-  const verdict = await bothSay(file, what)
+export async function verdictOf(file: unknown, what = '', network?: string): Promise<string> {
+  const verdict = await bothSay(file, what, network)
   return verdict.ok ? 'ok' : `${verdict.code} at ${verdict.at}`
 }
 

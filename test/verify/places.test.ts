@@ -32,7 +32,7 @@ test('the module imports nothing, and gives the one function', () => {
   assert.doesNotMatch(module, /^\s*import\b|\bimport\(|\brequire\(/m)
   assert.deepEqual(module.match(/^export .*$/gm), [
     'export { VerifierError }',
-    'export async function verifyReceipts(file) {',
+    'export async function verifyReceipts(file, { network } = {}) {',
   ])
 })
 

@@ -233,7 +233,7 @@ test('bytes that are no voucher, or one that its signer did not sign, are faults
     'SIGNATURE_INVALID',
   )
   assert.equal(codeOf({ say: 'voucher', key: keyOf(payer, otherPurse.address), voucher }), 'SIGNER_UNEXPECTED')
-  assert.equal(codeOf(given({ network: 'another' })), 'FIELD_INVALID')
+  assert.equal(codeOf(given({ network: 'another' })), 'NETWORK_FOREIGN')
   assert.equal(codeOf(given({ cumulativeMicro: 0 })), 'FIELD_INVALID')
   assert.equal(codeOf(given({ sequence: 0 })), 'FIELD_INVALID')
   assert.equal(
@@ -267,6 +267,7 @@ test('a file holds by itself; one character of it changed and it does not', () =
   const { message, domain } = file.typedData
   const bad: unknown[] = [
     { ...file, network: 'another' },
+    { ...file, network: 'No Name' },
     { ...file, signature: file.signature.replace(/.$/, (last) => (last === 'c' ? 'b' : 'c')) },
     { ...file, key: voucherFileOf(network, keyOf(payer, otherPurse.address), voucherOf()).key },
     { ...file, typedData: { ...file.typedData, domain: { ...domain, name: 'another' } } },

@@ -64,7 +64,7 @@ test('a statement of one type, version or network is nothing as another', () => 
   )
   assert.equal(
     codeOf(() => openEnvelope(signer(2), 'another', type, envelope)),
-    'SIGNATURE_INVALID',
+    'NETWORK_FOREIGN',
   )
 })
 

@@ -12,6 +12,8 @@ export interface Tongue {
   /** The frames that go out in the place of one, in order; none is silence. */
   say(protocol: string, frame: Uint8Array, to: PeerName): readonly Uint8Array[]
   hear?(protocol: string, frame: Uint8Array, from: PeerName): void
+  /** Whether a frame that came is let through to the peer. All are when left out. */
+  heeds?(protocol: string): boolean
 }
 
 export function bendStreams(ports: PeerPorts, tongue: Tongue): PeerPorts {
@@ -32,9 +34,12 @@ function bentChannel(channel: Channel, protocol: string, tongue: Tongue): Channe
   return {
     remote,
     async read(signal) {
-      const frame = await channel.read(signal)
-      if (frame !== undefined) tongue.hear?.(protocol, frame, remote)
-      return frame
+      for (;;) {
+        const frame = await channel.read(signal)
+        if (frame === undefined) return undefined
+        tongue.hear?.(protocol, frame, remote)
+        if (tongue.heeds?.(protocol) ?? true) return frame
+      }
     },
     async write(frame, signal) {
       for (const said of tongue.say(protocol, frame, remote)) await channel.write(said, signal)

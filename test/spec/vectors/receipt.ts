@@ -48,7 +48,7 @@ const wrong = (name: string, over: Partial<Receipt>, fault = 'FIELD_INVALID') =>
 
 /** A receipt whose amount is written in another way than this program would. */
 const raw = (name: string, amount: Uint8Array, fault: string) => {
-  const { by, body } = peekEnvelope(receiptType, first.envelope)
+  const { by, body } = peekEnvelope(network, receiptType, first.envelope)
   assert.equal(by, worker.signer.peer)
   // Field 10 (amount_micro), as a tag of its own; of two the last counts.
   const payload = Uint8Array.of(...body, ...amount)
@@ -59,7 +59,7 @@ const negative = Uint8Array.of(0x50, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0
 const fractional = Uint8Array.of(0x51, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f)
 
 const elsewhere = (name: string, by: Notary) =>
-  bad('billing', name, 'SIGNATURE_INVALID', encodeBilling({ say: 'receipt', receipt: sealReceipt(by, first.body) }))
+  bad('billing', name, 'NETWORK_FOREIGN', encodeBilling({ say: 'receipt', receipt: sealReceipt(by, first.body) }))
 
 const billing: VectorFile = {
   what: 'Frames of /pleach/receipt/1: the receipts and countersignatures of one lease, in order, and what no honest peer sends.',

@@ -325,7 +325,7 @@ const settle: VectorFile = {
     refused(
       'a statement for another network',
       proposes(sealStatement({ ...asker, network: 'elsewhere' }, first.statement.body)),
-      'SIGNATURE_INVALID',
+      'NETWORK_FOREIGN',
     ),
     refused(
       'an agreement in the place of a statement',

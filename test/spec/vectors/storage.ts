@@ -87,7 +87,7 @@ const storage: VectorFile = {
     no('a hash cut short', 'FIELD_INVALID', receipt({ previous: new Uint8Array(31) })),
     no('a negative number', 'NUMBER_NEGATIVE', counting(2n ** 64n - 1n)),
     no('2^53', 'NUMBER_TOO_LARGE', counting(2n ** 53n)),
-    no('of another network', 'SIGNATURE_INVALID', receipt({}, { ...worker, network: 'elsewhere' })),
+    no('of another network', 'NETWORK_FOREIGN', receipt({}, { ...worker, network: 'elsewhere' })),
     no('nothing said', 'FIELD_INVALID', new Uint8Array()),
     no('not of this form', 'FRAME_MALFORMED', Uint8Array.of(0x0a, 0xff)),
   ],

@@ -75,10 +75,10 @@ const vouchers: VectorFile = {
     ),
     no(
       'a key that another network was told of',
-      'SIGNATURE_INVALID',
+      'NETWORK_FOREIGN',
       gives(voucher, sealKey({ ...stranger, network: 'elsewhere' }, { address: purse.address, issuedMs: startMs })),
     ),
-    no('of another network', 'FIELD_INVALID', gives(signVoucher(purse, { ...body, network: 'elsewhere' }))),
+    no('of another network', 'NETWORK_FOREIGN', gives(signVoucher(purse, { ...body, network: 'elsewhere' }))),
     no('for nothing', 'FIELD_INVALID', gives(signVoucher(purse, { ...body, cumulativeMicro: 0 }))),
     no('without a number', 'FIELD_INVALID', gives(signVoucher(purse, { ...body, sequence: 0 }))),
     no('a signature cut short', 'FIELD_INVALID', gives({ ...voucher, signature: voucher.signature.subarray(0, 64) })),

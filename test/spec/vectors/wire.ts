@@ -12,6 +12,7 @@ const type = { name: 'offer', version: 1 }
 const payload = fromString('what is said')
 const envelope = sealEnvelope(worker.signer, network, type, payload)
 const parts = parseMessage(EnvelopeSchema, envelope)
+const abroad = parseMessage(EnvelopeSchema, sealEnvelope(worker.signer, 'elsewhere', type, payload))
 const rebuilt = (over: Partial<typeof parts>) =>
   toBinary(
     EnvelopeSchema,
@@ -23,6 +24,8 @@ const rebuilt = (over: Partial<typeof parts>) =>
       ...over,
     }),
   )
+/** What says itself to be something, under a signature of something else. */
+const called = (payloadType: string) => rebuilt({ payloadType: fromString(payloadType) })
 /** One field of length-delimited bytes, with its length in as many bytes as one likes. */
 const field = (number: number, bytes: Uint8Array, length = [bytes.byteLength]) =>
   Uint8Array.from([(number << 3) | 2, ...length, ...bytes])
@@ -64,11 +67,43 @@ const envelopes: VectorFile = {
       rebuilt({ publicKey: concat([key.slice(0, 4), asker.signer.publicKey]) }),
       { type },
     ),
+    bad('envelope', 'of another network', 'NETWORK_FOREIGN', sealEnvelope(worker.signer, 'elsewhere', type, payload), {
+      type,
+    }),
     bad(
       'envelope',
-      'signed for another network',
+      'signed for another network, and said to be of this one',
       'SIGNATURE_INVALID',
-      sealEnvelope(worker.signer, 'elsewhere', type, payload),
+      rebuilt({ signature: abroad.signature }),
+      { type },
+    ),
+    bad('envelope', 'of what is no name of a network', 'DOMAIN_UNEXPECTED', called('/pleach/offer/1@Else where'), {
+      type,
+    }),
+    bad('envelope', 'of a name that is too long', 'DOMAIN_UNEXPECTED', called(`/pleach/offer/1@${'x'.repeat(33)}`), {
+      type,
+    }),
+    bad('envelope', 'of the longest name there is', 'NETWORK_FOREIGN', called(`/pleach/offer/1@${'x'.repeat(32)}`), {
+      type,
+    }),
+    bad('envelope', 'of no network', 'DOMAIN_UNEXPECTED', called('/pleach/offer/1'), { type }),
+    bad(
+      'envelope',
+      'a network before which stands something else',
+      'DOMAIN_UNEXPECTED',
+      called('\ufeff/pleach/offer/1@main'),
+      {
+        type,
+      },
+    ),
+    bad('envelope', 'a network with a line feed behind it', 'DOMAIN_UNEXPECTED', called('/pleach/offer/1@else\n'), {
+      type,
+    }),
+    bad(
+      'envelope',
+      'another type of statement, of another network',
+      'DOMAIN_UNEXPECTED',
+      sealEnvelope(worker.signer, 'elsewhere', { name: 'accept', version: 1 }, payload),
       { type },
     ),
     bad(
