@@ -31,6 +31,7 @@ import { ownNode, type MakeLibp2p } from './own-node.ts'
 import { QuotaDatastore } from './quota-datastore.ts'
 import { createRecordJudge } from './record-judge.ts'
 import { createRedial } from './redial.ts'
+import { createRelaying, type RelayOptions, type RelayView } from './relaying.ts'
 import { layRoutingTable } from './routing-table.ts'
 import { memorySequenceFloors, type SequenceFloors } from './sequence-floors.ts'
 import { stopWithin } from './stop-within.ts'
@@ -54,6 +55,8 @@ export interface HostOptions {
   readonly dht?: DhtOptions
   /** False: connections are encrypted with Noise alone. */
   readonly tls?: boolean
+  /** Left out: no relay for others, and relays used when nothing of our own can be announced. */
+  readonly relay?: RelayOptions
 }
 
 export interface HostEnvironment {
@@ -119,6 +122,8 @@ export interface Host {
   /** The returned function ends it. */
   onPeer(listener: (event: PeerEvent) => void): () => void
   readiness(): Readiness
+  /** By which relays it is reached, and for whom it is one. */
+  relaying(): RelayView
   /** With whom we exchange the messages of a topic in full. */
   meshPeers(topic: string): PeerName[]
 }
@@ -149,7 +154,9 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const datastore = new QuotaDatastore({ store, self: identity.peer, judge, floors, limits, clock })
   const { dht = {}, tls = true } = options
   const { transport, watch } = environment
-  const parts = { datastore, judge, gater, transport, watch }
+  const relaying = createRelaying(options.relay, transport === undefined, { reach, gater, limits, clock, random, log })
+  const { relays, carrier } = relaying
+  const parts = { datastore, judge, gater, transport, relays, carrier, watch }
   const settings = { network, reach, listen, announce, identity, limits, dht, tls, ...parts }
   const node = await ownNode(environment.libp2p ?? createLibp2p, configurationOf(settings), identity)
   if (dht.answerer !== undefined) answerOtherwise(node.services.dht, dht.answerer, clock)
@@ -160,6 +167,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const explore = createExplore(node.services.dht, random, isUnmet)
   const redial = createRedial({ node, bootstrap, dialler, explore, limits, clock, random, log })
   const watchdog = createWatchdog({ node, dialler, limits, clock, log })
+  const ofRelays = relaying.begin(node, dialler)
   const gossip = createGossip(node.services.gossip, log, watch)
   const streams = createStreams({ node, limits, onFault: environment.onFault ?? (() => {}), clock, log })
   const isConnected = (peer: PeerName): boolean => node.getConnections(peerIdFromString(peer)).length > 0
@@ -186,6 +194,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
         dialler.stop()
         throw await listenError(asError(error))
       }
+      await ofRelays.start()
       gossip.start()
       redial.start()
       watchdog.start()
@@ -193,6 +202,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
 
     async stop() {
       redial.stop()
+      ofRelays.stop()
       watchdog.stop()
       dialler.stop()
       streams.stop()
@@ -212,6 +222,8 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
     },
 
     onPeer: (listener) => listenToPeers(node, listener),
+
+    relaying: () => ofRelays.view(),
 
     meshPeers: (topic) => gossip.meshPeers(topic),
 
