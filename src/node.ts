@@ -124,6 +124,7 @@ export async function createPeer(
       reach: options.reach,
       listen: options.listen,
       bootstrap: options.bootstrap,
+      relay: options.relay,
       records: [capabilityRules(signer, network), placementRules(signer, network)],
     },
     { identity, clock, random, log, store: memory, floors, onFault: (peer, _protocol, fault) => onFault(peer, fault) },

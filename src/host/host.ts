@@ -56,7 +56,7 @@ export interface HostOptions {
   /** False: connections are encrypted with Noise alone. */
   readonly tls?: boolean
   /** Left out: no relay for others, and relays used when nothing of our own can be announced. */
-  readonly relay?: RelayOptions
+  readonly relay?: RelayOptions | undefined
 }
 
 export interface HostEnvironment {

@@ -15,8 +15,8 @@ import { createRelayTransport, type RelayTransport } from './relay-transport.ts'
 export interface RelayOptions {
   /** Whether others are reached through this host. Left out: not. */
   readonly serve?: boolean
-  /** What it carries for them in a second, in all. Left out: relayedBytesPerSecondMax. */
-  readonly bytesPerSecond?: number
+  /** What it carries for them in a second, in all. Left out, or null: relayedBytesPerSecondMax. */
+  readonly bytesPerSecond?: number | null
   /** `auto`, and left out: those that are met, when there is no address of our own to announce. Or addresses of relays, used always. */
   readonly use?: 'auto' | 'never' | readonly string[]
 }
@@ -46,10 +46,8 @@ const unreached: RelaySeeking = { isWanted: false, through: [], refusal: undefin
 /** `isOnTcp`: another transport has no relays. Throws HostError ADDRESS_INVALID. */
 export function createRelaying(options: RelayOptions = {}, isOnTcp: boolean, init: RelayingInit): Relaying {
   const { reach, gater, clock, random, log } = init
-  const limits = {
-    ...init.limits,
-    ...(options.bytesPerSecond === undefined ? {} : { relayedBytesPerSecondMax: options.bytesPerSecond }),
-  }
+  const { relayedBytesPerSecondMax } = init.limits
+  const limits = { ...init.limits, relayedBytesPerSecondMax: options.bytesPerSecond ?? relayedBytesPerSecondMax }
   const { use = 'auto' } = options
   const chosen = typeof use === 'string' ? use : use.map((text) => parseAddress(text, 'relay'))
   if (typeof chosen !== 'string') for (const address of chosen) gater.trust(address)

@@ -49,6 +49,7 @@ import type { StorageAccounts } from './storage-accounts.ts'
 import type { Submissions } from './submissions.ts'
 import type { Transfers } from './transfers.ts'
 import { ReceiptFiles } from './receipt-files.ts'
+import { relayView, relayWarnings } from './relays.ts'
 import { isOver, marketView, offerView, peerView, restingView } from './views.ts'
 
 export interface ControlDeps {
@@ -145,6 +146,7 @@ export class OwnControl implements PeerControl {
       upMs: clock.nowMs() - this.#startedMs,
       addresses: host.addresses(),
       connections: host.readiness().connections,
+      relay: relayView(host),
       meshDegree: meshDegree(),
       recordsKnown: discovery.index.alive().length,
       offering: own === undefined ? null : this.#offerView(own),
@@ -165,6 +167,7 @@ export class OwnControl implements PeerControl {
       cached: cache.total(),
       warnings: [
         ...this.#deps.care.warnings(),
+        ...relayWarnings(host),
         ...(host.readiness().connections === 0 ? ['no other peer is connected'] : []),
       ],
     }

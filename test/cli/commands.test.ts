@@ -53,6 +53,8 @@ describe('for a person', () => {
 ! inbound only by relay\\u{1b}[2J (+38 ms)
 network  5 connections, mesh 4, 17 records known
   /ip4/192.0.2.1/tcp/4117
+relayed  through dusk-weir (38 ms away)
+relay    for 2 peers, 3 connections now, 12 MB carried since it started
 offering 6 cpu, 16 GiB, 100 GB, 1.0/cpu-h, wasm
 resting  no
 market   214 bids seen - 61 answered - 9 won

@@ -8,7 +8,7 @@ import { lendingByDefault } from '../../src/config/capacity.ts'
 import { readConfigFile } from '../../src/config/config-file.ts'
 import { directoriesOf } from '../../src/config/directories.ts'
 import { ConfigError, type Env } from '../../src/config/error.ts'
-import { plainMoney, plainPolicy } from '../../src/config/options.ts'
+import { plainMoney, plainPolicy, plainRelay } from '../../src/config/options.ts'
 import { describeSettings, gatherSettings, resolveOptions, type FlagTexts } from '../../src/config/resolve.ts'
 import { signer } from '../support/peers.ts'
 
@@ -52,6 +52,7 @@ describe('what a peer is started with', () => {
       bootstrap: [],
       offer: null,
       bandwidth: { upBytesPerSecond: null, downBytesPerSecond: null },
+      relay: plainRelay,
       workers: 4,
       cacheBytes: 0,
       money: plainMoney,

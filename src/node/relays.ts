@@ -1,0 +1,33 @@
+/** Relays, as the owner is told of them: by whom this peer is reached, and for whom it is one. */
+import type { StatusView } from '../control/api.ts'
+import { petnameOf, type Host } from '../host/index.ts'
+import { peerView } from './views.ts'
+
+type RelayedHost = Pick<Host, 'addresses' | 'connections' | 'relaying'>
+
+export function relayView(host: RelayedHost): StatusView['relay'] {
+  const { through, carries } = host.relaying()
+  const trips = new Map(host.connections().map(({ peer, roundTripMs }) => [peer, roundTripMs]))
+  return {
+    through: through.map((relay) => ({ ...peerView(relay), rttMs: trips.get(relay) ?? null })),
+    carries:
+      carries === undefined
+        ? null
+        : { peers: carries.holders.length, connections: carries.circuits, bytes: carries.bytes },
+  }
+}
+
+const cure = 'forward a port to this machine, or name a relay: pleach up --relay-use ADDRESS'
+
+/** What is amiss with how this peer is reached. */
+export function relayWarnings(host: RelayedHost): string[] {
+  const { isWanted, through, refusal } = host.relaying()
+  const isDialled = host.addresses().some((address) => !address.includes('/p2p-circuit'))
+  if (!isWanted || isDialled) return []
+  if (through.length > 0)
+    return [
+      `not reachable from outside (NAT): inbound only by ${through.map(petnameOf).join(' and ')}, which is slower`,
+    ]
+  const why = refusal === undefined ? 'none of the peers that it knows is one' : `the last that was asked: ${refusal}`
+  return [`nobody can reach this peer: it is behind a NAT, and no relay carries for it (${why}); ${cure}`]
+}
