@@ -7,9 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 
 import { bidTopic } from '../protocols/bid/index.ts'
-import { capabilityRules } from '../protocols/capability/index.ts'
 import { createInquire } from '../protocols/inquire/index.ts'
-import { placementRules } from '../protocols/placement/index.ts'
 import { BadBlockFault } from '../protocols/transfer/index.ts'
 import { describeFacts, type Fault, type Notary, type PeerName } from '../protocols/wire/index.ts'
 import { plainMoney, type PeerOptions } from './config/options.ts'
@@ -40,6 +38,7 @@ import { Forwards } from './node/forwards.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
 import { isAtWork } from './node/at-work.ts'
 import { hearBids } from './node/hear-bids.ts'
+import { createOwnHost } from './node/own-host.ts'
 import { JobBook, viewsIn } from './node/job-book.ts'
 import { JobFiles } from './node/job-files.ts'
 import { JobReporter } from './node/job-reporter.ts'
@@ -51,7 +50,7 @@ import { idle } from './node/idle.ts'
 import { OwnerBrakes } from './node/owner-brakes.ts'
 import { createKeeperFinder, knownKeepers, rested } from './node/keepers.ts'
 import type { Peer } from './node/peer.ts'
-import { hostMaker, type PeerPorts } from './node/ports.ts'
+import type { PeerPorts } from './node/ports.ts'
 import { Matchmaker } from './node/matchmaker.ts'
 import { Submissions } from './node/submissions.ts'
 import { keepTally } from './node/tally-keeping.ts'
@@ -118,17 +117,7 @@ export async function createPeer(
   }
 
   // The network.
-  const host = await hostMaker(ports)(
-    {
-      network,
-      reach: options.reach,
-      listen: options.listen,
-      bootstrap: options.bootstrap,
-      relay: options.relay,
-      records: [capabilityRules(signer, network), placementRules(signer, network)],
-    },
-    { identity, clock, random, log, store: memory, floors, onFault: (peer, _protocol, fault) => onFault(peer, fault) },
-  )
+  const host = await createOwnHost(options, ports, { identity, clock, random, log, store: memory, floors, onFault })
   starting.defer(async () => host.stop())
   const courier = createCourier(host.streams, { clock, log, onFault: (peer, _protocol, fault) => onFault(peer, fault) })
   starting.defer(() => courier.stop())

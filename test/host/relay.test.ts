@@ -79,7 +79,7 @@ describe('relays', { timeout: 6 * deadlineMs }, () => {
     }
   })
 
-  test('one is found by its name alone, and dials back whoever can be dialled', async () => {
+  test('one is found by its name alone, and what can go directly does', async () => {
     const relay = await relayOf()
     const hidden = await behindNat([relay])
     const open = await startedHost({ bootstrap: [addressOf(relay)] })
@@ -91,7 +91,7 @@ describe('relays', { timeout: 6 * deadlineMs }, () => {
       const channel = await found(open, hidden.peer, inTime())
       await channel.write(Uint8Array.of(7), inTime())
       assert.deepEqual(await channel.read(inTime()), Uint8Array.of(7))
-      await eventually('it dials back', () => throughOf(open, hidden).includes('direct'))
+      await eventually('they have a direct connection', () => throughOf(open, hidden).includes('direct'))
       await channel.close(inTime())
       const { bytes } = relay.relaying().carries!
       const direct = await open.streams.open(hidden.peer, protocol, limits, inTime())
@@ -229,6 +229,18 @@ describe('relays', { timeout: 6 * deadlineMs }, () => {
       assert.equal(named.addresses().filter((address) => address.includes('p2p-circuit')).length, 1)
     } finally {
       await stopAll([open, never, named, relay])
+    }
+  })
+
+  test('who is no relay of a host cannot say that somebody dials it through them', async () => {
+    const stranger = await startedHost()
+    const host = await behindNat([stranger])
+    try {
+      await eventually('they are connected', () => stranger.connections().length > 0)
+      const channel = await stranger.streams.open(host.peer, '/libp2p/circuit/relay/0.2.0/stop', limits, inTime())
+      await assert.rejects(channel.read(inTime()), /reset/)
+    } finally {
+      await stopAll([host, stranger])
     }
   })
 })

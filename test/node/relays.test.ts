@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { verifyReceiptFile, type ReceiptFile } from '../../protocols/receipt/verify.ts'
+import { verifyReceiptFile } from '../../protocols/receipt/verify.ts'
 import { realRandom } from '../../src/environment.ts'
 import { prints } from '../fixtures/programs.ts'
 import { eventually, inTime, keeper, lendsNothing, Mesh, type MemberOptions } from '../support/mesh.ts'
@@ -43,7 +43,7 @@ test('a job, its receipts and an object between peers that can all be reached th
     return receipt?.final === true && receipt.bothSigned === receipt.receipts
   })
   const [receipt] = await worker.control.receipts()
-  const verdict = verifyReceiptFile((await worker.control.receiptFile(receipt!.lease)) as ReceiptFile)
+  const verdict = verifyReceiptFile(await worker.control.receiptFile(receipt!.lease))
   assert.ok(verdict.ok, JSON.stringify(verdict))
 
   const content = realRandom.bytes(300_000)
