@@ -29,6 +29,7 @@ import type { LeaseState } from './market/lease-machine.ts'
 import { ProviderDesk } from './market/provider-desk.ts'
 import { decodeState } from './state-form.ts'
 import { RequesterDesk } from './market/requester-desk.ts'
+import { RelayedBytes } from './node/byte-tally.ts'
 import { OwnControl } from './node/control.ts'
 import { createData } from './node/data.ts'
 import { createDiscovery } from './node/discovery.ts'
@@ -117,7 +118,9 @@ export async function createPeer(
   }
 
   // The network.
-  const host = await createOwnHost(options, ports, { identity, clock, random, log, store: memory, floors, onFault })
+  const relayed = new RelayedBytes()
+  const around = { identity, clock, random, log, store: memory, floors, relayed, onFault }
+  const host = await createOwnHost(options, ports, around)
   starting.defer(async () => host.stop())
   const courier = createCourier(host.streams, { clock, log, onFault: (peer, _protocol, fault) => onFault(peer, fault) })
   starting.defer(() => courier.stop())
@@ -154,6 +157,7 @@ export async function createPeer(
     isPublic: options.reach === 'public' && ports.networksMatter !== false,
     ledger,
     floors,
+    relayed,
     books: { journal, machines, everyMs: ports.receiptsEveryMs },
     disk,
     mill,

@@ -31,7 +31,7 @@ import { ownNode, type MakeLibp2p } from './own-node.ts'
 import { QuotaDatastore } from './quota-datastore.ts'
 import { createRecordJudge } from './record-judge.ts'
 import { createRedial } from './redial.ts'
-import { createRelaying, type RelayOptions, type RelayView } from './relaying.ts'
+import { createRelaying, type RelayCount, type RelayOptions, type RelayView } from './relaying.ts'
 import { layRoutingTable } from './routing-table.ts'
 import { memorySequenceFloors, type SequenceFloors } from './sequence-floors.ts'
 import { stopWithin } from './stop-within.ts'
@@ -76,6 +76,8 @@ export interface HostEnvironment {
   readonly libp2p?: MakeLibp2p
   /** Who measures this host. */
   readonly watch?: HostWatch
+  /** Who counts what goes through relays. */
+  readonly relayed?: RelayCount
 }
 
 export interface ConnectionView {
@@ -154,7 +156,15 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const datastore = new QuotaDatastore({ store, self: identity.peer, judge, floors, limits, clock })
   const { dht = {}, tls = true } = options
   const { transport, watch } = environment
-  const relaying = createRelaying(options.relay, transport === undefined, { reach, gater, limits, clock, random, log })
+  const relaying = createRelaying(options.relay, transport === undefined, {
+    reach,
+    gater,
+    limits,
+    clock,
+    random,
+    log,
+    count: environment.relayed,
+  })
   const { relays, carrier } = relaying
   const parts = { datastore, judge, gater, transport, relays, carrier, watch }
   const settings = { network, reach, listen, announce, identity, limits, dht, tls, ...parts }

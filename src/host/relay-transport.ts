@@ -10,6 +10,8 @@ import {
 import type { PeerId } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 
+import type { PeerName } from '../../protocols/wire/peer.ts'
+import { relayAt } from './address.ts'
 import type { TransportFactory } from './configuration.ts'
 import type { HostLimits } from './limits.ts'
 
@@ -32,7 +34,11 @@ interface ReservationStore {
   addEventListener(type: 'relay:created-reservation' | 'relay:removed', listener: () => void): void
 }
 
-export function createRelayTransport({ reserveMs, circuitsPerHolderMax }: HostLimits): RelayTransport {
+/** `onServed`: so much came or went on a connection that somebody opened to us through that relay. */
+export function createRelayTransport(
+  { reserveMs, circuitsPerHolderMax }: HostLimits,
+  onServed: (relay: PeerName, bytes: number) => void,
+): RelayTransport {
   let made: { readonly store: ReservationStore; readonly components: CircuitRelayTransportComponents } | undefined
   const listeners = new Set<() => void>()
   const parts = (): NonNullable<typeof made> => {
@@ -55,7 +61,7 @@ export function createRelayTransport({ reserveMs, circuitsPerHolderMax }: HostLi
       connectionGater: components.connectionGater,
       events: components.events,
       logger: components.logger,
-      upgrader: components.upgrader,
+      upgrader: counting(components.upgrader, onServed),
       registrar: onlyOfRelays(components.registrar, (relay) => parts().store.hasReservation(relay)),
       peerStore: withoutSearch(components.peerStore),
       randomWalk: { walk: async function* () {} },
@@ -77,6 +83,29 @@ export function createRelayTransport({ reserveMs, circuitsPerHolderMax }: HostLi
     has: (relay) => parts().store.hasReservation(relay),
     onChange: (listener) => void listeners.add(listener),
   }
+}
+
+/** Counted once it is a connection: the listeners of its encryption and muxer are there, and miss nothing by ours. */
+function counting(
+  upgrader: CircuitRelayTransportComponents['upgrader'],
+  onServed: (relay: PeerName, bytes: number) => void,
+): CircuitRelayTransportComponents['upgrader'] {
+  const counted: Pick<typeof upgrader, 'upgradeInbound' | 'upgradeOutbound' | 'createInboundAbortSignal'> = {
+    createInboundAbortSignal: (signal) => upgrader.createInboundAbortSignal(signal),
+    upgradeOutbound: async (connection, options) => upgrader.upgradeOutbound(connection, options),
+    async upgradeInbound(connection, options) {
+      await upgrader.upgradeInbound(connection, options)
+      const relay = relayAt(connection.remoteAddr)
+      if (relay === undefined) return
+      const send = connection.send.bind(connection)
+      connection.send = (data) => {
+        onServed(relay, data.byteLength)
+        return send(data)
+      }
+      connection.addEventListener('message', ({ data }) => onServed(relay, data.byteLength))
+    },
+  }
+  return counted as typeof upgrader
 }
 
 /** Anybody may say that somebody dials us through them. The library would make them a relay of ours; here they are one already, or not heard. */

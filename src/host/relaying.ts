@@ -3,6 +3,7 @@ import type { Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
 import type { Clock, Log, Random } from '../environment.ts'
+import type { PeerName } from '../../protocols/wire/peer.ts'
 import { parseAddress } from './address.ts'
 import { createCallBack } from './call-back.ts'
 import { createCarrier, type Carrier, type Carrying } from './carrier.ts'
@@ -21,6 +22,14 @@ export interface RelayOptions {
   readonly use?: 'auto' | 'never' | readonly string[]
 }
 
+/** Who counts what goes through relays. Called in the midst of it, often: it is quick, and throws nothing. */
+export interface RelayCount {
+  /** We carried so much to or from a peer that is reached through us. */
+  onCarried(holder: PeerName, bytes: number): void
+  /** So much came and went for us on connections that others opened through a relay of ours. */
+  onServed(relay: PeerName, bytes: number): void
+}
+
 export interface RelayView extends RelaySeeking {
   /** Undefined when it is no relay. */
   readonly carries: Carrying | undefined
@@ -33,6 +42,7 @@ interface RelayingInit {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  readonly count: RelayCount | undefined
 }
 
 export interface Relaying {
@@ -41,20 +51,27 @@ export interface Relaying {
   begin(node: Libp2p, dialler: Dialler): { start(): Promise<void>; stop(): void; view(): RelayView }
 }
 
+const uncounted: RelayCount = { onCarried: () => {}, onServed: () => {} }
 const unreached: RelaySeeking = { isWanted: false, through: [], refusal: undefined }
 
 /** `isOnTcp`: another transport has no relays. Throws HostError ADDRESS_INVALID. */
 export function createRelaying(options: RelayOptions = {}, isOnTcp: boolean, init: RelayingInit): Relaying {
-  const { reach, gater, clock, random, log } = init
+  const { reach, gater, clock, random, log, count = uncounted } = init
   const { relayedBytesPerSecondMax } = init.limits
   const limits = { ...init.limits, relayedBytesPerSecondMax: options.bytesPerSecond ?? relayedBytesPerSecondMax }
   const { use = 'auto' } = options
   const chosen = typeof use === 'string' ? use : use.map((text) => parseAddress(text, 'relay'))
   if (typeof chosen !== 'string') for (const address of chosen) gater.trust(address)
-  const relays = isOnTcp ? createRelayTransport(limits) : undefined
+  const relays = isOnTcp ? createRelayTransport(limits, (relay, bytes) => count.onServed(relay, bytes)) : undefined
   const carrier =
     isOnTcp && options.serve === true
-      ? createCarrier({ limits, isPublic: reach === 'public', clock, log, onCarried: () => {} })
+      ? createCarrier({
+          limits,
+          isPublic: reach === 'public',
+          clock,
+          log,
+          onCarried: (holder, bytes) => count.onCarried(holder, bytes),
+        })
       : undefined
 
   return {

@@ -283,7 +283,7 @@ strangers as such: 0.40 (0.50: none was tried)
 
   test('receipts of storage: what was kept, by month and keeper', async () => {
     const { out } = await ok('receipts', '--storage')
-    assert.match(out, /2026-03 +owner +brisk-reed 12D3KooW…Reed +7 +2\.500 +28 +\S+ \S+ +\S+ \S+\n/)
+    assert.match(out, /2026-03 +owner +brisk-reed 12D3KooW…Reed +7 +2\.500 +28 +\S+ \S+ +\S+ \S+ +12 MB\n/)
     const { code, err } = await home.run(['receipts', '--storage', '--job', '91c0'])
     assert.equal(code, 2)
     assert.match(err, /--storage goes alone/)

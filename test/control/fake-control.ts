@@ -696,6 +696,7 @@ export class FakeControl implements PeerControl {
       auditsPassed: 28,
       inBytes: 1_048_576,
       outBytes: 58_720_256,
+      relayBytes: 12_000_000,
     },
   ]
 

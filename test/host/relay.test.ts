@@ -39,6 +39,8 @@ const found = async (host: Host, peer: string, signal: AbortSignal): Promise<Cha
   }
 }
 
+const never = (): void => assert.fail('it is not counted')
+
 const throughOf = (host: Host, other: Host): string[] =>
   host
     .connections()
@@ -47,9 +49,24 @@ const throughOf = (host: Host, other: Host): string[] =>
 
 describe('relays', { timeout: 6 * deadlineMs }, () => {
   test('two that cannot be dialled meet through a relay, which sees ciphertext and counts it', async () => {
-    const relay = await relayOf()
-    const one = await behindNat([relay])
-    const two = await behindNat([relay])
+    const counts = { carried: 0, one: 0, two: 0 }
+    const relay = await startedHost(
+      { relay: { serve: true } },
+      {
+        relayed: {
+          onCarried: (holder, more) => (counts.carried += holder === one.peer ? more : NaN),
+          onServed: never,
+        },
+      },
+    )
+    const servedTo = (name: 'one' | 'two') => ({
+      relayed: {
+        onCarried: never,
+        onServed: (by: string, more: number) => (counts[name] += by === relay.peer ? more : NaN),
+      },
+    })
+    const one = await startedHost({ listen: [], bootstrap: [addressOf(relay)] }, servedTo('one'))
+    const two = await startedHost({ listen: [], bootstrap: [addressOf(relay)] }, servedTo('two'))
     try {
       await one.streams.handle(protocol, limits, mirror)
       await Promise.all([one, two].map(async (host) => reached(host, 1)))
@@ -74,6 +91,10 @@ describe('relays', { timeout: 6 * deadlineMs }, () => {
       assert.ok(carried > 80 * 32 * 1024 && carried < 1.05 * 80 * 32 * 1024, String(carried))
       assert.deepEqual([...carries.holders].toSorted(), [one.peer, two.peer].toSorted())
       assert.equal(carries.circuits, 1)
+      // Both count it as carried for the one that was dialled; it alone does not count the handshake, of some KiB.
+      await eventually('all is there', () => counts.carried - counts.one < 16 * 1024)
+      assert.ok(counts.one > 80 * 32 * 1024 && counts.one <= counts.carried, JSON.stringify(counts))
+      assert.equal(counts.two, 0)
     } finally {
       await stopAll([one, two, relay])
     }

@@ -6,15 +6,17 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { verifyReceiptFile } from '../../protocols/receipt/verify.ts'
+import { relayBytesMin } from '../../protocols/storage/index.ts'
 import { realRandom } from '../../src/environment.ts'
 import { prints } from '../fixtures/programs.ts'
 import { eventually, inTime, keeper, lendsNothing, Mesh, type MemberOptions } from '../support/mesh.ts'
 
-const hidden = (options: MemberOptions): MemberOptions => ({ ...options, listen: [] })
+const often = { ports: { receiptsEveryMs: 200 } }
+const hidden = (options: MemberOptions): MemberOptions => ({ ...options, ...often, listen: [] })
 
 test('a job, its receipts and an object between peers that can all be reached through a relay only', async () => {
   await using mesh = await Mesh.of({
-    relay: { ...lendsNothing, relay: { serve: true } },
+    relay: { ...lendsNothing, ...often, relay: { serve: true } },
     consumer: hidden(lendsNothing),
     worker: hidden({}),
     keeper1: hidden(keeper),
@@ -46,7 +48,7 @@ test('a job, its receipts and an object between peers that can all be reached th
   const verdict = verifyReceiptFile(await worker.control.receiptFile(receipt!.lease))
   assert.ok(verdict.ok, JSON.stringify(verdict))
 
-  const content = realRandom.bytes(300_000)
+  const content = realRandom.bytes(1_500_000)
   const put = await consumer.control.put({ path: await mesh.file('holiday.tar', content), code: '1+1' }, inTime())
   assert.equal(put.keepers.length, 2)
   const got = await consumer.control.get({ object: put.object, path: join(mesh.folder, 'back') }, inTime())
@@ -62,6 +64,20 @@ test('a job, its receipts and an object between peers that can all be reached th
   assert.equal(carries?.peers, 3)
   // There and back: what was put, at 1+1, and got.
   assert.ok(carries.bytes > 3 * content.byteLength, String(carries.bytes))
+
+  await eventually('a relay and one that is reached through it have signed what was carried', async () => {
+    for (const name of ['consumer', 'worker', 'keeper1']) {
+      const own = (await mesh.peer(name).control.storageReceipts()).find(({ other }) => other.peer === relay.name)
+      const theirs = (await relay.control.storageReceipts()).find(({ account }) => account === own?.account)
+      if (own === undefined || own.receipts === 0 || theirs?.receipts !== own.receipts) continue
+      assert.deepEqual({ ...theirs, other: own.other, role: own.role }, own)
+      assert.deepEqual([own.role, theirs.role, own.storeMibS], ['owner', 'keeper', 0])
+      const { bytes } = (await relay.control.status()).relay.carries!
+      assert.ok(own.relayBytes >= relayBytesMin && own.relayBytes <= bytes, String(own.relayBytes))
+      return true
+    }
+    return false
+  })
 
   await mesh.stop('relay')
   await eventually('nobody carries for it', async () => (await consumer.control.status()).relay.through.length === 0)
