@@ -16,6 +16,7 @@ import type { Connection, ConnectionGater, PeerId, Stream } from '@libp2p/interf
 import type { PeerName } from '../../protocols/wire/peer.ts'
 import type { Clock, Log } from '../environment.ts'
 import { houseAt } from './address.ts'
+import { boundQuestion } from './bounded-question.ts'
 import { watchCircuit } from './circuit.ts'
 import type { HostLimits } from './limits.ts'
 
@@ -46,6 +47,13 @@ export interface Carrier {
   /** The last connection to a peer has closed: nobody is joined to it any more. */
   gone(peer: PeerId): void
   view(): Carrying
+}
+
+interface Dialling {
+  readonly near: Stream
+  readonly caller: PeerName
+  /** What follows is carried, and may be long. */
+  readonly release: () => void
 }
 
 interface OpenCircuit {
@@ -116,15 +124,19 @@ export function createCarrier({ limits, isPublic, clock, log, onCarried }: Carri
     service(components) {
       connectionsOf = (peer) => components.connectionManager.getConnections(peer)
       /** The stream of whoever dials through us, while the library finds the one that it is to be joined to. */
-      const dialling = new AsyncLocalStorage<{ readonly near: Stream; readonly caller: PeerName }>()
+      const dialling = new AsyncLocalStorage<Dialling>()
       const registrar: Pick<CircuitRelayServerComponents['registrar'], 'handle' | 'unhandle'> = {
         handle: async (protocol, handler, options) =>
           components.registrar.handle(
             protocol,
-            (stream, connection) =>
-              dialling.run({ near: stream, caller: connection.remotePeer.toString() }, () =>
-                handler(stream, connection),
-              ),
+            (stream, connection) => {
+              const from = {
+                near: stream,
+                caller: connection.remotePeer.toString(),
+                release: boundQuestion(stream),
+              }
+              return dialling.run(from, () => handler(stream, connection))
+            },
             options,
           ),
         unhandle: async (protocol) => components.registrar.unhandle(protocol),
@@ -135,7 +147,10 @@ export function createCarrier({ limits, isPublic, clock, log, onCarried }: Carri
         newStream: async (protocol, options) => {
           const far = await connection.newStream(protocol, options)
           const from = dialling.getStore()
-          if (from !== undefined) join(from.near, from.caller, far, connection.remotePeer.toString())
+          if (from !== undefined) {
+            from.release()
+            join(from.near, from.caller, far, connection.remotePeer.toString())
+          }
           return far
         },
       })

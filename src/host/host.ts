@@ -7,6 +7,7 @@
 import { createLibp2p } from 'libp2p'
 import type { Connection, IdentifyResult, Libp2p, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
+import type { Multiaddr } from '@multiformats/multiaddr'
 
 import type { Bulletin, RecordRules } from '../../protocols/wire/bulletin.ts'
 import type { Streams } from '../../protocols/wire/channel.ts'
@@ -115,7 +116,7 @@ export interface Host {
   /** What we announce, each ending in `/p2p/<peer>`. */
   addresses(): string[]
   connections(): ConnectionView[]
-  /** Where a connected peer is: what one subscriber has of the Internet, an IPv4 address or a /64 of IPv6. */
+  /** Where a connected peer is, or its relay when there is no direct connection: what one subscriber has of the Internet, an IPv4 address or a /64 of IPv6. */
   houseOf(peer: PeerName): string | undefined
   /** The network of a connected peer: a /24 of IPv4, or a /64 of IPv6. Undefined when it is not connected, or by name. */
   networkOf(peer: PeerName): string | undefined
@@ -177,6 +178,12 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const explore = createExplore(node.services.dht, random, isUnmet)
   const redial = createRedial({ node, bootstrap, dialler, explore, limits, clock, random, log })
   const watchdog = createWatchdog({ node, dialler, limits, clock, log })
+  // Who is behind a relay counts as where that is: it cannot be told from others there, and shares its fate.
+  const placesOf = (peer: PeerName): Multiaddr[] =>
+    node
+      .getConnections(peerIdFromString(peer))
+      .toSorted((one, other) => Number(other.direct) - Number(one.direct))
+      .map(({ remoteAddr }) => remoteAddr)
   const ofRelays = relaying.begin(node, dialler)
   const gossip = createGossip(node.services.gossip, log, watch)
   const streams = createStreams({ node, limits, onFault: environment.onFault ?? (() => {}), clock, log })
@@ -221,8 +228,8 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
 
     addresses: () => node.getMultiaddrs().map(String),
     connections: () => node.getConnections().map(viewOf),
-    houseOf: (peer) => node.getConnections(peerIdFromString(peer)).map(({ remoteAddr }) => houseAt(remoteAddr))[0],
-    networkOf: (peer) => node.getConnections(peerIdFromString(peer)).map(({ remoteAddr }) => networkAt(remoteAddr))[0],
+    houseOf: (peer) => placesOf(peer).map(houseAt)[0],
+    networkOf: (peer) => placesOf(peer).map(networkAt)[0],
 
     async dial(text, signal) {
       const address = parseAddress(text, 'dial')

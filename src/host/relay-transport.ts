@@ -12,6 +12,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 
 import type { PeerName } from '../../protocols/wire/peer.ts'
 import { relayAt } from './address.ts'
+import { boundQuestion } from './bounded-question.ts'
 import type { TransportFactory } from './configuration.ts'
 import type { HostLimits } from './limits.ts'
 
@@ -118,8 +119,19 @@ function onlyOfRelays(
       registrar.handle(
         protocol,
         (stream, connection) => {
-          if (protocol !== RELAY_V2_STOP_CODEC || isRelay(connection.remotePeer)) return handler(stream, connection)
-          return stream.abort(new Error('this peer is no relay of ours'))
+          if (protocol === RELAY_V2_STOP_CODEC && !isRelay(connection.remotePeer)) {
+            stream.abort(new Error('this peer is no relay of ours'))
+            return undefined
+          }
+          // Until it is answered; then comes the connection.
+          const release = boundQuestion(stream)
+          const send = stream.send.bind(stream)
+          stream.send = (data) => {
+            release()
+            stream.send = send
+            return send(data)
+          }
+          return handler(stream, connection)
         },
         options,
       ),

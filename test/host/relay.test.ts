@@ -264,4 +264,19 @@ describe('relays', { timeout: 6 * deadlineMs }, () => {
       await stopAll([host, stranger])
     }
   })
+
+  test('a question to a relay that is longer than any is not heard to its end', async () => {
+    const relay = await relayOf()
+    const stranger = await startedHost({ bootstrap: [addressOf(relay)] })
+    const long = { ...limits, frameBytesMax: 2 ** 20 }
+    try {
+      await eventually('they are connected', () => stranger.connections().length > 0)
+      const channel = await stranger.streams.open(relay.peer, '/libp2p/circuit/relay/0.2.0/hop', long, inTime())
+      await channel.write(new Uint8Array(200_000), inTime())
+      // Heard to its end it would be answered: that it is malformed.
+      await assert.rejects(channel.read(inTime()), /reset/)
+    } finally {
+      await stopAll([relay, stranger])
+    }
+  })
 })
