@@ -253,13 +253,15 @@ describe('relays', { timeout: 6 * deadlineMs }, () => {
     }
   })
 
-  test('who is no relay of a host cannot say that somebody dials it through them', async () => {
-    const stranger = await startedHost()
-    const host = await behindNat([stranger])
+  test('who is no relay of a host does not become one by saying that somebody dials it through them', async () => {
+    const stranger = await relayOf()
+    const host = await behindNat([stranger], { relay: { use: 'never' } })
     try {
       await eventually('they are connected', () => stranger.connections().length > 0)
       const channel = await stranger.streams.open(host.peer, '/libp2p/circuit/relay/0.2.0/stop', limits, inTime())
       await assert.rejects(channel.read(inTime()), /reset/)
+      assert.deepEqual(stranger.relaying().carries!.holders, [])
+      assert.deepEqual(host.addresses(), [])
     } finally {
       await stopAll([host, stranger])
     }
