@@ -1,6 +1,7 @@
 // The two streams of a circuit as the relay library joins them, without a network.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { describe, test } from 'node:test'
 
 import type { Stream } from '@libp2p/interface'
@@ -66,6 +67,30 @@ describe('a circuit', { timeout: 3 * deadlineMs }, () => {
     assert.equal(told.bytes, 110_000)
     holder.abort(new Error('over'))
     await eventually('it is over', () => told.ends === 1)
+  })
+
+  test('reads no more of one than the other takes, and goes on when that does', async () => {
+    const { caller, holder } = await joined({})
+    const there = heardOf(holder)
+    holder.pause()
+    const piece = new Uint8Array(64 * 1024)
+    let [sent, isStalled] = [0, false]
+    while (!isStalled && sent < 32 * 2 ** 20) {
+      sent += piece.byteLength
+      const drained = once(caller, 'drain', { signal: AbortSignal.timeout(250) })
+      drained.catch(() => {})
+      if (!caller.send(piece))
+        isStalled = await drained.then(
+          () => false,
+          () => true,
+        )
+    }
+    // Two windows and a write buffer; left to the library all of it would lie in between.
+    assert.ok(isStalled && sent < 8 * 2 ** 20, String(sent))
+    assert.equal(there.bytes, 0)
+    holder.resume()
+    await eventually('all of it comes', () => there.bytes === sent)
+    caller.abort(new Error('over'))
   })
 
   test('ends when it has carried as much as it may, and when it has lasted as long', async () => {
