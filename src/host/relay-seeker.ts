@@ -162,12 +162,13 @@ export function createRelaySeeker(init: RelaySeekerInit): RelaySeeker {
 
 /** What the library says, in words of ours: circuit relay v2 has a status for each. */
 function reasonOf({ message }: Error): string {
-  const status = /with status (\w+)/.exec(message)?.[1] ?? ''
-  return reasons[status] ?? message
+  const status = /with status (\w+)/.exec(message)?.[1]?.toLowerCase() ?? ''
+  return reasons.get(status) ?? message
 }
 
-const reasons: Readonly<Record<string, string>> = {
-  RESERVATION_REFUSED: 'it carries for as many as it may',
-  RESOURCE_LIMIT_EXCEEDED: 'it carries for as many as it may',
-  PERMISSION_DENIED: 'it carries for as many at our address as it may',
-}
+const isFull = 'it carries for as many as it may'
+const reasons: ReadonlyMap<string, string> = new Map([
+  ['reservation_refused', isFull],
+  ['resource_limit_exceeded', isFull],
+  ['permission_denied', 'it carries for as many at our address as it may'],
+])
