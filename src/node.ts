@@ -49,7 +49,7 @@ import { openRoutes, sendCarry } from './node/routes.ts'
 import { createSettling } from './node/settling.ts'
 import { idle } from './node/idle.ts'
 import { OwnerBrakes } from './node/owner-brakes.ts'
-import { createKeeperFinder, knownKeepers, rested } from './node/keepers.ts'
+import { createKeeperFinder, directFirst, knownKeepers, rested } from './node/keepers.ts'
 import type { Peer } from './node/peer.ts'
 import type { PeerPorts } from './node/ports.ts'
 import { Matchmaker } from './node/matchmaker.ts'
@@ -145,7 +145,8 @@ export async function createPeer(
   // Data.
   const mill = ports.mill ?? starting.use(new WorkerMill({ workersMax: options.workers }, { clock, log }))
   const quotaBytes = offer?.keepBytes ?? 0
-  const keepers = rested(reputation, createKeeperFinder(index, seeker, clock, ending.signal))
+  const finder = rested(reputation, createKeeperFinder(index, seeker, clock, ending.signal))
+  const keepers = directFirst(() => host.connections(), finder)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
   const onSilent = (peer: PeerName): void => index.miss(peer)

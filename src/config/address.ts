@@ -29,7 +29,7 @@ function problemOf(parts: readonly string[], use: Use): string | undefined {
   if (before !== '') return 'it begins with /'
   if (!hostFits(kind, host, use)) return `/${kind}/${host} is no host`
   if (transport !== 'tcp' || !/^\d{1,5}$/.test(port) || Number(port) > 65_535) return 'after the host comes /tcp/PORT'
-  if (p2p === undefined) return undefined
+  if (p2p === undefined) return use === 'relay' ? 'after the port comes /p2p/PEER' : undefined
   if (use === 'listen') return 'nothing follows the port'
   if (p2p !== 'p2p' || !peerPattern.test(peer)) return 'after the port comes nothing, or /p2p/PEER'
   if (more.length === 0 || (use === 'bootstrap' && isBehind(more))) return undefined

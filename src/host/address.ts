@@ -176,7 +176,8 @@ export function parseAddress(text: string, what: keyof typeof verbs): Multiaddr 
   const hostCodes: readonly number[] =
     what === 'listen' ? [CODE_IP4, CODE_IP6] : [CODE_IP4, CODE_IP6, CODE_DNS, CODE_DNS4, CODE_DNS6]
   const named = (part: typeof peer): boolean => part?.code === CODE_P2P && isPeerName(part.value ?? '')
-  const peerFits = peer === undefined || (what !== 'listen' && named(peer))
+  // Whoever answers where a relay should be is none.
+  const peerFits = peer === undefined ? what !== 'relay' : what !== 'listen' && named(peer)
   // Through a relay: who waits behind it follows.
   const [circuit, behind, ...more] = rest
   const isThrough = named(peer) && circuit?.code === CODE_P2P_CIRCUIT && named(behind) && more.length === 0

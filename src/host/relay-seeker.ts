@@ -27,7 +27,7 @@ export interface RelaySeeking {
 export interface RelaySeekerInit {
   readonly node: Pick<Libp2p, 'register' | 'getConnections' | 'getMultiaddrs'>
   readonly transport: RelayTransport
-  /** `auto`: when there is no address of our own to announce. */
+  /** `auto`: when there is no address of our own to announce. Addresses name the peer. */
   readonly use: 'auto' | 'never' | readonly Multiaddr[]
   readonly dialler: Dialler
   readonly limits: HostLimits
@@ -95,9 +95,9 @@ export function createRelaySeeker(init: RelaySeekerInit): RelaySeeker {
   const meetNamed = async (): Promise<void> => {
     if (typeof use === 'string') return
     for (const address of use) {
-      const name = peerAt(address)
-      if (name !== undefined && node.getConnections(peerIdFromString(name)).length > 0) continue
-      const attempt = askedAt(name ?? address.toString())
+      const name = peerAt(address)!
+      if (node.getConnections(peerIdFromString(name)).length > 0) continue
+      const attempt = askedAt(name)
       if (attempt.nextMs > clock.monotonicMs()) continue
       try {
         await dialler.dial(address, stopping.signal)

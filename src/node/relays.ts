@@ -17,12 +17,17 @@ export function relayView(host: RelayedHost): StatusView['relay'] {
   }
 }
 
+/** Whether an address leads through a relay. */
+export function isThroughRelay(address: string): boolean {
+  return address.includes('/p2p-circuit')
+}
+
 const cure = 'forward a port to this machine, or name a relay: pleach up --relay-use ADDRESS'
 
 /** What is amiss with how this peer is reached. */
 export function relayWarnings(host: RelayedHost): string[] {
   const { isWanted, through, refusal } = host.relaying()
-  const isDialled = host.addresses().some((address) => !address.includes('/p2p-circuit'))
+  const isDialled = !host.addresses().every(isThroughRelay)
   if (!isWanted || isDialled) return []
   if (through.length > 0)
     return [

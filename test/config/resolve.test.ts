@@ -70,6 +70,7 @@ describe('what a peer is started with', () => {
     assert.equal((await resolve({}, { PLEACH_RELAY_USE: 'never' })).relay?.use, 'never')
     assert.deepEqual((await resolve({}, {}, `relayUse:\n  - ${relay}\n`)).relay?.use, [relay])
     await refused(/--relay-use auto, .* cannot be used .*"auto" is not an address/, { relayUse: ['auto', relay] })
+    await refused(/after the port comes \/p2p\/PEER/, { relayUse: ['/ip4/203.0.113.7/tcp/4117'] })
     await refused(/nothing follows the peer/, { relayUse: [`${relay}/p2p-circuit/p2p/${somebody}`] })
     const through = `${relay}/p2p-circuit/p2p/${somebody}`
     assert.deepEqual((await resolve({ bootstrap: [through] })).bootstrap, [through])

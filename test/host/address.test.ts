@@ -151,6 +151,11 @@ describe('what may be typed', () => {
       )
     })
   }
+  test('a relay is named with its address', () => {
+    assert.equal(parseAddress(good[2]!, 'relay').toString(), good[2])
+    for (const text of [good[0]!, good[3]!]) assert.throws(() => parseAddress(text, 'relay'), HostError)
+  })
+
   test('one does not listen on a name, or as somebody', () => {
     for (const text of good.slice(1)) assert.throws(() => parseAddress(text, 'listen'), HostError)
   })
