@@ -26,13 +26,17 @@ const cure = 'forward a port to this machine, or name a relay: pleach up --relay
 
 /** What is amiss with how this peer is reached. */
 export function relayWarnings(host: RelayedHost): string[] {
-  const { isWanted, through, refusal } = host.relaying()
-  const isDialled = !host.addresses().every(isThroughRelay)
-  if (!isWanted || isDialled) return []
-  if (through.length > 0)
-    return [
-      `not reachable from outside (NAT): inbound only by ${through.map(petnameOf).join(' and ')}, which is slower`,
-    ]
-  const why = refusal === undefined ? 'none of the peers that it knows is one' : `the last that was asked: ${refusal}`
-  return [`nobody can reach this peer: it is behind a NAT, and no relay carries for it (${why}); ${cure}`]
+  const { isWanted, through, refusal, carries } = host.relaying()
+  const addresses = host.addresses()
+  const isDialled = !addresses.every(isThroughRelay)
+  if (isDialled) return []
+  const useless = carries === undefined ? [] : ['it is a relay that nobody can dial: none of its addresses is public']
+  if (!isWanted) return useless
+  const names = through.map(petnameOf).join(' and ')
+  if (addresses.length > 0)
+    return [...useless, `not reachable from outside (NAT): inbound only by ${names}, which is slower`]
+  const declined =
+    refusal === undefined ? 'none of the peers that it knows is one' : `the last that was asked: ${refusal}`
+  const why = through.length > 0 ? `nobody can dial ${names}` : `no relay carries for it (${declined})`
+  return [...useless, `nobody can reach this peer: it is behind a NAT, and ${why}; ${cure}`]
 }
