@@ -7,9 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 
 import { bidTopic } from '../protocols/bid/index.ts'
-import { capabilityRules } from '../protocols/capability/index.ts'
 import { createInquire } from '../protocols/inquire/index.ts'
-import { placementRules } from '../protocols/placement/index.ts'
 import { BadBlockFault } from '../protocols/transfer/index.ts'
 import { describeFacts, type Fault, type Notary, type PeerName } from '../protocols/wire/index.ts'
 import { plainMoney, type PeerOptions } from './config/options.ts'
@@ -31,6 +29,7 @@ import type { LeaseState } from './market/lease-machine.ts'
 import { ProviderDesk } from './market/provider-desk.ts'
 import { decodeState } from './state-form.ts'
 import { RequesterDesk } from './market/requester-desk.ts'
+import { RelayedBytes } from './node/byte-tally.ts'
 import { OwnControl } from './node/control.ts'
 import { createData } from './node/data.ts'
 import { createDiscovery } from './node/discovery.ts'
@@ -40,6 +39,7 @@ import { Forwards } from './node/forwards.ts'
 import { OwnErrands, refusalOf } from './node/errands.ts'
 import { isAtWork } from './node/at-work.ts'
 import { hearBids } from './node/hear-bids.ts'
+import { createOwnHost } from './node/own-host.ts'
 import { JobBook, viewsIn } from './node/job-book.ts'
 import { JobFiles } from './node/job-files.ts'
 import { JobReporter } from './node/job-reporter.ts'
@@ -49,9 +49,9 @@ import { openRoutes, sendCarry } from './node/routes.ts'
 import { createSettling } from './node/settling.ts'
 import { idle } from './node/idle.ts'
 import { OwnerBrakes } from './node/owner-brakes.ts'
-import { createKeeperFinder, knownKeepers, rested } from './node/keepers.ts'
+import { createKeeperFinder, directFirst, knownKeepers, rested } from './node/keepers.ts'
 import type { Peer } from './node/peer.ts'
-import { hostMaker, type PeerPorts } from './node/ports.ts'
+import type { PeerPorts } from './node/ports.ts'
 import { Matchmaker } from './node/matchmaker.ts'
 import { Submissions } from './node/submissions.ts'
 import { keepTally } from './node/tally-keeping.ts'
@@ -118,16 +118,9 @@ export async function createPeer(
   }
 
   // The network.
-  const host = await hostMaker(ports)(
-    {
-      network,
-      reach: options.reach,
-      listen: options.listen,
-      bootstrap: options.bootstrap,
-      records: [capabilityRules(signer, network), placementRules(signer, network)],
-    },
-    { identity, clock, random, log, store: memory, floors, onFault: (peer, _protocol, fault) => onFault(peer, fault) },
-  )
+  const relayed = new RelayedBytes()
+  const around = { identity, clock, random, log, store: memory, floors, relayed, onFault }
+  const host = await createOwnHost(options, ports, around)
   starting.defer(async () => host.stop())
   const courier = createCourier(host.streams, { clock, log, onFault: (peer, _protocol, fault) => onFault(peer, fault) })
   starting.defer(() => courier.stop())
@@ -152,7 +145,8 @@ export async function createPeer(
   // Data.
   const mill = ports.mill ?? starting.use(new WorkerMill({ workersMax: options.workers }, { clock, log }))
   const quotaBytes = offer?.keepBytes ?? 0
-  const keepers = rested(reputation, createKeeperFinder(index, seeker, clock, ending.signal))
+  const finder = rested(reputation, createKeeperFinder(index, seeker, clock, ending.signal))
+  const keepers = directFirst(() => host.connections(), finder)
   const files = new JobFiles(join(dataDir, 'jobs'))
   starting.defer(() => files.close())
   const onSilent = (peer: PeerName): void => index.miss(peer)
@@ -164,6 +158,7 @@ export async function createPeer(
     isPublic: options.reach === 'public' && ports.networksMatter !== false,
     ledger,
     floors,
+    relayed,
     books: { journal, machines, everyMs: ports.receiptsEveryMs },
     disk,
     mill,

@@ -148,12 +148,13 @@ export function openStorageCountersignature(
   return { by, envelope, body: countersignature }
 }
 
-function encodeUsage({ storeMibS, auditsPassed, inBytes, outBytes }: StorageUsage) {
+function encodeUsage({ storeMibS, auditsPassed, inBytes, outBytes, relayBytes }: StorageUsage) {
   return {
     storeMibS: BigInt(storeMibS),
     auditsPassed: BigInt(auditsPassed),
     inBytes: BigInt(inBytes),
     outBytes: BigInt(outBytes),
+    relayBytes: BigInt(relayBytes),
   }
 }
 
@@ -163,6 +164,7 @@ function decodeUsage(usage: WireUsage): StorageUsage {
     auditsPassed: counted(usage.auditsPassed, 'audits_passed'),
     inBytes: counted(usage.inBytes, 'in_bytes'),
     outBytes: counted(usage.outBytes, 'out_bytes'),
+    relayBytes: counted(usage.relayBytes, 'relay_bytes'),
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The keeper's half of storage receipts: sign what the owner's audits have shown, but no more time than it kept the shards itself, durably
- * on our side before the owner hears of it.
+ * The keeper's half of storage receipts: sign what the owner says, but no more time than it kept the shards itself and no more bytes
+ * than it carried as a relay, durably on our side before the owner hears of it.
  *
  * Pure: the caller brings the time and what was kept, and carries out the effects. It has no timers: the owner asks.
  */
@@ -27,6 +27,8 @@ export interface KeepState {
   /** What was kept by our own count, up to `countedMs`. */
   readonly keptMibS: number
   readonly countedMs: number
+  /** What was carried by our own count. */
+  readonly carriedBytes: number
   /** Of the last receipt that both have signed; 0: none. */
   readonly sequence: number
   /** SHA-256 of its envelope; the account's id before the first. */
@@ -38,13 +40,16 @@ export interface KeepState {
   readonly issuedMs: number
 }
 
-export interface KeepInput {
-  readonly is: 'message'
-  readonly from: PeerName
-  readonly message: StorageMessage
-  /** MiB of this owner's shards, times seconds, from `countedMs` until now. */
-  readonly keptMibS: number
-}
+export type KeepInput =
+  | {
+      readonly is: 'message'
+      readonly from: PeerName
+      readonly message: StorageMessage
+      /** MiB of this owner's shards, times seconds, from `countedMs` until now. */
+      readonly keptMibS: number
+    }
+  /** More than before, as its relay. */
+  | { readonly is: 'carried'; readonly bytes: number }
 
 export type KeepEvent = {
   readonly happened: 'countersigned'
@@ -59,6 +64,7 @@ export function openKeep(account: StorageAccount): KeepState {
     account,
     keptMibS: 0,
     countedMs: spanOf(account.period).fromMs,
+    carriedBytes: 0,
     sequence: 0,
     previous: fromString(account.id, 'hex'),
     usage: noStorage,
@@ -74,6 +80,10 @@ export function countedUntilMs({ account }: KeepState, nowMs: number): number {
 
 export function stepKeep(notary: Notary, state: KeepState, input: KeepInput, nowMs: number): KeepStep {
   const { account } = state
+  if (input.is === 'carried') {
+    const carriedBytes = Math.min(state.carriedBytes + input.bytes, Number.MAX_SAFE_INTEGER)
+    return [{ ...state, carriedBytes }, [{ do: 'save' }]]
+  }
   const { from, message, keptMibS } = input
   if (from !== account.owner) return [state, []]
   switch (message.say) {
@@ -120,13 +130,14 @@ function onStated(notary: Notary, state: KeepState, stated: Stated, more: number
   ]
 }
 
-/** Time: the less of two counts. The rest is the owner's word: it is against itself. Nothing falls. */
-function usageOf({ usage, keptMibS }: KeepState, stated: StorageUsage): StorageUsage {
+/** Time, and what was carried: the less of two counts. The rest is the owner's word: it is against itself. Nothing falls. */
+function usageOf({ usage, keptMibS, carriedBytes }: KeepState, stated: StorageUsage): StorageUsage {
   return {
     storeMibS: Math.max(usage.storeMibS, Math.min(stated.storeMibS, keptMibS)),
     auditsPassed: Math.max(usage.auditsPassed, stated.auditsPassed),
     inBytes: Math.max(usage.inBytes, stated.inBytes),
     outBytes: Math.max(usage.outBytes, stated.outBytes),
+    relayBytes: Math.max(usage.relayBytes, Math.min(stated.relayBytes, carriedBytes)),
   }
 }
 

@@ -1,4 +1,4 @@
-/** Receipts of storage, as the rest of the program sees them. */
+/** Receipts of storage and of carrying, as the rest of the program sees them. */
 import { toString } from 'uint8arrays'
 
 import {
@@ -23,7 +23,12 @@ export const storageServedMax = 16
 /** Between two receipts of one account: an owner that asks without end fills no ledger. */
 export const receiptGapMsMin = 60_000
 
-/** What was kept for an owner since the period began. Whole numbers that never fall. */
+/** What a keeper must have carried for an owner as its relay, by the count of each, before there is an account for that alone. */
+export const relayBytesMin = 2 ** 20
+/** Accounts that a keeper has open at once before it opens none for carrying alone. */
+export const carriedAccountsMax = 4_096
+
+/** What was kept and carried for an owner since the period began. Whole numbers that never fall. */
 export interface StorageUsage {
   /** MiB of shards, times seconds. */
   readonly storeMibS: number
@@ -32,10 +37,12 @@ export interface StorageUsage {
   readonly inBytes: number
   /** Of shards that the owner got. */
   readonly outBytes: number
+  /** To and from the owner, through the keeper as its relay. */
+  readonly relayBytes: number
 }
 
-export const storageUsageNames = ['storeMibS', 'auditsPassed', 'inBytes', 'outBytes'] as const
-export const noStorage: StorageUsage = { storeMibS: 0, auditsPassed: 0, inBytes: 0, outBytes: 0 }
+export const storageUsageNames = ['storeMibS', 'auditsPassed', 'inBytes', 'outBytes', 'relayBytes'] as const
+export const noStorage: StorageUsage = { storeMibS: 0, auditsPassed: 0, inBytes: 0, outBytes: 0, relayBytes: 0 }
 
 /** One owner, one keeper, one month: what a lease is to receipts of work. */
 export interface StorageAccount {

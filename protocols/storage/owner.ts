@@ -36,7 +36,7 @@ export interface OwnState {
 }
 
 export type OwnInput =
-  /** More than before: of one more round of audits. */
+  /** More than before: of one more round of audits, or carried since the last time. */
   | { readonly is: 'shown'; readonly more: StorageUsage }
   | { readonly is: 'ask' }
   | { readonly is: 'message'; readonly from: PeerName; readonly message: StorageMessage }
@@ -143,7 +143,7 @@ function whatIsWrong(state: OwnState, receipt: Signed<StorageReceipt>): Fault | 
   const over = storageUsageNames.find((name) => usage[name] > shown[name])
   if (over === undefined) return undefined
   const facts = { what: over, claimed: usage[over], shown: shown[over] }
-  return new Fault('OVERCHARGED', 'the receipt states more than the owner said that audits have shown', facts)
+  return new Fault('OVERCHARGED', 'the receipt states more than the owner said', facts)
 }
 
 /** No more than can be written. */
@@ -154,6 +154,7 @@ function withMore(shown: StorageUsage, more: StorageUsage): StorageUsage {
     auditsPassed: sum('auditsPassed'),
     inBytes: sum('inBytes'),
     outBytes: sum('outBytes'),
+    relayBytes: sum('relayBytes'),
   }
 }
 

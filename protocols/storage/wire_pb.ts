@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file storage/wire.proto.
  */
 export const file_storage_wire: GenFile = /*@__PURE__*/
-  fileDesc("ChJzdG9yYWdlL3dpcmUucHJvdG8SEXBsZWFjaC5zdG9yYWdlLnYxIscBCghFeGNoYW5nZRIrCgZzdGF0ZWQYASABKAsyGS5wbGVhY2guc3RvcmFnZS52MS5TdGF0ZWRIABIRCgdyZWNlaXB0GAIgASgMSAASGgoQY291bnRlcnNpZ25hdHVyZRgDIAEoDEgAEisKBnNpZ25lZBgEIAEoCzIZLnBsZWFjaC5zdG9yYWdlLnYxLlNpZ25lZEgAEioKB3JlZnVzZWQYBSABKAsyFy5wbGVhY2gud2lyZS52MS5SZWZ1c2FsSABCBgoEYm9keSJTCgZTdGF0ZWQSDgoGcGVyaW9kGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEicKBXVzYWdlGAMgASgLMhgucGxlYWNoLnN0b3JhZ2UudjEuVXNhZ2UiCAoGU2lnbmVkIqABCg5TdG9yYWdlUmVjZWlwdBIPCgdhY2NvdW50GAEgASgMEg0KBW93bmVyGAIgASgJEg4KBnBlcmlvZBgDIAEoCRIQCghzZXF1ZW5jZRgEIAEoBBIQCghwcmV2aW91cxgFIAEoDBInCgV1c2FnZRgGIAEoCzIYLnBsZWFjaC5zdG9yYWdlLnYxLlVzYWdlEhEKCWlzc3VlZF9tcxgHIAEoBCJYCgVVc2FnZRITCgtzdG9yZV9taWJfcxgBIAEoBBIVCg1hdWRpdHNfcGFzc2VkGAIgASgEEhAKCGluX2J5dGVzGAMgASgEEhEKCW91dF9ieXRlcxgEIAEoBCJgChdTdG9yYWdlQ291bnRlcnNpZ25hdHVyZRIPCgdhY2NvdW50GAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEg8KB3JlY2VpcHQYAyABKAwSEQoJaXNzdWVkX21zGAQgASgEYgZwcm90bzM", [file_wire_wire]);
+  fileDesc("ChJzdG9yYWdlL3dpcmUucHJvdG8SEXBsZWFjaC5zdG9yYWdlLnYxIscBCghFeGNoYW5nZRIrCgZzdGF0ZWQYASABKAsyGS5wbGVhY2guc3RvcmFnZS52MS5TdGF0ZWRIABIRCgdyZWNlaXB0GAIgASgMSAASGgoQY291bnRlcnNpZ25hdHVyZRgDIAEoDEgAEisKBnNpZ25lZBgEIAEoCzIZLnBsZWFjaC5zdG9yYWdlLnYxLlNpZ25lZEgAEioKB3JlZnVzZWQYBSABKAsyFy5wbGVhY2gud2lyZS52MS5SZWZ1c2FsSABCBgoEYm9keSJTCgZTdGF0ZWQSDgoGcGVyaW9kGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEicKBXVzYWdlGAMgASgLMhgucGxlYWNoLnN0b3JhZ2UudjEuVXNhZ2UiCAoGU2lnbmVkIqABCg5TdG9yYWdlUmVjZWlwdBIPCgdhY2NvdW50GAEgASgMEg0KBW93bmVyGAIgASgJEg4KBnBlcmlvZBgDIAEoCRIQCghzZXF1ZW5jZRgEIAEoBBIQCghwcmV2aW91cxgFIAEoDBInCgV1c2FnZRgGIAEoCzIYLnBsZWFjaC5zdG9yYWdlLnYxLlVzYWdlEhEKCWlzc3VlZF9tcxgHIAEoBCJtCgVVc2FnZRITCgtzdG9yZV9taWJfcxgBIAEoBBIVCg1hdWRpdHNfcGFzc2VkGAIgASgEEhAKCGluX2J5dGVzGAMgASgEEhEKCW91dF9ieXRlcxgEIAEoBBITCgtyZWxheV9ieXRlcxgFIAEoBCJgChdTdG9yYWdlQ291bnRlcnNpZ25hdHVyZRIPCgdhY2NvdW50GAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEg8KB3JlY2VpcHQYAyABKAwSEQoJaXNzdWVkX21zGAQgASgEYgZwcm90bzM", [file_wire_wire]);
 
 /**
  * A frame of /pleach/storage/1.
@@ -68,7 +68,7 @@ export const ExchangeSchema: GenMessage<Exchange> = /*@__PURE__*/
   messageDesc(file_storage_wire, 0);
 
 /**
- * What the owner's audits have shown in this period so far.
+ * What the owner's audits have shown in this period so far, and its own count of what was carried.
  *
  * @generated from message pleach.storage.v1.Stated
  */
@@ -114,7 +114,7 @@ export const SignedSchema: GenMessage<Signed> = /*@__PURE__*/
   messageDesc(file_storage_wire, 2);
 
 /**
- * Cumulative statement of what was kept for an owner in a period.
+ * Cumulative statement of what was kept and carried for an owner in a period.
  *
  * @generated from message pleach.storage.v1.StorageReceipt
  */
@@ -197,6 +197,13 @@ export type Usage = Message<"pleach.storage.v1.Usage"> & {
    * @generated from field: uint64 out_bytes = 4;
    */
   outBytes: bigint;
+
+  /**
+   * Bytes to and from the owner that the keeper carried as its relay.
+   *
+   * @generated from field: uint64 relay_bytes = 5;
+   */
+  relayBytes: bigint;
 };
 
 /**

@@ -58,21 +58,27 @@ async function showStorage(invocation: Parameters<typeof connect>[0], isFiltered
   const receipts = await (await connect(invocation)).storageReceipts()
   if (terminal.json) await terminal.printJson({ v: 1, receipts })
   else if (terminal.quiet) await terminal.print(...receipts.map(({ account }) => safe(account)))
-  else if (receipts.length === 0) terminal.note('no receipts of storage yet: the first come with the second audit')
+  else if (receipts.length === 0)
+    terminal.note(
+      'no receipts of storage yet: the first come with the second audit, or once a relay has carried something',
+    )
   else
     await terminal.print(
       ...table(
-        ['MONTH', 'ROLE', 'WITH', '>RECEIPTS', '>GIB HOURS', '>AUDITS', '>PUT', '>GOT'],
-        receipts.map(({ period, role, other, receipts: count, storeMibS, auditsPassed, inBytes, outBytes }) => [
-          safe(period),
-          role,
-          named(other),
-          String(count),
-          (storeMibS / mibSecondsPerGibHour).toFixed(3),
-          String(auditsPassed),
-          size(inBytes),
-          size(outBytes),
-        ]),
+        ['MONTH', 'ROLE', 'WITH', '>RECEIPTS', '>GIB HOURS', '>AUDITS', '>PUT', '>GOT', '>CARRIED'],
+        receipts.map(
+          ({ period, role, other, receipts: count, storeMibS, auditsPassed, inBytes, outBytes, relayBytes }) => [
+            safe(period),
+            role,
+            named(other),
+            String(count),
+            (storeMibS / mibSecondsPerGibHour).toFixed(3),
+            String(auditsPassed),
+            size(inBytes),
+            size(outBytes),
+            size(relayBytes),
+          ],
+        ),
       ),
     )
   return exits.ok

@@ -32,6 +32,7 @@ function statusLines(status: StatusView): string[] {
     ...warnings.map((warning) => `! ${safe(warning, 300)}`),
     `network  ${count(status.connections, 'connection')}, mesh ${status.meshDegree}, ${count(status.recordsKnown, 'record')} known`,
     ...status.addresses.map((address) => `  ${safe(address, 200)}`),
+    ...relayLines(status.relay),
     offering === null
       ? 'offering nothing   (pleach up --offer lends this machine)'
       : `offering ${cpu(offering.cpuMilli)}, ${memory(offering.memoryBytes)}, ${size(offering.keepBytes)}, ` +
@@ -51,6 +52,20 @@ function statusLines(status: StatusView): string[] {
     ...(cached.quotaBytes === 0
       ? []
       : [`cached   ${count(cached.shards, 'shard')}, ${size(cached.bytes)} of ${size(cached.quotaBytes)}`]),
+  ]
+}
+
+function relayLines({ through, carries }: StatusView['relay']): string[] {
+  const names = through.map(
+    ({ petname, rttMs }) => `${safe(petname, 40)}${rttMs === null ? '' : ` (${Math.round(rttMs)} ms away)`}`,
+  )
+  return [
+    ...(names.length === 0 ? [] : [`relayed  through ${names.join(' and ')}`]),
+    ...(carries === null
+      ? []
+      : [
+          `relay    for ${count(carries.peers, 'peer')}, ${count(carries.connections, 'connection')} now, ${size(carries.bytes)} carried since it started`,
+        ]),
   ]
 }
 

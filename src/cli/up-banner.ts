@@ -26,10 +26,18 @@ export function bannerLines(
       ? line('offering', 'nothing   (pleach up --offer lends this machine)')
       : line('offering', `${lent(offering)}   (change: --cpu, --memory, --storage, --price)`),
     line('isolation', safe(facts.isolation, 200)),
-    line('network', `${options.network}, ${networkText(facts, options)}`),
+    line('network', `${options.network}, ${networkText(facts, options)}${reachText(peer.addresses())}`),
     ...peer.addresses().map((address) => line('', safe(address, 200))),
     `${line('visible', `mesh ${facts.meshDegree}, ${count(facts.records, 'record')} known`).padEnd(56)}ready ${(readyMs / 1_000).toFixed(1)} s`,
   ]
+}
+
+/** Whoever can be dialled needs no words for it: the addresses follow. */
+function reachText(addresses: readonly string[]): string {
+  const relays = addresses.flatMap((address) => /\/p2p\/([^/]+)\/p2p-circuit/.exec(address)?.[1] ?? [])
+  if (relays.length < addresses.length) return ''
+  const names = [...new Set(relays)].map((relay) => shortPeer(relay)).join(' and ')
+  return ` - not reachable from outside (NAT), ${names === '' ? 'and by no relay yet: pleach status' : `relayed by ${names}`}`
 }
 
 function lent({ cpuMilli, memoryBytes, keepBytes, price, gasPrice }: NonNullable<ReadyFacts['offering']>): string {

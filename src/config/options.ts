@@ -112,6 +112,18 @@ export interface BandwidthOptions {
   readonly downBytesPerSecond: number | null
 }
 
+/** Relays, by which peers behind NATs are reached. */
+export interface RelayOptions {
+  /** Whether this peer is one. */
+  readonly serve: boolean
+  /** What it carries then; null: as the host has it. */
+  readonly bytesPerSecond: number | null
+  /** Which it uses itself. `auto`: those that are met, when it cannot be dialled; addresses: those, and always. */
+  readonly use: 'auto' | 'never' | readonly string[]
+}
+
+export const plainRelay: RelayOptions = { serve: false, bytesPerSecond: null, use: 'auto' }
+
 /** How what was worked is made good. */
 export interface MoneyOptions {
   /** What becomes of receipts that both have signed. */
@@ -158,6 +170,8 @@ export interface PeerOptions {
   readonly offer: OfferOptions | null
   /** Left out: no limit. */
   readonly bandwidth?: BandwidthOptions
+  /** Left out: plainRelay. */
+  readonly relay?: RelayOptions
   /** Disk space for what was read, to be given to others who read the same. Left out: nothing of it is kept. */
   readonly cacheBytes?: number
   /** Threads that encrypt, code and hash the owner's data. */

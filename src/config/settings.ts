@@ -11,6 +11,7 @@ import {
   settlementMethods,
   type ClaimedGpu,
   type Reach,
+  type RelayOptions,
   type RewardShare,
   type SettlementMethod,
 } from './options.ts'
@@ -34,6 +35,9 @@ export interface SettingValues {
   maxTime: number
   bandwidthUp: number
   bandwidthDown: number
+  relayServe: boolean
+  relayRate: number
+  relayUse: RelayOptions['use']
   workers: number
   cache: number
   region: string
@@ -142,6 +146,9 @@ export const settings: { readonly [Name in SettingName]: Setting<SettingValues[N
   maxTime: single('TIME', 'longest job to take, such as 2h (default 24h)', positive(parseDurationMs)),
   bandwidthUp: single('RATE', 'most that is sent of data, such as 10MB/s or 80Mbit/s (default: no limit)', readRate),
   bandwidthDown: single('RATE', 'most that is fetched of data, such as 10MB/s (default: no limit)', readRate),
+  relayServe: single('', 'carry connections for peers that cannot be dialled', readSwitch),
+  relayRate: single('RATE', 'most that is carried for them, such as 1MB/s (default 4MiB/s)', readRate),
+  relayUse: list('ADDRESS', 'be reached by this relay (may be repeated); or auto, the default, or never', readRelays),
   region: single('NAME', 'where this machine is, such as eu or de (claimed)', (text) =>
     fitting(text, wordPattern, 'small letters, digits and -, such as eu'),
   ),
@@ -267,6 +274,12 @@ function readRate(text: string): number {
   const rate = parseRate(text)
   if (rate < rateMin) throw new RangeError('it must be at least 128KiB/s: below that, others give up waiting')
   return rate
+}
+
+function readRelays(texts: readonly string[]): RelayOptions['use'] {
+  const [only] = texts
+  if (texts.length === 1 && (only === 'auto' || only === 'never')) return only
+  return texts.map((text) => checkedAddress(text, 'relay'))
 }
 
 function readPort(text: string): number {

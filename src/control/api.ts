@@ -53,6 +53,12 @@ export interface StatusView {
   readonly upMs: number
   readonly addresses: readonly string[]
   readonly connections: number
+  readonly relay: {
+    /** The relays by which this peer is reached. */
+    readonly through: readonly (PeerView & { readonly rttMs: number | null })[]
+    /** Null: it is no relay itself. Bytes since it started. */
+    readonly carries: { readonly peers: number; readonly connections: number; readonly bytes: number } | null
+  }
   readonly meshDegree: number
   readonly recordsKnown: number
   readonly offering: OfferView | null

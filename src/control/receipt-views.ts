@@ -27,7 +27,7 @@ export interface ReceiptView {
   readonly updatedMs: number
 }
 
-/** What one keeper kept for one owner in a month, by what both have signed. */
+/** What one keeper kept and carried for one owner in a month, by what both have signed. */
 export interface StorageReceiptView {
   readonly v: 1
   readonly account: string
@@ -40,6 +40,8 @@ export interface StorageReceiptView {
   readonly auditsPassed: number
   readonly inBytes: number
   readonly outBytes: number
+  /** To and from the owner, through the keeper as its relay. */
+  readonly relayBytes: number
 }
 
 /** What is left out is not asked for. */

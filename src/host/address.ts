@@ -13,6 +13,7 @@ import {
   CODE_IP4,
   CODE_IP6,
   CODE_P2P,
+  CODE_P2P_CIRCUIT,
   CODE_TCP,
   multiaddr,
   type Multiaddr,
@@ -127,6 +128,24 @@ export function isWithin(reach: Reach, address: Multiaddr): boolean {
   }
 }
 
+/** Whether what is dialled is a relay, which joins us to the peer at the end: `…/p2p/RELAY/p2p-circuit/p2p/PEER`. */
+export function isCircuit(address: Multiaddr): boolean {
+  return address.getComponents().some(({ code }) => code === CODE_P2P_CIRCUIT)
+}
+
+/** The relay of such an address. */
+export function relayAt(address: Multiaddr): PeerName | undefined {
+  const components = address.getComponents()
+  const at = components.findIndex(({ code }) => code === CODE_P2P_CIRCUIT)
+  const relay = at > 0 ? components[at - 1] : undefined
+  return relay?.code === CODE_P2P ? relay.value : undefined
+}
+
+/** Where the socket goes, of a relay's address as of any other. */
+export function socketOf(address: Multiaddr): string {
+  return isCircuit(address) ? withoutPeer(address.decapsulateCode(CODE_P2P_CIRCUIT)) : withoutPeer(address)
+}
+
 /** The address without the peer at its end: where a socket goes. */
 export function withoutPeer(address: Multiaddr): string {
   return address.decapsulateCode(CODE_P2P).toString()
@@ -138,8 +157,9 @@ export function peerAt(address: Multiaddr): PeerName | undefined {
 }
 
 /** What a person typed, as an address we can dial. Throws HostError ADDRESS_INVALID naming it. */
-export function parseAddress(text: string, what: 'bootstrap' | 'listen' | 'announce' | 'dial'): Multiaddr {
-  const cure = 'write it like /ip4/203.0.113.7/tcp/4117/p2p/12D3KooW… (the p2p part may be left out)'
+export function parseAddress(text: string, what: keyof typeof verbs): Multiaddr {
+  const cure =
+    'write it like /ip4/203.0.113.7/tcp/4117/p2p/12D3KooW… (the p2p part may be left out, but not before /p2p-circuit/p2p/12D3KooW…)'
   let address
   try {
     address = multiaddr(text.trim())
@@ -155,8 +175,14 @@ export function parseAddress(text: string, what: 'bootstrap' | 'listen' | 'annou
   const [host, port, peer, ...rest] = address.getComponents()
   const hostCodes: readonly number[] =
     what === 'listen' ? [CODE_IP4, CODE_IP6] : [CODE_IP4, CODE_IP6, CODE_DNS, CODE_DNS4, CODE_DNS6]
-  const peerFits = peer === undefined || (what !== 'listen' && peer.code === CODE_P2P && isPeerName(peer.value ?? ''))
-  if (host === undefined || !hostCodes.includes(host.code) || port?.code !== CODE_TCP || !peerFits || rest.length > 0) {
+  const named = (part: typeof peer): boolean => part?.code === CODE_P2P && isPeerName(part.value ?? '')
+  // Whoever answers where a relay should be is none.
+  const peerFits = peer === undefined ? what !== 'relay' : what !== 'listen' && named(peer)
+  // Through a relay: who waits behind it follows.
+  const [circuit, behind, ...more] = rest
+  const isThrough = named(peer) && circuit?.code === CODE_P2P_CIRCUIT && named(behind) && more.length === 0
+  const restFits = rest.length === 0 || (isThrough && (what === 'dial' || what === 'bootstrap'))
+  if (host === undefined || !hostCodes.includes(host.code) || port?.code !== CODE_TCP || !peerFits || !restFits) {
     throw new HostError('ADDRESS_INVALID', `cannot ${verbs[what]} ${text}: only TCP over IP is supported`, cure, {
       address: text,
       use: what,
@@ -165,4 +191,10 @@ export function parseAddress(text: string, what: 'bootstrap' | 'listen' | 'annou
   return address
 }
 
-const verbs = { bootstrap: 'begin from', listen: 'listen on', announce: 'announce', dial: 'dial' } as const
+const verbs = {
+  bootstrap: 'begin from',
+  listen: 'listen on',
+  announce: 'announce',
+  dial: 'dial',
+  relay: 'use as a relay',
+} as const

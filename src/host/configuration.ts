@@ -13,7 +13,8 @@ import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Libp2pOptions } from 'libp2p'
 
-import { isWithin, withoutPeer } from './address.ts'
+import { isCircuit, isWithin, withoutPeer } from './address.ts'
+import type { Carrier } from './carrier.ts'
 import type { Answerer } from './dht-answers.ts'
 import { encryptersInOrder, encryptersOf } from './encrypters.ts'
 import type { Gater } from './gater.ts'
@@ -24,6 +25,7 @@ import { dhtProtocolOf } from './networks.ts'
 import { announceOwnAddresses } from './own-addresses.ts'
 import type { QuotaDatastore } from './quota-datastore.ts'
 import type { RecordJudge } from './record-judge.ts'
+import type { RelayTransport } from './relay-transport.ts'
 import type { Contact } from './routing-table.ts'
 import { silentLogger } from './silent-logger.ts'
 import { trafficMetrics } from './traffic-metrics.ts'
@@ -55,6 +57,7 @@ export type Services = {
   readonly identify: Identify
   readonly identifyPush: IdentifyPush
   readonly ownAddresses: object
+  readonly carrier?: object
 }
 
 export interface NodeSettings {
@@ -71,6 +74,10 @@ export interface NodeSettings {
   readonly tls: boolean
   /** TCP when left out. */
   readonly transport: TransportFactory | undefined
+  /** Dials through relays, and listens on them. */
+  readonly relays: RelayTransport | undefined
+  /** Serves as a relay. */
+  readonly carrier: Carrier | undefined
   readonly watch: HostWatch | undefined
 }
 
@@ -84,8 +91,8 @@ const onlyPublicAddresses: PeerInfoMapper = (peer) => ({
 })
 
 export function configurationOf(settings: NodeSettings): Libp2pOptions<Services> {
-  const { network, reach, listen, announce, identity, datastore, judge, gater, limits, tls, transport, watch } =
-    settings
+  const { network, reach, listen, announce, identity, datastore, judge, gater, limits, tls, watch } = settings
+  const { transport, relays, carrier } = settings
   const { bucketPeersMax, table } = settings.dht
   const announced = new Set(announce.map(withoutPeer))
   return {
@@ -99,10 +106,14 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
     addresses: {
       listen: listen.map(String),
       appendAnnounce: [...announced],
-      announceFilter: (addresses) =>
-        addresses.filter((address) => announced.has(withoutPeer(address)) || isWithin(reach, address)),
+      announceFilter: (addresses) => {
+        const known = addresses.filter((address) => announced.has(withoutPeer(address)) || isWithin(reach, address))
+        // A relay says how many addresses it has, and whoever dials us tries no more than so many.
+        const through = known.filter(isCircuit).slice(0, limits.addressesPerPeerMax)
+        return [...known.filter((address) => !isCircuit(address)), ...through]
+      },
     },
-    transports: [transport ?? tcpTransport(limits)],
+    transports: [transport ?? tcpTransport(limits), ...(relays === undefined ? [] : [relays.factory])],
     connectionEncrypters: encryptersOf(tls ? encryptersInOrder : ['noise']),
     streamMuxers: [
       yamux({
@@ -116,7 +127,7 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
         },
       }),
     ],
-    connectionGater: gater,
+    connectionGater: { ...gater, ...carrier?.gates },
     connectionManager: {
       maxConnections: limits.connectionsMax,
       maxParallelDials: limits.dialsMax,
@@ -152,6 +163,7 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
         selectors: judge.selectors,
       }) as (components: KadDHTComponents) => SingleKadDHT,
       gossip: gossipService(network, reach, limits, watch),
+      ...(carrier === undefined ? {} : { carrier: carrier.service }),
     },
   }
 }

@@ -5,22 +5,25 @@
 import type { ConnectionGater, MultiaddrConnection } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 
-import { ipOf, isWithin, kindOf, withoutPeer } from './address.ts'
+import { ipOf, isWithin, kindOf, socketOf } from './address.ts'
 import type { HostLimits, Reach } from './limits.ts'
 
 export interface Gater extends ConnectionGater {
   /** From now on this address is dialled whatever the reach, because a person typed it. */
   trust(address: Multiaddr): void
+  /** Whether it would be dialled. */
+  allows(address: Multiaddr): boolean
 }
 
 export function createGater(reach: Reach, limits: Pick<HostLimits, 'inboundPendingPerIpMax'>): Gater {
   const trusted = new Set<string>()
   const pendingByIp = new Map<string, number>()
   const release = new WeakMap<MultiaddrConnection, () => void>()
-  const allowed = (address: Multiaddr): boolean => trusted.has(withoutPeer(address)) || isWithin(reach, address)
+  const allowed = (address: Multiaddr): boolean => trusted.has(socketOf(address)) || isWithin(reach, address)
 
   return {
-    trust: (address) => void trusted.add(withoutPeer(address)),
+    trust: (address) => void trusted.add(socketOf(address)),
+    allows: allowed,
     denyDialMultiaddr: (address) => !allowed(address),
     filterMultiaddrForPeer: (_peer, address) => allowed(address),
 

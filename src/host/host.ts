@@ -7,6 +7,7 @@
 import { createLibp2p } from 'libp2p'
 import type { Connection, IdentifyResult, Libp2p, PeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
+import type { Multiaddr } from '@multiformats/multiaddr'
 
 import type { Bulletin, RecordRules } from '../../protocols/wire/bulletin.ts'
 import type { Streams } from '../../protocols/wire/channel.ts'
@@ -33,6 +34,7 @@ import { ownNode, type MakeLibp2p } from './own-node.ts'
 import { QuotaDatastore } from './quota-datastore.ts'
 import { createRecordJudge } from './record-judge.ts'
 import { createRedial } from './redial.ts'
+import { createRelaying, type RelayCount, type RelayOptions, type RelayView } from './relaying.ts'
 import { layRoutingTable } from './routing-table.ts'
 import { memorySequenceFloors, type SequenceFloors } from './sequence-floors.ts'
 import { stopWithin } from './stop-within.ts'
@@ -56,6 +58,8 @@ export interface HostOptions {
   readonly dht?: DhtOptions
   /** False: connections are encrypted with Noise alone. */
   readonly tls?: boolean
+  /** Left out: no relay for others, and relays used when nothing of our own can be announced. */
+  readonly relay?: RelayOptions | undefined
 }
 
 export interface HostEnvironment {
@@ -75,6 +79,8 @@ export interface HostEnvironment {
   readonly libp2p?: MakeLibp2p
   /** Who measures this host. */
   readonly watch?: HostWatch
+  /** Who counts what goes through relays. */
+  readonly relayed?: RelayCount
 }
 
 export interface ConnectionView {
@@ -114,7 +120,7 @@ export interface Host {
   /** What we announce, each ending in `/p2p/<peer>`. */
   addresses(): string[]
   connections(): ConnectionView[]
-  /** Where a connected peer is: what one subscriber has of the Internet, an IPv4 address or a /64 of IPv6. */
+  /** Where a connected peer is, or its relay when there is no direct connection: what one subscriber has of the Internet, an IPv4 address or a /64 of IPv6. */
   houseOf(peer: PeerName): string | undefined
   /** The network of a connected peer: a /24 of IPv4, or a /64 of IPv6. Undefined when it is not connected, or by name. */
   networkOf(peer: PeerName): string | undefined
@@ -123,6 +129,8 @@ export interface Host {
   /** The returned function ends it. */
   onPeer(listener: (event: PeerEvent) => void): () => void
   readiness(): Readiness
+  /** By which relays it is reached, and for whom it is one. */
+  relaying(): RelayView
   /** With whom we exchange the messages of a topic in full. */
   meshPeers(topic: string): PeerName[]
 }
@@ -151,7 +159,17 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const datastore = new QuotaDatastore({ store, self: identity.peer, judge, floors, limits, clock })
   const { dht = {}, tls = true } = options
   const { transport, watch } = environment
-  const parts = { datastore, judge, gater, transport, watch }
+  const relaying = createRelaying(options.relay, transport === undefined, {
+    reach,
+    gater,
+    limits,
+    clock,
+    random,
+    log,
+    count: environment.relayed,
+  })
+  const { relays, carrier } = relaying
+  const parts = { datastore, judge, gater, transport, relays, carrier, watch }
   const settings = { network, reach, listen, announce, identity, limits, dht, tls, ...parts }
   const node = await ownNode(environment.libp2p ?? createLibp2p, configurationOf(settings), identity)
   if (dht.answerer !== undefined) answerOtherwise(node.services.dht, dht.answerer, clock)
@@ -163,6 +181,13 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   const redial = createRedial({ node, bootstrap, dialler, explore, limits, clock, random, log })
   const networks = watchNetworks(node, network, log)
   const watchdog = createWatchdog({ node, dialler, limits, clock, log })
+  // Who is behind a relay counts as where that is: it cannot be told from others there, and shares its fate.
+  const placesOf = (peer: PeerName): Multiaddr[] =>
+    node
+      .getConnections(peerIdFromString(peer))
+      .toSorted((one, other) => Number(other.direct) - Number(one.direct))
+      .map(({ remoteAddr }) => remoteAddr)
+  const ofRelays = relaying.begin(node, dialler)
   const gossip = createGossip(node.services.gossip, log, watch)
   const streams = createStreams({ node, limits, onFault: environment.onFault ?? (() => {}), clock, log })
   const isConnected = (peer: PeerName): boolean => node.getConnections(peerIdFromString(peer)).length > 0
@@ -190,6 +215,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
         networks.stop()
         throw await listenError(asError(error))
       }
+      await ofRelays.start()
       gossip.start()
       redial.start()
       watchdog.start()
@@ -197,6 +223,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
 
     async stop() {
       redial.stop()
+      ofRelays.stop()
       watchdog.stop()
       dialler.stop()
       networks.stop()
@@ -207,8 +234,8 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
     addresses: () => node.getMultiaddrs().map(String),
     connections: () =>
       node.getConnections().map((connection) => ({ ...viewOf(connection), network: networks.of(connection) })),
-    houseOf: (peer) => node.getConnections(peerIdFromString(peer)).map(({ remoteAddr }) => houseAt(remoteAddr))[0],
-    networkOf: (peer) => node.getConnections(peerIdFromString(peer)).map(({ remoteAddr }) => networkAt(remoteAddr))[0],
+    houseOf: (peer) => placesOf(peer).map(houseAt)[0],
+    networkOf: (peer) => placesOf(peer).map(networkAt)[0],
 
     async dial(text, signal) {
       const address = parseAddress(text, 'dial')
@@ -218,6 +245,8 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
     },
 
     onPeer: (listener) => listenToPeers(node, listener),
+
+    relaying: () => ofRelays.view(),
 
     meshPeers: (topic) => gossip.meshPeers(topic),
 

@@ -11,6 +11,7 @@ export { identityFromSeed, openIdentity, type Identity, type OpenedIdentity } fr
 export { limitsFor, type HostLimits, type Reach } from './limits.ts'
 export type { MakeLibp2p } from './own-node.ts'
 export { petnameOf } from './petname.ts'
+export type { RelayCount, RelayOptions, RelayView } from './relaying.ts'
 export { RecordRefusedError } from './quota-datastore.ts'
 export { contactOf, type Contact } from './routing-table.ts'
 export { memorySequenceFloors, type SequenceFloors } from './sequence-floors.ts'

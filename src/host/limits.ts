@@ -97,6 +97,32 @@ export interface HostLimits {
   /** Between two looks at what could be dialled or has lost its gossip stream. */
   readonly lookEveryMs: number
 
+  /** Relays that a host uses that cannot be dialled: when one goes away it is still reached by the other. */
+  readonly relaysMax: number
+  /** Asking a relay to carry for us: a dial, and one question. */
+  readonly reserveMs: number
+  /** First pause before a relay is asked again that declined or went away; doubles… */
+  readonly reserveAgainAfterMs: number
+  /** …up to this. */
+  readonly reserveAgainAfterMsMax: number
+
+  /** Peers that a relay carries for at once. Each costs it a connection that is kept. */
+  readonly reservationsMax: number
+  /** Of these, at one address. Only where the network is public: elsewhere all may have one. */
+  readonly reservationsPerHouseMax: number
+  /** For how long one holds; it is renewed five minutes before. */
+  readonly reservationMs: number
+  /** Connections that go through a relay at once: each way it may hold a window of each (1 MiB), and mostly a few KiB. */
+  readonly circuitsMax: number
+  /** Of these, to one that it carries for, and by one that dials. */
+  readonly circuitsPerHolderMax: number
+  readonly circuitsPerCallerMax: number
+  /** What one of them may carry, and for how long, before both ends have to dial again. */
+  readonly circuitBytesMax: number
+  readonly circuitMsMax: number
+  /** All that a relay carries in a second; half of it for one that it carries for. */
+  readonly relayedBytesPerSecondMax: number
+
   /** Time a stop may take before what is left is cut off. */
   readonly stopMs: number
 }
@@ -147,6 +173,19 @@ const publicLimits: HostLimits = {
   redialForgiveMs: 30 * second,
   exploreMs: 15 * second,
   lookEveryMs: 5 * second,
+  relaysMax: 2,
+  reserveMs: 10 * second,
+  reserveAgainAfterMs: 5 * second,
+  reserveAgainAfterMsMax: 300 * second,
+  reservationsMax: 32,
+  reservationsPerHouseMax: 8,
+  reservationMs: hour,
+  circuitsMax: 128,
+  circuitsPerHolderMax: 32,
+  circuitsPerCallerMax: 16,
+  circuitBytesMax: 4 * 1024 * mib,
+  circuitMsMax: 24 * hour,
+  relayedBytesPerSecondMax: 4 * mib,
   stopMs: 5 * second,
 }
 

@@ -50,6 +50,7 @@ import type { StorageAccounts } from './storage-accounts.ts'
 import type { Submissions } from './submissions.ts'
 import type { Transfers } from './transfers.ts'
 import { ReceiptFiles } from './receipt-files.ts'
+import { relayView, relayWarnings } from './relays.ts'
 import { isOver, marketView, offerView, peerView, restingView } from './views.ts'
 
 export interface ControlDeps {
@@ -146,6 +147,7 @@ export class OwnControl implements PeerControl {
       upMs: clock.nowMs() - this.#startedMs,
       addresses: host.addresses(),
       connections: host.readiness().connections,
+      relay: relayView(host),
       meshDegree: meshDegree(),
       recordsKnown: discovery.index.alive().length,
       offering: own === undefined ? null : this.#offerView(own),
@@ -164,7 +166,11 @@ export class OwnControl implements PeerControl {
       },
       keeping: { ...store.total(), quotaBytes },
       cached: cache.total(),
-      warnings: [...this.#deps.care.warnings(), ...connectionWarnings(host.connections(), notary.network)],
+      warnings: [
+        ...this.#deps.care.warnings(),
+        ...relayWarnings(host),
+        ...connectionWarnings(host.connections(), notary.network),
+      ],
     }
   }
 

@@ -25,6 +25,7 @@ import { ShardCache } from '../storage/cache.ts'
 import { scrubBetween } from '../storage/scrub.ts'
 import type { PeerRates } from '../storage/peer-rates.ts'
 import type { ShardStore } from '../storage/shard-store.ts'
+import type { RelayedBytes } from './byte-tally.ts'
 import { CarriedBytes } from './carried-bytes.ts'
 import { Chores } from './chores.ts'
 import { Heralds } from './heralds.ts'
@@ -45,6 +46,8 @@ export interface DataDeps {
   readonly isPublic: boolean
   readonly ledger: Store
   readonly floors: SequenceFloors
+  /** What goes through relays. */
+  readonly relayed: RelayedBytes
   /** Where receipts of storage are written down, and how often they are asked for, where not as usual. */
   readonly books: {
     readonly journal: Journal
@@ -154,10 +157,21 @@ export function createData(deps: DataDeps): DataPlane {
     { self, disk, index: shards, streams, clock, random, log, cache, room },
   )
   const carried = new CarriedBytes()
+  const { relayed } = deps
   const transfer = carried.counted(carrier)
   const notary = { signer, network }
   const exchange = createStorageExchange({ streams, timekeeper: clock, notary })
-  const accounts = new StorageAccounts({ ...deps.books, notary, clock, log, exchange, shards, carried, onFault })
+  const accounts = new StorageAccounts({
+    ...deps.books,
+    notary,
+    clock,
+    log,
+    exchange,
+    shards,
+    carried,
+    relayed,
+    onFault,
+  })
   const roomFor = (owner: PeerName) => store.roomFor(owner)
   const archive = new ObjectArchive({ signer, network, shards, dossiers, cache, roomFor, clock, log, advertise })
   const placement = withOwnArchive(createPlacement({ streams, timekeeper: clock, archive }), self, archive)
@@ -242,7 +256,7 @@ export function createData(deps: DataDeps): DataPlane {
           run: async (signal) => care.tend(signal),
         },
         {
-          name: 'the receipts of storage',
+          name: 'the receipts of storage and of carrying',
           firstMs: deps.books.everyMs ?? 20 * minute,
           everyMs: deps.books.everyMs ?? receiptsEveryMs,
           run: async (signal) => accounts.settle(signal),
@@ -272,6 +286,7 @@ export function createData(deps: DataDeps): DataPlane {
     async stop() {
       store.stop()
       await Promise.all([chores.stop(), cache.stop()])
+      await accounts.takeUp()
       await heralds.stop()
     },
   }

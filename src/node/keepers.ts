@@ -5,6 +5,7 @@ import type { Seeker } from '../discovery/seeker.ts'
 import type { Clock } from '../environment.ts'
 import { keeping } from '../reputation/experience.ts'
 import { looksEnough, type Reputation } from '../reputation/reputation.ts'
+import { isThroughRelay } from './relays.ts'
 
 /** How long a look may take, and how many keepers are looked for. */
 const lookWithinMs = 3_000
@@ -50,6 +51,20 @@ export function createKeeperFinder(
 }
 
 type Finder = (signal: AbortSignal) => Promise<PeerName[]>
+
+/** The same, with those last that are connected through a relay alone: what they are given goes through it, and costs it as much. */
+export function directFirst(
+  connections: () => readonly { readonly peer: PeerName; readonly address: string }[],
+  find: Finder,
+): Finder {
+  return async (signal) => {
+    const found = await find(signal)
+    const ways = Map.groupBy(connections(), ({ peer }) => peer)
+    const isRelayed = (peer: PeerName): boolean =>
+      ways.get(peer)?.every(({ address }) => isThroughRelay(address)) ?? false
+    return [...found.filter((peer) => !isRelayed(peer)), ...found.filter(isRelayed)]
+  }
+}
 
 /** Who is there less often than this is asked to keep something only when there is hardly anybody else. */
 const thereMin = 0.5

@@ -3,7 +3,7 @@ import type { Fault, PeerName } from '../../protocols/wire/index.ts'
 import type { readHardware } from '../discovery/hardware.ts'
 import type { Files } from '../environment.ts'
 import type { Executor } from '../execution/executor.ts'
-import { createHost, type KeyValue, type MakeLibp2p, type OpenedIdentity } from '../host/index.ts'
+import type { createHost, KeyValue, MakeLibp2p, OpenedIdentity } from '../host/index.ts'
 import type { Store } from '../ledger/store.ts'
 import type { Mill } from '../storage/mill.ts'
 
@@ -40,9 +40,4 @@ export interface PeerPorts {
   readonly mayAnnounce?: Promise<void>
   /** False: that peers are in one network says nothing of what befalls them, since all of a world may be. */
   readonly networksMatter?: boolean
-}
-
-/** Makes the host, of whatever parts. */
-export function hostMaker({ createHost: make = createHost, libp2p }: PeerPorts): typeof createHost {
-  return libp2p === undefined ? make : async (options, environment) => make(options, { ...environment, libp2p })
 }

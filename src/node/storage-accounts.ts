@@ -1,13 +1,18 @@
-/** Receipts of storage in a running peer: what audits have shown is written down and asked for, and what is asked of us is signed. */
+/**
+ * Receipts of storage and of carrying in a running peer: what audits have shown and relays carried is written down and asked for, and what is
+ * asked of us is signed.
+ */
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import {
   byPeriod,
+  carriedAccountsMax,
   countedUntilMs,
   isOwnDue,
   noStorage,
   openKeep,
   openOwn,
   periodOf,
+  relayBytesMin,
   spanOf,
   stepKeep,
   stepOwn,
@@ -29,6 +34,7 @@ import type { Journal, MachineKind } from '../reactor.ts'
 import { decodeState } from '../state-form.ts'
 import { keptBetween, keptMibS, type Kept } from '../storage/kept.ts'
 import { Turns } from '../storage/turns.ts'
+import type { RelayedBytes } from './byte-tally.ts'
 import type { Carried } from './carried-bytes.ts'
 
 /** What one round of audits has shown of one shard at one keeper. */
@@ -47,6 +53,7 @@ export interface StorageAccountsDeps {
   readonly shards: Pick<Shards, 'of'>
   /** What was carried since this was asked last. */
   readonly carried: { take(peer: PeerName): Carried }
+  readonly relayed: RelayedBytes
   readonly onFault: (peer: PeerName, fault: Fault) => void
 }
 
@@ -101,6 +108,7 @@ export class StorageAccounts {
   /** Of the owner: asks each keeper for a receipt of what was shown since the last one. Who does not answer is asked the next time. */
   async settle(signal: AbortSignal): Promise<void> {
     await this.#close()
+    await this.takeUp()
     for (const state of this.#open<OwnState>('storage-owner')) {
       if (!isOwnDue(state)) continue
       const { keeper, period } = state.account
@@ -111,6 +119,28 @@ export class StorageAccounts {
         if (error instanceof Fault) this.#deps.onFault(keeper, error)
         this.#deps.log('info', 'no receipt of storage', { keeper, period, error })
       }
+    }
+  }
+
+  /** Writes down what relays carried for us, and we for others, since this was done last; where there is no account yet, once it is worth one. */
+  async takeUp(): Promise<void> {
+    const { notary, clock, machines, relayed } = this.#deps
+    const { network } = notary
+    const self = notary.signer.peer
+    const period = periodOf(clock.nowMs())
+    for (const relay of relayed.served.peers()) {
+      const known = machines.get('storage-owner', storageAccount(self, relay, period, network).id)
+      if (known === undefined && relayed.served.of(relay) < relayBytesMin) continue
+      const more: StorageUsage = { ...noStorage, relayBytes: relayed.served.take(relay) }
+      await this.#stepOwn(relay, period, { is: 'shown', more })
+    }
+    for (const holder of relayed.carried.peers()) {
+      const { id } = storageAccount(holder, self, period, network)
+      await this.#turns.take(`keeper ${id}`, async () => {
+        const known = machines.get('storage-keeper', id)
+        // Of others it is known once they ask: whoever is carried a little for opens no account.
+        if (known !== undefined) await this.#addCarried(decodeState<KeepState>(known))
+      })
     }
   }
 
@@ -173,9 +203,8 @@ export class StorageAccounts {
       return await this.#turns.take(`keeper ${account.id}`, async () => {
         const known = machines.get('storage-keeper', account.id)
         const kept = shards.of(from)
-        // Whoever never put anything here opens no account.
-        if (known === undefined && kept.length === 0) throw new RefusedError(refusal('NOT_FOUND'))
-        const before = known === undefined ? openKeep(account) : decodeState<KeepState>(known)
+        if (known === undefined && kept.length === 0) this.#checkCarried(from)
+        const before = await this.#addCarried(known === undefined ? openKeep(account) : decodeState<KeepState>(known))
         const nowMs = clock.nowMs()
         const stretches = keptBetween(kept, before.countedMs, countedUntilMs(before, nowMs))
         const input = { is: 'message', from, message: question, keptMibS: keptMibS(stretches) } as const
@@ -189,6 +218,26 @@ export class StorageAccounts {
       if (error instanceof Fault) onFault(from, error)
       throw error
     }
+  }
+
+  /** Whoever never put anything here, and was never carried for, opens no account. */
+  #checkCarried(owner: PeerName): void {
+    const { relayed, machines } = this.#deps
+    if (relayed.carried.of(owner) < relayBytesMin) throw new RefusedError(refusal('NOT_FOUND'))
+    if (machines.open('storage-keeper').length >= carriedAccountsMax)
+      throw new RefusedError(refusal('BUSY', { carriedAccountsMax }))
+  }
+
+  /** Of the keeper: what was carried since the last time is of the month in which it is written down. */
+  async #addCarried(state: KeepState): Promise<KeepState> {
+    const { notary, clock, relayed } = this.#deps
+    const { id, owner, period } = state.account
+    const nowMs = clock.nowMs()
+    const bytes = period === periodOf(nowMs) ? relayed.carried.take(owner) : 0
+    if (bytes === 0) return state
+    const [next, effects] = stepKeep(notary, state, { is: 'carried', bytes }, nowMs)
+    await this.#perform('storage-keeper', id, next, effects)
+    return next
   }
 
   /** A countersignature names its account alone: it is of one of the periods that are answered for. */

@@ -5,7 +5,13 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 import { workersByDefault } from '../config/capacity.ts'
-import type { BandwidthOptions, OfferOptions, Reach } from '../config/options.ts'
+import {
+  plainRelay,
+  type BandwidthOptions,
+  type OfferOptions,
+  type Reach,
+  type RelayOptions,
+} from '../config/options.ts'
 import { reachOf } from '../config/resolve.ts'
 import { cpuHourMicroDefault, networkDefault, unitDefault, wallMsMaxDefault } from '../config/settings.ts'
 import {
@@ -44,6 +50,8 @@ export interface CreatePeerOptions extends Cancellable {
   /** What is lent to others; left out: nothing. */
   readonly offer?: Partial<OfferOptions>
   readonly bandwidth?: BandwidthOptions
+  /** Whether it is a relay for peers behind NATs, and which it uses itself. Left out: none, and those that it needs. */
+  readonly relay?: Partial<RelayOptions>
   /** Disk space for what was read, to be given to others. */
   readonly cacheBytes?: number
   /** Threads that encrypt, code and hash. */
@@ -92,6 +100,7 @@ export async function createPeer(options: CreatePeerOptions = {}): Promise<Embed
         bootstrap,
         offer: offer === undefined ? null : { ...offerDefault, ...offer },
         ...(bandwidth === undefined ? {} : { bandwidth }),
+        relay: { ...plainRelay, ...options.relay },
         ...(cacheBytes === undefined ? {} : { cacheBytes }),
         workers: options.workers ?? workersByDefault({ cores: availableParallelism() }),
         profile: 'embedded',

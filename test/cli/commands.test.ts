@@ -53,6 +53,8 @@ describe('for a person', () => {
 ! inbound only by relay\\u{1b}[2J (+38 ms)
 network  5 connections, mesh 4, 17 records known
   /ip4/192.0.2.1/tcp/4117
+relayed  through dusk-weir (38 ms away)
+relay    for 2 peers, 3 connections now, 12 MB carried since it started
 offering 6 cpu, 16 GiB, 100 GB, 1.0/cpu-h, wasm
 resting  no
 market   214 bids seen - 61 answered - 9 won
@@ -281,7 +283,7 @@ strangers as such: 0.40 (0.50: none was tried)
 
   test('receipts of storage: what was kept, by month and keeper', async () => {
     const { out } = await ok('receipts', '--storage')
-    assert.match(out, /2026-03 +owner +brisk-reed 12D3KooW…Reed +7 +2\.500 +28 +\S+ \S+ +\S+ \S+\n/)
+    assert.match(out, /2026-03 +owner +brisk-reed 12D3KooW…Reed +7 +2\.500 +28 +\S+ \S+ +\S+ \S+ +12 MB\n/)
     const { code, err } = await home.run(['receipts', '--storage', '--job', '91c0'])
     assert.equal(code, 2)
     assert.match(err, /--storage goes alone/)

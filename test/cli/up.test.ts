@@ -114,6 +114,7 @@ describe('pleach up', () => {
       bootstrap: [],
       offer,
       bandwidth: { upBytesPerSecond: null, downBytesPerSecond: null },
+      relay: { serve: false, bytesPerSecond: null, use: 'auto' },
       cacheBytes: 1e10,
       workers: workersByDefault({ cores: availableParallelism() }),
       money: plainMoney,

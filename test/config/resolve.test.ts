@@ -8,7 +8,7 @@ import { lendingByDefault } from '../../src/config/capacity.ts'
 import { readConfigFile } from '../../src/config/config-file.ts'
 import { directoriesOf } from '../../src/config/directories.ts'
 import { ConfigError, type Env } from '../../src/config/error.ts'
-import { plainMoney, plainPolicy } from '../../src/config/options.ts'
+import { plainMoney, plainPolicy, plainRelay } from '../../src/config/options.ts'
 import { describeSettings, gatherSettings, resolveOptions, type FlagTexts } from '../../src/config/resolve.ts'
 import { signer } from '../support/peers.ts'
 
@@ -52,11 +52,29 @@ describe('what a peer is started with', () => {
       bootstrap: [],
       offer: null,
       bandwidth: { upBytesPerSecond: null, downBytesPerSecond: null },
+      relay: plainRelay,
       workers: 4,
       cacheBytes: 0,
       money: plainMoney,
       profile: 'default',
     })
+  })
+
+  test('relays: which it uses, and whether it is one', async () => {
+    const relay = `/ip4/203.0.113.7/tcp/4117/p2p/${somebody}`
+    assert.deepEqual((await resolve({ relayServe: ['true'], relayRate: ['1MB/s'] })).relay, {
+      serve: true,
+      bytesPerSecond: 1_000_000,
+      use: 'auto',
+    })
+    assert.equal((await resolve({}, { PLEACH_RELAY_USE: 'never' })).relay?.use, 'never')
+    assert.deepEqual((await resolve({}, {}, `relayUse:\n  - ${relay}\n`)).relay?.use, [relay])
+    await refused(/--relay-use auto, .* cannot be used .*"auto" is not an address/, { relayUse: ['auto', relay] })
+    await refused(/after the port comes \/p2p\/PEER/, { relayUse: ['/ip4/203.0.113.7/tcp/4117'] })
+    await refused(/nothing follows the peer/, { relayUse: [`${relay}/p2p-circuit/p2p/${somebody}`] })
+    const through = `${relay}/p2p-circuit/p2p/${somebody}`
+    assert.deepEqual((await resolve({ bootstrap: [through] })).bootstrap, [through])
+    await refused(/after the peer comes nothing/, { bootstrap: [`${through}/p2p-circuit`] })
   })
 
   test('with --offer alone: three quarters of the processors, half of the memory, a quarter of the disk', async () => {

@@ -311,6 +311,10 @@ export class FakeControl implements PeerControl {
     upMs: 3 * 3_600_000,
     addresses: ['/ip4/192.0.2.1/tcp/4117'],
     connections: 5,
+    relay: {
+      through: [{ peer: 'r', petname: 'dusk-weir', rttMs: 38.4 }],
+      carries: { peers: 2, connections: 3, bytes: 12e6 },
+    },
     meshDegree: 4,
     recordsKnown: 17,
     offering: offer(self, { self: true, cpuMilli: 6_000, memoryBytes: 16 * 2 ** 30, keepBytes: 100e9 }),
@@ -692,6 +696,7 @@ export class FakeControl implements PeerControl {
       auditsPassed: 28,
       inBytes: 1_048_576,
       outBytes: 58_720_256,
+      relayBytes: 12_000_000,
     },
   ]
 

@@ -77,6 +77,8 @@ test('a house is an IPv4 address, or the /64 of an IPv6 one', () => {
   assert.equal(of('/dns4/example.org/tcp/1'), undefined)
 })
 
+const peer = '12D3KooWD3bfmNbuuuVCYwkjnFt3ukm3qaB3hDED3peHHXawvRAi'
+
 describe('what is dialled on the word of others', () => {
   const answers: [address: string, publicly: boolean, lan: boolean, loopback: boolean][] = [
     ['/ip4/1.1.1.1/tcp/1', true, true, false],
@@ -90,6 +92,10 @@ describe('what is dialled on the word of others', () => {
     ['/ip4/224.0.0.1/tcp/1', false, false, false],
     ['/dns4/localhost/tcp/80', false, false, false],
     ['/dnsaddr/example.org', false, false, false],
+    // Where a relay is counts, since that is what is dialled.
+    [`/ip4/1.1.1.1/tcp/1/p2p/${peer}/p2p-circuit/p2p/${peer}`, true, true, false],
+    [`/ip4/10.0.0.1/tcp/1/p2p/${peer}/p2p-circuit/ip4/1.1.1.1/tcp/1/p2p/${peer}`, false, true, false],
+    ['/p2p-circuit', false, false, false],
     ['/unix/%2Frun%2Fdocker.sock', false, false, false],
   ]
   for (const [address, publicly, lan, loopback] of answers) {
@@ -102,13 +108,14 @@ describe('what is dialled on the word of others', () => {
 
   test('what a person typed is dialled, and only that', async () => {
     const gater = createGater('public', limitsFor('public'))
-    const peer = '12D3KooWD3bfmNbuuuVCYwkjnFt3ukm3qaB3hDED3peHHXawvRAi'
     const typed = multiaddr('/ip4/192.168.1.1/tcp/4117')
     assert.equal(await gater.denyDialMultiaddr?.(typed), true)
     gater.trust(multiaddr(`/ip4/192.168.1.1/tcp/4117/p2p/${peer}`))
     assert.equal(await gater.denyDialMultiaddr?.(typed), false)
     assert.equal(await gater.filterMultiaddrForPeer?.(undefined as never, typed), true)
     assert.equal(await gater.denyDialMultiaddr?.(multiaddr('/ip4/192.168.1.1/tcp/22')), true)
+    const through = `${typed.toString()}/p2p/${peer}/p2p-circuit/p2p/${peer}`
+    assert.equal(await gater.denyDialMultiaddr?.(multiaddr(through)), false)
     assert.equal(await gater.denyDialMultiaddr?.(multiaddr('/ip4/192.168.1.2/tcp/4117')), true)
     assert.equal(await gater.filterMultiaddrForPeer?.(undefined as never, multiaddr('/ip4/10.0.0.1/tcp/1')), false)
   })
@@ -118,7 +125,8 @@ describe('what may be typed', () => {
   const good = [
     '/ip4/10.0.0.1/tcp/1',
     '/dns4/example.org/tcp/4117',
-    '/ip6/::1/tcp/1/p2p/12D3KooWD3bfmNbuuuVCYwkjnFt3ukm3qaB3hDED3peHHXawvRAi',
+    `/ip6/::1/tcp/1/p2p/${peer}`,
+    `/ip4/10.0.0.1/tcp/1/p2p/${peer}/p2p-circuit/p2p/${peer}`,
   ]
   const bad = [
     '',
@@ -127,6 +135,9 @@ describe('what may be typed', () => {
     '/ip4/10.0.0.1',
     '/ip4/10.0.0.1/udp/1/quic-v1',
     '/ip4/10.0.0.1/tcp/1/ws',
+    `/ip4/10.0.0.1/tcp/1/p2p-circuit/p2p/${peer}`,
+    `/ip4/10.0.0.1/tcp/1/p2p/${peer}/p2p-circuit`,
+    `/ip4/10.0.0.1/tcp/1/p2p/${peer}/p2p-circuit/p2p/${peer}/p2p-circuit/p2p/${peer}`,
     '/dnsaddr/example.org',
     '/ip4/10.0.0.1/tcp/1/p2p/QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N',
   ]
@@ -140,6 +151,11 @@ describe('what may be typed', () => {
       )
     })
   }
+  test('a relay is named with its address', () => {
+    assert.equal(parseAddress(good[2]!, 'relay').toString(), good[2])
+    for (const text of [good[0]!, good[3]!]) assert.throws(() => parseAddress(text, 'relay'), HostError)
+  })
+
   test('one does not listen on a name, or as somebody', () => {
     for (const text of good.slice(1)) assert.throws(() => parseAddress(text, 'listen'), HostError)
   })

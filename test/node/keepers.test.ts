@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { rested } from '../../src/node/keepers.ts'
+import { directFirst, rested } from '../../src/node/keepers.ts'
 import { looksEnough, type Assessment, type Uptime } from '../../src/reputation/reputation.ts'
 
 const fine: Assessment = {
@@ -30,4 +30,20 @@ test('nor is one that is hardly ever there, once it was looked for often enough'
   assert.equal(await last({ share: 0.4, looks: looksEnough }), 'keeper-0')
   assert.equal(await last({ share: 0.4, looks: looksEnough - 1 }), 'keeper-3', 'too few looks say nothing')
   assert.equal(await last({ share: 0.9, looks: 500 }), 'keeper-3')
+})
+
+test('keepers that are connected through a relay alone come last, and are left in otherwise', async () => {
+  const found = ['relayed', 'unknown', 'both', 'direct']
+  const [through, open] = ['/ip4/1.2.3.4/tcp/1/p2p/R/p2p-circuit/p2p/P', '/ip4/1.2.3.4/tcp/2']
+  const connections = [
+    { peer: 'relayed', address: through },
+    { peer: 'both', address: through },
+    { peer: 'both', address: open },
+    { peer: 'direct', address: open },
+  ]
+  const find = directFirst(
+    () => connections,
+    async () => found,
+  )
+  assert.deepEqual(await find(new AbortController().signal), ['unknown', 'both', 'direct', 'relayed'])
 })

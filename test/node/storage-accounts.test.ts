@@ -7,6 +7,7 @@ import {
   openStorageReceipt,
   periodOf,
   receiptGapMsMin,
+  relayBytesMin,
   spanOf,
 } from '../../protocols/storage/index.ts'
 import { hashOfEnvelope, type PeerName } from '../../protocols/wire/index.ts'
@@ -16,7 +17,7 @@ import { keptMibS } from '../../src/storage/kept.ts'
 import { LedgerScrub } from '../../src/ledger/scrub.ts'
 import { Damages } from '../../src/ledger/damages.ts'
 import { network, notary } from '../support/peers.ts'
-import { Planes } from '../support/planes.ts'
+import { Planes, type PlanePeer } from '../support/planes.ts'
 
 const hour = 60 * 60_000
 const day = 24 * hour
@@ -193,6 +194,58 @@ test('who never put anything opens no account, and an account is not another pee
   assert.ok(planes.logged.some(({ facts }) => facts['code'] === 'NOT_FOUND'))
   assert.equal(planes.named(put.keepers[1]!.peer).plane.accounts.list().length, 1)
   assert.ok(plane.accounts.list().every(({ receipts }) => receipts === 1))
+})
+
+test('bytes of a relay: the less of two counts is signed, for who keeps nothing there too, and both ways apart', async () => {
+  await using planes = await Planes.of(2, 2)
+  const [one, two] = planes.peers as [PlanePeer, PlanePeer]
+  const signedOf = ({ plane }: PlanePeer, role: 'owner' | 'keeper') =>
+    plane.accounts.list().find((account) => account.role === role)?.usage.relayBytes
+  const settle = async (): Promise<void> => {
+    planes.aheadMs += receiptGapMsMin
+    for (const { plane } of planes.peers) await plane.accounts.settle(never)
+  }
+  /** `two` is the relay: as it counts, and as `one` does, which does not count handshakes. */
+  const carry = (counted: number, heard: number): void => {
+    two.relayed.onCarried(one.signer.peer, counted)
+    one.relayed.onServed(two.signer.peer, heard)
+  }
+  carry(relayBytesMin + 3_000, relayBytesMin)
+  await settle()
+  assert.equal(signedOf(one, 'owner'), relayBytesMin)
+  assert.equal(signedOf(two, 'keeper'), relayBytesMin)
+  // A little more is written down once there is an account, and a relay that counts less signs less.
+  carry(500, 4_000)
+  await settle()
+  assert.equal(signedOf(one, 'owner'), relayBytesMin + 3_500)
+  // Now the other way round.
+  one.relayed.onCarried(two.signer.peer, 2 * relayBytesMin)
+  two.relayed.onServed(one.signer.peer, 2 * relayBytesMin)
+  await settle()
+  assert.equal(signedOf(two, 'owner'), 2 * relayBytesMin)
+  assert.equal(signedOf(one, 'keeper'), 2 * relayBytesMin)
+  assert.equal(signedOf(one, 'owner'), relayBytesMin + 3_500)
+  assert.deepEqual([...one.faults, ...two.faults, ...planes.board.faults], [])
+})
+
+test('who is carried a little for opens no account, and what is taken up when a peer stops is not lost', async () => {
+  await using planes = await Planes.of(2, 2)
+  const [one, two] = planes.peers as [PlanePeer, PlanePeer]
+  two.relayed.onCarried(one.signer.peer, relayBytesMin - 1)
+  one.relayed.onServed(two.signer.peer, relayBytesMin)
+  await one.plane.accounts.settle(never)
+  assert.ok(planes.logged.some(({ facts }) => facts['code'] === 'NOT_FOUND'))
+  assert.deepEqual(two.plane.accounts.list(), [])
+  two.relayed.onCarried(one.signer.peer, 1)
+  await one.plane.accounts.settle(never)
+  assert.equal(two.plane.accounts.list()[0]!.usage.relayBytes, relayBytesMin)
+  two.relayed.onCarried(one.signer.peer, 77)
+  await two.plane.accounts.takeUp()
+  assert.equal(two.relayed.carried.of(one.signer.peer), 0)
+  one.relayed.onServed(two.signer.peer, 77)
+  planes.aheadMs += receiptGapMsMin
+  await one.plane.accounts.settle(never)
+  assert.equal(two.plane.accounts.list()[0]!.usage.relayBytes, relayBytesMin + 77)
 })
 
 test('the scrub finds a flipped bit in a receipt of storage, and names it', async () => {

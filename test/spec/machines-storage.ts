@@ -27,7 +27,7 @@ const period = periodOf(startMs)
 const account = storageAccount(requester, provider, period, asker.network)
 const nowhere = sha256(Uint8Array.of(9))
 const refused: StorageMessage = { say: 'refused', refusal: { code: passedOn, facts: {} } }
-const some = { storeMibS: 100, auditsPassed: 1, inBytes: 10, outBytes: 10 }
+const some = { storeMibS: 100, auditsPassed: 1, inBytes: 10, outBytes: 10, relayBytes: 10 }
 
 const receiptOf = (over: Partial<StorageReceipt>, by = worker): StorageMessage => ({
   say: 'receipt',
@@ -111,7 +111,7 @@ const keep: Machine<KeepState, KeepInput> = {
   placesPerKeyMax: 2,
   *inputs(state) {
     const { sequence, previous, asked, usage } = state
-    const more = { ...usage, storeMibS: usage.storeMibS + 50 }
+    const more = { ...usage, storeMibS: usage.storeMibS + 50, relayBytes: usage.relayBytes + 7 }
     const messages: StorageMessage[] = [
       stated(sequence, more),
       stated(sequence, usage),
@@ -136,6 +136,7 @@ const keep: Machine<KeepState, KeepInput> = {
     for (const message of messages)
       for (const from of [requester, nobody])
         for (const keptMibS of [0, 30]) yield [message.say, { is: 'message', from, message, keptMibS }]
+    yield ['carried', { is: 'carried', bytes: 5 }]
   },
   step: (state, input, nowMs) => stepKeep(worker, state, input, nowMs),
   final: [],

@@ -111,9 +111,11 @@ test('what both have signed is never more than either count, through losses and 
     const check = () => {
       for (const side of [own, keep]) {
         assert.deepEqual(side.faults, [], `seed ${seed}`)
-        const { storeMibS, auditsPassed } = signedBy(side.disk)
+        const { storeMibS, auditsPassed, relayBytes } = signedBy(side.disk)
         assert.ok(storeMibS <= own.state.shown.storeMibS && storeMibS <= keep.state.keptMibS, `seed ${seed}`)
         assert.ok(auditsPassed <= own.state.shown.auditsPassed)
+        const [ownBytes, keeperBytes] = [own.state.shown.relayBytes, keep.state.carriedBytes]
+        assert.ok(relayBytes <= ownBytes && relayBytes <= keeperBytes, `seed ${seed}`)
       }
     }
     /** By the keeper's count, which no crash takes: shards are on its disk. */
@@ -123,10 +125,12 @@ test('what both have signed is never more than either count, through losses and 
       kept += Math.floor(random.float() * 1_000)
       const more = Math.floor(random.float() * 1_000)
       const crashed = crash()
-      own.take(
-        stepOwn(asker, own.state, { is: 'shown', more: { ...noStorage, storeMibS: more, auditsPassed: 1 } }, nowMs),
-        crashed,
-      )
+      const relayBytes = Math.floor(random.float() * 100)
+      const round = { ...noStorage, storeMibS: more, auditsPassed: 1, relayBytes }
+      own.take(stepOwn(asker, own.state, { is: 'shown', more: round }, nowMs), crashed)
+      // Each counts for itself, and a crash takes what was not written down.
+      const bytes = Math.floor(random.float() * 100)
+      keep.take(stepKeep(worker, keep.state, { is: 'carried', bytes }, nowMs), crash())
       if (crashed !== 'before') shown += more
       assert.equal(own.state.shown.storeMibS, shown)
       let question = own.take(stepOwn(asker, own.state, { is: 'ask' }, nowMs), crash())
@@ -152,13 +156,15 @@ test('what both have signed is never more than either count, through losses and 
     check()
     assert.equal(signedBy(own.disk).storeMibS, Math.min(shown, kept), `seed ${seed}`)
     assert.equal(own.state.usage.auditsPassed, own.state.shown.auditsPassed)
+    const less = Math.min(own.state.shown.relayBytes, keep.state.carriedBytes)
+    assert.equal(own.state.usage.relayBytes, less, `seed ${seed}`)
     const names = ({ disk }: Side<object>) => disk.map(({ envelope }) => hex(hashOfEnvelope(envelope)))
     assert.deepEqual(names(keep).toSorted(), names(own).toSorted(), 'both have the same, each once')
   }
 })
 
 test('an owner countersigns nothing that its audits have not shown, and no number twice', () => {
-  const shown = { storeMibS: 100, auditsPassed: 2, inBytes: 5, outBytes: 5 }
+  const shown = { storeMibS: 100, auditsPassed: 2, inBytes: 5, outBytes: 5, relayBytes: 5 }
   const own = new Side<OwnState>(openOwn(account))
   own.take(stepOwn(asker, own.state, { is: 'shown', more: shown }, startMs))
   const body = { account: account.id, owner: requester, period: account.period, issuedMs: startMs }

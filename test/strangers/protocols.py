@@ -795,7 +795,7 @@ def billing(network, data, _context):
 
 # storage
 
-STORAGE_USAGE = uints(1, "store_mib_s", "audits_passed", "in_bytes", "out_bytes")
+STORAGE_USAGE = uints(1, "store_mib_s", "audits_passed", "in_bytes", "out_bytes", "relay_bytes")
 STORAGE_RECEIPT = {
     1: ("account", "bytes"), 2: ("owner", "string"), 3: ("period", "string"), 4: ("sequence", "uint64"), 5: ("previous", "bytes"),
     6: ("usage", STORAGE_USAGE), 7: ("issued_ms", "uint64"),

@@ -6,7 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { plainMoney, type MoneyOptions, type OfferOptions, type PeerOptions } from '../../src/config/options.ts'
+import {
+  plainMoney,
+  plainRelay,
+  type MoneyOptions,
+  type OfferOptions,
+  type PeerOptions,
+  type RelayOptions,
+} from '../../src/config/options.ts'
 import { ControlError, type JobSpec, type JobStreamEvent, type JobView } from '../../src/control/api.ts'
 import { realClock, realRandom, silentLog, type Log } from '../../src/environment.ts'
 import { createPeer, type Peer } from '../../src/node.ts'
@@ -21,6 +28,8 @@ export interface MemberOptions {
   readonly offer?: Partial<OfferOptions> | null
   readonly listen?: readonly string[]
   readonly cacheBytes?: number
+  /** What differs from plainRelay. */
+  readonly relay?: Partial<RelayOptions>
   /** What differs from plainMoney. */
   readonly money?: Partial<MoneyOptions>
   readonly log?: Log
@@ -78,7 +87,7 @@ export class Mesh implements AsyncDisposable {
   }
 
   optionsOf(name: string, options: MemberOptions): PeerOptions {
-    const { offer = {}, listen = ['/ip4/127.0.0.1/tcp/0'], cacheBytes = 0, money = {} } = options
+    const { offer = {}, listen = ['/ip4/127.0.0.1/tcp/0'], cacheBytes = 0, relay = {}, money = {} } = options
     return {
       network: this.network,
       reach: 'loopback',
@@ -88,6 +97,7 @@ export class Mesh implements AsyncDisposable {
       offer: offer === null ? null : { ...ordinaryOffer, ...offer },
       workers: 1,
       cacheBytes,
+      relay: { ...plainRelay, ...relay },
       money: { ...plainMoney, ...money },
       profile: name,
     }

@@ -9,6 +9,7 @@ import { realClock, realFiles, realRandom, silentLog, type Clock } from '../../s
 import { MachineStates } from '../../src/ledger/machine-states.ts'
 import { SequenceFloors } from '../../src/ledger/sequence-floors.ts'
 import { Store } from '../../src/ledger/store.ts'
+import { RelayedBytes } from '../../src/node/byte-tally.ts'
 import { createData, type DataPlane } from '../../src/node/data.ts'
 import type { Journal } from '../../src/reactor.ts'
 import { encodeState } from '../../src/state-form.ts'
@@ -52,6 +53,8 @@ export class MemoryBulletin {
 export interface PlanePeer {
   readonly signer: Signer
   readonly plane: DataPlane
+  /** As if a host had counted it. */
+  readonly relayed: RelayedBytes
   readonly ledger: Store
   readonly folder: string
   readonly lends: boolean
@@ -103,6 +106,7 @@ export class Planes implements AsyncDisposable {
     await mkdir(folder)
     const ledger = Store.open(join(folder, 'ledger.db'), this.clock, silentLog)
     const [broken, faults]: [string[], Fault[]] = [[], []]
+    const relayed = new RelayedBytes()
     let tars = 0
     const machines = new MachineStates(ledger, { signer: own, network })
     const journal: Journal = {
@@ -123,6 +127,7 @@ export class Planes implements AsyncDisposable {
       isPublic: false,
       ledger,
       floors: new SequenceFloors(ledger),
+      relayed,
       books: { machines, journal },
       disk: realFiles,
       mill: new LocalMill(),
@@ -141,7 +146,7 @@ export class Planes implements AsyncDisposable {
       onBroken: (peer, what) => void broken.push(`${peer} ${what}`),
     })
     await plane.serve()
-    this.peers.push({ signer: own, plane, ledger, folder, lends: quotaBytes > 0, broken, faults })
+    this.peers.push({ signer: own, plane, relayed, ledger, folder, lends: quotaBytes > 0, broken, faults })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -21,7 +21,13 @@ import { asker, network, worker } from './kinds.ts'
 
 const period = periodOf(startMs)
 const account = storageAccount(asker.signer.peer, worker.signer.peer, period, network)
-const usage: StorageUsage = { storeMibS: 21_600, auditsPassed: 2, inBytes: 1_048_576, outBytes: 4_194_304 }
+const usage: StorageUsage = {
+  storeMibS: 21_600,
+  auditsPassed: 2,
+  inBytes: 1_048_576,
+  outBytes: 4_194_304,
+  relayBytes: 2_097_152,
+}
 const body: StorageReceipt = {
   account: account.id,
   owner: asker.signer.peer,
