@@ -79,6 +79,11 @@ export function isWorthRetrying(reason: EndReason): boolean {
   return reason === 'inputs-missing' || reason === 'provider-failed'
 }
 
+/** Whether a deterministic job ends like this wherever it runs: how fast a machine is, and how full, is its own. */
+export function isComparable(reason: EndReason): boolean {
+  return isWorkDone(reason) && reason !== 'wall-limit' && reason !== 'memory-limit' && reason !== 'cancelled'
+}
+
 /**
  * The CID of what came of the program, without who ran it, when, and how fast: for a job of the deterministic profile it is the same
  * wherever the job ran to its end.

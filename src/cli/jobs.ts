@@ -24,9 +24,18 @@ export const command = defineCommand({
   },
 })
 
-function stageText({ stage, code, health }: JobView): string {
+function stageText({ stage, code, health, checked }: JobView): string {
   if (code !== '' && stage !== 'paid') return `${stage} ${safe(code, 40)}`
-  return health == null ? stage : `${stage}, ${healthText(health)}`
+  return [stage, ...(health == null ? [] : [healthText(health)]), ...checkText(checked)].join(', ')
+}
+
+/** `compared with brisk-reed: the same`; nothing of what nobody could compare. */
+function checkText(checked: JobView['checked'] = []): string[] {
+  return checked.flatMap(({ by, same }) => {
+    if (by === null) return []
+    const found = same === null ? '' : same ? ': the same' : ': not the same'
+    return [`compared with ${safe(by.petname, 40)}${found}`]
+  })
 }
 
 function jobLines(jobs: readonly JobView[], nowMs: number): string[] {

@@ -54,6 +54,9 @@ export class Timeline {
         return this.#mark('verified', event.atMs)
       case 'replacing':
         return this.#onReplacing(event)
+      case 'checking':
+      case 'checked':
+        return this.#onCheck(event)
       case 'log':
       case 'result':
       case 'receipt':
@@ -137,6 +140,12 @@ export class Timeline {
     this.#terminal.note(`  ${safe(peer.petname, 40)} is replaced: ${why}`)
   }
 
+  #onCheck({ type, peer, by, same }: EventOf<'checking' | 'checked'>): void {
+    this.flush()
+    const [one, other] = [safe(peer.petname, 40), by === null ? '' : safe(by.petname, 40)]
+    this.#terminal.note(`  ${checkLine(one, other, type === 'checking' ? undefined : same)}`)
+  }
+
   #mark(word: string, atMs: number): void {
     this.#marks.push(`${word} ${this.#since(atMs)}`)
     this.#terminal.live(`  ${this.#marks.join('  ')}`)
@@ -150,6 +159,14 @@ export class Timeline {
     const [most, spent] = [parseMicro(this.#spec.costMax ?? ''), parseMicro(cost)]
     return most === undefined || spent === undefined || spent > most ? '' : ` (${formatMicro(most - spent)} unspent)`
   }
+}
+
+/** `same` undefined: it is under way. */
+function checkLine(peer: string, by: string, same: boolean | null | undefined): string {
+  if (by === '') return `${peer} is new to us, and nobody whom we know offered to do the same: its work is not compared`
+  if (same === undefined) return `${peer} is new to us: ${by}, whom we know, does the same, to compare`
+  if (same === null) return `${peer} and ${by} could not be compared`
+  return same ? `${peer} and ${by} made the same of it` : `${peer} made something else of it than ${by}, which is taken`
 }
 
 function estimated({ peer, estimate }: EventOf<'offer'>): string {

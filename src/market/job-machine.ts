@@ -7,9 +7,11 @@
  */
 import { stepGang } from '../../protocols/negotiate/index.ts'
 import { inNegotiate, lift } from './carry.ts'
+import { isShown, stepChecks } from './check-machine.ts'
 import { onOffer, onStaged, stepHunt } from './hunt-machine.ts'
 import {
   announceAgainMs,
+  checkUnderWay,
   endingOf,
   type JobContext,
   type JobEffect,
@@ -55,6 +57,12 @@ export function openJob(terms: JobTerms, nowMs: number): JobStep {
 }
 
 export function stepJob(context: JobContext, state: JobState, input: JobInput, nowMs: number): JobStep {
+  const [next, effects] = stepOnce(context, state, input, nowMs)
+  const [checked, more] = stepChecks(context, next, nowMs)
+  return [checked, more.length === 0 ? effects : [...effects, ...more]]
+}
+
+function stepOnce(context: JobContext, state: JobState, input: JobInput, nowMs: number): JobStep {
   switch (input.is) {
     case 'staged':
       return onStaged(state, input.order, nowMs)
@@ -93,8 +101,9 @@ function stepParts(context: JobContext, state: JobState, input: JobInput, nowMs:
     if (at.slots[slot.slot] !== slot) continue
     const [next, more, turn] = stepSlot(context, at.terms, slot, input, nowMs)
     if (next !== slot) at = withSlot(at, next)
-    effects.push(...more)
-    if (slot.at === 'leased' && next.at === 'collecting') {
+    const isCompared = turn === null && checkUnderWay(at, slot.slot) !== undefined
+    effects.push(...(isCompared ? more.filter((effect) => !isShown(effect)) : more))
+    if (slot.at === 'leased' && next.at === 'collecting' && !isCompared) {
       const [alone, quitting] = wasFirst(context, at, slot.slot, nowMs)
       at = alone
       effects.push(...quitting)

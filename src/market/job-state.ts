@@ -1,6 +1,6 @@
 /** What a requester knows of one of its jobs, and what may happen to it. The machine itself is job-machine.ts. */
 import type { StartOrder } from '../../protocols/execute/index.ts'
-import { gangWakeAtMs, type GangState, type Notary, type Offer } from '../../protocols/negotiate/index.ts'
+import { gangWakeAtMs, type Award, type GangState, type Notary, type Offer } from '../../protocols/negotiate/index.ts'
 import type { Ending, PeerName, Refusal, Signed } from '../../protocols/wire/index.ts'
 import type { CarryEffect, CarryInput } from './carry.ts'
 import type { JobErrand, JobEvent } from './job-events.ts'
@@ -25,6 +25,10 @@ export interface JobContext {
   readonly notary: Notary
   /** Whom to award. May leave out what should not be awarded at all. */
   choose(choice: Choice): readonly Signed<Offer>[]
+  /** Whether what comes of this lease is to be compared with what somebody else makes of the place. */
+  isToCheck(award: Award): boolean
+  /** Whether whoever offers this may do the work of that award as well, to compare. */
+  mayCheck(offer: Signed<Offer>, award: Award): boolean
   /** Whether an offer of this peer is one that others need not be waited for. */
   isChoice(peer: PeerName): boolean
 }
@@ -104,6 +108,11 @@ export function straggler(state: JobState): { readonly slot: SlotState; readonly
 /** All places with their second tries. */
 export function placesOf({ slots, spares }: JobState): readonly SlotState[] {
   return spares.length === 0 ? slots : [...slots, ...spares.map(({ place }) => place)]
+}
+
+/** What two make of this place is compared, and not known yet. */
+export function checkUnderWay({ spares }: JobState, slot: number): Spare | undefined {
+  return spares.find(({ place, check }) => place.slot === slot && check?.found === null)
 }
 
 /** What is to be awarded under this number: the place, or its second try. */

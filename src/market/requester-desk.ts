@@ -23,7 +23,8 @@ import type { JobErrands } from './job-errands.ts'
 import type { JobEvent } from './job-events.ts'
 import { openJob, stepJob } from './job-machine.ts'
 import { endingOf, jobWakeAtMs, placesOf, type JobEffect, type JobInput, type JobState } from './job-state.ts'
-import { chooseOffers, isKnown, strangerStanding, type Acquaint, type Choice, type Company } from './rank.ts'
+import { contextOf } from './job-context.ts'
+import type { Acquaint, Company } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 import { workOf } from './slot-state.ts'
 import { bidOf, spreadMsOf, type JobTerms } from './terms.ts'
@@ -63,11 +64,6 @@ interface Folder {
   readonly readings: Map<number, Reading>
 }
 
-/**
- * Who knows somebody and finds that two of three strangers do well does not wait for those it knows: waiting means that everybody answers.
- * After the first success it is two of three, after one disappointment no more.
- */
-const easyTrustMin = 0.6
 /** Jobs of this peer that are not over. */
 export const jobsOpenMax = 256
 /** Ended jobs that are still answered for. */
@@ -186,24 +182,8 @@ export class RequesterDesk {
   }
 
   #folder(job: string, state: JobState): Folder {
-    const { notary, clock, log, journal, acquaint, company, random } = this.#deps
-    const { runtime } = state.terms.requirements
-    const context = {
-      notary,
-      choose: (choice: Choice) => {
-        const offers = choice.offers.filter(({ by }) => this.#mayCommit(by, state.terms))
-        return chooseOffers({ ...choice, offers }, acquaint, {
-          roll: () => random.float(),
-          trustInStrangers: () => company.trustInStrangers(),
-        })
-      },
-      // Of strangers alone as long as they hardly disappoint, or where there is nobody better to wait for.
-      isChoice: (peer: PeerName) => {
-        const trust = company.trustInStrangers()
-        const mayBeAnybody = company.knowsAnybody() ? trust > easyTrustMin : trust >= strangerStanding
-        return mayBeAnybody || isKnown(acquaint(peer, runtime))
-      },
-    }
+    const { clock, log, journal } = this.#deps
+    const context = contextOf(this.#deps, state.terms, (by) => this.#mayCommit(by, state.terms))
     const folder: Folder = {
       abort: new AbortController(),
       readings: new Map(),
@@ -258,7 +238,7 @@ export class RequesterDesk {
   }
 
   #onEvent(job: string, folder: Folder, event: JobEvent): void {
-    if (event.stage === 'matched') this.#byLease.set(event.lease, job)
+    if (event.stage === 'matched' || event.stage === 'checking') this.#byLease.set(event.lease, job)
     if (event.stage === 'choosing') this.#learn(folder.reactor.state.terms, event)
     if (event.stage === 'replacing') this.#closeLog(folder, event.slot)
     if (event.stage === 'ended') {

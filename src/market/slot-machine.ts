@@ -8,6 +8,7 @@ import {
   outcomeOf,
   start,
   stepWatch,
+  type ResultDocument,
   type StartOrder,
   type WatchEvent,
 } from '../../protocols/execute/index.ts'
@@ -123,13 +124,8 @@ function onWatchEvent(
     case 'lost':
       return [slot, effects, { turn: 'lost', because: event.because }]
     case 'ended': {
-      const { reason, exitCode, detail } = event.document
-      const { gas } = event.document.usage
-      const outcome = outcomeOf(event.document)
-      const all: JobEffect[] = [
-        ...effects,
-        { do: 'tell', event: { stage: 'result', ...place, reason, exitCode, detail, result: event.cid, gas, outcome } },
-      ]
+      const { reason, detail } = event.document
+      const all: JobEffect[] = [...effects, tellResult(slot.slot, lease, event)]
       if (isWorthRetrying(reason))
         return [slot, all, { turn: 'lost', because: { code: codeOf(reason), facts: { detail } } }]
       if (!isWorkDone(reason))
@@ -262,13 +258,33 @@ export function follow(slot: number, lease: Lease): JobEffect {
   return { do: 'errand', errand: 'follow', slot, lease: lease.id, provider: lease.provider }
 }
 
+/** Its result is the place's, and was kept back: it is told, and what it made is fetched. */
+export function take(terms: JobTerms, slot: SlotAt<'collecting'>, nowMs: number): [SlotAt<'collecting'>, JobEffect[]] {
+  const { lease } = slot.work
+  return [
+    { ...slot, settleByMs: nowMs + terms.collectWithinMs },
+    [tellResult(slot.slot, lease, resultOf(slot.work)), { do: 'save' }, collect(slot)],
+  ]
+}
+
+function tellResult(
+  slot: number,
+  { provider: peer }: Lease,
+  { cid: result, document }: { readonly cid: string; readonly document: ResultDocument },
+): JobEffect {
+  const { reason, exitCode, detail } = document
+  const { gas } = document.usage
+  const outcome = outcomeOf(document)
+  return { do: 'tell', event: { stage: 'result', slot, peer, reason, exitCode, detail, result, gas, outcome } }
+}
+
 function collect({ slot, work }: SlotAt<'collecting'>): JobEffect {
   const { document, outputs } = resultOf(work)
   const { id, provider } = work.lease
   return { do: 'errand', errand: 'collect', slot, document, outputs, lease: id, provider }
 }
 
-function resultOf({ watch }: Work) {
+export function resultOf({ watch }: Work) {
   if (watch.at !== 'ended') throw new Error('collecting without a result')
   return watch.result
 }

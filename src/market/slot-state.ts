@@ -41,12 +41,27 @@ export type SlotState = Place &
 
 export type SlotAt<Where extends SlotState['at']> = Extract<SlotState, { at: Where }>
 
-/** A second try at a place, beside the first: another lease of it under a higher epoch. Or the first, once the second was sooner. */
+/**
+ * A second lease of a place under a higher epoch, beside the first: because the first takes too long, or to compare what they make of it.
+ * Or the first, once the second has the place.
+ */
 export interface Spare {
   readonly place: SlotState
   /** It was told to stop, because the other has the result: until then it is paid for what it did. */
   readonly endByMs: number | null
+  /** Null: the first takes too long. */
+  readonly check: Check | null
 }
+
+/** What two make of the same place, one of them on probation. */
+export interface Check {
+  /** Null: not known yet. `nothing`: they could not be compared. */
+  readonly found: Finding | null
+  /** For how long the one that has its result waits for the other; null while neither has. */
+  readonly untilMs: number | null
+}
+
+export type Finding = 'same' | 'different' | 'nothing'
 
 /** What a step of a place means to its job. */
 export type SlotTurn =
@@ -91,10 +106,13 @@ export function stragglesAtMs(slot: SlotState, slots: readonly SlotState[]): num
   return slot.work.leasedMs + Math.max(straggleMsMin, straggleFactor * usualMs)
 }
 
-export function spareWakeAtMs({ place, endByMs }: Spare): number | undefined {
-  const atMs = slotWakeAtMs(place)
-  if (place.at === 'ended' || endByMs === null) return atMs
-  return Math.min(endByMs, atMs ?? Infinity)
+export function spareWakeAtMs({ place, endByMs, check }: Spare): number | undefined {
+  const wakes = [
+    slotWakeAtMs(place),
+    place.at === 'ended' ? undefined : (endByMs ?? undefined),
+    check?.found === null ? (check.untilMs ?? undefined) : undefined,
+  ].filter((atMs) => atMs !== undefined)
+  return wakes.length === 0 ? undefined : Math.min(...wakes)
 }
 
 export function slotWakeAtMs(slot: SlotState): number | undefined {

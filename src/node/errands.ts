@@ -17,6 +17,7 @@ import {
   type PeerName,
   type Refusal,
 } from '../../protocols/wire/index.ts'
+import type { JobSpec } from '../control/api.ts'
 import type { Clock, Files, Log, Random } from '../environment.ts'
 import { AnnouncePace } from '../market/announce-pace.ts'
 import { outputKeyOf } from '../market/output-key.ts'
@@ -44,6 +45,8 @@ export interface JobRequest {
   readonly keepUntilMs: number
   /** Providers after the first; null: as many as by default. */
   readonly retries: number | null
+  /** Whether what a stranger makes of it may be compared with what another makes. */
+  readonly check: NonNullable<JobSpec['check']>
 }
 
 export interface StageReport {

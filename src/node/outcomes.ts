@@ -1,5 +1,6 @@
 /** What the desks tell of jobs and leases, as far as it says something of the other peer: noted for its standing. */
 import { describeFacts, type Fault, type PeerName, type Refusal } from '../../protocols/wire/index.ts'
+import { petnameOf } from '../host/index.ts'
 import type { JobEvent } from '../market/job-events.ts'
 import { placesOf, type JobState } from '../market/job-state.ts'
 import type { LeaseEvent, LeaseState } from '../market/lease-machine.ts'
@@ -45,10 +46,18 @@ export class Outcomes {
       }
       case 'replacing':
         return note(event.peer, { sight: sightOf(event.because), evidence: said(event.because) })
+      case 'checked':
+        // The one that we know better is believed.
+        if (event.found === 'different' && event.by !== null)
+          note(event.peer, { sight: 'fault', evidence: differing(job, event.by) })
+        return
       case 'receipt': {
-        // Countersigned: we hold the result, and what it is worth was agreed.
+        // Countersigned: we hold the result, and what it is worth was agreed. What was compared and not found right is paid, and no merit.
         const work = event.final ? workBy(({ lease }) => lease.id === event.lease) : undefined
-        if (work !== undefined) note(work.lease.provider, { sight: 'success', amountMicro: event.amountMicro })
+        const spare = state.spares.find(({ place }) => workOf(place) === work)
+        const isMerit = !spare?.check || spare.check.found === 'same'
+        if (work !== undefined && isMerit)
+          note(work.lease.provider, { sight: 'success', amountMicro: event.amountMicro })
         return
       }
       case 'ended':
@@ -94,6 +103,10 @@ export class Outcomes {
 function sightOf({ code }: Refusal): Seen['sight'] {
   if (offerIsOver.has(code)) return 'refused'
   return isLie.has(code) ? 'fault' : 'noShow'
+}
+
+function differing(job: string, by: PeerName): string {
+  return `made something else of job ${job} than ${petnameOf(by)}, whom we know`
 }
 
 function said({ code, facts }: Refusal): string {

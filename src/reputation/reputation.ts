@@ -42,6 +42,8 @@ export type Familiarity = 'known' | 'introduced' | 'stranger'
 export interface Assessment {
   readonly standing: number
   readonly familiarity: Familiarity
+  /** What it did well for us, of what it is to do, in jobs. */
+  readonly jobs: number
   readonly coolDown: CoolDown | undefined
   /** Until when a proof counts. */
   readonly provenUntilMs: number | undefined
@@ -59,7 +61,7 @@ export interface Uptime {
 
 /** Under this half of one job that it did for us is left: it is as good as forgotten. */
 const knownMin = 0.5
-/** Until it did so many jobs, what it does wrong is what a stranger does. */
+/** Until it did so many jobs, what it does wrong is what a stranger does, and what it makes is compared with what others make. */
 const probationJobs = 3
 /** So much of a job must flow in that a peer counts as introduced: one job that a known peer did for us introduces twenty names at the most. */
 export const introducedMin = 0.05
@@ -90,6 +92,7 @@ export class Reputation {
     return {
       standing: provenUntilMs === undefined ? standingOf(terms) : provenStanding,
       familiarity: familiarityOf(rows, ways, nowMs),
+      jobs: doing === undefined ? jobsDone(rows, nowMs) : row === undefined ? 0 : decay(row, nowMs).success,
       coolDown: coolDownFor(rows, doing, nowMs),
       provenUntilMs,
       terms,
@@ -182,6 +185,14 @@ export class Reputation {
     const provenMs = this.#memory.provenMs(peer)
     return provenMs === undefined || provenMs + provenForMs <= nowMs ? undefined : provenMs + provenForMs
   }
+}
+
+/**
+ * How much of what a peer makes is to be compared with what another makes: all of it on probation, then one in as many as it did well
+ * (adaptive replication: Anderson, "BOINC: A Platform for Volunteer Computing", 2020). A job half forgotten is not yet missing.
+ */
+export function checkShareOf(jobs: number): number {
+  return jobs < probationJobs - knownMin ? 1 : Math.min(1, 1 / jobs)
 }
 
 function familiarityOf(rows: ReadonlyMap<Doing, Experience>, ways: readonly Way[], nowMs: number): Familiarity {

@@ -30,6 +30,7 @@ import type { JournalEntry } from '../../src/reactor.ts'
 import { decodeState, encodeState } from '../../src/state-form.ts'
 import type { JobErrands } from '../../src/market/job-errands.ts'
 import { RequesterDesk } from '../../src/market/requester-desk.ts'
+import { checkShareOf } from '../../src/reputation/reputation.ts'
 import type { JobTerms } from '../../src/market/terms.ts'
 
 export const network = 'test'
@@ -132,6 +133,10 @@ export class Peer {
   readonly faults: { peer: PeerName; fault: Fault }[] = []
   /** What it thinks of others; 0.5 of the rest. */
   readonly standings = new Map<PeerName, number>()
+  /** Whom it knows, and how many jobs they did well for it. */
+  readonly jobsFor = new Map<PeerName, number>()
+  /** Leases of which it read the log, or what came of them. */
+  readonly read = new Set<string>()
   /** Where it sees others. */
   readonly houses = new Map<PeerName, string>()
   readonly operators = new Map<PeerName, string>()
@@ -186,7 +191,9 @@ export class Peer {
       ...shared,
       acquaint: (peer) => ({
         standing: shared.standing.of(peer),
-        familiarity: 'stranger',
+        familiarity: this.jobsFor.has(peer) ? 'known' : 'stranger',
+        jobs: this.jobsFor.get(peer) ?? 0,
+        checkShare: checkShareOf(this.jobsFor.get(peer) ?? 0),
         cooling: undefined,
         startMs: undefined,
         rttMs: this.rttsMs.get(peer),
@@ -287,9 +294,12 @@ export class Peer {
         if (stageMs > 0) await this.#world.clock.sleep(stageMs, signal)
         return emptyOrder
       },
-      openLog: () => ({ stdout: 0, stderr: 0 }),
+      openLog: (_job, _slot, lease) => {
+        this.read.add(lease)
+        return { stdout: 0, stderr: 0 }
+      },
       appendLog: () => {},
-      collect: async () => {},
+      collect: async (_job, { lease }) => void this.read.add(lease),
     }
   }
 
