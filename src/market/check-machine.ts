@@ -15,24 +15,28 @@ import {
   type JobStep,
 } from './job-state.ts'
 import { matched, quit, show, withSlot } from './job-turns.ts'
+import { beginRedo } from './redo-machine.ts'
 import { payUnread, wasFirst, withSpare } from './race-machine.ts'
 import { resultOf } from './slot-machine.ts'
-import { holdersOf, workOf, type Finding, type SlotAt, type SlotState, type Spare } from './slot-state.ts'
-
-/** Whoever has its result waits for the other as long as it took itself, but so long at least, … */
-const waitMsMin = 2_000
-/** … and no longer than this: a provider asks for its last signature for 15 s (protocols/receipt), and what it made is fetched before. */
-const waitMsMax = 10_000
+import { holdersOf, waitUntilMs, workOf, type Finding, type SlotAt, type SlotState, type Spare } from './slot-state.ts'
 
 /** Of these leases, which are new, those on probation get a second place beside theirs, if somebody who may check has offered. */
 export function seekChecks(context: JobContext, state: JobState, leases: readonly Lease[], nowMs: number): JobStep {
   const effects: JobEffect[] = []
   let at = state
   if (!state.terms.checksStrangers || state.cancelled || state.verdict !== null) return [state, []]
-  for (const { award, provider: peer } of leases) {
+  for (const lease of leases) {
+    const { award, provider: peer } = lease
     const { slot, epoch } = award.body
-    const isSecond = at.spares.some(({ place }) => place.slot === slot)
+    const isSecond = workOf(at.slots[slot]!)?.lease.id !== lease.id
     if (isSecond || !context.isToCheck(award.body)) continue
+    // What we make ourselves is known already, or will be: of the same job all make the same.
+    if (at.madeHere !== null || at.redos.length > 0) {
+      const [next, more] = beginRedo(context, at, lease)
+      at = next
+      effects.push(...more)
+      continue
+    }
     const holders = holdersOf(placesOf(at))
     const canCheck = at.offers.some(
       (offer) =>
@@ -41,12 +45,16 @@ export function seekChecks(context: JobContext, state: JobState, leases: readonl
         !at.failed.includes(offer.by) &&
         context.mayCheck(offer, award.body),
     )
-    if (!canCheck) effects.push({ do: 'tell', event: { stage: 'checked', slot, peer, by: null, found: 'nothing' } })
-    else {
+    const isFirst = at.spares.every(({ place }) => place.slot !== slot)
+    if (canCheck && isFirst) {
       const { attempts } = at.slots[slot]!
       const place: SlotState = { slot, epoch, attempts, at: 'vacant' }
       at = { ...at, spares: [...at.spares, { place, endByMs: null, check: { found: null, untilMs: null } }] }
-    }
+    } else if (context.mayRedo(award.body)) {
+      const [next, more] = beginRedo(context, at, lease)
+      at = next
+      effects.push(...more)
+    } else effects.push({ do: 'tell', event: { stage: 'checked', slot, peer, by: null, found: 'nothing' } })
   }
   return [at, effects]
 }
@@ -81,7 +89,7 @@ function stepCheck(context: JobContext, state: JobState, spare: Spare, nowMs: nu
     return compare(context, state, spare, first, second, nowMs)
   const done = first.at === 'collecting' ? first : second.at === 'collecting' ? second : undefined
   if (done === undefined) return [state, []]
-  const untilMs = spare.check!.untilMs ?? waitUntilMs(state, done, nowMs)
+  const untilMs = spare.check!.untilMs ?? waitUntilMs(done, state.terms.requirements.wallMsMax, nowMs)
   if (nowMs < untilMs)
     return spare.check!.untilMs === null
       ? [withSpare(state, spare, { ...spare, check: { found: null, untilMs } }), []]
@@ -95,12 +103,6 @@ function stepCheck(context: JobContext, state: JobState, spare: Spare, nowMs: nu
     nowMs,
   )
   return [kept, [...quitting, ...showing]]
-}
-
-function waitUntilMs({ terms }: JobState, { work }: SlotAt<'collecting'>, nowMs: number): number {
-  const tookMs = (work.doneMs ?? nowMs) - work.leasedMs
-  const waitMs = Math.min(Math.max(waitMsMin, tookMs), waitMsMax)
-  return Math.min(nowMs + waitMs, Math.max(nowMs, work.leasedMs + terms.requirements.wallMsMax))
 }
 
 function compare(

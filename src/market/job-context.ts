@@ -36,6 +36,7 @@ export function contextOf(
       return chooseOffers({ ...choice, offers }, acquaint, { roll, trustInStrangers: () => company.trustInStrangers() })
     },
     isToCheck: (award: Award) => isToCheck(award, about(award.provider), probation, roll),
+    mayRedo: (award: Award) => about(award.provider).checkShare >= 1 && company.takeRedo(),
     mayCheck: ({ by, body }: Signed<Offer>, award: Award) =>
       mayCheck(body, about(by), award, about(award.provider), probation),
     // Of strangers alone as long as they hardly disappoint, or where there is nobody better to wait for.

@@ -1,5 +1,6 @@
 /** What a requester is told about its job, in the order in which it happens; `slot` is the place of the job that it is about. */
 import type { EndReason, Grant, ProgressReport, ResultDocument } from '../../protocols/execute/index.ts'
+import type { Lease } from '../../protocols/negotiate/index.ts'
 import type { Ending, PeerName, Refusal } from '../../protocols/wire/index.ts'
 import type { Finding } from './slot-state.ts'
 
@@ -85,5 +86,9 @@ export type JobErrand =
       readonly lease: string
       readonly provider: PeerName
     }
+  /** Do the work of this lease here as well. Answered by `redone`: null when it came to nothing. */
+  | { readonly errand: 'redo'; readonly lease: Lease }
+  /** That is of no use any more. */
+  | { readonly errand: 'redo-end' }
   /** Begin to read the log of this lease. */
   | { readonly errand: 'follow'; readonly slot: number; readonly lease: string; readonly provider: PeerName }

@@ -11,8 +11,8 @@ import { isShown, stepChecks } from './check-machine.ts'
 import { onOffer, onStaged, stepHunt } from './hunt-machine.ts'
 import {
   announceAgainMs,
-  checkUnderWay,
   endingOf,
+  isHeld,
   type JobContext,
   type JobEffect,
   type JobInput,
@@ -20,6 +20,7 @@ import {
   type JobStep,
 } from './job-state.ts'
 import { giveUp, takeTurn, windUp, withSlot } from './job-turns.ts'
+import { onRedone, redoAgain, stepRedos } from './redo-machine.ts'
 import { stepRaces, wasFirst } from './race-machine.ts'
 import { stepSlot } from './slot-machine.ts'
 import type { SlotState } from './slot-state.ts'
@@ -42,6 +43,8 @@ export function openJob(terms: JobTerms, nowMs: number): JobStep {
     spent: null,
     slots,
     spares: [],
+    redos: [],
+    madeHere: null,
     cancelled: false,
     verdict: null,
   }
@@ -58,8 +61,9 @@ export function openJob(terms: JobTerms, nowMs: number): JobStep {
 
 export function stepJob(context: JobContext, state: JobState, input: JobInput, nowMs: number): JobStep {
   const [next, effects] = stepOnce(context, state, input, nowMs)
-  const [checked, more] = stepChecks(context, next, nowMs)
-  return [checked, more.length === 0 ? effects : [...effects, ...more]]
+  const [checked, compared] = stepChecks(context, next, nowMs)
+  const [redone, more] = stepRedos(context, checked, nowMs)
+  return [redone, [...effects, ...compared, ...more]]
 }
 
 function stepOnce(context: JobContext, state: JobState, input: JobInput, nowMs: number): JobStep {
@@ -77,6 +81,8 @@ function stepOnce(context: JobContext, state: JobState, input: JobInput, nowMs: 
       if (input.protocol === 'negotiate' && input.message.say === 'offer')
         return onOffer(context, state, input.from, input.message.offer, nowMs)
       return stepParts(context, state, input, nowMs)
+    case 'redone':
+      return onRedone(context, state, input.outcome, nowMs)
     case 'wake':
     case 'restarted':
     case 'collected':
@@ -90,6 +96,7 @@ function stepOnce(context: JobContext, state: JobState, input: JobInput, nowMs: 
 /** The hunt and every place look whether they are meant. */
 function stepParts(context: JobContext, state: JobState, input: JobInput, nowMs: number): JobStep {
   const effects: JobEffect[] = lateAnswers(context, state, input, nowMs)
+  if (input.is === 'restarted') effects.push(...redoAgain(state))
   let at = state
   if (state.hunt !== null) {
     const [hunted, more] = stepHunt(context, state, state.hunt, input, nowMs)
@@ -101,7 +108,7 @@ function stepParts(context: JobContext, state: JobState, input: JobInput, nowMs:
     if (at.slots[slot.slot] !== slot) continue
     const [next, more, turn] = stepSlot(context, at.terms, slot, input, nowMs)
     if (next !== slot) at = withSlot(at, next)
-    const isCompared = turn === null && checkUnderWay(at, slot.slot) !== undefined
+    const isCompared = turn === null && isHeld(at, slot.slot)
     effects.push(...(isCompared ? more.filter((effect) => !isShown(effect)) : more))
     if (slot.at === 'leased' && next.at === 'collecting' && !isCompared) {
       const [alone, quitting] = wasFirst(context, at, slot.slot, nowMs)

@@ -5,7 +5,7 @@ import type { Ending, PeerName, Refusal, Signed } from '../../protocols/wire/ind
 import type { CarryEffect, CarryInput } from './carry.ts'
 import type { JobErrand, JobEvent } from './job-events.ts'
 import type { Choice } from './rank.ts'
-import { slotWakeAtMs, spareWakeAtMs, stragglesAtMs, type SlotState, type Spare } from './slot-state.ts'
+import { slotWakeAtMs, spareWakeAtMs, stragglesAtMs, type Redo, type SlotState, type Spare } from './slot-state.ts'
 import type { Call, JobTerms } from './terms.ts'
 
 /** A bid is gossiped again at this interval until there is an answer: "dialled" is not "ready". */
@@ -29,6 +29,8 @@ export interface JobContext {
   isToCheck(award: Award): boolean
   /** Whether whoever offers this may do the work of that award as well, to compare. */
   mayCheck(offer: Signed<Offer>, award: Award): boolean
+  /** Whether this machine does that work as well, where nobody else may: only now and then, so each yes counts. */
+  mayRedo(award: Award): boolean
   /** Whether an offer of this peer is one that others need not be waited for. */
   isChoice(peer: PeerName): boolean
 }
@@ -55,8 +57,12 @@ export interface JobState {
   readonly spent: GangState | null
   /** By number. */
   readonly slots: readonly SlotState[]
-  /** At most one of each place. */
+  /** At most one of each place that is under way; and those that are paid only. */
   readonly spares: readonly Spare[]
+  /** Places whose work this machine does as well. */
+  readonly redos: readonly Redo[]
+  /** The outcome that this machine came to; null: none yet. */
+  readonly madeHere: string | null
   readonly cancelled: boolean
   /** How the first place that failed for good did so: the others are wound up, and the job ends like it. */
   readonly verdict: Ending | null
@@ -70,6 +76,7 @@ export type JobInput =
   | { readonly is: 'staged'; readonly order: StartOrder }
   | { readonly is: 'staging-failed'; readonly because: Refusal }
   | { readonly is: 'collected'; readonly lease: string }
+  | { readonly is: 'redone'; readonly outcome: string | null }
   | { readonly is: 'collecting-failed'; readonly lease: string; readonly because: Refusal }
 
 export type JobEffect = CarryEffect<JobEvent> | ({ readonly do: 'errand' } & JobErrand)
@@ -88,6 +95,7 @@ export function jobWakeAtMs(state: JobState): number | undefined {
   }
   for (const slot of state.slots) wake(slotWakeAtMs(slot))
   for (const spare of state.spares) wake(spareWakeAtMs(spare))
+  for (const { untilMs } of state.redos) wake(untilMs ?? undefined)
   wake(straggler(state)?.atMs)
   return soonestMs
 }
@@ -113,6 +121,11 @@ export function placesOf({ slots, spares }: JobState): readonly SlotState[] {
 /** What two make of this place is compared, and not known yet. */
 export function checkUnderWay({ spares }: JobState, slot: number): Spare | undefined {
   return spares.find(({ place, check }) => place.slot === slot && check?.found === null)
+}
+
+/** Nothing is shown of this place yet: it is compared. */
+export function isHeld(state: JobState, slot: number): boolean {
+  return checkUnderWay(state, slot) !== undefined || state.redos.some((redo) => redo.slot === slot)
 }
 
 /** What is to be awarded under this number: the place, or its second try. */

@@ -2,7 +2,7 @@
  * Whose work is compared, and by whom: policy of this peer alone (check-machine.ts carries it out). Replication as in BOINC (Anderson,
  * "BOINC: A Platform for Volunteer Computing", 2020): all that a new one does, and of others the less the more they have done.
  */
-import { rateOf, type Requirements } from '../../protocols/bid/index.ts'
+import type { Requirements } from '../../protocols/bid/index.ts'
 import type { Award, Offer } from '../../protocols/negotiate/index.ts'
 import type { Micro } from '../../protocols/wire/index.ts'
 import { isKnown, isTrial, mostOf, type Acquaintance } from './rank.ts'

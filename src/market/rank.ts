@@ -75,6 +75,8 @@ export interface Company {
   trustInStrangers(): number
   /** Whether anybody ever worked for us as it should. */
   knowsAnybody(): boolean
+  /** Whether this machine may do the work of a stranger once more, to compare: a few times, and it counts. */
+  takeRedo(): boolean
 }
 
 export interface Dice extends Pick<Company, 'trustInStrangers'> {

@@ -12,7 +12,7 @@ import {
   type LogReaderState,
   type LogReaderStep,
 } from '../../protocols/execute/index.ts'
-import type { Negotiation, Notary } from '../../protocols/negotiate/index.ts'
+import type { Lease, Negotiation, Notary } from '../../protocols/negotiate/index.ts'
 import { disputeOf, type Billing, type Receipt } from '../../protocols/receipt/index.ts'
 import { formatMicro, type Fault, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
@@ -60,6 +60,8 @@ interface Reading {
 interface Folder {
   readonly reactor: Reactor<JobState, JobInput, JobEffect>
   readonly abort: AbortController
+  /** Of the work that is done here as well. */
+  redo: AbortController | undefined
   /** The logs that are read, by the number of the place. */
   readonly readings: Map<number, Reading>
 }
@@ -186,6 +188,7 @@ export class RequesterDesk {
     const context = contextOf(this.#deps, state.terms, (by) => this.#mayCommit(by, state.terms))
     const folder: Folder = {
       abort: new AbortController(),
+      redo: undefined,
       readings: new Map(),
       reactor: new Reactor<JobState, JobInput, JobEffect>(
         {
@@ -278,6 +281,10 @@ export class RequesterDesk {
           async () => ({ is: 'staged', order: await errands.stage(job, signal) }),
           (because) => ({ is: 'staging-failed', because }),
         )
+      case 'redo':
+        return this.#redo(folder, effect.lease)
+      case 'redo-end':
+        return folder.redo?.abort()
       case 'follow':
         this.#openLog(job, folder, effect)
         return
@@ -294,6 +301,18 @@ export class RequesterDesk {
       default:
         return effect satisfies never
     }
+  }
+
+  #redo(folder: Folder, lease: Lease): void {
+    const { order } = folder.reactor.state
+    if (order === null) return
+    folder.redo = new AbortController()
+    const signal = AbortSignal.any([folder.abort.signal, folder.redo.signal])
+    this.#answer(
+      folder,
+      async () => ({ is: 'redone', outcome: await this.#deps.errands.redo(lease, order, signal) }),
+      () => ({ is: 'redone', outcome: null }),
+    )
   }
 
   #answer(folder: Folder, work: () => Promise<JobInput>, failed: (because: Refusal) => JobInput): void {

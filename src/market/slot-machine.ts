@@ -172,6 +172,7 @@ function fromCollecting(
     case 'cancel':
     case 'staged':
     case 'staging-failed':
+    case 'redone':
       return [slot, [], null]
     default:
       return input satisfies never

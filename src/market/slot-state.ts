@@ -61,6 +61,14 @@ export interface Check {
   readonly untilMs: number | null
 }
 
+/** A place that this machine does as well, to compare. */
+export interface Redo {
+  readonly slot: number
+  readonly lease: string
+  /** For how long its result waits for ours; null while there is none. */
+  readonly untilMs: number | null
+}
+
 export type Finding = 'same' | 'different' | 'nothing'
 
 /** What a step of a place means to its job. */
@@ -85,6 +93,18 @@ export function workOf(slot: SlotState): Work | null {
 /** Whoever holds a place of a job is not awarded another one of it. */
 export function holdersOf(slots: readonly SlotState[]): PeerName[] {
   return slots.flatMap((slot) => liveWork(slot)?.lease.provider ?? [])
+}
+
+/** Whoever has its result waits for the other as long as it took itself, but so long at least, … */
+const waitMsMin = 2_000
+/** … and no longer than this: a provider asks for its last signature for 15 s (protocols/receipt), and what it made is fetched before. */
+const waitMsMax = 10_000
+
+/** For how long a result waits to be compared: never beyond the time that the job has. */
+export function waitUntilMs({ work }: SlotAt<'collecting'>, wallMsMax: number, nowMs: number): number {
+  const tookMs = (work.doneMs ?? nowMs) - work.leasedMs
+  const waitMs = Math.min(Math.max(waitMsMin, tookMs), waitMsMax)
+  return Math.min(nowMs + waitMs, Math.max(nowMs, work.leasedMs + wallMsMax))
 }
 
 /** Nobody is called slow before this. */

@@ -9,6 +9,7 @@ import { asking, keeping, talking, there, type Seen } from '../reputation/experi
 import type { Reputation } from '../reputation/reputation.ts'
 
 export interface OutcomesDeps {
+  readonly self: PeerName
   readonly reputation: Pick<Reputation, 'note' | 'noteStart'>
   /** A job of ours that has not long been over. */
   stateOf(job: string): JobState | undefined
@@ -45,11 +46,12 @@ export class Outcomes {
         return
       }
       case 'replacing':
+        if (event.because.code === 'RESULT_DIFFERS') return
         return note(event.peer, { sight: sightOf(event.because), evidence: said(event.because) })
       case 'checked':
         // The one that we know better is believed.
         if (event.found === 'different' && event.by !== null)
-          note(event.peer, { sight: 'fault', evidence: differing(job, event.by) })
+          note(event.peer, { sight: 'fault', evidence: this.#differing(job, event.by) })
         return
       case 'receipt': {
         // Countersigned: we hold the result, and what it is worth was agreed. What was compared and not found right is paid, and no merit.
@@ -70,6 +72,11 @@ export class Outcomes {
         return
       default:
     }
+  }
+
+  #differing(job: string, by: PeerName): string {
+    const other = by === this.#deps.self ? 'this machine' : `${petnameOf(by)}, whom we know`
+    return `made something else of job ${job} than ${other}`
   }
 
   /** Of work for others. */
@@ -103,10 +110,6 @@ export class Outcomes {
 function sightOf({ code }: Refusal): Seen['sight'] {
   if (offerIsOver.has(code)) return 'refused'
   return isLie.has(code) ? 'fault' : 'noShow'
-}
-
-function differing(job: string, by: PeerName): string {
-  return `made something else of job ${job} than ${petnameOf(by)}, whom we know`
 }
 
 function said({ code, facts }: Refusal): string {

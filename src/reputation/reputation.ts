@@ -11,6 +11,7 @@ import {
   halfLifeMs,
   isWork,
   meanStartMs,
+  redoing,
   there,
   thereHalfLifeMs,
   vouching,
@@ -65,6 +66,8 @@ const knownMin = 0.5
 const probationJobs = 3
 /** So much of a job must flow in that a peer counts as introduced: one job that a known peer did for us introduces twenty names at the most. */
 export const introducedMin = 0.05
+/** So many small jobs of strangers are done once more by ourselves, to compare; and, as they are forgotten, one more every third day. */
+export const redosMax = 10
 /** Where what strangers did, all together, is kept: no peer has this name. */
 export const everyStranger = '' as PeerName
 /** So many looks say something of a machine: with fewer the share is off by more than a tenth, one time in three. */
@@ -130,7 +133,8 @@ export class Reputation {
   trustInStrangers(): number {
     const nowMs = this.#nowMs()
     let [good, all] = [1, 2]
-    for (const seen of this.#memory.of(everyStranger).values()) {
+    for (const [doing, seen] of this.#memory.of(everyStranger)) {
+      if (!isWork(doing)) continue
       const { success, noShow, fault } = decay(seen, nowMs)
       good += success
       all += success + noShow + fault
@@ -141,7 +145,17 @@ export class Reputation {
   /** Whether any stranger ever worked for us as it should, and is not forgotten. */
   knowsAnybody(): boolean {
     const nowMs = this.#nowMs()
-    return [...this.#memory.of(everyStranger).values()].some((seen) => decay(seen, nowMs).success >= knownMin)
+    const rows = [...this.#memory.of(everyStranger)]
+    return rows.some(([doing, seen]) => isWork(doing) && decay(seen, nowMs).success >= knownMin)
+  }
+
+  /** Whether this machine may do a stranger's work once more; a yes counts. */
+  takeRedo(): boolean {
+    const nowMs = this.#nowMs()
+    const row = this.#memory.of(everyStranger).get(redoing)
+    if (row !== undefined && decay(row, nowMs).success > redosMax - 1) return false
+    this.#memory.change(everyStranger, redoing, (before) => withSight(before, { sight: 'success' }, nowMs))
+    return true
   }
 
   uptime(peer: PeerName): Uptime | undefined {

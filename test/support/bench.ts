@@ -3,7 +3,7 @@
  * storage and execution. The machines, desks, codecs and signatures are the real ones.
  */
 import { judgeBid, openBid } from '../../protocols/bid/index.ts'
-import { decodeExecution, encodeExecution, type Exit } from '../../protocols/execute/index.ts'
+import { decodeExecution, encodeExecution, outcomeOf, type Exit } from '../../protocols/execute/index.ts'
 import { decodeNegotiation, encodeNegotiation, type Notary } from '../../protocols/negotiate/index.ts'
 import { decodeBilling, encodeBilling } from '../../protocols/receipt/index.ts'
 import {
@@ -116,11 +116,21 @@ export interface PeerOptions {
   readonly workMs: number
   readonly stageMs: number
   readonly exit: Partial<Exit>
+  /** How long it takes to do the work of another once more; null: it cannot. */
+  readonly redoMs: number | null
   /** How far the peer's clock is ahead of the world's. */
   readonly skewMs: number
 }
 
-const defaults: PeerOptions = { cpuHourMicro: 1_000_000, lends: true, workMs: 3_000, stageMs: 0, exit: {}, skewMs: 0 }
+const defaults: PeerOptions = {
+  cpuHourMicro: 1_000_000,
+  lends: true,
+  workMs: 3_000,
+  stageMs: 0,
+  exit: {},
+  redoMs: 3_000,
+  skewMs: 0,
+}
 
 export class Peer {
   readonly notary: Notary
@@ -137,6 +147,8 @@ export class Peer {
   readonly jobsFor = new Map<PeerName, number>()
   /** Leases of which it read the log, or what came of them. */
   readonly read = new Set<string>()
+  /** How often it does the work of others once more. */
+  redosLeft = 0
   /** Where it sees others. */
   readonly houses = new Map<PeerName, string>()
   readonly operators = new Map<PeerName, string>()
@@ -202,7 +214,7 @@ export class Peer {
         operator: this.operators.get(peer) ?? '',
       }),
       commitCap: () => this.commitCapMicro,
-      company: { trustInStrangers: () => 0.5, knowsAnybody: () => false },
+      company: { trustInStrangers: () => 0.5, knowsAnybody: () => false, takeRedo: () => this.redosLeft-- > 0 },
       errands: this.#errands(options),
       onEvent: (_job, event) => void this.jobEvents.push(event),
       whyNotPay: () => this.doesNotPay,
@@ -285,8 +297,13 @@ export class Peer {
     this.#world.send({ from: this.name, to, protocol: carry.protocol, bytes: encode(carry), say })
   }
 
-  #errands({ stageMs }: PeerOptions): JobErrands {
+  #errands({ stageMs, redoMs }: PeerOptions): JobErrands {
     return {
+      redo: async ({ award }, _order, signal) => {
+        if (redoMs === null) throw new Error('it cannot be run here')
+        await this.#world.clock.sleep(redoMs, signal)
+        return outcomeOf({ ...plainExit(0, false), job: award.body.job })
+      },
       announce: (_topic, bid) => {
         if (!this.#down) this.#world.gossip(this.name, bid)
       },
