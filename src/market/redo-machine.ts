@@ -105,7 +105,7 @@ function reject(context: JobContext, state: JobState, redo: Redo, first: SlotAt<
     slots: state.slots.with(slot, { slot, epoch, attempts, at: 'vacant' }),
   }
   const [paid, paying] = payUnread(context, vacated, over, first, [], nowMs)
-  const because = refusal('RESULT_DIFFERS')
+  const because = refusal('OUTCOME_DIFFERS')
   const effects: JobEffect[] = [
     {
       do: 'tell',

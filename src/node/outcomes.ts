@@ -46,7 +46,7 @@ export class Outcomes {
         return
       }
       case 'replacing':
-        if (event.because.code === 'RESULT_DIFFERS') return
+        if (event.because.code === 'OUTCOME_DIFFERS') return
         return note(event.peer, { sight: sightOf(event.because), evidence: said(event.because) })
       case 'checked':
         // The one that we know better is believed.
