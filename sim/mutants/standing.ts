@@ -2,6 +2,7 @@
 import type { Mutant } from './mutant.ts'
 
 const shownByAll = { scenario: 'sybil', seedsMax: 8 } as const
+const wrongResults = { scenario: 'wrong', seedsMax: 8 } as const
 
 export const standingMutants: readonly Mutant[] = [
   {
@@ -39,5 +40,29 @@ export const standingMutants: readonly Mutant[] = [
       },
     ],
     ...shownByAll,
+  },
+  {
+    name: 'check-ignored',
+    about: 'what one whom we know makes of the same job is not held against it',
+    edits: [
+      {
+        file: 'src/market/check-machine.ts',
+        find: "outcomeOf(mine) === outcomeOf(theirs) ? 'same' : 'different'",
+        replace: "outcomeOf(mine) !== '' && outcomeOf(theirs) !== '' ? 'same' : 'different'",
+      },
+    ],
+    ...wrongResults,
+  },
+  {
+    name: 'own-work-ignored',
+    about: 'nor what this machine makes of it, where nobody is known yet',
+    edits: [
+      {
+        file: 'src/market/redo-machine.ts',
+        find: 'return outcomeOf(document) === state.madeHere',
+        replace: "return outcomeOf(document) !== ''",
+      },
+    ],
+    ...wrongResults,
   },
 ]

@@ -7,6 +7,7 @@ import type { Lease } from '../../protocols/negotiate/index.ts'
 import { refusal } from '../../protocols/wire/index.ts'
 import {
   checkUnderWay,
+  heldPlaces,
   endingOf,
   placesOf,
   type JobContext,
@@ -15,10 +16,13 @@ import {
   type JobStep,
 } from './job-state.ts'
 import { matched, quit, show, withSlot } from './job-turns.ts'
-import { beginRedo } from './redo-machine.ts'
+import { beginRedo, waitMsMin } from './redo-machine.ts'
 import { payUnread, wasFirst, withSpare } from './race-machine.ts'
-import { resultOf } from './slot-machine.ts'
+import { resultOf, signMeanwhile } from './slot-machine.ts'
 import { holdersOf, waitUntilMs, workOf, type Finding, type SlotAt, type SlotState, type Spare } from './slot-state.ts'
+
+/** Nobody whom we know less is called slow before this. */
+const slowMsMin = 2_000
 
 /** Of these leases, which are new, those on probation get a second place beside theirs, if somebody who may check has offered. */
 export function seekChecks(context: JobContext, state: JobState, leases: readonly Lease[], nowMs: number): JobStep {
@@ -31,7 +35,7 @@ export function seekChecks(context: JobContext, state: JobState, leases: readonl
     const isSecond = workOf(at.slots[slot]!)?.lease.id !== lease.id
     if (isSecond || !context.isToCheck(award.body)) continue
     // What we make ourselves is known already, or will be: of the same job all make the same.
-    if (at.madeHere !== null || at.redos.length > 0) {
+    if (at.madeHere !== null || at.redos.some(({ found }) => found === null)) {
       const [next, more] = beginRedo(context, at, lease)
       at = next
       effects.push(...more)
@@ -74,6 +78,23 @@ export function stepChecks(context: JobContext, state: JobState, nowMs: number):
   return [at, [...effects, { do: 'save' }]]
 }
 
+/** Whose result waits is paid before its provider gives up. */
+export function payMeanwhile(context: JobContext, state: JobState, nowMs: number): JobStep {
+  const effects: JobEffect[] = []
+  let at = state
+  for (const place of heldPlaces(state)) {
+    const [paid, more] = signMeanwhile(context, at.terms, place, nowMs)
+    if (paid === place) continue
+    at = {
+      ...at,
+      slots: at.slots.map((one) => (one === place ? paid : one)),
+      spares: at.spares.map((spare) => (spare.place === place ? { ...spare, place: paid } : spare)),
+    }
+    effects.push(...more)
+  }
+  return [at, effects]
+}
+
 /** What a place does that is compared: its work goes on, and nothing is shown of it. */
 export function isShown(effect: JobEffect): boolean {
   if (effect.do === 'errand') return effect.errand === 'follow' || effect.errand === 'collect'
@@ -89,7 +110,9 @@ function stepCheck(context: JobContext, state: JobState, spare: Spare, nowMs: nu
     return compare(context, state, spare, first, second, nowMs)
   const done = first.at === 'collecting' ? first : second.at === 'collecting' ? second : undefined
   if (done === undefined) return [state, []]
-  const untilMs = spare.check!.untilMs ?? waitUntilMs(done, state.terms.requirements.wallMsMax, nowMs)
+  const leastMs = done === first ? waitMsMin : slowMsMin
+  const { wallMsMax } = state.terms.requirements
+  const untilMs = spare.check!.untilMs ?? waitUntilMs(done, leastMs, wallMsMax, nowMs)
   if (nowMs < untilMs)
     return spare.check!.untilMs === null
       ? [withSpare(state, spare, { ...spare, check: { found: null, untilMs } }), []]

@@ -7,7 +7,7 @@
  */
 import { stepGang } from '../../protocols/negotiate/index.ts'
 import { inNegotiate, lift } from './carry.ts'
-import { isShown, stepChecks } from './check-machine.ts'
+import { isShown, payMeanwhile, stepChecks } from './check-machine.ts'
 import { onOffer, onStaged, stepHunt } from './hunt-machine.ts'
 import {
   announceAgainMs,
@@ -63,7 +63,8 @@ export function stepJob(context: JobContext, state: JobState, input: JobInput, n
   const [next, effects] = stepOnce(context, state, input, nowMs)
   const [checked, compared] = stepChecks(context, next, nowMs)
   const [redone, more] = stepRedos(context, checked, nowMs)
-  return [redone, [...effects, ...compared, ...more]]
+  const [paid, paying] = payMeanwhile(context, redone, nowMs)
+  return [paid, [...effects, ...compared, ...more, ...paying]]
 }
 
 function stepOnce(context: JobContext, state: JobState, input: JobInput, nowMs: number): JobStep {

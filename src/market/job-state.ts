@@ -5,7 +5,18 @@ import type { Ending, PeerName, Refusal, Signed } from '../../protocols/wire/ind
 import type { CarryEffect, CarryInput } from './carry.ts'
 import type { JobErrand, JobEvent } from './job-events.ts'
 import type { Choice } from './rank.ts'
-import { slotWakeAtMs, spareWakeAtMs, stragglesAtMs, type Redo, type SlotState, type Spare } from './slot-state.ts'
+import {
+  signAtMs,
+  slotWakeAtMs,
+  spareWakeAtMs,
+  stragglesAtMs,
+  workOf,
+  type Finding,
+  type Redo,
+  type SlotAt,
+  type SlotState,
+  type Spare,
+} from './slot-state.ts'
 import type { Call, JobTerms } from './terms.ts'
 
 /** A bid is gossiped again at this interval until there is an answer: "dialled" is not "ready". */
@@ -95,7 +106,8 @@ export function jobWakeAtMs(state: JobState): number | undefined {
   }
   for (const slot of state.slots) wake(slotWakeAtMs(slot))
   for (const spare of state.spares) wake(spareWakeAtMs(spare))
-  for (const { untilMs } of state.redos) wake(untilMs ?? undefined)
+  for (const { untilMs, found } of state.redos) wake(found === null ? (untilMs ?? undefined) : undefined)
+  for (const place of heldPlaces(state)) wake(signAtMs(place))
   wake(straggler(state)?.atMs)
   return soonestMs
 }
@@ -125,7 +137,30 @@ export function checkUnderWay({ spares }: JobState, slot: number): Spare | undef
 
 /** Nothing is shown of this place yet: it is compared. */
 export function isHeld(state: JobState, slot: number): boolean {
-  return checkUnderWay(state, slot) !== undefined || state.redos.some((redo) => redo.slot === slot)
+  return (
+    checkUnderWay(state, slot) !== undefined || state.redos.some((redo) => redo.slot === slot && redo.found === null)
+  )
+}
+
+/** What came of the comparison of this lease's work; null while it is not known, undefined when it is not compared. */
+export function findingOf({ slots, spares, redos }: JobState, lease: string): Finding | null | undefined {
+  const isIts = (place: SlotState): boolean => workOf(place)?.lease.id === lease
+  const redo = redos.find((one) => one.lease === lease)
+  const spare = spares.find(({ place, check }) => check !== null && isIts(place))
+  if (spare !== undefined || redo !== undefined) return (spare?.check ?? redo)!.found
+  const slot = slots.find(isIts)
+  const beside = spares.find(
+    ({ place, check }) => check !== null && place.slot === slot?.slot && workOf(place) !== null,
+  )
+  // Whoever is known has the place, and the other was compared with it.
+  return slot === undefined || beside === undefined || beside.place.epoch < slot.epoch ? undefined : beside.check!.found
+}
+
+/** Those that have a result which waits to be compared. */
+export function heldPlaces(state: JobState): SlotAt<'collecting'>[] {
+  return placesOf(state).filter(
+    (place) => place.at === 'collecting' && !place.collected && isHeld(state, place.slot),
+  ) as SlotAt<'collecting'>[]
 }
 
 /** What is to be awarded under this number: the place, or its second try. */

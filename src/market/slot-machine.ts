@@ -17,7 +17,7 @@ import { openAccount, stepPay, type Measured } from '../../protocols/receipt/ind
 import { inExecute, inNegotiate, inReceipt, lift, type CarryInput } from './carry.ts'
 import { settleWithinMs, type JobContext, type JobEffect, type JobInput } from './job-state.ts'
 import { outputKeyOf } from './output-key.ts'
-import type { SlotAt, SlotState, SlotStep, Work } from './slot-state.ts'
+import { signAtMs, type SlotAt, type SlotState, type SlotStep, type Work } from './slot-state.ts'
 import { billedLease, watchedLease, type JobTerms } from './terms.ts'
 
 type Receiving = Extract<CarryInput, { protocol: 'receipt' }>
@@ -193,11 +193,27 @@ function holding(slot: SlotAt<'collecting'>, { from, message }: Receiving): Slot
 function onCollected(context: JobContext, terms: JobTerms, slot: SlotAt<'collecting'>, nowMs: number): SlotStep {
   const { held, work } = slot
   const next: SlotAt<'collecting'> = { ...slot, collected: true, held: null, settleByMs: nowMs + settleWithinMs }
+  if (work.pay.at === 'settled') return [next, [{ do: 'save' }], { turn: 'paid' }]
   if (held === null) return [next, [{ do: 'save' }], null]
   const message = { say: 'receipt', receipt: held } as const
   const input: Receiving = { is: 'message', protocol: 'receipt', from: work.lease.provider, message }
   const [paid, effects, turn] = onBilling(context, terms, next, input, nowMs)
   return [paid, [{ do: 'save' }, ...effects], turn]
+}
+
+/** What it made waits to be compared, and its provider has waited long enough: it is paid before anything is fetched. */
+export function signMeanwhile(
+  context: JobContext,
+  terms: JobTerms,
+  slot: SlotAt<'collecting'>,
+  nowMs: number,
+): [SlotAt<'collecting'>, readonly JobEffect[]] {
+  const { held, work } = slot
+  if (held === null || nowMs < (signAtMs(slot) ?? Infinity)) return [slot, []]
+  const message = { say: 'receipt', receipt: held } as const
+  const input: Receiving = { is: 'message', protocol: 'receipt', from: work.lease.provider, message }
+  const [paid, effects] = onBilling(context, terms, { ...slot, collected: true }, input, nowMs)
+  return [{ ...slot, work: (paid as Live).work, held: null }, [{ do: 'save' }, ...effects]]
 }
 
 function onBilling(context: JobContext, terms: JobTerms, slot: Live, input: Receiving, nowMs: number): SlotStep {

@@ -65,6 +65,8 @@ export interface Check {
 export interface Redo {
   readonly slot: number
   readonly lease: string
+  /** Null: not known yet. When the wait is over it is `nothing`, and may still become known. */
+  readonly found: Finding | null
   /** For how long its result waits for ours; null while there is none. */
   readonly untilMs: number | null
 }
@@ -95,16 +97,21 @@ export function holdersOf(slots: readonly SlotState[]): PeerName[] {
   return slots.flatMap((slot) => liveWork(slot)?.lease.provider ?? [])
 }
 
-/** Whoever has its result waits for the other as long as it took itself, but so long at least, … */
-const waitMsMin = 2_000
-/** … and no longer than this: a provider asks for its last signature for 15 s (protocols/receipt), and what it made is fetched before. */
-const waitMsMax = 10_000
-
-/** For how long a result waits to be compared: never beyond the time that the job has. */
-export function waitUntilMs({ work }: SlotAt<'collecting'>, wallMsMax: number, nowMs: number): number {
+/**
+ * For how long a result waits to be compared: as long again as it took, but so long at least, and never beyond the time that the job has.
+ * Whoever makes something up needs no time for it.
+ */
+export function waitUntilMs({ work }: SlotAt<'collecting'>, leastMs: number, wallMsMax: number, nowMs: number): number {
   const tookMs = (work.doneMs ?? nowMs) - work.leasedMs
-  const waitMs = Math.min(Math.max(waitMsMin, tookMs), waitMsMax)
-  return Math.min(nowMs + waitMs, Math.max(nowMs, work.leasedMs + wallMsMax))
+  return Math.min(nowMs + Math.max(leastMs, tookMs), Math.max(nowMs, work.leasedMs + wallMsMax))
+}
+
+/** A provider asks for its last signature for 15 s (protocols/receipt); longer than this it does not wait for it while its work is compared. */
+const signWithinMs = 8_000
+
+/** When the last receipt of a result that waits is signed all the same; undefined while there is none, or when it is. */
+export function signAtMs({ work, held }: SlotAt<'collecting'>): number | undefined {
+  return held === null || work.pay.at === 'settled' || work.doneMs === null ? undefined : work.doneMs + signWithinMs
 }
 
 /** Nobody is called slow before this. */

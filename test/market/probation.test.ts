@@ -111,16 +111,32 @@ test('they differ: what the one made that we know is taken, and both are paid', 
 })
 
 test('a check that takes too long is not waited for: the first is taken, and the other paid for what it did', async () => {
-  const { world, asker, newcomer, friend } = await cast({ friend: { workMs: 50_000 }, newcomer: { exit: lie } })
+  const tookMs = 14_000
+  const newcomerIs = { exit: lie, workMs: tookMs }
+  const { world, asker, newcomer, friend } = await cast({ friend: { workMs: 50_000 }, newcomer: newcomerIs })
   await world.until(() => newcomer.leaseEvents.some(({ stage }) => stage === 'reported'))
   const doneMs = world.clock.nowMs()
+  await world.until(() => leaseEndings(newcomer).length > 0)
+  assert.ok(world.clock.nowMs() - doneMs < 10_000, 'it is paid before it gives up to ask for it')
+  assert.deepEqual([told(asker, 'result'), [...asker.read]], [[], []])
   await world.until(() => told(asker, 'result').length > 0)
   const waitedMs = world.clock.nowMs() - doneMs
-  assert.ok(waitedMs >= workMs - 100 && waitedMs <= workMs + 500, `it was waited ${waitedMs} ms`)
+  assert.ok(waitedMs >= tookMs - 100 && waitedMs <= tookMs + 500, `it was waited ${waitedMs} ms`)
   await world.until(() => ending(asker) !== undefined)
   assert.deepEqual(ending(asker), paid, world.story())
   assert.deepEqual(findings(asker), [[newcomer.name, friend.name, 'nothing']])
   assert.deepEqual(told(asker, 'replacing'), [], 'nobody is reproached')
+  await checkRest(world, [asker, newcomer, friend])
+  assert.deepEqual([leaseEndings(newcomer), leaseEndings(friend)], [['paid PAID'], ['paid PAID']])
+})
+
+test('whoever makes something up at once is waited with for ten seconds all the same', async () => {
+  const { world, asker, newcomer, friend } = await cast({
+    friend: { workMs: 9_000 },
+    newcomer: { exit: lie, workMs: 10 },
+  })
+  await world.until(() => ending(asker) !== undefined)
+  assert.deepEqual(findings(asker), [[newcomer.name, friend.name, 'different']])
   await checkRest(world, [asker, newcomer, friend])
   assert.deepEqual([leaseEndings(newcomer), leaseEndings(friend)], [['paid PAID'], ['paid PAID']])
 })
@@ -261,6 +277,147 @@ describe('done once', () => {
     assert.deepEqual(ending(asker), paid, world.story())
     assert.deepEqual(findings(asker), [[newcomer.name, null, 'nothing']])
     await checkRest(world, [asker, newcomer, friend])
+  })
+})
+
+describe('where nobody is known who could check', () => {
+  /** Two strangers, the cheaper of which is awarded first; this machine may do the work as well. */
+  const alone = async (over: { newcomer?: Partial<PeerOptions>; asker?: Partial<PeerOptions> } = {}) => {
+    const world = new World()
+    const asker = world.peer(1, { lends: false, ...over.asker })
+    const newcomer = world.peer(2, { cpuHourMicro: 900_000, workMs, ...over.newcomer })
+    const other = world.peer(3, { cpuHourMicro: 1_100_000, workMs })
+    asker.redosLeft = 1
+    const terms = asker.terms({ checksStrangers: true })
+    await asker.requester.submit(terms)
+    return { world, asker, newcomer, other, terms }
+  }
+  const ended = async ({ world, asker }: { world: World; asker: Peer }) => {
+    await world.until(() => ending(asker) !== undefined)
+    return ending(asker)
+  }
+
+  test('this machine does the work as well, once, and nothing is shown before it has', async () => {
+    const all = await alone({ asker: { redoMs: workMs + 1_500 } })
+    const { world, asker, newcomer, other } = all
+    await world.until(() => newcomer.leaseEvents.some(({ stage }) => stage === 'reported'))
+    await world.idle(500)
+    assert.deepEqual([told(asker, 'result'), [...asker.read]], [[], []])
+    assert.deepEqual(await ended(all), paid, world.story())
+    assert.deepEqual(findings(asker), [[newcomer.name, asker.name, 'same']])
+    assert.equal(asker.redosLeft, 0)
+    await checkRest(world, [asker, newcomer, other])
+    assert.deepEqual([leaseEndings(newcomer), leaseEndings(other)], [['paid PAID'], []])
+  })
+
+  test('one that made something else is paid, and the job is given to another, of whom the same is expected', async () => {
+    const all = await alone({ newcomer: { exit: lie } })
+    const { world, asker, newcomer, other } = all
+    assert.deepEqual(await ended(all), paid, world.story())
+    assert.deepEqual(findings(asker), [
+      [newcomer.name, asker.name, 'different'],
+      [other.name, asker.name, 'same'],
+    ])
+    assert.deepEqual(
+      told(asker, 'replacing').map(({ peer, because }) => [peer, because.code]),
+      [[newcomer.name, 'OUTCOME_DIFFERS']],
+    )
+    assert.deepEqual(
+      told(asker, 'result').map(({ peer, exitCode }) => [peer, exitCode]),
+      [[other.name, 0]],
+    )
+    assert.equal(asker.redosLeft, 0, 'what was made here once is known')
+    await checkRest(world, [asker, newcomer, other])
+    assert.deepEqual([leaseEndings(newcomer), leaseEndings(other)], [['paid PAID'], ['paid PAID']])
+  })
+
+  test('when all that have it make something else, the job ends so, and they are paid', async () => {
+    const world = new World()
+    const asker = world.peer(1, { lends: false })
+    const liars = [2, 3, 4].map((seed) => world.peer(seed, { exit: lie, workMs: 100 }))
+    asker.redosLeft = 1
+    await asker.requester.submit(asker.terms({ checksStrangers: true, retriesMax: 1 }))
+    assert.deepEqual(await ended({ world, asker }), { outcome: 'expired', code: 'OUTCOME_DIFFERS' })
+    assert.deepEqual(told(asker, 'result'), [])
+    await checkRest(world, [asker, ...liars])
+    const codes = liars.flatMap((liar) => leaseEndings(liar))
+    assert.deepEqual(codes, ['paid PAID', 'paid PAID'])
+    const finals = told(asker, 'receipt').filter(({ final }) => final)
+    assert.equal(
+      told(asker, 'ended')[0]!.amountMicro,
+      finals.reduce((sum, { amountMicro }) => sum + amountMicro, 0),
+    )
+  })
+
+  test('when this machine cannot, what came is taken', async () => {
+    const all = await alone({ newcomer: { exit: lie }, asker: { redoMs: null } })
+    const { world, asker, newcomer, other } = all
+    assert.deepEqual(await ended(all), paid, world.story())
+    assert.deepEqual(findings(asker), [[newcomer.name, asker.name, 'nothing']])
+    await checkRest(world, [asker, newcomer, other])
+  })
+
+  test('when this machine takes too long, what came is taken, and the lie is found out later', async () => {
+    const all = await alone({ newcomer: { exit: lie }, asker: { redoMs: 30_000 } })
+    const { world, asker, newcomer, other } = all
+    const beganMs = world.clock.nowMs()
+    assert.deepEqual(await ended(all), paid, world.story())
+    assert.ok(world.clock.nowMs() - beganMs < workMs + 11_500)
+    assert.deepEqual(findings(asker), [[newcomer.name, asker.name, 'nothing']])
+    await checkRest(world, [asker, newcomer, other])
+    assert.deepEqual(findings(asker).at(-1), [newcomer.name, asker.name, 'different'])
+  })
+
+  test('of a gang all are held against what it makes once', async () => {
+    const world = new World()
+    const asker = world.peer(1, { lends: false })
+    const liar = world.peer(2, { exit: lie })
+    const others = [3, 4, 5].map((seed) => world.peer(seed, { cpuHourMicro: 1_100_000 }))
+    asker.redosLeft = 1
+    await asker.requester.submit(asker.terms({ checksStrangers: true, slots: 3 }))
+    assert.deepEqual(await ended({ world, asker }), paid, world.story())
+    assert.deepEqual(
+      told(asker, 'checked')
+        .map(({ found }) => found)
+        .toSorted(),
+      ['different', 'same', 'same', 'same'],
+    )
+    assert.ok(told(asker, 'result').every(({ exitCode }) => exitCode === 0))
+    await checkRest(world, [asker, liar, ...others])
+  })
+
+  test('a cancelled one ends', async () => {
+    for (const redoMs of [2 * workMs, 60_000]) {
+      const all = await alone({ asker: { redoMs } })
+      const { world, asker, newcomer, other, terms } = all
+      await world.until(() => newcomer.leaseEvents.some(({ stage }) => stage === 'reported'))
+      await world.idle(200)
+      asker.requester.cancel(terms.job)
+      await ended(all)
+      await checkRest(world, [asker, newcomer, other])
+      assert.deepEqual(leaseEndings(newcomer), ['paid PAID'])
+    }
+  })
+
+  test('it goes on over a restart of its requester, after any of its writes', async (context) => {
+    const dyingAt = async (write: number) => {
+      const { world, asker, newcomer, other } = await alone({ newcomer: { exit: lie, workMs: 1_500 } })
+      let isBack = false
+      world.fate = ({ from }) => (!isBack && from === asker.name && asker.journal.length >= write ? 0 : 1)
+      await world.until(() => asker.journal.length >= write || ending(asker) !== undefined)
+      const wrote = asker.journal.length
+      const again = asker.restart(1, { lends: false })
+      isBack = true
+      return { world, again, wrote, newcomer, other }
+    }
+    const { wrote } = await dyingAt(Infinity)
+    for (let write = 3; write < wrote; write++) {
+      await context.test(`write ${write}`, async () => {
+        const { world, again, newcomer, other } = await dyingAt(write)
+        assert.equal((await ended({ world, asker: again }))?.outcome, 'paid', world.story())
+        await checkRest(world, [again, newcomer, other])
+      })
+    }
   })
 })
 
