@@ -13,6 +13,9 @@ export interface Probation {
   readonly ceilingMicro: Micro
 }
 
+/** Jobs fade: one that is as many, and a little longer ago, is no less. */
+const forgottenMax = 0.5
+
 /** `roll`: uniform in [0, 1); drawn only for those of whom a part is compared. */
 export function isToCheck(
   award: Award,
@@ -36,6 +39,6 @@ export function mayCheck(
 ): boolean {
   const isSame = (mine: string | undefined, other: string | undefined): boolean => Boolean(mine) && mine === other
   if (isSame(about.house, of.house) || isSame(about.operator, of.operator)) return false
-  if (!isKnown(about) || about.jobs < of.jobs || !isTrial(offer, requirements)) return false
+  if (!isKnown(about) || about.jobs < of.jobs - forgottenMax || !isTrial(offer, requirements)) return false
   return mostOf(award, requirements) + mostOf(offer, requirements) <= ceilingMicro
 }

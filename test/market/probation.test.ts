@@ -219,13 +219,16 @@ test('where they cannot be compared, the one that came to an end is taken', asyn
 })
 
 describe('done once', () => {
-  const once = async (over: Partial<Cast>, prepare: (peers: Record<'asker' | 'friend', Peer>) => void = () => {}) => {
+  const once = async (
+    over: Partial<Cast>,
+    prepare: (peers: Record<'asker' | 'newcomer' | 'friend', Peer>) => void = () => {},
+  ) => {
     const world = new World()
     const asker = world.peer(1, { lends: false })
     const newcomer = world.peer(2, { cpuHourMicro: 900_000, workMs })
     const friend = world.peer(3, { cpuHourMicro: 1_100_000, workMs, ...over.friend })
     meet(asker, { newcomer, friend })
-    prepare({ asker, friend })
+    prepare({ asker, newcomer, friend })
     await asker.requester.submit(asker.terms({ checksStrangers: true, ...over.terms }))
     await world.until(() => ending(asker) !== undefined)
     assert.deepEqual(ending(asker), paid, world.story())
@@ -255,8 +258,11 @@ describe('done once', () => {
     assert.deepEqual(await once({}, ({ asker, friend }) => void asker.jobsFor.delete(friend.name)), nobody)
   })
   test('when the other is known less well than the one whose work it is, or is at the same place', async () => {
-    assert.deepEqual(await once({}, ({ asker, friend }) => void asker.jobsFor.set(friend.name, 0.9)), nobody)
-    const houses = ({ asker, friend }: Record<'asker' | 'friend', Peer>): void => {
+    assert.deepEqual(
+      await once({}, ({ asker, newcomer, friend }) => void asker.jobsFor.set(newcomer.name, 2).set(friend.name, 1.4)),
+      nobody,
+    )
+    const houses = ({ asker, friend }: Record<'asker' | 'newcomer' | 'friend', Peer>): void => {
       for (const name of [...asker.jobsFor.keys(), friend.name]) asker.houses.set(name, '192.0.2.0/24')
     }
     assert.deepEqual(await once({}, houses), nobody)
