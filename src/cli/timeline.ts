@@ -19,6 +19,7 @@ export class Timeline {
   readonly #terminal: Terminal
   readonly #spec: JobSpec
   #job = ''
+  #self: string | undefined
   #startMs: number | undefined
   #offers: EventOf<'offer'>[] = []
   #marks: string[] = []
@@ -33,6 +34,7 @@ export class Timeline {
     switch (event.type) {
       case 'job':
         this.#job = event.job.id
+        this.#self = event.job.requester?.peer
         return
       case 'bid':
         return this.#onBid(event)
@@ -140,10 +142,10 @@ export class Timeline {
     this.#terminal.note(`  ${safe(peer.petname, 40)} is replaced: ${why}`)
   }
 
-  #onCheck({ type, peer, by, same }: EventOf<'checking' | 'checked'>): void {
+  #onCheck({ type, peer, by: other, same }: EventOf<'checking' | 'checked'>): void {
     this.flush()
-    const [one, other] = [safe(peer.petname, 40), by === null ? '' : safe(by.petname, 40)]
-    this.#terminal.note(`  ${checkLine(one, other, type === 'checking' ? undefined : same)}`)
+    const by = other === null ? null : other.peer === this.#self ? 'this machine' : safe(other.petname, 40)
+    this.#terminal.note(`  ${checkLine(safe(peer.petname, 40), by, type === 'checking' ? undefined : same)}`)
   }
 
   #mark(word: string, atMs: number): void {
@@ -162,11 +164,13 @@ export class Timeline {
 }
 
 /** `same` undefined: it is under way. */
-function checkLine(peer: string, by: string, same: boolean | null | undefined): string {
-  if (by === '') return `${peer} is new to us, and nobody whom we know offered to do the same: its work is not compared`
-  if (same === undefined) return `${peer} is new to us: ${by}, whom we know, does the same, to compare`
-  if (same === null) return `${peer} and ${by} could not be compared`
-  return same ? `${peer} and ${by} made the same of it` : `${peer} made something else of it than ${by}, which is taken`
+function checkLine(peer: string, by: string | null, same: boolean | null | undefined): string {
+  if (by === null) return `${peer} is new to us, and nobody whom we know offered to do the same: it is not compared`
+  if (same === undefined) return `${peer} is new to us: ${by} does the same, to compare`
+  if (same === null) return `what ${peer} and ${by} make of it could not be compared`
+  return same
+    ? `${peer} and ${by} made the same of it`
+    : `${peer} made something else of it than ${by}: what it made is not taken`
 }
 
 function estimated({ peer, estimate }: EventOf<'offer'>): string {
