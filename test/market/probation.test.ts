@@ -3,7 +3,9 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 
 import type { JobEvent } from '../../src/market/job-events.ts'
+import { petnameOf } from '../../src/host/index.ts'
 import type { JobTerms } from '../../src/market/terms.ts'
+import { Outcomes } from '../../src/node/outcomes.ts'
 import { World, type Peer, type PeerOptions } from '../support/bench.ts'
 
 type Of<Stage extends JobEvent['stage']> = Extract<JobEvent, { stage: Stage }>
@@ -139,6 +141,56 @@ test('whoever makes something up at once is waited with for ten seconds all the 
   assert.deepEqual(findings(asker), [[newcomer.name, friend.name, 'different']])
   await checkRest(world, [asker, newcomer, friend])
   assert.deepEqual([leaseEndings(newcomer), leaseEndings(friend)], [['paid PAID'], ['paid PAID']])
+})
+
+describe('what is noted of both', () => {
+  const noted = async (over: Partial<Cast>) => {
+    const world = new World()
+    const asker = world.peer(1, { lends: false })
+    const newcomer = world.peer(2, { cpuHourMicro: 900_000, workMs, ...over.newcomer })
+    const friend = world.peer(3, { cpuHourMicro: 1_100_000, workMs, ...over.friend })
+    meet(asker, { newcomer, friend })
+    const notes: string[] = []
+    const nameOf = (peer: string): string => (peer === newcomer.name ? 'newcomer' : 'friend')
+    const outcomes = new Outcomes({
+      self: asker.name,
+      reputation: {
+        note: (peer, doing, { sight, evidence = '' }) => {
+          assert.equal(doing, 'wasi-preview1')
+          notes.push([nameOf(peer), sight, ...(sight === 'fault' ? [evidence] : [])].join(' '))
+        },
+        noteStart: () => {},
+      },
+      stateOf: (job) => asker.requester.state(job),
+      nowMs: () => world.clock.nowMs(),
+    })
+    asker.onJob = (job, event) => outcomes.onJob(job, event)
+    const terms = asker.terms({ checksStrangers: true })
+    await asker.requester.submit(terms)
+    await world.until(() => ending(asker) !== undefined)
+    await checkRest(world, [asker, newcomer, friend])
+    return { notes: notes.toSorted(), terms, friend }
+  }
+  const bothDidWell = ['friend success', 'newcomer success']
+
+  test('the same: both did well, once each, whenever they are paid', async () => {
+    assert.deepEqual((await noted({})).notes, bothDidWell)
+    assert.deepEqual((await noted({ newcomer: { workMs: 10 }, friend: { workMs: 9_000 } })).notes, bothDidWell)
+    assert.deepEqual((await noted({ newcomer: { workMs: 21_000 }, friend: { workMs: 11_000 } })).notes, bothDidWell)
+  })
+  test('they differ: it is a fault of the one that we know less, and no merit that it was paid', async () => {
+    for (const newcomerMs of [10, workMs, 12_000]) {
+      const { notes, terms, friend } = await noted({
+        newcomer: { exit: lie, workMs: newcomerMs },
+        friend: { workMs: Math.max(newcomerMs, 9_000) },
+      })
+      const because = `made something else of job ${terms.job} than ${petnameOf(friend.name)}, whom we know`
+      assert.deepEqual(notes, ['friend success', `newcomer fault ${because}`])
+    }
+  })
+  test('they could not be compared: neither a merit nor a reproach', async () => {
+    assert.deepEqual((await noted({ friend: { workMs: 50_000 } })).notes, [])
+  })
 })
 
 test('nor is it waited for beyond the time that the job has', async () => {

@@ -145,6 +145,7 @@ export class Peer {
   readonly standings = new Map<PeerName, number>()
   /** Whom it knows, and how many jobs they did well for it. */
   readonly jobsFor = new Map<PeerName, number>()
+  onJob: (job: string, event: JobEvent) => void = () => {}
   /** Leases of which it read the log, or what came of them. */
   readonly read = new Set<string>()
   /** How often it does the work of others once more. */
@@ -216,7 +217,10 @@ export class Peer {
       commitCap: () => this.commitCapMicro,
       company: { trustInStrangers: () => 0.5, knowsAnybody: () => false, takeRedo: () => this.redosLeft-- > 0 },
       errands: this.#errands(options),
-      onEvent: (_job, event) => void this.jobEvents.push(event),
+      onEvent: (job, event) => {
+        this.jobEvents.push(event)
+        this.onJob(job, event)
+      },
       whyNotPay: () => this.doesNotPay,
       refusalOf: (error) =>
         error instanceof RefusedError ? { code: error.code, facts: error.facts } : { code: 'FAILED', facts: {} },
