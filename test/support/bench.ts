@@ -150,6 +150,8 @@ export class Peer {
   readonly read = new Set<string>()
   /** How often it does the work of others once more. */
   redosLeft = 0
+  /** … and how often it did. */
+  redos = 0
   /** Where it sees others. */
   readonly houses = new Map<PeerName, string>()
   readonly operators = new Map<PeerName, string>()
@@ -304,6 +306,7 @@ export class Peer {
   #errands({ stageMs, redoMs }: PeerOptions): JobErrands {
     return {
       redo: async ({ award }, _order, signal) => {
+        this.redos++
         if (redoMs === null) throw new Error('it cannot be run here')
         await this.#world.clock.sleep(redoMs, signal)
         return outcomeOf({ ...plainExit(0, false), job: award.body.job })
