@@ -7,8 +7,8 @@ import type { Lease } from '../../protocols/negotiate/index.ts'
 import { refusal } from '../../protocols/wire/index.ts'
 import {
   checkUnderWay,
-  heldPlaces,
   endingOf,
+  heldPlaces,
   placesOf,
   type JobContext,
   type JobEffect,
@@ -117,14 +117,9 @@ function stepCheck(context: JobContext, state: JobState, spare: Spare, nowMs: nu
     return spare.check!.untilMs === null
       ? [withSpare(state, spare, { ...spare, check: { found: null, untilMs } }), []]
       : [state, []]
-  if (done === second) return first.at === 'leased' ? outrun(context, state, spare, first, nowMs) : [state, []]
+  if (done === second && first.at === 'leased') return outrun(context, state, spare, first, nowMs)
   const [alone, quitting] = wasFirst(context, state, first.slot, nowMs)
-  const [kept, showing] = keepFirst(
-    alone,
-    alone.spares.find(({ place }) => place.slot === first.slot)!,
-    'nothing',
-    nowMs,
-  )
+  const [kept, showing] = keepFirst(alone, checkUnderWay(alone, first.slot)!, 'nothing', nowMs)
   return [kept, [...quitting, ...showing]]
 }
 
