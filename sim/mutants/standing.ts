@@ -34,9 +34,9 @@ export const standingMutants: readonly Mutant[] = [
     about: 'six offers are enough, whoever made them: those that one attacker has are there first',
     edits: [
       {
-        file: 'src/market/requester-desk.ts',
-        find: 'return mayBeAnybody || isKnown(acquaint(peer, runtime))',
-        replace: 'return runtime.length > 0 || mayBeAnybody || isKnown(acquaint(peer, runtime))',
+        file: 'src/market/job-context.ts',
+        find: 'return mayBeAnybody || isKnown(about(peer))',
+        replace: 'return requirements.runtime.length > 0 || mayBeAnybody || isKnown(about(peer))',
       },
     ],
     ...shownByAll,

@@ -120,7 +120,7 @@ export interface JobView {
   readonly gas?: number
   /** CID of what came of it, once it has ended: the same wherever a deterministic job runs. */
   readonly outcome?: string
-  /** Places of it that somebody new to us had: whether a peer that we know made the same of them. */
+  /** Those that were new to us and had a place of it: whether a peer that we know, or this one, made the same of it. */
   readonly checked?: readonly CheckView[]
   /** What was asked of providers; not of work for others, and not of jobs of before this was kept. */
   readonly asked?: OfferWish

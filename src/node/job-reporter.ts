@@ -134,7 +134,7 @@ export class JobReporter {
         const { stage, slot, by } = event
         const same = stage === 'checking' || event.found === 'nothing' ? null : event.found === 'same'
         const check: CheckView = { slot, peer: peerView(event.peer), by: by === null ? null : peerView(by), same }
-        const others = (book.get(job)?.checked ?? []).filter((one) => one.slot !== slot)
+        const others = (book.get(job)?.checked ?? []).filter((one) => one.slot !== slot || one.peer.peer !== event.peer)
         book.update(job, { checked: [...others, check] }, atMs)
         return book.push(job, { type: stage, atMs, ...check })
       }
