@@ -66,7 +66,7 @@ const knownMin = 0.5
 const probationJobs = 3
 /** So much of a job must flow in that a peer counts as introduced: one job that a known peer did for us introduces twenty names at the most. */
 export const introducedMin = 0.05
-/** So many small jobs of strangers are done once more by ourselves, to compare; and, as they are forgotten, one more every third day. */
+/** So many small jobs of strangers are done once more by ourselves, to compare; and, as they are forgotten, one more in five days. */
 export const redosMax = 10
 /** Where what strangers did, all together, is kept: no peer has this name. */
 export const everyStranger = '' as PeerName
