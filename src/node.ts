@@ -205,9 +205,9 @@ export async function createPeer(
     sealed: (object) => objects.sealed(object),
     keepersKnown: () => knownKeepers(index),
     unpack,
-    onStaged: (job, report) => reporter.onStaged(job, report),
-    onCollected: (job, report) => reporter.onCollected(job, report),
+    reporter,
     onLog: (job) => book.changed(job),
+    redo: async (...all) => (brakes.state.reasons.length > 0 ? null : workshop.redo(...all)),
   })
   const send = (to: PeerName, carry: Parameters<typeof sendCarry>[2]): void => sendCarry(courier, to, carry)
   const shared = { notary, clock, random, log, journal, send, onFault, standing }

@@ -79,11 +79,22 @@ export function isWorthRetrying(reason: EndReason): boolean {
   return reason === 'inputs-missing' || reason === 'provider-failed'
 }
 
+/** What came of the program. */
+export type Made = Pick<
+  ResultDocument,
+  'job' | 'reason' | 'exitCode' | 'stdout' | 'stderr' | 'outputsSha256' | 'outputBytes' | 'outputFiles'
+> & { readonly usage: Pick<ResultDocument['usage'], 'gas'> }
+
+/** Whether a deterministic job ends like this wherever it runs: how fast a machine is, and how full, is its own. */
+export function isComparable(reason: EndReason): boolean {
+  return isWorkDone(reason) && reason !== 'wall-limit' && reason !== 'memory-limit' && reason !== 'cancelled'
+}
+
 /**
  * The CID of what came of the program, without who ran it, when, and how fast: for a job of the deterministic profile it is the same
  * wherever the job ran to its end.
  */
-export function outcomeOf(result: ResultDocument): string {
+export function outcomeOf(result: Made): string {
   const { job, reason, exitCode, stdout, stderr, outputsSha256, outputBytes, outputFiles } = result
   const { gas } = result.usage
   const outputs = outputsSha256 === null ? null : { sha256: outputsSha256, bytes: outputBytes, files: outputFiles }

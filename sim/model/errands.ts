@@ -1,5 +1,5 @@
 /** What stands in for staging and running where they are not modelled: waits, in the place of work. */
-import type { Meter } from '../../protocols/execute/index.ts'
+import { outcomeOf, type Meter } from '../../protocols/execute/index.ts'
 import type { Lease } from '../../protocols/negotiate/index.ts'
 import { RefusedError, type Refusal } from '../../protocols/wire/index.ts'
 import type { Clock } from '../../src/environment.ts'
@@ -21,6 +21,11 @@ export function modelErrands(
       await clock.sleep(random.between(5, 800), signal)
       return emptyOrder
     },
+    // This machine tells itself the truth.
+    redo: async ({ award }, _order, signal) => {
+      await clock.sleep(random.between(...runMs), signal)
+      return outcomeOf({ ...plainExit(0, false), job: award.body.job })
+    },
     openLog: () => ({ stdout: 0, stderr: 0 }),
     appendLog: () => {},
     collect: async (job, _document, _outputs, signal) => {
@@ -36,6 +41,8 @@ const runMs: readonly [number, number] = [100, 6_000]
 export interface WorkshopHooks {
   /** A dishonest meter says so many times the time that a program ran. */
   readonly meterFactor: number
+  /** What its programs exit with: another than 0 is another outcome. */
+  readonly exitCode: number
   /** Leases of which a program is running, whenever one more is. */
   onRunning(leases: ReadonlySet<Lease>): void
 }
@@ -73,7 +80,8 @@ export function modelWorkshop(
   }
   const finished = ({ wallMs, isCancelled }: { wallMs: number; isCancelled: boolean }, onMeter: OnMeter) => {
     onMeter({ wallMs, cpuMs: wallMs, memoryBytes: 0, gas: 0 })
-    return { exit: plainExit(wallMs, isCancelled), hasOutputs: false }
+    const exit = plainExit(wallMs, isCancelled)
+    return { exit: isCancelled ? exit : { ...exit, exitCode: hooks.exitCode }, hasOutputs: false }
   }
   return {
     stage: async (_lease, _order, signal) => {

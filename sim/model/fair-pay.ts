@@ -1,11 +1,12 @@
 /** Who did the jobs of honest requesters, and to whom went what they signed for: what standing is there to decide. */
+import type { PeerName } from '../../protocols/wire/index.ts'
 import type { ModelPeer } from './peer.ts'
 import type { World } from './world.ts'
 
 export interface FairPay {
   /** Of honest requesters, after the warm-up. */
   readonly jobs: number
-  /** Those of them that an honest provider did, and was paid for. */
+  /** Those of them of which what was taken was made by an honest provider. */
   readonly done: number
   /** What was signed for them, and what of it to the dishonest. */
   readonly paidMicro: number
@@ -34,27 +35,33 @@ export function plus(left: FairPay, right: FairPay): FairPay {
 
 function ofJob(world: World, { jobEvents }: ModelPeer, job: string): FairPay {
   /** By lease: whether an honest peer has it, and what was signed for it; receipts are cumulative. */
-  const leases = new Map<string, { readonly isHonest: boolean; amountMicro: number; isFinal: boolean }>()
+  const leases = new Map<string, { readonly isHonest: boolean; amountMicro: number }>()
   let isPaid = false
+  /** By place: whether an honest peer made what was told last. */
+  const results = new Map<number, boolean>()
   for (const { event } of jobEvents.get(job) ?? []) {
-    if (event.stage === 'matched')
-      leases.set(event.lease, { isHonest: world.peerOf(event.peer)?.vice === null, amountMicro: 0, isFinal: false })
+    if (event.stage === 'matched' || event.stage === 'checking') {
+      const peer = event.stage === 'matched' ? event.peer : event.by
+      if (!leases.has(event.lease)) leases.set(event.lease, { isHonest: isHonest(world, peer), amountMicro: 0 })
+    }
+    if (event.stage === 'result') results.set(event.slot, isHonest(world, event.peer))
     if (event.stage === 'receipt') {
       const lease = leases.get(event.lease)
-      if (lease !== undefined) {
-        lease.amountMicro = Math.max(lease.amountMicro, event.amountMicro)
-        lease.isFinal ||= event.final
-      }
+      if (lease !== undefined) lease.amountMicro = Math.max(lease.amountMicro, event.amountMicro)
     }
     if (event.stage === 'ended') isPaid = event.ending.outcome === 'paid'
   }
   const all = [...leases.values()]
-  const finals = all.filter(({ isFinal }) => isFinal)
   const sum = (which: typeof all): number => which.reduce((micro, { amountMicro }) => micro + amountMicro, 0)
   return {
     jobs: 1,
-    done: isPaid && finals.length > 0 && finals.every(({ isHonest }) => isHonest) ? 1 : 0,
+    done: isPaid && results.size > 0 && [...results.values()].every(Boolean) ? 1 : 0,
     paidMicro: sum(all),
-    liarsMicro: sum(all.filter(({ isHonest }) => !isHonest)),
+    liarsMicro: sum(all.filter((lease) => !lease.isHonest)),
   }
+}
+
+/** A name that is burnt was one of the attacker's. */
+function isHonest(world: World, peer: PeerName): boolean {
+  return world.peerOf(peer)?.vice === null
 }

@@ -276,6 +276,7 @@ export class ModelPeer implements Member {
       credit: unlimitedCredit,
       workshop: modelWorkshop(life, random, this.#machine, {
         meterFactor: this.dishonesty?.meterFactor ?? 1,
+        exitCode: this.#trick === 'wrong-result' ? 1 : 0,
         onRunning: (leases) => world.onRunning(this, leases),
       }),
       onEvent: (event, state) => {

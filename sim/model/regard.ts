@@ -67,7 +67,7 @@ export class ModelRegard {
       ask: async (peer, signal) => this.#ask(peer, signal),
       onFault,
     })
-    this.outcomes = new Outcomes({ reputation: this.reputation, stateOf, nowMs })
+    this.outcomes = new Outcomes({ self: plan.notary.signer.peer, reputation: this.reputation, stateOf, nowMs })
   }
 
   onJob(job: string, event: JobEvent): void {

@@ -40,10 +40,13 @@ export interface TermsOptions {
   readonly slots?: number
   readonly cpuHourMicroMax?: number
   readonly fitting?: number
+  /** Of the deterministic profile: what strangers make of it may be compared. */
+  readonly checksStrangers?: boolean
 }
 
 export function plainTerms(nonce: string, nowMs: number, options: TermsOptions = {}): JobTerms {
   const { class: bidClass = 'compute', slots = 1, cpuHourMicroMax = price.cpuHourMicroMax, fitting = 0 } = options
+  const { checksStrangers = false } = options
   // Not through its schema, which is for what people write: this is lawful (test/sim/model.test.ts), and made for every job.
   const bytes = dagCbor.encode({
     apiVersion: 'pleach/v1',
@@ -57,7 +60,7 @@ export function plainTerms(nonce: string, nowMs: number, options: TermsOptions =
     inputs: [],
     stdin: null,
     resources: { ...resources, wallMs, logBytes: 1_000, outputBytes: 0, gas: null },
-    deterministic: false,
+    deterministic: checksStrangers,
     code: { k: 4, m: 2 },
     price: { ...price, cpuHourMicroMax },
     nonce,
@@ -71,6 +74,7 @@ export function plainTerms(nonce: string, nowMs: number, options: TermsOptions =
     slots,
     requirements: { ...noWishes, runtime: 'wasi-preview1', ...resources, wallMsMax: wallMs, inBytes: 1 },
     wishes: noWish,
+    checksStrangers,
     paymentIntervalMs: 2_000,
     paymentIntervalMsMax: 8_000,
     reclaimMs: 15_000,

@@ -16,12 +16,12 @@ import type { SeededRandom } from '../random.ts'
 import type { Vice } from './vices.ts'
 
 /** What a name does with the work that it is given. */
-export const tricks = ['no-show', 'withhold-result', 'fake-result'] as const
+export const tricks = ['no-show', 'withhold-result', 'fake-result', 'wrong-result'] as const
 export type Trick = (typeof tricks)[number]
 
-/** How the frames of a name are bent; a fake result is a matter of what is in it. */
+/** How the frames of a name are bent; a fake result is a matter of what is in it, and of a wrong one nobody sees that it is wrong. */
 export function viceOf(trick: Trick): Vice | null {
-  return trick === 'fake-result' ? null : trick
+  return trick === 'fake-result' || trick === 'wrong-result' ? null : trick
 }
 
 /** How often a requester sees, before it signs for it, that a result is none. */
@@ -39,14 +39,21 @@ export class Clique {
   readonly #signerOf: (identity: number) => Notary['signer']
   readonly #network: string
   readonly #peers: number
+  readonly #tricks: readonly Trick[]
   /** Of every name that it ever had. */
   readonly #names: Notary[] = []
   #born = 0
 
-  constructor(random: SeededRandom, network: string, peers: number, signerOf: (identity: number) => Notary['signer']) {
+  constructor(
+    random: SeededRandom,
+    network: string,
+    { peers, tricks }: { readonly peers: number; readonly tricks: readonly Trick[] },
+    signerOf: (identity: number) => Notary['signer'],
+  ) {
     this.#random = random
     this.#network = network
     this.#peers = peers
+    this.#tricks = tricks
     this.#signerOf = signerOf
   }
 
@@ -54,7 +61,7 @@ export class Clique {
   born(): { readonly notary: Notary; readonly trick: Trick } {
     const notary = { network: this.#network, signer: this.#signerOf(this.#peers + this.#born++) }
     this.#names.push(notary)
-    return { notary, trick: this.#random.pick(tricks) }
+    return { notary, trick: this.#random.pick(this.#tricks) }
   }
 
   /** What one of them shows: of the clique, and perhaps a signature of somebody honest that is not. */

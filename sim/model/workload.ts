@@ -34,10 +34,12 @@ export function planJobs(world: World, random: SeededRandom): void {
     const cpuHourMicroMax = cpuHourMicroMin + cpuHourMicroStep * (workload.paysAll ? priceSteps : steps)
     const looksUp = random.chance(workload.lookUpShare)
     const cancelMs = random.chance(workload.cancelShare) ? random.between(0, cancelWithinMs) : null
+    const checksStrangers = workload.comparedShare > 0 && random.chance(workload.comparedShare)
     if (index >= world.jobsMax) continue
     world.clock.after(atMs, () => {
       if (!requester.isUp) return
-      const options = { class: bidClass, slots, cpuHourMicroMax, fitting: fittingOf(world, bidClass, cpuHourMicroMax) }
+      const fitting = fittingOf(world, bidClass, cpuHourMicroMax)
+      const options = { class: bidClass, slots, cpuHourMicroMax, fitting, checksStrangers }
       const terms = plainTerms(`${world.seed}/${index}`, world.clock.nowMs(), options)
       const job: PlannedJob = { index, requester, terms, submittedMs: world.elapsedMs, submitted: false }
       world.jobs.push(job)

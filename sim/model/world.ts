@@ -110,7 +110,7 @@ export class World {
     const anybody = signerOf(0)
     this.dht = new ModelDht(this.network, SeededRandom.of(seed, 'dht'), capabilityRules(anybody, network))
     this.openBid = memoized((envelope) => openBid(anybody, network, envelope))
-    this.clique = new Clique(SeededRandom.of(seed, 'sybils'), network, scenario.peers, signerOf)
+    this.clique = new Clique(SeededRandom.of(seed, 'sybils'), network, scenario, signerOf)
     this.#renames = SeededRandom.of(seed, 'renames')
     const honestPeers = scenario.peers - Math.floor(scenario.peers * scenario.sybilShare)
     const random = SeededRandom.of(seed, 'peers')

@@ -2,6 +2,7 @@
 import type { Mutant } from './mutant.ts'
 
 const shownByAll = { scenario: 'sybil', seedsMax: 8 } as const
+const wrongResults = { scenario: 'wrong', seedsMax: 8 } as const
 
 export const standingMutants: readonly Mutant[] = [
   {
@@ -33,11 +34,35 @@ export const standingMutants: readonly Mutant[] = [
     about: 'six offers are enough, whoever made them: those that one attacker has are there first',
     edits: [
       {
-        file: 'src/market/requester-desk.ts',
-        find: 'return mayBeAnybody || isKnown(acquaint(peer, runtime))',
-        replace: 'return runtime.length > 0 || mayBeAnybody || isKnown(acquaint(peer, runtime))',
+        file: 'src/market/job-context.ts',
+        find: 'return mayBeAnybody || isKnown(about(peer))',
+        replace: 'return requirements.runtime.length > 0 || mayBeAnybody || isKnown(about(peer))',
       },
     ],
     ...shownByAll,
+  },
+  {
+    name: 'check-ignored',
+    about: 'what one whom we know makes of the same job is not held against it',
+    edits: [
+      {
+        file: 'src/market/check-machine.ts',
+        find: "outcomeOf(mine) === outcomeOf(theirs) ? 'same' : 'different'",
+        replace: "outcomeOf(mine) !== '' && outcomeOf(theirs) !== '' ? 'same' : 'different'",
+      },
+    ],
+    ...wrongResults,
+  },
+  {
+    name: 'own-work-ignored',
+    about: 'nor what this machine makes of it, where nobody is known yet',
+    edits: [
+      {
+        file: 'src/market/redo-machine.ts',
+        find: 'return outcomeOf(document) === state.madeHere',
+        replace: "return outcomeOf(document) !== ''",
+      },
+    ],
+    ...wrongResults,
   },
 ]

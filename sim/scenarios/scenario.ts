@@ -18,6 +18,7 @@ export function compose(name: string, first: Scenario, ...others: readonly Scena
       ledgerShare: Math.max(joined.ledgerShare, other.ledgerShare),
       dishonestShare: Math.max(joined.dishonestShare, other.dishonestShare),
       sybilShare: Math.max(joined.sybilShare, other.sybilShare),
+      tricks: [...new Set([...joined.tricks, ...other.tricks])],
       vices: [...new Set([...joined.vices, ...other.vices])],
       live: {
         ...joined.live,

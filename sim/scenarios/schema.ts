@@ -2,6 +2,7 @@
 import { z } from 'zod'
 
 import { liveVices } from '../live/vices/names.ts'
+import { tricks } from '../model/sybils.ts'
 import { vices } from '../model/vices.ts'
 
 /** What can happen to live peers. */
@@ -54,6 +55,8 @@ const workload = z.strictObject({
   askers: count,
   /** Whether every job may cost as much as anybody asks for; otherwise some pay too little for most. */
   paysAll: z.boolean(),
+  /** Share of the jobs that are deterministic, so that what strangers make of them is compared. */
+  comparedShare: share,
   /** Classes of work; a peer hears of the bids of one. */
   classes: z.int().min(1).max(10_000),
   /** The first jobs of all, by which peers learn of each other: how it went with the others is what is measured. */
@@ -169,6 +172,8 @@ const fields = {
   dishonestShare: share,
   /** Share of the names that one attacker has; it has a new one for each that is burnt. */
   sybilShare: share,
+  /** What they do with work. */
+  tricks: z.array(z.enum(tricks)).min(1),
   vices: z.array(z.enum(vices)),
   assertions,
   live,

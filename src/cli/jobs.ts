@@ -24,9 +24,18 @@ export const command = defineCommand({
   },
 })
 
-function stageText({ stage, code, health }: JobView): string {
+function stageText({ stage, code, health, checked, requester }: JobView): string {
   if (code !== '' && stage !== 'paid') return `${stage} ${safe(code, 40)}`
-  return health == null ? stage : `${stage}, ${healthText(health)}`
+  return [stage, ...(health == null ? [] : [healthText(health)]), ...checkText(checked, requester?.peer)].join(', ')
+}
+
+/** `compared with brisk-reed: the same`, while it is not known yet without a finding; nothing of what nobody could compare. */
+function checkText(checked: JobView['checked'] = [], self: string | undefined): string[] {
+  return checked.flatMap(({ by, same }) => {
+    if (by === null) return []
+    const found = same === null ? '' : same ? ': the same' : ': not the same'
+    return [`compared with ${by.peer === self ? 'our own' : safe(by.petname, 40)}${found}`]
+  })
 }
 
 function jobLines(jobs: readonly JobView[], nowMs: number): string[] {

@@ -33,6 +33,7 @@ export const runFlags = {
   retries: { type: 'text', placeholder: 'N', about: 'how many other providers to try when one fails' },
   'gas-max': { type: 'text', placeholder: 'N', about: 'the most instructions, such as 20G' },
   deterministic: { type: 'switch', about: 'the same wherever it runs: time and chance come from the job' },
+  check: { type: 'text', placeholder: 'WHOM', about: 'strangers (as a rule): their small work is compared; or never' },
   name: { type: 'text', placeholder: 'TEXT', about: 'what to call the job' },
   'dry-run': { type: 'switch', about: 'only what it would cost, and who could do it' },
 } as const satisfies Flags
@@ -89,6 +90,7 @@ function given(flags: RunFlags, args: readonly string[], stdinFile: string | und
     code: flags.code,
     gasMax: quantityFlag('--gas-max', flags['gas-max'], parseGas),
     deterministic: flags.deterministic ? true : undefined,
+    check: oneOf('--check', flags.check, ['strangers', 'never']),
     costMax: amount('--max-cost', flags['max-cost']),
     waitMs: quantityFlag('--wait', flags.wait, parseDurationMs),
     retries: quantityFlag('--retries', flags.retries, parseCount),

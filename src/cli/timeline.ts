@@ -19,6 +19,7 @@ export class Timeline {
   readonly #terminal: Terminal
   readonly #spec: JobSpec
   #job = ''
+  #self: string | undefined
   #startMs: number | undefined
   #offers: EventOf<'offer'>[] = []
   #marks: string[] = []
@@ -33,6 +34,7 @@ export class Timeline {
     switch (event.type) {
       case 'job':
         this.#job = event.job.id
+        this.#self = event.job.requester?.peer
         return
       case 'bid':
         return this.#onBid(event)
@@ -54,6 +56,9 @@ export class Timeline {
         return this.#mark('verified', event.atMs)
       case 'replacing':
         return this.#onReplacing(event)
+      case 'checking':
+      case 'checked':
+        return this.#onCheck(event)
       case 'log':
       case 'result':
       case 'receipt':
@@ -137,6 +142,12 @@ export class Timeline {
     this.#terminal.note(`  ${safe(peer.petname, 40)} is replaced: ${why}`)
   }
 
+  #onCheck({ type, peer, by: other, same }: EventOf<'checking' | 'checked'>): void {
+    this.flush()
+    const by = other === null ? null : other.peer === this.#self ? 'this machine' : safe(other.petname, 40)
+    this.#terminal.note(`  ${checkLine(safe(peer.petname, 40), by, type === 'checking' ? undefined : same)}`)
+  }
+
   #mark(word: string, atMs: number): void {
     this.#marks.push(`${word} ${this.#since(atMs)}`)
     this.#terminal.live(`  ${this.#marks.join('  ')}`)
@@ -150,6 +161,16 @@ export class Timeline {
     const [most, spent] = [parseMicro(this.#spec.costMax ?? ''), parseMicro(cost)]
     return most === undefined || spent === undefined || spent > most ? '' : ` (${formatMicro(most - spent)} unspent)`
   }
+}
+
+/** `same` undefined: it is under way. */
+function checkLine(peer: string, by: string | null, same: boolean | null | undefined): string {
+  if (by === null) return `${peer} is new to us, and nobody whom we know offered to do the same: it is not compared`
+  if (same === undefined) return `${peer} is new to us: ${by} does the same, to compare`
+  if (same === null) return `what ${peer} and ${by} make of it could not be compared`
+  return same
+    ? `${peer} and ${by} made the same of it`
+    : `${peer} made something else of it than ${by}: what it made is not taken`
 }
 
 function estimated({ peer, estimate }: EventOf<'offer'>): string {

@@ -100,6 +100,11 @@ export const jobCodes: Readonly<Record<string, Row>> = {
     'allow another: --retries 3',
   ],
   OUTPUTS_DIFFER: ['the outputs are not those of the result', 'the provider says one thing and sends another', another],
+  OUTCOME_DIFFERS: [
+    'it made something else than this machine',
+    'of a deterministic job all make the same: one of whom little is known was compared (pleach peer X --why)',
+    another,
+  ],
   LOG_DIFFERS: ['the log is not that of the result', 'the provider says one thing and sends another', another],
   INPUT_GONE: ['an input that was sealed is gone', 'the data folder of this peer was changed', 'pleach run   again'],
   INPUT_DIFFERS: [

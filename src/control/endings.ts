@@ -26,6 +26,7 @@ const rows: Readonly<Record<string, Row>> = {
   PROVIDER_FAILED: [exits.fault, 'the provider failed', 'allow another one: --retries 3'],
   CANCELLED: [exits.interrupted, 'it was cancelled', 'pleach jobs'],
   RESULT_DIFFERS: [exits.unverified, 'what the provider claims is not what it did', 'run it again: another is chosen'],
+  OUTCOME_DIFFERS: [exits.unverified, 'all that had it made something else than this machine', 'pleach run   again'],
   WALL_TIME: [exits.unverified, 'the provider charges for more time than has passed', 'pleach receipts'],
   OVER_BUDGET: [exits.budget, 'it would cost more than was allowed', 'allow more: --max-cost'],
   LEDGER_FAILED: [exits.localResource, 'this peer could not write its ledger', 'df -h'],

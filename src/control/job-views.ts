@@ -37,6 +37,11 @@ export interface JobSpec {
   readonly gasMax?: number
   /** The same wherever it runs: time and chance come from the job's name. */
   readonly deterministic?: boolean
+  /**
+   * `strangers`, as when left out: small deterministic work of a peer that is new to us is done by one that we know as well, and compared.
+   * `never`: it is done once.
+   */
+  readonly check?: 'strangers' | 'never'
   /** For example "4+2" or "ship". */
   readonly code?: string
   /** Most for one processor for one hour, and for the whole job, as decimal text. */
@@ -115,10 +120,21 @@ export interface JobView {
   readonly gas?: number
   /** CID of what came of it, once it has ended: the same wherever a deterministic job runs. */
   readonly outcome?: string
+  /** Those that were new to us and had a place of it: whether a peer that we know, or this one, made the same of it. */
+  readonly checked?: readonly CheckView[]
   /** What was asked of providers; not of work for others, and not of jobs of before this was kept. */
   readonly asked?: OfferWish
   /** Of a service of ours with a health check, while it runs. */
   readonly health?: HealthView | null
+}
+
+/** Work of `peer`, of whom we know little, and of `by`, whom we know; null: nobody whom we know offered. */
+export interface CheckView {
+  readonly slot: number
+  readonly peer: PeerView
+  readonly by: PeerView | null
+  /** Null: not known yet, or it was not to be compared. When false, what `by` made was taken. */
+  readonly same: boolean | null
 }
 
 /** `starting`: it was not well yet. With `failuresMax` failures in a row it is ended. */
@@ -208,6 +224,10 @@ export type JobStreamEvent =
       readonly code: string
       readonly facts: Readonly<Record<string, string | number | boolean>>
     }
+  /** Somebody whom we know does the same work as one who is new to us. */
+  | ({ readonly type: 'checking'; readonly atMs: number } & CheckView)
+  /** That is over. */
+  | ({ readonly type: 'checked'; readonly atMs: number } & CheckView)
   | {
       readonly type: 'end'
       readonly atMs: number

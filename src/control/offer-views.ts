@@ -84,6 +84,7 @@ export type OfferWish = Partial<
     | 'outputBytes'
     | 'gasMax'
     | 'deterministic'
+    | 'check'
     | 'code'
     | 'waitMs'
     | 'retries'

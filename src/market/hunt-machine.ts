@@ -20,6 +20,7 @@ import { hashOfEnvelope, refusal, tariffOf, type PeerName, type Signed } from '.
 import { inNegotiate, lift } from './carry.ts'
 import {
   announceAgainMs,
+  checkUnderWay,
   offerWindowMs,
   offerWindowShortMs,
   offersEnough,
@@ -34,9 +35,10 @@ import {
   type JobState,
   type JobStep,
 } from './job-state.ts'
-import { bidFrom, callAnew, conclude, endHunt, giveUp, quitSpares, releases } from './job-turns.ts'
+import { seekChecks } from './check-machine.ts'
+import { bidFrom, callAnew, conclude, endHunt, giveUp, matched, quitSpares, releases } from './job-turns.ts'
 import { begin } from './slot-machine.ts'
-import { holdersOf, type SlotState } from './slot-state.ts'
+import { holdersOf, workOf, type SlotState } from './slot-state.ts'
 import { spreadMsOf, type JobTerms } from './terms.ts'
 
 type At<Where extends Hunt['at']> = Extract<Hunt, { at: Where }>
@@ -154,17 +156,19 @@ function waitsForFriends(context: JobContext, { offers, call, terms }: JobState,
 }
 
 function noMatch(context: JobContext, state: JobState, nowMs: number): JobStep {
-  if (state.slots.every(({ at }) => at !== 'vacant')) {
-    // Nobody for a second try: the first goes on.
-    const [huntless, said] = endHunt(context, state, refusal('CLOSED'), nowMs)
-    const vacant = huntless.spares.find(({ place }) => place.at === 'vacant')
-    const [alone, quitting] = quitSpares(context, huntless, vacant?.place.slot ?? null, nowMs)
-    return conclude(alone, [...said, ...quitting])
-  }
+  // Nobody for a second try: the first goes on.
+  if (state.slots.every(({ at }) => at !== 'vacant')) return firstGoesOn(context, state, nowMs)
   const wanted = wantedOf(state).length
   const short: JobEffect[] =
     wanted > 1 ? [{ do: 'tell', event: { stage: 'short', wanted, offered: state.offers.length } }] : []
   return giveUp(context, state, { outcome: 'expired', code: 'NO_MATCH' }, short, nowMs)
+}
+
+function firstGoesOn(context: JobContext, state: JobState, nowMs: number): JobStep {
+  const [huntless, said] = endHunt(context, state, refusal('CLOSED'), nowMs)
+  const vacant = huntless.spares.find(({ place }) => place.at === 'vacant')
+  const [alone, quitting] = quitSpares(context, huntless, vacant?.place.slot ?? null, nowMs)
+  return conclude(alone, [...said, ...quitting])
 }
 
 /** The time to wait for a provider is longer by what an award took that came to nothing. */
@@ -185,14 +189,22 @@ function wantedOf(state: JobState): readonly SlotState[] {
 /** Chooses among the offers at hand; with too few that are still good, goes on bidding. */
 function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
   const holders = holdersOf(placesOf(state))
-  const open = state.offers.filter((offer) => offer.untilMs > nowMs && !holders.includes(offer.by))
   const wanted = wantedOf(state)
+  const compared = comparedWith(state, wanted)
+  const open = state.offers.filter(
+    (offer) =>
+      offer.untilMs > nowMs &&
+      !holders.includes(offer.by) &&
+      (compared === null || (!state.failed.includes(offer.by) && context.mayCheck(offer, compared))),
+  )
   const { failed, terms } = state
   const { requirements, wishes } = terms
   const choice = { offers: open, count: wanted.length, failed, holders, requirements, wishes }
   // As heard, with until when they are good.
   const chosen = context.choose(choice)
   if (chosen.length < wanted.length) {
+    // Nobody is waited for to check.
+    if (compared !== null) return uncheckedGoesOn(context, state, wanted[0]!.slot, nowMs)
     const { hunt } = state
     // With some offers at hand there is no haste: each second the others are called again.
     const nextMs = chosen.length > 0 && hunt?.at === 'bidding' ? hunt.announceAgainMs : nowMs
@@ -220,6 +232,21 @@ function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
     },
     [...lift(inNegotiate, effects).effects, ...hush, chose],
   ]
+}
+
+/** The award of which the work is compared with what is to be awarded now; null: it is no check. */
+function comparedWith(state: JobState, [wanted]: readonly SlotState[]): Award | null {
+  if (wanted === undefined || checkUnderWay(state, wanted.slot)?.place !== wanted) return null
+  return workOf(state.slots[wanted.slot]!)?.lease.award.body ?? null
+}
+
+/** Other places may still be looked for. */
+function uncheckedGoesOn(context: JobContext, state: JobState, slot: number, nowMs: number): JobStep {
+  const [alone, quitting] = quitSpares(context, { ...state, hunt: null }, slot, nowMs)
+  const isLast = placesOf(alone).every(({ at }) => at !== 'vacant')
+  if (isLast) return conclude({ ...alone, offers: [] }, [...quitting, ...releases(state, () => refusal('NOT_CHOSEN'))])
+  const [decided, more] = decide(context, alone, nowMs)
+  return [decided, [...quitting, ...more]]
 }
 
 /** Whether others are about to answer, who need not: everybody that passes bids on hears of it, so it is not said for nothing. */
@@ -284,26 +311,33 @@ function onLeased(
   effects: JobEffect[],
   nowMs: number,
 ): JobStep {
-  const matched: JobEffect[] = []
+  const told: JobEffect[] = []
   const began: JobEffect[] = []
   let next = state
   for (const lease of leases) {
-    const { slot, epoch } = lease.award.body
-    const cpuHourMicro = rateOf(lease.award.body, state.terms.requirements)
-    const offers = state.offers.length + leases.length
-    const place = { slot, peer: lease.provider }
-    matched.push({ do: 'tell', event: { stage: 'matched', ...place, lease: lease.id, epoch, cpuHourMicro, offers } })
+    const { slot } = lease.award.body
+    const compared = comparedWith(state, [vacantOf(state, slot)!])
     const [leased, more] = begin(vacantOf(state, slot)!, lease, state.order!, nowMs)
     next = withPlace(next, leased)
-    began.push(...more)
+    if (compared === null) {
+      told.push(matched(state, leased, state.offers.length + leases.length))
+      began.push(...more)
+    } else {
+      const of = { slot, peer: compared.provider, by: lease.provider }
+      told.push({ do: 'tell', event: { stage: 'checking', ...of, lease: lease.id } })
+      began.push(...more.filter((effect) => effect.do !== 'tell'))
+    }
   }
+  const [checked, more] = seekChecks(context, next, leases, nowMs)
+  next = checked
+  told.push(...more)
   // The others need not hold their capacity any longer, unless another place is vacant.
   if (placesOf(next).every(({ at }) => at !== 'vacant')) {
-    return [{ ...next, offers: [], hunt: null }, [...effects, ...matched, ...outbid(state, leases), ...began]]
+    return [{ ...next, offers: [], hunt: null }, [...effects, ...told, ...outbid(state, leases), ...began]]
   }
   const again = { ...next, terms: bidFrom(next.terms, nowMs) }
-  const [hunting, more] = decide(context, again, nowMs)
-  return [hunting, [...effects, ...matched, ...began, ...more]]
+  const [hunting, hunted] = decide(context, again, nowMs)
+  return [hunting, [...effects, ...told, ...began, ...hunted]]
 }
 
 /** Whoever asked for more than the dearest that was taken is told for how little it went. */

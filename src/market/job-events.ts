@@ -1,6 +1,8 @@
 /** What a requester is told about its job, in the order in which it happens; `slot` is the place of the job that it is about. */
 import type { EndReason, Grant, ProgressReport, ResultDocument } from '../../protocols/execute/index.ts'
+import type { Lease } from '../../protocols/negotiate/index.ts'
 import type { Ending, PeerName, Refusal } from '../../protocols/wire/index.ts'
+import type { Finding } from './slot-state.ts'
 
 export type JobEvent =
   | { readonly stage: 'bidding' }
@@ -43,6 +45,22 @@ export type JobEvent =
   | { readonly stage: 'replacing'; readonly slot: number; readonly peer: PeerName; readonly because: Refusal }
   /** It takes much longer than the others: the place is tried a second time, and the sooner result is taken. */
   | { readonly stage: 'straggling'; readonly slot: number; readonly peer: PeerName; readonly ranMs: number }
+  /** `peer` is on probation: `by`, whom we know, does the same work. Its own work is told only when it has the place. */
+  | {
+      readonly stage: 'checking'
+      readonly slot: number
+      readonly peer: PeerName
+      readonly by: PeerName
+      readonly lease: string
+    }
+  /** They were compared, or could not be; `by` is null when nobody whom we know offered to. When they differ, `by` has the place. */
+  | {
+      readonly stage: 'checked'
+      readonly slot: number
+      readonly peer: PeerName
+      readonly by: PeerName | null
+      readonly found: Finding
+    }
   /** The job stands still until the peer is started again: what it does next cannot be written down. */
   | { readonly stage: 'stalled'; readonly code: string }
   | {
@@ -68,5 +86,9 @@ export type JobErrand =
       readonly lease: string
       readonly provider: PeerName
     }
+  /** Do the work of this lease here as well. Answered by `redone`: null when it came to nothing. */
+  | { readonly errand: 'redo'; readonly lease: Lease }
+  /** That is of no use any more. */
+  | { readonly errand: 'redo-end' }
   /** Begin to read the log of this lease. */
   | { readonly errand: 'follow'; readonly slot: number; readonly lease: string; readonly provider: PeerName }

@@ -7,10 +7,12 @@
  */
 import { stepGang } from '../../protocols/negotiate/index.ts'
 import { inNegotiate, lift } from './carry.ts'
+import { isShown, payMeanwhile, stepChecks } from './check-machine.ts'
 import { onOffer, onStaged, stepHunt } from './hunt-machine.ts'
 import {
   announceAgainMs,
   endingOf,
+  isHeld,
   type JobContext,
   type JobEffect,
   type JobInput,
@@ -18,6 +20,7 @@ import {
   type JobStep,
 } from './job-state.ts'
 import { giveUp, takeTurn, windUp, withSlot } from './job-turns.ts'
+import { onRedone, redoAgain, stepRedos } from './redo-machine.ts'
 import { stepRaces, wasFirst } from './race-machine.ts'
 import { stepSlot } from './slot-machine.ts'
 import type { SlotState } from './slot-state.ts'
@@ -40,6 +43,8 @@ export function openJob(terms: JobTerms, nowMs: number): JobStep {
     spent: null,
     slots,
     spares: [],
+    redos: [],
+    madeHere: null,
     cancelled: false,
     verdict: null,
   }
@@ -55,6 +60,14 @@ export function openJob(terms: JobTerms, nowMs: number): JobStep {
 }
 
 export function stepJob(context: JobContext, state: JobState, input: JobInput, nowMs: number): JobStep {
+  const [next, effects] = stepOnce(context, state, input, nowMs)
+  const [checked, compared] = stepChecks(context, next, nowMs)
+  const [redone, more] = stepRedos(context, checked, nowMs)
+  const [paid, paying] = payMeanwhile(context, redone, nowMs)
+  return [paid, [...effects, ...compared, ...more, ...paying]]
+}
+
+function stepOnce(context: JobContext, state: JobState, input: JobInput, nowMs: number): JobStep {
   switch (input.is) {
     case 'staged':
       return onStaged(state, input.order, nowMs)
@@ -69,6 +82,8 @@ export function stepJob(context: JobContext, state: JobState, input: JobInput, n
       if (input.protocol === 'negotiate' && input.message.say === 'offer')
         return onOffer(context, state, input.from, input.message.offer, nowMs)
       return stepParts(context, state, input, nowMs)
+    case 'redone':
+      return onRedone(context, state, input.outcome, nowMs)
     case 'wake':
     case 'restarted':
     case 'collected':
@@ -82,6 +97,7 @@ export function stepJob(context: JobContext, state: JobState, input: JobInput, n
 /** The hunt and every place look whether they are meant. */
 function stepParts(context: JobContext, state: JobState, input: JobInput, nowMs: number): JobStep {
   const effects: JobEffect[] = lateAnswers(context, state, input, nowMs)
+  if (input.is === 'restarted') effects.push(...redoAgain(state))
   let at = state
   if (state.hunt !== null) {
     const [hunted, more] = stepHunt(context, state, state.hunt, input, nowMs)
@@ -93,8 +109,9 @@ function stepParts(context: JobContext, state: JobState, input: JobInput, nowMs:
     if (at.slots[slot.slot] !== slot) continue
     const [next, more, turn] = stepSlot(context, at.terms, slot, input, nowMs)
     if (next !== slot) at = withSlot(at, next)
-    effects.push(...more)
-    if (slot.at === 'leased' && next.at === 'collecting') {
+    const isCompared = turn === null && isHeld(at, slot.slot)
+    effects.push(...(isCompared ? more.filter((effect) => !isShown(effect)) : more))
+    if (slot.at === 'leased' && next.at === 'collecting' && !isCompared) {
       const [alone, quitting] = wasFirst(context, at, slot.slot, nowMs)
       at = alone
       effects.push(...quitting)

@@ -1,11 +1,22 @@
 /** What a requester knows of one of its jobs, and what may happen to it. The machine itself is job-machine.ts. */
 import type { StartOrder } from '../../protocols/execute/index.ts'
-import { gangWakeAtMs, type GangState, type Notary, type Offer } from '../../protocols/negotiate/index.ts'
+import { gangWakeAtMs, type Award, type GangState, type Notary, type Offer } from '../../protocols/negotiate/index.ts'
 import type { Ending, PeerName, Refusal, Signed } from '../../protocols/wire/index.ts'
 import type { CarryEffect, CarryInput } from './carry.ts'
 import type { JobErrand, JobEvent } from './job-events.ts'
 import type { Choice } from './rank.ts'
-import { slotWakeAtMs, spareWakeAtMs, stragglesAtMs, type SlotState, type Spare } from './slot-state.ts'
+import {
+  signAtMs,
+  slotWakeAtMs,
+  spareWakeAtMs,
+  stragglesAtMs,
+  workOf,
+  type Finding,
+  type Redo,
+  type SlotAt,
+  type SlotState,
+  type Spare,
+} from './slot-state.ts'
 import type { Call, JobTerms } from './terms.ts'
 
 /** A bid is gossiped again at this interval until there is an answer: "dialled" is not "ready". */
@@ -25,6 +36,12 @@ export interface JobContext {
   readonly notary: Notary
   /** Whom to award. May leave out what should not be awarded at all. */
   choose(choice: Choice): readonly Signed<Offer>[]
+  /** Whether what comes of this lease is to be compared with what somebody else makes of the place. */
+  isToCheck(award: Award): boolean
+  /** Whether whoever offers this may do the work of that award as well, to compare. */
+  mayCheck(offer: Signed<Offer>, award: Award): boolean
+  /** Whether this machine does that work as well, where nobody else may: only now and then, so each yes counts. */
+  mayRedo(award: Award): boolean
   /** Whether an offer of this peer is one that others need not be waited for. */
   isChoice(peer: PeerName): boolean
 }
@@ -51,8 +68,12 @@ export interface JobState {
   readonly spent: GangState | null
   /** By number. */
   readonly slots: readonly SlotState[]
-  /** At most one of each place. */
+  /** At most one of each place that is under way; and those that are paid only. */
   readonly spares: readonly Spare[]
+  /** Places whose work this machine does as well. */
+  readonly redos: readonly Redo[]
+  /** The outcome that this machine came to; null: none yet. */
+  readonly madeHere: string | null
   readonly cancelled: boolean
   /** How the first place that failed for good did so: the others are wound up, and the job ends like it. */
   readonly verdict: Ending | null
@@ -66,6 +87,7 @@ export type JobInput =
   | { readonly is: 'staged'; readonly order: StartOrder }
   | { readonly is: 'staging-failed'; readonly because: Refusal }
   | { readonly is: 'collected'; readonly lease: string }
+  | { readonly is: 'redone'; readonly outcome: string | null }
   | { readonly is: 'collecting-failed'; readonly lease: string; readonly because: Refusal }
 
 export type JobEffect = CarryEffect<JobEvent> | ({ readonly do: 'errand' } & JobErrand)
@@ -84,6 +106,8 @@ export function jobWakeAtMs(state: JobState): number | undefined {
   }
   for (const slot of state.slots) wake(slotWakeAtMs(slot))
   for (const spare of state.spares) wake(spareWakeAtMs(spare))
+  for (const { untilMs, found } of state.redos) wake(found === null ? (untilMs ?? undefined) : undefined)
+  for (const place of heldPlaces(state)) wake(signAtMs(place))
   wake(straggler(state)?.atMs)
   return soonestMs
 }
@@ -104,6 +128,39 @@ export function straggler(state: JobState): { readonly slot: SlotState; readonly
 /** All places with their second tries. */
 export function placesOf({ slots, spares }: JobState): readonly SlotState[] {
   return spares.length === 0 ? slots : [...slots, ...spares.map(({ place }) => place)]
+}
+
+/** What two make of this place is compared, and not known yet. */
+export function checkUnderWay({ spares }: JobState, slot: number): Spare | undefined {
+  return spares.find(({ place, check }) => place.slot === slot && check?.found === null)
+}
+
+/** Nothing is shown of this place yet: it is compared. */
+export function isHeld(state: JobState, slot: number): boolean {
+  return (
+    checkUnderWay(state, slot) !== undefined || state.redos.some((redo) => redo.slot === slot && redo.found === null)
+  )
+}
+
+/** What came of the comparison of this lease's work; null while it is not known, undefined when it is not compared. */
+export function findingOf({ slots, spares, redos }: JobState, lease: string): Finding | null | undefined {
+  const isIts = (place: SlotState): boolean => workOf(place)?.lease.id === lease
+  const redo = redos.find((one) => one.lease === lease)
+  const spare = spares.find(({ place, check }) => check !== null && isIts(place))
+  if (spare !== undefined || redo !== undefined) return (spare?.check ?? redo)!.found
+  const slot = slots.find(isIts)
+  const beside = spares.find(
+    ({ place, check }) => check !== null && place.slot === slot?.slot && workOf(place) !== null,
+  )
+  // Whoever is known has the place, and the other was compared with it.
+  return slot === undefined || beside === undefined || beside.place.epoch < slot.epoch ? undefined : beside.check!.found
+}
+
+/** Those that have a result which waits to be compared. */
+export function heldPlaces(state: JobState): SlotAt<'collecting'>[] {
+  return placesOf(state).filter(
+    (place) => place.at === 'collecting' && !place.collected && isHeld(state, place.slot),
+  ) as SlotAt<'collecting'>[]
 }
 
 /** What is to be awarded under this number: the place, or its second try. */

@@ -1,4 +1,5 @@
 /** What becomes of a job when one of its places is lost, fails or is paid, and when it is wound up. Pure. */
+import { rateOf } from '../../protocols/bid/index.ts'
 import { stepGang, type Offer } from '../../protocols/negotiate/index.ts'
 import { refusal, type Ending, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import { inExecute, inNegotiate, lift } from './carry.ts'
@@ -11,8 +12,17 @@ import {
   type JobState,
   type JobStep,
 } from './job-state.ts'
-import { follow, stepSlot } from './slot-machine.ts'
-import { workOf, type SlotAt, type SlotState, type SlotTurn, type Spare, type Work } from './slot-state.ts'
+import { follow, stepSlot, take } from './slot-machine.ts'
+import {
+  liveWork,
+  workOf,
+  type Check,
+  type SlotAt,
+  type SlotState,
+  type SlotTurn,
+  type Spare,
+  type Work,
+} from './slot-state.ts'
 import type { Call, JobTerms } from './terms.ts'
 
 type Live = SlotAt<'leased'> | SlotAt<'collecting'>
@@ -54,8 +64,8 @@ export function takeTurn(
       return close(context, state, slot, turn.ending, effects, nowMs)
     case 'lost': {
       const second = state.spares.find(({ place }) => place.slot === slot.slot)
-      if (state.verdict === null && second?.endByMs === null && second.place.at === 'leased')
-        return takeOver(state, slot, second, turn.because, effects)
+      if (state.verdict === null && second !== undefined && mayTakeOver(second))
+        return takeOver(state, slot, second, turn.because, effects, nowMs)
       const isLast = state.cancelled || state.verdict !== null || slot.attempts > state.terms.retriesMax
       return isLast
         ? close(context, state, slot, { outcome: 'expired', code: turn.because.code }, effects, nowMs)
@@ -66,6 +76,12 @@ export function takeTurn(
   }
 }
 
+/** It is at work, or has a result that waits for the other's. */
+function mayTakeOver({ place, endByMs, check }: Spare): boolean {
+  if (endByMs !== null) return false
+  return check === null ? place.at === 'leased' : check.found === null && liveWork(place) !== null
+}
+
 /** Gives the provider up and bids again for the place, to be awarded under a higher epoch. The other places go on. */
 function replace(state: JobState, slot: Live, because: Refusal, effects: JobEffect[], nowMs: number): JobStep {
   const { provider } = slot.work.lease
@@ -74,7 +90,7 @@ function replace(state: JobState, slot: Live, because: Refusal, effects: JobEffe
   const epoch = Math.max(slot.epoch, second?.epoch ?? 0)
   // Whoever is awarded now is no second try any more.
   const spares = state.spares.map((spare) =>
-    spare.place === second && second.at === 'vacant' ? unfilled(second) : spare,
+    spare.place === second && second.at === 'vacant' ? { ...spare, ...unfilled(second) } : spare,
   )
   const told: JobEffect = { do: 'tell', event: { stage: 'replacing', slot: slot.slot, peer: provider, because } }
   const failed = [...state.failed.filter((name) => name !== provider), provider]
@@ -83,39 +99,63 @@ function replace(state: JobState, slot: Live, because: Refusal, effects: JobEffe
   return [hunted, [...effects, { do: 'save' }, told, ...more]]
 }
 
-/** The second try is under way already: it is the place now. */
+/** The second is under way already: it is the place now. */
 function takeOver(
   state: JobState,
   { slot, epoch, attempts, work }: Live,
   second: Spare,
   because: Refusal,
   effects: JobEffect[],
+  nowMs: number,
 ): JobStep {
   const { provider: peer } = work.lease
   const ending: Ending = { outcome: 'expired', code: because.code }
-  const lost: Spare = { place: { slot, epoch, attempts, at: 'ended', work, ending }, endByMs: null }
+  const { place } = second
+  const check: Check | null = second.check === null ? null : { ...second.check, found: 'nothing' }
+  const lost: Spare = { place: { slot, epoch, attempts, at: 'ended', work, ending }, endByMs: null, check }
   const spares = state.spares.map((spare) => (spare === second ? lost : spare))
-  const next = withSlot(
-    { ...state, spares, failed: [...state.failed.filter((name) => name !== peer), peer] },
-    second.place,
-  )
+  const failed = [...state.failed.filter((name) => name !== peer), peer]
   const told: JobEffect = { do: 'tell', event: { stage: 'replacing', slot, peer, because } }
-  const watch = workOf(second.place)?.watch
-  const log = watch?.at === 'running' ? [follow(slot, workOf(second.place)!.lease)] : []
-  return [next, [...effects, { do: 'save' }, told, ...log]]
+  const all: JobEffect[] = [...effects, { do: 'save' }, told]
+  if (check !== null) {
+    const by = workOf(place)!.lease.provider
+    all.push({ do: 'tell', event: { stage: 'checked', slot, peer, by, found: 'nothing' } }, matched(state, place))
+  }
+  const [shown, more] = show(state.terms, place, nowMs)
+  return [withSlot({ ...state, spares, failed }, shown), [...all, ...more]]
+}
+
+/** What was kept back of a place that may be shown now: its log, or its result. */
+export function show(terms: JobTerms, place: SlotState, nowMs: number): [SlotState, JobEffect[]] {
+  if (place.at === 'collecting' && !place.collected) return take(terms, place, nowMs)
+  const isRunning = place.at === 'leased' && place.work.watch.at === 'running'
+  return [place, isRunning ? [follow(place.slot, place.work.lease)] : []]
+}
+
+/** One more lease, told: whoever has it has the place. `offers`: how many there were. */
+export function matched({ terms, offers }: JobState, place: SlotState, among = offers.length): JobEffect {
+  const { id, provider: peer, award } = workOf(place)!.lease
+  const { slot, epoch } = award.body
+  const cpuHourMicro = rateOf(award.body, terms.requirements)
+  return { do: 'tell', event: { stage: 'matched', slot, peer, lease: id, epoch, cpuHourMicro, offers: among } }
 }
 
 /** How long one that was told to stop has to say what it did. */
 const quitWithinMs = 5_000
 
 /** The other has the result: this one is told to stop, and is paid for what it did. */
-export function quit(context: JobContext, terms: JobTerms, place: SlotState, nowMs: number): [Spare, JobEffect[]] {
+export function quit(
+  context: JobContext,
+  terms: JobTerms,
+  place: SlotState,
+  nowMs: number,
+): [Omit<Spare, 'check'>, JobEffect[]] {
   if (place.at === 'vacant') return [unfilled(place), []]
   const [stopped, effects] = stepSlot(context, terms, place, { is: 'cancel' }, nowMs)
   return [{ place: stopped, endByMs: nowMs + quitWithinMs }, [...effects]]
 }
 
-function unfilled(place: SlotAt<'vacant'>): Spare {
+function unfilled(place: SlotAt<'vacant'>): Omit<Spare, 'check'> {
   return {
     place: { ...place, at: 'ended', work: null, ending: { outcome: 'refused', code: 'CANCELLED' } },
     endByMs: null,
@@ -130,7 +170,7 @@ export function quitSpares(context: JobContext, state: JobState, slot: number | 
     if (!isMeant || spare.endByMs !== null || spare.place.at === 'ended') return spare
     const [quitted, more] = quit(context, state.terms, spare.place, nowMs)
     effects.push(...more)
-    return quitted
+    return { ...spare, ...quitted }
   })
   return effects.length === 0 && spares.every((spare, index) => spare === state.spares[index])
     ? [state, []]

@@ -14,7 +14,7 @@ import {
 } from './job-state.ts'
 import { bidAgain, conclude, endHunt, huntOthers, quit, quitSpares, withSlot } from './job-turns.ts'
 import { stepSlot } from './slot-machine.ts'
-import { workOf, type SlotState, type Spare } from './slot-state.ts'
+import { workOf, type SlotAt, type SlotState, type Spare } from './slot-state.ts'
 
 /** One step of all second tries there were; then whoever is too slow gets one. */
 export function stepRaces(
@@ -54,7 +54,7 @@ function seekSecond(state: JobState, nowMs: number): JobStep {
   if (slow === undefined || nowMs < slow.atMs) return [state, []]
   const { slot, epoch, attempts } = slow.slot
   const { lease, leasedMs } = workOf(slow.slot)!
-  const spare: Spare = { place: { slot, epoch, attempts, at: 'vacant' }, endByMs: null }
+  const spare: Spare = { place: { slot, epoch, attempts, at: 'vacant' }, endByMs: null, check: null }
   const [hunting, effects] = bidAgain({ ...state, spares: [...state.spares, spare] }, nowMs)
   const ranMs = nowMs - leasedMs
   return [
@@ -64,17 +64,29 @@ function seekSecond(state: JobState, nowMs: number): JobStep {
 }
 
 function stepSpare(context: JobContext, state: JobState, spare: Spare, input: JobInput, nowMs: number): JobStep {
-  const { place, endByMs } = spare
+  const { place, endByMs, check } = spare
   const isLate = endByMs !== null && input.is === 'wake' && nowMs >= endByMs && place.at !== 'ended'
   if (isLate) return over(state, spare, place, [])
   const [next, said, turn] = stepSlot(context, state.terms, place, input, nowMs)
-  if (endByMs === null && next.at === 'collecting' && turn === null)
+  if (check === null && endByMs === null && next.at === 'collecting' && turn === null)
     return won(context, state, spare, next, said, nowMs)
-  const effects = said.filter((effect) => !isReading(effect))
+  const effects = said.filter((effect) => !isOfPlace(effect, check !== null))
   if (turn !== null) return over(state, spare, next, effects)
-  if (next.at !== 'collecting' || next.collected)
+  const waits = check?.found === null && endByMs === null
+  if (next.at !== 'collecting' || next.collected || waits)
     return [next === place ? state : withSpare(state, spare, { ...spare, place: next }), effects]
-  // Nobody reads what it made: it is paid as soon as it says how much it was.
+  return payUnread(context, state, spare, next, effects, nowMs)
+}
+
+/** Nobody reads what it made: it is paid as soon as it says how much it was. */
+export function payUnread(
+  context: JobContext,
+  state: JobState,
+  spare: Spare,
+  next: SlotAt<'collecting'>,
+  effects: readonly JobEffect[],
+  nowMs: number,
+): JobStep {
   const lease = next.work.lease.id
   const [paid, more, last] = stepSlot(context, state.terms, next, { is: 'collected', lease }, nowMs)
   const all = [...effects, ...more]
@@ -95,7 +107,7 @@ function won(
   const peer = workOf(slow)!.lease.provider
   const because = refusal('STRAGGLED')
   return [
-    withSlot(withSpare(state, spare, quitted), next),
+    withSlot(withSpare(state, spare, { ...quitted, check: null }), next),
     [{ do: 'tell', event: { stage: 'replacing', slot: next.slot, peer, because } }, ...said, ...quitting],
   ]
 }
@@ -117,14 +129,15 @@ function over(
     work,
     ending: isPaid ? { outcome: 'paid', code: 'PAID' } : { outcome: 'expired', code: 'STRAGGLED' },
   }
-  return conclude(withSpare(state, spare, { place, endByMs: null }), effects)
+  return conclude(withSpare(state, spare, { ...spare, place, endByMs: null }), effects)
 }
 
-function withSpare(state: JobState, spare: Spare, next: Spare): JobState {
+export function withSpare(state: JobState, spare: Spare, next: Spare): JobState {
   return { ...state, spares: state.spares.map((one) => (one === spare ? next : one)) }
 }
 
-/** The log and the outputs of a place are read from the provider that has the place. */
-function isReading(effect: JobEffect): boolean {
-  return effect.do === 'errand' && (effect.errand === 'follow' || effect.errand === 'collect')
+/** The log and the outputs of a place are read from the provider that has the place; of one that only checks, nothing is told but money. */
+function isOfPlace(effect: JobEffect, onlyChecks: boolean): boolean {
+  if (effect.do === 'errand') return effect.errand === 'follow' || effect.errand === 'collect'
+  return onlyChecks && effect.do === 'tell' && effect.event.stage !== 'receipt'
 }

@@ -2,7 +2,7 @@
 import { rateOf, type Requirements } from '../../protocols/bid/index.ts'
 import type { Evidence } from '../../protocols/capability/index.ts'
 import type { Offer } from '../../protocols/negotiate/index.ts'
-import { costOf, type PeerName, type Signed } from '../../protocols/wire/index.ts'
+import { costOf, type Micro, type PeerName, type Signed } from '../../protocols/wire/index.ts'
 import { objectionsTo, type Wishes } from './wishes.ts'
 
 /** What this peer thinks of another that asks for work, from 0 (broke the protocol) to 1 (never failed); 0.5 for a stranger. */
@@ -16,6 +16,10 @@ export interface Acquaintance {
   readonly standing: number
   /** Whether it worked for us, or at least for one that did; of a stranger nothing is known, and there may be any number of it. */
   readonly familiarity: 'known' | 'introduced' | 'stranger'
+  /** What it did well for us, of this kind, in jobs; it decays. */
+  readonly jobs: number
+  /** How much of its small work is to be compared with another's, from 0 to 1: all of it while it is new. */
+  readonly checkShare: number
   /** It failed not long ago, and is let alone for a while: after a no-show when there is anybody else, after a fault in any case. */
   readonly cooling: 'noShow' | 'fault' | undefined
   /** The way there and back. */
@@ -71,12 +75,17 @@ export interface Company {
   trustInStrangers(): number
   /** Whether anybody ever worked for us as it should. */
   knowsAnybody(): boolean
+  /** Whether this machine may do the work of a stranger once more, to compare: a few times, and it counts. */
+  takeRedo(): boolean
 }
 
 export interface Dice extends Pick<Company, 'trustInStrangers'> {
   /** Uniform in [0, 1). */
   roll(): number
 }
+
+/** An offer, or what was awarded of it. */
+export type Priced = Pick<Offer, 'cpuMilli'> & Parameters<typeof rateOf>[0]
 
 /** Classes of a ranking; within one, the cheapest is first. */
 const rank = { known: 0, introduced: 1, stranger: 2, doubtful: 3, cooling: 4, failed: 5 } as const
@@ -153,11 +162,15 @@ function explored(ranked: readonly Ranked[], { requirements }: Choice, trust: nu
   return roll < explorationShare * trust && isTrial(chosen.offer.body, requirements) ? chosen : undefined
 }
 
-function isTrial(offer: Offer, requirements: Requirements): boolean {
-  const { wallMsMax } = requirements
-  const quantity = BigInt(offer.cpuMilli) * BigInt(wallMsMax)
-  const mostMicro = costOf(quantity, rateOf(offer, requirements), 3_600_000_000n, trialMicroMax + 1)
-  return wallMsMax <= trialWallMsMax && mostMicro <= trialMicroMax
+/** Small enough for one of whom nothing is known. */
+export function isTrial(offer: Priced, requirements: Requirements): boolean {
+  return requirements.wallMsMax <= trialWallMsMax && mostOf(offer, requirements) <= trialMicroMax
+}
+
+/** What a place comes to at this price if it runs to its limit, in micro-units; no further than what is no trial. */
+export function mostOf(offer: Priced, requirements: Requirements): Micro {
+  const quantity = BigInt(offer.cpuMilli) * BigInt(requirements.wallMsMax)
+  return costOf(quantity, rateOf(offer, requirements), 3_600_000_000n, trialMicroMax + 1)
 }
 
 /** By how much an offer counts as dearer than it is: 1 for a good peer next door. */

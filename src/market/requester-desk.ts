@@ -12,7 +12,7 @@ import {
   type LogReaderState,
   type LogReaderStep,
 } from '../../protocols/execute/index.ts'
-import type { Negotiation, Notary } from '../../protocols/negotiate/index.ts'
+import type { Lease, Negotiation, Notary } from '../../protocols/negotiate/index.ts'
 import { disputeOf, type Billing, type Receipt } from '../../protocols/receipt/index.ts'
 import { formatMicro, type Fault, type PeerName, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import type { Clock, Log, Random } from '../environment.ts'
@@ -23,7 +23,8 @@ import type { JobErrands } from './job-errands.ts'
 import type { JobEvent } from './job-events.ts'
 import { openJob, stepJob } from './job-machine.ts'
 import { endingOf, jobWakeAtMs, placesOf, type JobEffect, type JobInput, type JobState } from './job-state.ts'
-import { chooseOffers, isKnown, strangerStanding, type Acquaint, type Choice, type Company } from './rank.ts'
+import { contextOf } from './job-context.ts'
+import type { Acquaint, Company } from './rank.ts'
 import { Reactor, queuedOf, type Journal, type Queued } from '../reactor.ts'
 import { workOf } from './slot-state.ts'
 import { bidOf, spreadMsOf, type JobTerms } from './terms.ts'
@@ -59,15 +60,12 @@ interface Reading {
 interface Folder {
   readonly reactor: Reactor<JobState, JobInput, JobEffect>
   readonly abort: AbortController
+  /** Of the work that is done here as well. */
+  redo: AbortController | undefined
   /** The logs that are read, by the number of the place. */
   readonly readings: Map<number, Reading>
 }
 
-/**
- * Who knows somebody and finds that two of three strangers do well does not wait for those it knows: waiting means that everybody answers.
- * After the first success it is two of three, after one disappointment no more.
- */
-const easyTrustMin = 0.6
 /** Jobs of this peer that are not over. */
 export const jobsOpenMax = 256
 /** Ended jobs that are still answered for. */
@@ -186,26 +184,11 @@ export class RequesterDesk {
   }
 
   #folder(job: string, state: JobState): Folder {
-    const { notary, clock, log, journal, acquaint, company, random } = this.#deps
-    const { runtime } = state.terms.requirements
-    const context = {
-      notary,
-      choose: (choice: Choice) => {
-        const offers = choice.offers.filter(({ by }) => this.#mayCommit(by, state.terms))
-        return chooseOffers({ ...choice, offers }, acquaint, {
-          roll: () => random.float(),
-          trustInStrangers: () => company.trustInStrangers(),
-        })
-      },
-      // Of strangers alone as long as they hardly disappoint, or where there is nobody better to wait for.
-      isChoice: (peer: PeerName) => {
-        const trust = company.trustInStrangers()
-        const mayBeAnybody = company.knowsAnybody() ? trust > easyTrustMin : trust >= strangerStanding
-        return mayBeAnybody || isKnown(acquaint(peer, runtime))
-      },
-    }
+    const { clock, log, journal } = this.#deps
+    const context = contextOf(this.#deps, state.terms, (by) => this.#mayCommit(by, state.terms))
     const folder: Folder = {
       abort: new AbortController(),
+      redo: undefined,
       readings: new Map(),
       reactor: new Reactor<JobState, JobInput, JobEffect>(
         {
@@ -258,7 +241,7 @@ export class RequesterDesk {
   }
 
   #onEvent(job: string, folder: Folder, event: JobEvent): void {
-    if (event.stage === 'matched') this.#byLease.set(event.lease, job)
+    if (event.stage === 'matched' || event.stage === 'checking') this.#byLease.set(event.lease, job)
     if (event.stage === 'choosing') this.#learn(folder.reactor.state.terms, event)
     if (event.stage === 'replacing') this.#closeLog(folder, event.slot)
     if (event.stage === 'ended') {
@@ -298,6 +281,10 @@ export class RequesterDesk {
           async () => ({ is: 'staged', order: await errands.stage(job, signal) }),
           (because) => ({ is: 'staging-failed', because }),
         )
+      case 'redo':
+        return this.#redo(folder, effect.lease)
+      case 'redo-end':
+        return folder.redo?.abort()
       case 'follow':
         this.#openLog(job, folder, effect)
         return
@@ -314,6 +301,18 @@ export class RequesterDesk {
       default:
         return effect satisfies never
     }
+  }
+
+  #redo(folder: Folder, lease: Lease): void {
+    const { order } = folder.reactor.state
+    if (order === null) return
+    folder.redo = new AbortController()
+    const signal = AbortSignal.any([folder.abort.signal, folder.redo.signal])
+    this.#answer(
+      folder,
+      async () => ({ is: 'redone', outcome: await this.#deps.errands.redo(lease, order, signal) }),
+      () => ({ is: 'redone', outcome: null }),
+    )
   }
 
   #answer(folder: Folder, work: () => Promise<JobInput>, failed: (because: Refusal) => JobInput): void {

@@ -8,6 +8,7 @@ import {
   outcomeOf,
   start,
   stepWatch,
+  type ResultDocument,
   type StartOrder,
   type WatchEvent,
 } from '../../protocols/execute/index.ts'
@@ -16,7 +17,7 @@ import { openAccount, stepPay, type Measured } from '../../protocols/receipt/ind
 import { inExecute, inNegotiate, inReceipt, lift, type CarryInput } from './carry.ts'
 import { settleWithinMs, type JobContext, type JobEffect, type JobInput } from './job-state.ts'
 import { outputKeyOf } from './output-key.ts'
-import type { SlotAt, SlotState, SlotStep, Work } from './slot-state.ts'
+import { signAtMs, type SlotAt, type SlotState, type SlotStep, type Work } from './slot-state.ts'
 import { billedLease, watchedLease, type JobTerms } from './terms.ts'
 
 type Receiving = Extract<CarryInput, { protocol: 'receipt' }>
@@ -123,13 +124,8 @@ function onWatchEvent(
     case 'lost':
       return [slot, effects, { turn: 'lost', because: event.because }]
     case 'ended': {
-      const { reason, exitCode, detail } = event.document
-      const { gas } = event.document.usage
-      const outcome = outcomeOf(event.document)
-      const all: JobEffect[] = [
-        ...effects,
-        { do: 'tell', event: { stage: 'result', ...place, reason, exitCode, detail, result: event.cid, gas, outcome } },
-      ]
+      const { reason, detail } = event.document
+      const all: JobEffect[] = [...effects, tellResult(slot.slot, lease, event)]
       if (isWorthRetrying(reason))
         return [slot, all, { turn: 'lost', because: { code: codeOf(reason), facts: { detail } } }]
       if (!isWorkDone(reason))
@@ -176,6 +172,7 @@ function fromCollecting(
     case 'cancel':
     case 'staged':
     case 'staging-failed':
+    case 'redone':
       return [slot, [], null]
     default:
       return input satisfies never
@@ -196,11 +193,27 @@ function holding(slot: SlotAt<'collecting'>, { from, message }: Receiving): Slot
 function onCollected(context: JobContext, terms: JobTerms, slot: SlotAt<'collecting'>, nowMs: number): SlotStep {
   const { held, work } = slot
   const next: SlotAt<'collecting'> = { ...slot, collected: true, held: null, settleByMs: nowMs + settleWithinMs }
+  if (work.pay.at === 'settled') return [next, [{ do: 'save' }], { turn: 'paid' }]
   if (held === null) return [next, [{ do: 'save' }], null]
   const message = { say: 'receipt', receipt: held } as const
   const input: Receiving = { is: 'message', protocol: 'receipt', from: work.lease.provider, message }
   const [paid, effects, turn] = onBilling(context, terms, next, input, nowMs)
   return [paid, [{ do: 'save' }, ...effects], turn]
+}
+
+/** What it made waits to be compared, and its provider has waited long enough: it is paid before anything is fetched. */
+export function signMeanwhile(
+  context: JobContext,
+  terms: JobTerms,
+  slot: SlotAt<'collecting'>,
+  nowMs: number,
+): [SlotAt<'collecting'>, readonly JobEffect[]] {
+  const { held, work } = slot
+  if (held === null || nowMs < (signAtMs(slot) ?? Infinity)) return [slot, []]
+  const message = { say: 'receipt', receipt: held } as const
+  const input: Receiving = { is: 'message', protocol: 'receipt', from: work.lease.provider, message }
+  const [paid, effects] = onBilling(context, terms, { ...slot, collected: true }, input, nowMs)
+  return [{ ...slot, work: (paid as Live).work, held: null }, [{ do: 'save' }, ...effects]]
 }
 
 function onBilling(context: JobContext, terms: JobTerms, slot: Live, input: Receiving, nowMs: number): SlotStep {
@@ -262,13 +275,33 @@ export function follow(slot: number, lease: Lease): JobEffect {
   return { do: 'errand', errand: 'follow', slot, lease: lease.id, provider: lease.provider }
 }
 
+/** Its result is the place's, and was kept back: it is told, and what it made is fetched. */
+export function take(terms: JobTerms, slot: SlotAt<'collecting'>, nowMs: number): [SlotAt<'collecting'>, JobEffect[]] {
+  const { lease } = slot.work
+  return [
+    { ...slot, settleByMs: nowMs + terms.collectWithinMs },
+    [tellResult(slot.slot, lease, resultOf(slot.work)), { do: 'save' }, collect(slot)],
+  ]
+}
+
+function tellResult(
+  slot: number,
+  { provider: peer }: Lease,
+  { cid: result, document }: { readonly cid: string; readonly document: ResultDocument },
+): JobEffect {
+  const { reason, exitCode, detail } = document
+  const { gas } = document.usage
+  const outcome = outcomeOf(document)
+  return { do: 'tell', event: { stage: 'result', slot, peer, reason, exitCode, detail, result, gas, outcome } }
+}
+
 function collect({ slot, work }: SlotAt<'collecting'>): JobEffect {
   const { document, outputs } = resultOf(work)
   const { id, provider } = work.lease
   return { do: 'errand', errand: 'collect', slot, document, outputs, lease: id, provider }
 }
 
-function resultOf({ watch }: Work) {
+export function resultOf({ watch }: Work) {
   if (watch.at !== 'ended') throw new Error('collecting without a result')
   return watch.result
 }

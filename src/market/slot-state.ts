@@ -41,12 +41,37 @@ export type SlotState = Place &
 
 export type SlotAt<Where extends SlotState['at']> = Extract<SlotState, { at: Where }>
 
-/** A second try at a place, beside the first: another lease of it under a higher epoch. Or the first, once the second was sooner. */
+/**
+ * A second lease of a place under a higher epoch, beside the first: because the first takes too long, or to compare what they make of it.
+ * Or the first, once the second has the place.
+ */
 export interface Spare {
   readonly place: SlotState
   /** It was told to stop, because the other has the result: until then it is paid for what it did. */
   readonly endByMs: number | null
+  /** Null: the first takes too long. */
+  readonly check: Check | null
 }
+
+/** What two make of the same place, one of them on probation. */
+export interface Check {
+  /** Null: not known yet. `nothing`: they could not be compared. */
+  readonly found: Finding | null
+  /** For how long the one that has its result waits for the other; null while neither has. */
+  readonly untilMs: number | null
+}
+
+/** A place that this machine does as well, to compare. */
+export interface Redo {
+  readonly slot: number
+  readonly lease: string
+  /** Null: not known yet. When the wait is over it is `nothing`, and may still become known. */
+  readonly found: Finding | null
+  /** For how long its result waits for ours; null while there is none. */
+  readonly untilMs: number | null
+}
+
+export type Finding = 'same' | 'different' | 'nothing'
 
 /** What a step of a place means to its job. */
 export type SlotTurn =
@@ -72,6 +97,23 @@ export function holdersOf(slots: readonly SlotState[]): PeerName[] {
   return slots.flatMap((slot) => liveWork(slot)?.lease.provider ?? [])
 }
 
+/**
+ * For how long a result waits to be compared: as long again as it took, but so long at least, and never beyond the time that the job has.
+ * Whoever makes something up needs no time for it.
+ */
+export function waitUntilMs({ work }: SlotAt<'collecting'>, leastMs: number, wallMsMax: number, nowMs: number): number {
+  const tookMs = (work.doneMs ?? nowMs) - work.leasedMs
+  return Math.min(nowMs + Math.max(leastMs, tookMs), Math.max(nowMs, work.leasedMs + wallMsMax))
+}
+
+/** A provider asks for its last signature for 15 s (protocols/receipt); longer than this it does not wait for it while its work is compared. */
+const signWithinMs = 8_000
+
+/** When the last receipt of a result that waits is signed all the same; undefined while there is none, or when it is. */
+export function signAtMs({ work, held }: SlotAt<'collecting'>): number | undefined {
+  return held === null || work.pay.at === 'settled' || work.doneMs === null ? undefined : work.doneMs + signWithinMs
+}
+
 /** Nobody is called slow before this. */
 const straggleMsMin = 1_000
 /** One that takes so many times as long as nearly all of the others is not waited for alone. */
@@ -91,10 +133,13 @@ export function stragglesAtMs(slot: SlotState, slots: readonly SlotState[]): num
   return slot.work.leasedMs + Math.max(straggleMsMin, straggleFactor * usualMs)
 }
 
-export function spareWakeAtMs({ place, endByMs }: Spare): number | undefined {
-  const atMs = slotWakeAtMs(place)
-  if (place.at === 'ended' || endByMs === null) return atMs
-  return Math.min(endByMs, atMs ?? Infinity)
+export function spareWakeAtMs({ place, endByMs, check }: Spare): number | undefined {
+  const wakes = [
+    slotWakeAtMs(place),
+    place.at === 'ended' ? undefined : (endByMs ?? undefined),
+    check?.found === null ? (check.untilMs ?? undefined) : undefined,
+  ].filter((atMs) => atMs !== undefined)
+  return wakes.length === 0 ? undefined : Math.min(...wakes)
 }
 
 export function slotWakeAtMs(slot: SlotState): number | undefined {

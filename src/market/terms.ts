@@ -18,6 +18,8 @@ export interface JobTerms {
   readonly slots: number
   readonly requirements: Requirements
   readonly wishes: Wishes
+  /** All make the same of it, and what those on probation make of it may be compared (probation.ts). */
+  readonly checksStrangers: boolean
   readonly paymentIntervalMs: number
   readonly paymentIntervalMsMax: number
   readonly reclaimMs: number

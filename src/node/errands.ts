@@ -5,7 +5,16 @@ import { join } from 'node:path'
 import { fromString, toString } from 'uint8arrays'
 
 import { decodeObjectManifest } from '../../protocols/erasure/index.ts'
-import type { Grant, LogChannel, ResultDocument, StartOrder } from '../../protocols/execute/index.ts'
+import {
+  isComparable,
+  outcomeOf,
+  type Exit,
+  type Grant,
+  type LogChannel,
+  type ResultDocument,
+  type StartOrder,
+} from '../../protocols/execute/index.ts'
+import type { Lease } from '../../protocols/negotiate/index.ts'
 import type { TransferService } from '../../protocols/transfer/index.ts'
 import {
   RefusedError,
@@ -17,6 +26,7 @@ import {
   type PeerName,
   type Refusal,
 } from '../../protocols/wire/index.ts'
+import type { JobSpec } from '../control/api.ts'
 import type { Clock, Files, Log, Random } from '../environment.ts'
 import { AnnouncePace } from '../market/announce-pace.ts'
 import { outputKeyOf } from '../market/output-key.ts'
@@ -44,6 +54,14 @@ export interface JobRequest {
   readonly keepUntilMs: number
   /** Providers after the first; null: as many as by default. */
   readonly retries: number | null
+  /** Whether what a stranger makes of it may be compared with what another makes. */
+  readonly check: NonNullable<JobSpec['check']>
+}
+
+/** How a program ended that was run here to compare. */
+export interface Remade {
+  readonly exit: Exit
+  readonly hasOutputs: boolean
 }
 
 export interface StageReport {
@@ -77,9 +95,13 @@ export interface ErrandDeps {
   /** Those that are known anyhow. */
   keepersKnown(): readonly PeerName[]
   unpack(tar: string, folder: string): Promise<{ readonly files: number; readonly bytes: number }>
-  onStaged(job: string, report: StageReport): void
-  onCollected(job: string, report: CollectReport): void
+  readonly reporter: {
+    onStaged(job: string, report: StageReport): void
+    onCollected(job: string, report: CollectReport): void
+  }
   onLog(job: string): void
+  /** Runs here what another runs for us: how it ended, or null when this machine does not work now. */
+  redo(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<Remade | null>
   readonly onFault: (peer: PeerName, fault: Fault) => void
   readonly onSilent: (peer: PeerName) => void
   readonly networkOf: (peer: PeerName) => string | undefined
@@ -139,8 +161,16 @@ export class OwnErrands implements JobErrands {
     const module = await grantOf(request.module)
     const inputs: Grant[] = []
     for (const input of request.inputs) inputs.push(await grantOf(input))
-    this.#deps.onStaged(job, { bytes, shards, keepers: [...used] })
+    this.#deps.reporter.onStaged(job, { bytes, shards, keepers: [...used] })
     return { module, inputs, outputKey: request.outputKey, outputKeepers: keepers.slice(0, outputKeepersMax) }
+  }
+
+  async redo(lease: Lease, order: StartOrder, signal: AbortSignal): Promise<string | null> {
+    const made = await this.#deps.redo(lease, order, signal)
+    if (made === null || signal.aborted || !isComparable(made.exit.reason)) return null
+    const { exit, hasOutputs } = made
+    const none = { outputBytes: 0, outputFiles: 0, outputsSha256: null }
+    return outcomeOf({ ...exit, ...(hasOutputs ? {} : none), job: lease.award.body.job })
   }
 
   openLog(job: string, slot: number, lease: string): Readonly<Record<LogChannel, number>> {
@@ -161,7 +191,7 @@ export class OwnErrands implements JobErrands {
     }
     const request = await this.recall(job)
     if (outputs === null)
-      return this.#deps.onCollected(job, { files: 0, bytes: 0, out: null, sources: [], decodedSegments: 0 })
+      return this.#deps.reporter.onCollected(job, { files: 0, bytes: 0, out: null, sources: [], decodedSegments: 0 })
     const named = cidOfDocument(outputs.manifest) === document.outputs
     // They are billed by their size: a tar is never smaller than what is in it.
     if (!named || decodeObjectManifest(outputs.manifest).bytes < document.outputBytes)
@@ -179,7 +209,12 @@ export class OwnErrands implements JobErrands {
     const out = request.out === null ? null : outOf(request.out, document.slot)
     const unpacked =
       out === null ? { files: document.outputFiles, bytes: document.outputBytes } : await this.#unpack(path, out)
-    this.#deps.onCollected(job, { ...unpacked, out, sources: report.sources, decodedSegments: report.decodedSegments })
+    this.#deps.reporter.onCollected(job, {
+      ...unpacked,
+      out,
+      sources: report.sources,
+      decodedSegments: report.decodedSegments,
+    })
   }
 
   /** The folder appears whole or not at all. It was empty, or not there, when the job was taken in. */

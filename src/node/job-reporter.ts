@@ -5,7 +5,7 @@ import { formatCode } from '../../protocols/erasure/index.ts'
 import { decodeJobManifest } from '../../protocols/execute/index.ts'
 import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
 import type { Clock } from '../environment.ts'
-import type { JobView, MatchExplanation } from '../control/api.ts'
+import type { CheckView, JobView, MatchExplanation } from '../control/api.ts'
 import type { JobEvent } from '../market/job-events.ts'
 import type { LeaseEvent, LeaseState } from '../market/lease-machine.ts'
 import type { JobTerms } from '../market/terms.ts'
@@ -129,6 +129,15 @@ export class JobReporter {
           code: event.because.code,
           facts: event.because.facts,
         })
+      case 'checking':
+      case 'checked': {
+        const { stage, slot, by } = event
+        const same = stage === 'checking' || event.found === 'nothing' ? null : event.found === 'same'
+        const check: CheckView = { slot, peer: peerView(event.peer), by: by === null ? null : peerView(by), same }
+        const others = (book.get(job)?.checked ?? []).filter((one) => one.slot !== slot || one.peer.peer !== event.peer)
+        book.update(job, { checked: [...others, check] }, atMs)
+        return book.push(job, { type: stage, atMs, ...check })
+      }
       case 'stalled':
         book.update(job, { code: event.code, detail: 'the ledger of this peer cannot be written' }, atMs)
         return

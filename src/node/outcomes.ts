@@ -1,13 +1,15 @@
 /** What the desks tell of jobs and leases, as far as it says something of the other peer: noted for its standing. */
 import { describeFacts, type Fault, type PeerName, type Refusal } from '../../protocols/wire/index.ts'
+import { petnameOf } from '../host/index.ts'
 import type { JobEvent } from '../market/job-events.ts'
-import { placesOf, type JobState } from '../market/job-state.ts'
+import { findingOf, placesOf, type JobState } from '../market/job-state.ts'
 import type { LeaseEvent, LeaseState } from '../market/lease-machine.ts'
 import { workOf, type Work } from '../market/slot-state.ts'
 import { asking, keeping, talking, there, type Seen } from '../reputation/experience.ts'
 import type { Reputation } from '../reputation/reputation.ts'
 
 export interface OutcomesDeps {
+  readonly self: PeerName
   readonly reputation: Pick<Reputation, 'note' | 'noteStart'>
   /** A job of ours that has not long been over. */
   stateOf(job: string): JobState | undefined
@@ -44,11 +46,27 @@ export class Outcomes {
         return
       }
       case 'replacing':
+        if (event.because.code === 'OUTCOME_DIFFERS') return
         return note(event.peer, { sight: sightOf(event.because), evidence: said(event.because) })
+      case 'checked':
+        // The one that we know better is believed. What was paid while it was compared is a merit from now on.
+        if (event.found === 'different' && event.by !== null)
+          note(event.peer, { sight: 'fault', evidence: this.#differing(job, event.by) })
+        for (const right of event.found === 'same'
+          ? [event.peer, event.by]
+          : event.found === 'different'
+            ? [event.by]
+            : []) {
+          const work = workBy(({ lease, pay }) => lease.provider === right && pay.at === 'settled')
+          if (work !== undefined) note(work.lease.provider, { sight: 'success', amountMicro: work.pay.amountMicro })
+        }
+        return
       case 'receipt': {
-        // Countersigned: we hold the result, and what it is worth was agreed.
+        // Countersigned: we hold the result, and what it is worth was agreed. What was compared and not found right is paid, and no merit.
         const work = event.final ? workBy(({ lease }) => lease.id === event.lease) : undefined
-        if (work !== undefined) note(work.lease.provider, { sight: 'success', amountMicro: event.amountMicro })
+        const finding = findingOf(state, event.lease)
+        if (work !== undefined && (finding === undefined || finding === 'same'))
+          note(work.lease.provider, { sight: 'success', amountMicro: event.amountMicro })
         return
       }
       case 'ended':
@@ -61,6 +79,11 @@ export class Outcomes {
         return
       default:
     }
+  }
+
+  #differing(job: string, by: PeerName): string {
+    const other = by === this.#deps.self ? 'this machine' : `${petnameOf(by)}, whom we know`
+    return `made something else of job ${job} than ${other}`
   }
 
   /** Of work for others. */

@@ -2,7 +2,7 @@
 import type { KnownCapability } from '../../protocols/capability/index.ts'
 import type { PeerName } from '../../protocols/wire/index.ts'
 import type { Acquaint, Acquaintance } from '../market/rank.ts'
-import type { Reputation } from '../reputation/reputation.ts'
+import { checkShareOf, type Reputation } from '../reputation/reputation.ts'
 
 export interface RegardDeps {
   readonly reputation: Pick<Reputation, 'assess'>
@@ -30,7 +30,7 @@ export function regardOf(
   reputation: Pick<Reputation, 'assess'>,
   peer: PeerName,
   runtime?: string,
-): Pick<Acquaintance, 'standing' | 'familiarity' | 'cooling' | 'startMs'> {
-  const { standing, familiarity, coolDown, startMs } = reputation.assess(peer, runtime)
-  return { standing, familiarity, cooling: coolDown?.because, startMs }
+): Pick<Acquaintance, 'standing' | 'familiarity' | 'jobs' | 'checkShare' | 'cooling' | 'startMs'> {
+  const { standing, familiarity, jobs, coolDown, startMs } = reputation.assess(peer, runtime)
+  return { standing, familiarity, jobs, checkShare: checkShareOf(jobs), cooling: coolDown?.because, startMs }
 }

@@ -64,7 +64,7 @@ export function createStandings(deps: StandingDeps, stateOf: (job: string) => Jo
     references,
     () => clock.nowMs(),
   )
-  const outcomes = new Outcomes({ reputation, stateOf, nowMs: () => clock.nowMs() })
+  const outcomes = new Outcomes({ self: notary.signer.peer, reputation, stateOf, nowMs: () => clock.nowMs() })
   return {
     reputation,
     outcomes,

@@ -96,20 +96,23 @@ export class Submissions {
     const { request, asked } = await rerunnable(view, this.#deps)
     const manifest = { ...decodeJobManifest(request.manifest), nonce: this.#nonce() }
     const { job, bytes } = encodeJobManifest(manifest)
-    const { module, inputs, retries } = request
-    const spec = { ...asked, ...(retries === null ? {} : { retries }), ...(out === undefined ? {} : { out }) }
+    const { module, inputs, retries, check } = request
+    const spec = { ...asked, check, ...(retries === null ? {} : { retries }), ...(out === undefined ? {} : { out }) }
     return this.#begin({ job, manifest, manifestBytes: bytes, module, inputs }, spec, signal)
   }
 
   async #begin(
     prepared: PreparedJob,
-    spec: OfferWish & Pick<JobSpec, 'out' | 'retries' | 'waitMs'>,
+    spec: OfferWish & Pick<JobSpec, 'out' | 'retries' | 'waitMs' | 'check'>,
     signal: AbortSignal,
   ): Promise<JobView> {
     const { self, requester, random, unit, clock, book, errands, matchmaker } = this.#deps
     const nowMs = clock.nowMs()
+    const { deterministic } = prepared.manifest
     const described = { job: prepared.job, manifest: prepared.manifestBytes, ...prepared.manifest }
-    let terms = this.#termsOf(spec, described, spec.waitMs ?? bidWaitMsDefault, nowMs)
+    const check = spec.check ?? 'strangers'
+    const asked = this.#termsOf(spec, described, spec.waitMs ?? bidWaitMsDefault, nowMs)
+    let terms: JobTerms = { ...asked, checksStrangers: deterministic && check === 'strangers' }
     let fitting = matchmaker.fitting(terms)
     if (spec.waitMs === undefined && fitting === 0) {
       // Somebody may have come that we have not heard of.
@@ -126,6 +129,7 @@ export class Submissions {
       outputKey: random.bytes(keyBytes),
       keepUntilMs: nowMs + inputsKeptMs,
       retries: spec.retries ?? null,
+      check,
     })
     const view = newJobView(
       prepared.job,
@@ -239,6 +243,7 @@ export class Submissions {
       slots: nodesOf(spec),
       requirements: requirementsOf(spec, described),
       wishes: wishesOf(spec),
+      checksStrangers: false,
       paymentIntervalMs,
       paymentIntervalMsMax,
       reclaimMs: reclaimMsDefault,

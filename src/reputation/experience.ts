@@ -15,6 +15,8 @@ export const keeping: Doing = 'keeping'
 export const talking: Doing = 'talking'
 /** It signed receipts by which another was introduced to us. */
 export const vouching: Doing = 'vouching'
+/** What we did ourselves once more, to compare. */
+export const redoing: Doing = 'redoing'
 /** Whether it was there when it was looked for: no word of how it behaves. */
 export const there: Doing = 'there'
 
@@ -47,7 +49,7 @@ export function isWork(doing: Doing): boolean {
   return !notWork.has(doing)
 }
 
-const notWork: ReadonlySet<Doing> = new Set([asking, keeping, talking, vouching, there])
+const notWork: ReadonlySet<Doing> = new Set([asking, keeping, talking, vouching, redoing, there])
 
 /** What is added to an experience. */
 export interface Seen {

@@ -11,6 +11,7 @@ import {
   halfLifeMs,
   isWork,
   meanStartMs,
+  redoing,
   there,
   thereHalfLifeMs,
   vouching,
@@ -42,6 +43,8 @@ export type Familiarity = 'known' | 'introduced' | 'stranger'
 export interface Assessment {
   readonly standing: number
   readonly familiarity: Familiarity
+  /** What it did well for us, of what it is to do, in jobs. */
+  readonly jobs: number
   readonly coolDown: CoolDown | undefined
   /** Until when a proof counts. */
   readonly provenUntilMs: number | undefined
@@ -59,10 +62,12 @@ export interface Uptime {
 
 /** Under this half of one job that it did for us is left: it is as good as forgotten. */
 const knownMin = 0.5
-/** Until it did so many jobs, what it does wrong is what a stranger does. */
+/** Until it did so many jobs, what it does wrong is what a stranger does, and what it makes is compared with what others make. */
 const probationJobs = 3
 /** So much of a job must flow in that a peer counts as introduced: one job that a known peer did for us introduces twenty names at the most. */
 export const introducedMin = 0.05
+/** So many small jobs of strangers are done once more by ourselves, to compare; and, as they are forgotten, one more in five days. */
+export const redosMax = 10
 /** Where what strangers did, all together, is kept: no peer has this name. */
 export const everyStranger = '' as PeerName
 /** So many looks say something of a machine: with fewer the share is off by more than a tenth, one time in three. */
@@ -90,6 +95,7 @@ export class Reputation {
     return {
       standing: provenUntilMs === undefined ? standingOf(terms) : provenStanding,
       familiarity: familiarityOf(rows, ways, nowMs),
+      jobs: doing === undefined ? jobsDone(rows, nowMs) : row === undefined ? 0 : decay(row, nowMs).success,
       coolDown: coolDownFor(rows, doing, nowMs),
       provenUntilMs,
       terms,
@@ -127,7 +133,8 @@ export class Reputation {
   trustInStrangers(): number {
     const nowMs = this.#nowMs()
     let [good, all] = [1, 2]
-    for (const seen of this.#memory.of(everyStranger).values()) {
+    for (const [doing, seen] of this.#memory.of(everyStranger)) {
+      if (!isWork(doing)) continue
       const { success, noShow, fault } = decay(seen, nowMs)
       good += success
       all += success + noShow + fault
@@ -138,7 +145,17 @@ export class Reputation {
   /** Whether any stranger ever worked for us as it should, and is not forgotten. */
   knowsAnybody(): boolean {
     const nowMs = this.#nowMs()
-    return [...this.#memory.of(everyStranger).values()].some((seen) => decay(seen, nowMs).success >= knownMin)
+    const rows = [...this.#memory.of(everyStranger)]
+    return rows.some(([doing, seen]) => isWork(doing) && decay(seen, nowMs).success >= knownMin)
+  }
+
+  /** Whether this machine may do a stranger's work once more; a yes counts. */
+  takeRedo(): boolean {
+    const nowMs = this.#nowMs()
+    const row = this.#memory.of(everyStranger).get(redoing)
+    if (row !== undefined && decay(row, nowMs).success > redosMax - 1) return false
+    this.#memory.change(everyStranger, redoing, (before) => withSight(before, { sight: 'success' }, nowMs))
+    return true
   }
 
   uptime(peer: PeerName): Uptime | undefined {
@@ -182,6 +199,14 @@ export class Reputation {
     const provenMs = this.#memory.provenMs(peer)
     return provenMs === undefined || provenMs + provenForMs <= nowMs ? undefined : provenMs + provenForMs
   }
+}
+
+/**
+ * How much of what a peer makes is to be compared with what another makes: all of it on probation, then one in as many as it did well
+ * (adaptive replication: Anderson, "BOINC: A Platform for Volunteer Computing", 2020). A job half forgotten is not yet missing.
+ */
+export function checkShareOf(jobs: number): number {
+  return jobs < probationJobs - knownMin ? 1 : Math.min(1, 1 / jobs)
 }
 
 function familiarityOf(rows: ReadonlyMap<Doing, Experience>, ways: readonly Way[], nowMs: number): Familiarity {

@@ -87,6 +87,23 @@ receipt ab12ab12…  signed by both - pleach receipt verify ab12ab12
     assert.equal(code, 0)
     assert.match(err, /^ {2}brisk-reed is replaced: PROVIDER_SILENT, silentMs 20000$/m)
   })
+
+  test('work that is compared is told, with whom and what came of it', async () => {
+    const { code, err } = await home.run(['run', '--deterministic', 'compared.wasm'])
+    assert.equal(code, 0)
+    const lines = [
+      'quiet-heron is new to us: brisk-reed does the same, to compare',
+      'quiet-heron made something else of it than brisk-reed: what it made is not taken',
+      'brisk-reed is new to us: this machine does the same, to compare',
+      'what brisk-reed and this machine make of it could not be compared',
+      'brisk-reed is new to us, and nobody whom we know offered to do the same: it is not compared',
+    ]
+    for (const line of lines) assert.ok(err.split('\n').includes(`  ${line}`), err)
+    const same = await home.run(['run', '--name', 'same', 'compared.wasm'])
+    assert.match(same.err, /^ {2}quiet-heron and brisk-reed made the same of it$/m)
+    const { job } = lastJson(await home.run(['run', '--json', 'compared.wasm'])) as { job: { checked: object[] } }
+    assert.equal(job.checked.length, 1)
+  })
 })
 
 describe('what the peer is asked for', () => {
@@ -95,7 +112,7 @@ describe('what the peer is asked for', () => {
     const flags =
       '--in scene.tar --in /a/b:/in/c --out frames --env A=1 --env B=x=y --stdin words --cpu 500m --memory 1Gi --disk 2G ' +
       '--timeout 1h30m --max-cost 2 --max-price 1.5 --code 4+2 --wait 30m --retries 3 --name render ' +
-      '--gas-max 20G --deterministic'
+      '--gas-max 20G --deterministic --check never'
     const { code, err } = await home.run(['run', ...flags.split(' '), 'exit7.wasm'])
     assert.equal(code, 7, err)
     assert.deepEqual(lastJob(), {
@@ -114,6 +131,7 @@ describe('what the peer is asked for', () => {
       costMax: '2',
       gasMax: 20e9,
       deterministic: true,
+      check: 'never',
       waitMs: 1_800_000,
       retries: 3,
     })

@@ -40,6 +40,7 @@ describe('words that are none: exit 2, and the nearest that is', () => {
     ['run --timeout 30 a.wasm', /write 30s, 30m or 30h/],
     ['run --max-cost lots a.wasm', /an amount is a decimal number/],
     ['run --retries many a.wasm', /--retries many cannot be used/],
+    ['run --check friends a.wasm', /--check friends cannot be used/],
     ['run --env novalue a.wasm', /--env NAME=VALUE/],
     ['run -f none.yaml', /none\.yaml does not describe a job[^]*no such file/],
     ['run -f typo.yaml', /memroyBytes is not a key; did you mean memoryBytes\?/],

@@ -34,6 +34,7 @@ const whole = {
   outputBytes: 1_000_000,
   gasMax: 20e9,
   deterministic: true,
+  check: 'strangers',
   code: '4+2',
   priceMax: '1.50',
   costMax: '2',
@@ -59,6 +60,7 @@ logBytes: 1Ki
 outputBytes: 1000000
 gasMax: 20G
 deterministic: true
+check: strangers
 code: 4+2
 priceMax: 1.50
 costMax: 2
@@ -112,6 +114,7 @@ describe('what is no job is told', () => {
     ['module: a\nmemory: 1GB\n', /memory: "1GB" is not a number of bytes: write G/],
     ['module: a\nretries: many\n', /retries: "many" is not a whole number/],
     ['module: a\nretries: 101\n', /retries: Too big/],
+    ['module: a\ncheck: friends\n', /check: /],
     ['module: a\ncostMax: -1\n', /costMax: is not an amount/],
     ['module: a\nargs: a b\n', /args: .*array/],
     ['module: a\nmodule: b\n', /unique/i],

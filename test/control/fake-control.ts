@@ -27,6 +27,7 @@ import { asker, provider } from '../negotiate/parties.ts'
 import { Account } from '../receipt/accounts.ts'
 
 export const self: PeerView = { peer: '12D3KooWSelfSelfSelfSelfSelfSelfSelfSelfSelfSelfh9Zt', petname: 'cedar-heddle' }
+export const heron: PeerView = { peer: '12D3KooWHeronHeronHeronHeronHeronHeronHeronHeronHero', petname: 'quiet-heron' }
 export const reed: PeerView = { peer: '12D3KooWReedReedReedReedReedReedReedReedReedReedReed', petname: 'brisk-reed' }
 export const twill: PeerView = { peer: '12D3KooWTwilTwilTwilTwilTwilTwilTwilTwilTwilTwilTwil', petname: 'calm-twill' }
 /** Somebody who would like to own the terminal. */
@@ -174,6 +175,18 @@ const scripts: Readonly<Record<string, (spec: JobSpec, stdin: Buffer) => Script>
       ...course(),
     ],
     ending: {},
+  }),
+  'compared.wasm': ({ name }) => ({
+    events: [
+      ...course().slice(0, 6),
+      { type: 'checking', atMs: at(210), slot: 0, peer: heron, by: reed, same: null },
+      { type: 'checked', atMs: at(300), slot: 0, peer: heron, by: reed, same: name === 'same' },
+      { type: 'checking', atMs: at(310), slot: 0, peer: reed, by: self, same: null },
+      { type: 'checked', atMs: at(320), slot: 0, peer: reed, by: self, same: null },
+      { type: 'checked', atMs: at(330), slot: 1, peer: reed, by: null, same: null },
+      ...course().slice(6),
+    ],
+    ending: { checked: [{ slot: 0, peer: heron, by: reed, same: name === 'same' }] },
   }),
   'endless.wasm': () => ({ events: course(log('stdout', 'begun\n')).slice(0, 8), ending: {}, endless: true }),
   'nomatch.wasm': () => ({

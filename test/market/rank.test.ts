@@ -33,6 +33,8 @@ const requirements: Requirements = {
 const stranger: Acquaintance = {
   standing: 0.5,
   familiarity: 'stranger',
+  jobs: 0,
+  checkShare: 1,
   cooling: undefined,
   startMs: undefined,
   rttMs: undefined,

@@ -40,6 +40,8 @@ const compute = capability.compute!
 const acquaint = () => ({
   standing: 0.5,
   familiarity: 'stranger' as const,
+  jobs: 0,
+  checkShare: 1,
   cooling: undefined,
   startMs: undefined,
   rttMs: 20,

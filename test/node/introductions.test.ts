@@ -28,6 +28,7 @@ function stage(answer: (peer: string) => Promise<readonly Reference[]>) {
         terms: [],
         ways: [],
         startMs: undefined,
+        jobs: 0,
         familiarity: peer === 'friend' ? 'known' : 'stranger',
       }),
     },

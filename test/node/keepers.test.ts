@@ -7,6 +7,7 @@ import { looksEnough, type Assessment, type Uptime } from '../../src/reputation/
 const fine: Assessment = {
   standing: 0.5,
   familiarity: 'stranger',
+  jobs: 0,
   coolDown: undefined,
   provenUntilMs: undefined,
   terms: [],

@@ -3,7 +3,15 @@ import { test } from 'node:test'
 
 import { provenForMs } from '../../src/reputation/cool-down.ts'
 import { asking, talking, there, type Doing, type Experience } from '../../src/reputation/experience.ts'
-import { everyStranger, introducedMin, looksEnough, Reputation, type Memory } from '../../src/reputation/reputation.ts'
+import {
+  checkShareOf,
+  everyStranger,
+  redosMax,
+  introducedMin,
+  looksEnough,
+  Reputation,
+  type Memory,
+} from '../../src/reputation/reputation.ts'
 import { ShownReferences } from '../../src/reputation/shown-references.ts'
 import { work } from './worlds.ts'
 
@@ -112,6 +120,28 @@ test('strangers as such are trusted as far as strangers did well; who is known o
   assert.equal(mind.rows.get(everyStranger)?.size, 1)
   mind.nowMs += 400 * 86_400_000
   assert.ok(Math.abs(mind.reputation.trustInStrangers() - 0.5) < 0.01, 'and it is forgotten')
+})
+
+test('all that a new one makes is compared, and of others the less the more they did', () => {
+  assert.deepEqual([0, 1, 2, 2.4].map(checkShareOf), [1, 1, 1, 1])
+  assert.deepEqual([4, 10, 100].map(checkShareOf), [0.25, 0.1, 0.01])
+  assert.ok(checkShareOf(2.999) < 0.4, 'three jobs that fade are three')
+  const mind = new Mind()
+  mind.knows('k', 4)
+  mind.reputation.note('k', 'oci', { sight: 'success' })
+  assert.deepEqual(
+    [undefined, work, 'oci', 'none'].map((doing) => mind.reputation.assess('k', doing).jobs),
+    [5, 4, 1, 0],
+  )
+})
+
+test('this machine does work of strangers once more ten times, and one more as they are forgotten', () => {
+  const mind = new Mind()
+  const took = Array.from({ length: 2 * redosMax }, () => mind.reputation.takeRedo())
+  assert.deepEqual(took, [...Array<boolean>(redosMax).fill(true), ...Array<boolean>(redosMax).fill(false)])
+  mind.nowMs += 5 * 86_400_000
+  assert.deepEqual([mind.reputation.takeRedo(), mind.reputation.takeRedo()], [true, false])
+  assert.deepEqual([mind.reputation.trustInStrangers(), mind.reputation.knowsAnybody()], [0.5, false])
 })
 
 test('a proof counts for a month, and not for ever', () => {

@@ -3,7 +3,7 @@
  * storage and execution. The machines, desks, codecs and signatures are the real ones.
  */
 import { judgeBid, openBid } from '../../protocols/bid/index.ts'
-import { decodeExecution, encodeExecution, type Exit } from '../../protocols/execute/index.ts'
+import { decodeExecution, encodeExecution, outcomeOf, type Exit } from '../../protocols/execute/index.ts'
 import { decodeNegotiation, encodeNegotiation, type Notary } from '../../protocols/negotiate/index.ts'
 import { decodeBilling, encodeBilling } from '../../protocols/receipt/index.ts'
 import {
@@ -30,6 +30,7 @@ import type { JournalEntry } from '../../src/reactor.ts'
 import { decodeState, encodeState } from '../../src/state-form.ts'
 import type { JobErrands } from '../../src/market/job-errands.ts'
 import { RequesterDesk } from '../../src/market/requester-desk.ts'
+import { checkShareOf } from '../../src/reputation/reputation.ts'
 import type { JobTerms } from '../../src/market/terms.ts'
 
 export const network = 'test'
@@ -115,11 +116,21 @@ export interface PeerOptions {
   readonly workMs: number
   readonly stageMs: number
   readonly exit: Partial<Exit>
+  /** How long it takes to do the work of another once more; null: it cannot. */
+  readonly redoMs: number | null
   /** How far the peer's clock is ahead of the world's. */
   readonly skewMs: number
 }
 
-const defaults: PeerOptions = { cpuHourMicro: 1_000_000, lends: true, workMs: 3_000, stageMs: 0, exit: {}, skewMs: 0 }
+const defaults: PeerOptions = {
+  cpuHourMicro: 1_000_000,
+  lends: true,
+  workMs: 3_000,
+  stageMs: 0,
+  exit: {},
+  redoMs: 3_000,
+  skewMs: 0,
+}
 
 export class Peer {
   readonly notary: Notary
@@ -132,6 +143,15 @@ export class Peer {
   readonly faults: { peer: PeerName; fault: Fault }[] = []
   /** What it thinks of others; 0.5 of the rest. */
   readonly standings = new Map<PeerName, number>()
+  /** Whom it knows, and how many jobs they did well for it. */
+  readonly jobsFor = new Map<PeerName, number>()
+  onJob: (job: string, event: JobEvent) => void = () => {}
+  /** Leases of which it read the log, or what came of them. */
+  readonly read = new Set<string>()
+  /** How often it does the work of others once more. */
+  redosLeft = 0
+  /** … and how often it did. */
+  redos = 0
   /** Where it sees others. */
   readonly houses = new Map<PeerName, string>()
   readonly operators = new Map<PeerName, string>()
@@ -186,7 +206,9 @@ export class Peer {
       ...shared,
       acquaint: (peer) => ({
         standing: shared.standing.of(peer),
-        familiarity: 'stranger',
+        familiarity: this.jobsFor.has(peer) ? 'known' : 'stranger',
+        jobs: this.jobsFor.get(peer) ?? 0,
+        checkShare: checkShareOf(this.jobsFor.get(peer) ?? 0),
         cooling: undefined,
         startMs: undefined,
         rttMs: this.rttsMs.get(peer),
@@ -195,9 +217,12 @@ export class Peer {
         operator: this.operators.get(peer) ?? '',
       }),
       commitCap: () => this.commitCapMicro,
-      company: { trustInStrangers: () => 0.5, knowsAnybody: () => false },
+      company: { trustInStrangers: () => 0.5, knowsAnybody: () => false, takeRedo: () => this.redosLeft-- > 0 },
       errands: this.#errands(options),
-      onEvent: (_job, event) => void this.jobEvents.push(event),
+      onEvent: (job, event) => {
+        this.jobEvents.push(event)
+        this.onJob(job, event)
+      },
       whyNotPay: () => this.doesNotPay,
       refusalOf: (error) =>
         error instanceof RefusedError ? { code: error.code, facts: error.facts } : { code: 'FAILED', facts: {} },
@@ -278,8 +303,14 @@ export class Peer {
     this.#world.send({ from: this.name, to, protocol: carry.protocol, bytes: encode(carry), say })
   }
 
-  #errands({ stageMs }: PeerOptions): JobErrands {
+  #errands({ stageMs, redoMs }: PeerOptions): JobErrands {
     return {
+      redo: async ({ award }, _order, signal) => {
+        this.redos++
+        if (redoMs === null) throw new Error('it cannot be run here')
+        await this.#world.clock.sleep(redoMs, signal)
+        return outcomeOf({ ...plainExit(0, false), job: award.body.job })
+      },
       announce: (_topic, bid) => {
         if (!this.#down) this.#world.gossip(this.name, bid)
       },
@@ -287,9 +318,12 @@ export class Peer {
         if (stageMs > 0) await this.#world.clock.sleep(stageMs, signal)
         return emptyOrder
       },
-      openLog: () => ({ stdout: 0, stderr: 0 }),
+      openLog: (_job, _slot, lease) => {
+        this.read.add(lease)
+        return { stdout: 0, stderr: 0 }
+      },
       appendLog: () => {},
-      collect: async () => {},
+      collect: async (_job, { lease }) => void this.read.add(lease),
     }
   }
 

@@ -134,6 +134,8 @@ export class JobTap {
       case 'progress':
       case 'log':
       case 'collected':
+      case 'checking':
+      case 'checked':
       case 'receipt':
         return
       default:
