@@ -443,8 +443,6 @@ strangers as such: 0.40 (0.50: none was tried)
     assert.match(out, /\nsigned {4}2 receipts by the keeper, 1 by both, up to 2026-03-01 01:00:00 UTC\n/)
     const json = JSON.parse((await ok('receipt', 'show', 'kept', '--json')).out) as Record<string, unknown>
     assert.deepEqual([json['role'], json['kind'], json['bothSigned']], ['owner', 'pleach-storage-receipts', 1])
-    const account = /^[0-9a-f]{64}\n$/
-    assert.match((await ok('receipt', 'show', 'kept', '-q')).out, account)
     const elsewhere = { XDG_RUNTIME_DIR: '/nonexistent' }
     for (const as of ['json', 'vc']) {
       const path = join(home.path, `kept-${as}.json`)
@@ -455,11 +453,8 @@ strangers as such: 0.40 (0.50: none was tried)
         /^verified {2}storage [0-9a-f]{8} {2}month 2026-03 {2}network test\n {2}12D3KooW…\w{4} kept and carried for 12D3KooW…\w{4}: kept 0\.001 GiB hours, audits passed 1,/,
       )
       assert.equal(verified.out.includes('exported by did:key:z6Mk'), as === 'vc')
-      const foreign = await home.run(['receipt', 'verify', path, '--network', 'main'], { env: elsewhere })
-      assert.deepEqual([foreign.code, foreign.out], [3, ''])
-      assert.match(foreign.err, /NETWORK_FOREIGN/)
     }
-    assert.match((await ok('receipt', 'verify', 'kept', '-q')).out, account)
+    assert.match((await ok('receipt', 'verify', 'kept', '-q')).out, /^[0-9a-f]{64}\n$/)
   })
 
   test('receipt: what cannot be meant', async () => {

@@ -80,13 +80,13 @@ const counting = (storeMibS: bigint) => {
 }
 
 const base64 = (bytes: Uint8Array): string => toString(bytes, 'base64pad')
-const countersigned = (sequence: number, envelope: Uint8Array, by = asker): string =>
+const countersigned = (sequence: number, envelope: Uint8Array, by = asker, issuedMs = startMs + 20): string =>
   base64(
     sealStorageCountersignature(by, {
       account: account.id,
       sequence,
       receipt: hashOfEnvelope(envelope),
-      issuedMs: startMs + 20,
+      issuedMs,
     }).envelope,
   )
 const whole: StorageFile = {
@@ -127,6 +127,7 @@ const files: readonly FileCase[] = [
   file('a file: two receipts exchanged', { receipts: [two, one] }),
   file('a file: a receipt that comes twice', { receipts: [one, one] }),
   following('a file: two receipts with one number', { sequence: 1, previous: body.previous }),
+  following('a file: a receipt without a number', { sequence: 0 }),
   following('a file: another predecessor', { previous: new Uint8Array(32) }),
   following('a file: usage that falls', { usage: { ...usage, relayBytes: usage.relayBytes - 1 } }),
   following(
@@ -139,6 +140,12 @@ const files: readonly FileCase[] = [
   }),
   file('a file: a countersignature of another receipt', {
     receipts: [{ ...one, countersignature: countersigned(1, second.envelope) }],
+  }),
+  file('a file: a countersignature of another number', {
+    receipts: [{ ...one, countersignature: countersigned(2, first.envelope) }],
+  }),
+  file('a file: a countersignature of a time that is no number', {
+    receipts: [{ ...one, countersignature: countersigned(1, first.envelope, asker, 2 ** 53) }],
   }),
   file('a file: a countersignature in the place of a receipt', {
     receipts: [{ ...one, receipt: one.countersignature! }],
