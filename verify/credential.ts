@@ -4,11 +4,10 @@
  * and must be the same, so that the credential says nothing that the two parties have not signed.
  */
 import { fromBase58, joined, utf8Of } from './bytes.ts'
-import { checkFile, type Account } from './file.ts'
 import { canonicalJson, whereDifferent } from './json.ts'
 import { didOf, isSignedBy, keyOfMultikey, sha256, signatureBytes } from './keys.ts'
 import { Problem, need, type Enter } from './problem.ts'
-import { checkedFile, type ReceiptFile } from './shape.ts'
+import type { FileForm } from './shape.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -16,6 +15,12 @@ const credentialContext = [
   'https://www.w3.org/ns/credentials/v2',
   'https://www.w3.org/ns/credentials/undefined-terms/v2',
 ] as const
+
+/** What every account says. */
+export interface Accounted {
+  readonly network: string
+  readonly lastMs: number | null
+}
 
 export interface Exported {
   /** The party that exported it, as a DID. */
@@ -34,7 +39,11 @@ export function isCredential(value: unknown): value is Json {
 }
 
 /** Throws a Problem, and says by `enter` where. */
-export async function checkCredential(credential: Json, enter: Enter): Promise<[Account, Exported]> {
+export async function checkCredential<File, Account extends Accounted>(
+  form: FileForm<string, File, Account>,
+  credential: Json,
+  enter: Enter,
+): Promise<[Account, Exported]> {
   const inside = 'evidence.0.file'
   enter('evidence')
   const evidence = credential['evidence']
@@ -48,42 +57,49 @@ export async function checkCredential(credential: Json, enter: Enter): Promise<[
   enter(inside)
   need(isEvidence, 'BAD_RECEIPT_FILE', 'it is no object')
   const below: Enter = (where) => enter(where === 'the file' ? inside : `${inside}.${where}`)
-  const file = checkedFile((only as { file: unknown }).file, below)
-  const account = await checkFile(file, below)
+  const file = form.parse((only as { file: unknown }).file, below)
+  const account = await form.check(file, below)
   enter('issuer')
-  const { provider, requester } = account
-  const exporter = [provider, requester].find((peer) => didOf(peer) === credential['issuer'])
-  need(exporter !== undefined, 'SIGNER_UNEXPECTED', 'the issuer is neither the provider nor the requester')
+  const [one, other] = form.parties
+  const exporter = [account[one], account[other]].find((peer) => didOf(peer as string) === credential['issuer'])
+  need(exporter !== undefined, 'SIGNER_UNEXPECTED', `the issuer is neither the ${one} nor the ${other}`)
   const { proof, ...claims } = credential
   enter('credentialSubject')
-  const different = whereDifferent(claims, claimsOf(account, file, exporter))
+  const different = whereDifferent(claims, claimsOf(form, account, file, exporter as string))
   if (different !== undefined) {
     enter(different)
     throw new Problem('CLAIM_DIFFERS', 'it is not what the signed receipts say')
   }
   enter('proof')
-  const created = await checkProof(claims, proof, didOf(exporter))
-  return [account, { issuer: didOf(exporter), created }]
+  const issuer = didOf(exporter as string)
+  return [account, { issuer, created: await checkProof(claims, proof, issuer) }]
 }
 
 /** The credential without its proof. Throws a Problem when there is nothing to be said, or at no date. */
-function claimsOf(account: Account, file: ReceiptFile, exporter: string): Json {
-  const { provider, requester, ...said } = account
-  const { lastMs } = said
+function claimsOf<File, Account extends Accounted>(
+  form: FileForm<string, File, Account>,
+  account: Account,
+  file: File,
+  exporter: string,
+): Json {
+  const { lastMs } = account
   need(lastMs !== null, 'NO_RECEIPT', 'there is no receipt in it')
   need(lastMs <= dateMsMax, 'FIELD_INVALID', 'the last receipt is of no date')
+  const [serving, served] = form.parties
+  const parties = [account[serving], account[served]] as string[]
+  const said = Object.entries(account).filter(([key]) => key !== serving && key !== served)
   return {
     '@context': credentialContext,
-    type: ['VerifiableCredential', 'PleachReceiptCredential'],
+    type: ['VerifiableCredential', form.credentialType],
     issuer: didOf(exporter),
     validFrom: new Date(lastMs).toISOString(),
     credentialSubject: {
-      id: didOf(exporter === provider ? requester : provider),
-      provider: didOf(provider),
-      requester: didOf(requester),
-      ...said,
+      id: didOf(parties[exporter === parties[0] ? 1 : 0]!),
+      [serving]: didOf(parties[0]!),
+      [served]: didOf(parties[1]!),
+      ...Object.fromEntries(said),
     },
-    evidence: [{ type: 'PleachReceiptFile', file }],
+    evidence: [{ type: form.evidenceType, file }],
   }
 }
 

@@ -4,7 +4,7 @@ import { openLease, type Lease } from './lease.ts'
 import { need, type Enter } from './problem.ts'
 import { openCountersignature, openDispute, openReceipt, type Facts, type Receipt } from './receipt.ts'
 import { openResult } from './result.ts'
-import type { ReceiptFile } from './shape.ts'
+import { checkedFile, type FileForm, type ReceiptFile } from './shape.ts'
 import { amountOwed, formatMicro, noUsage, usageNames, type Tariff, type Usage } from './tariff.ts'
 
 /** What a file that holds says. Amounts are decimal text in `unit`, times milliseconds since the epoch. */
@@ -46,8 +46,17 @@ export interface Account {
   }[]
 }
 
+export const workForm: FileForm<'pleach-receipts', ReceiptFile, Account> = {
+  kind: 'pleach-receipts',
+  credentialType: 'PleachReceiptCredential',
+  evidenceType: 'PleachReceiptFile',
+  parties: ['provider', 'requester'],
+  parse: checkedFile,
+  check: checkFile,
+}
+
 /** Throws a Problem, and says by `enter` where. */
-export async function checkFile(file: ReceiptFile, enter: Enter): Promise<Account> {
+async function checkFile(file: ReceiptFile, enter: Enter): Promise<Account> {
   const { network } = file
   const lease = await openLease(network, (name) => fromBase64(file.lease[name]), enter)
   enter('result')

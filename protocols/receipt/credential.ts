@@ -11,7 +11,8 @@ import { concat, fromString } from 'uint8arrays'
 import type { Notary } from '../negotiate/codec.ts'
 import { Fault, publicKeyOf, sha256, signatureBytes, type PeerName } from '../wire/index.ts'
 import { canonicalJson, whereDifferent, type Json } from './canonical-json.ts'
-import { FileError, checkFile, isSignedBy, parseFile, type Account, type Enter, type ReceiptFile } from './file.ts'
+import { workFile, type ReceiptFile } from './file.ts'
+import { FileError, isSignedBy, type Accounted, type Enter, type FileForm } from './form.ts'
 
 /**
  * Names alone: a context of our own, written out here, is what libraries of this suite cannot compare. The second one is the W3C's for terms
@@ -41,13 +42,20 @@ export function didOf(peer: PeerName): string {
   return `did:key:${multikeyOf(peer)}`
 }
 
-/** By a party of the lease. Throws a Fault or a FileError when the file does not hold, or has no receipt yet. */
-export function sealCredential({ signer }: Notary, file: ReceiptFile, nowMs: number): Credential {
-  const claims = claimsOf(
-    checkFile(file, () => {}),
-    file,
-    signer.peer,
-  )
+/** Of receipts of work. Throws a Fault or a FileError when the file does not hold, or has no receipt yet. */
+export function sealCredential(notary: Notary, file: ReceiptFile, nowMs: number): Credential {
+  return sealCredentialOf(workFile, notary, file, nowMs)
+}
+
+/** By a party of the account. Throws a Fault or a FileError when the file does not hold, or has no receipt yet. */
+export function sealCredentialOf<File, Account extends Accounted>(
+  form: FileForm<string, File, Account>,
+  { signer }: Notary,
+  file: File,
+  nowMs: number,
+): Credential {
+  const account = form.check(file, () => {})
+  const claims = claimsOf(form, account, file, signer.peer)
   const method = multikeyOf(signer.peer)
   const options = {
     '@context': context,
@@ -67,7 +75,11 @@ export function isCredential(value: unknown): value is Credential {
 }
 
 /** Throws a Fault or a FileError, and says by `enter` where. */
-export function checkCredential(credential: Credential, enter: Enter): [Account, Exported] {
+export function checkCredential<File, Account extends Accounted>(
+  form: FileForm<string, File, Account>,
+  credential: Credential,
+  enter: Enter,
+): [Account, Exported] {
   enter('evidence')
   const { evidence, issuer } = credential
   if (!Array.isArray(evidence) || evidence.length !== 1)
@@ -78,15 +90,15 @@ export function checkCredential(credential: Credential, enter: Enter): [Account,
   if (typeof only !== 'object' || only === null || !Object.hasOwn(only, 'file'))
     throw new FileError('BAD_RECEIPT_FILE', 'it is no object')
   const below: Enter = (where) => enter(where === 'the file' ? inside : `${inside}.${where}`)
-  const file = parseFile((only as { file: unknown }).file, below)
-  const account = checkFile(file, below)
+  const file = form.parse((only as { file: unknown }).file, below)
+  const account = form.check(file, below)
   enter('issuer')
-  const exporter = [account.provider, account.requester].find((peer) => didOf(peer) === issuer)
+  const exporter = partiesOf(form, account).find((peer) => didOf(peer) === issuer)
   if (exporter === undefined)
-    throw new Fault('SIGNER_UNEXPECTED', 'the issuer is neither the provider nor the requester')
+    throw new Fault('SIGNER_UNEXPECTED', `the issuer is neither the ${form.parties[0]} nor the ${form.parties[1]}`)
   const { proof, ...claims } = credential
   enter('credentialSubject')
-  const different = whereDifferent(claims, claimsOf(account, file, exporter))
+  const different = whereDifferent(claims, claimsOf(form, account, file, exporter))
   if (different !== undefined) {
     enter(different)
     throw new FileError('CLAIM_DIFFERS', 'it is not what the signed receipts say')
@@ -95,25 +107,38 @@ export function checkCredential(credential: Credential, enter: Enter): [Account,
   return [account, { issuer: didOf(exporter), created: checkProof(claims, proof, exporter) }]
 }
 
+function partiesOf<File, Account>(
+  { parties }: FileForm<string, File, Account>,
+  account: Account,
+): [PeerName, PeerName] {
+  return [account[parties[0]] as PeerName, account[parties[1]] as PeerName]
+}
+
 /** The credential without its proof. `exporter` is one of the two parties, and says it of the other. */
-function claimsOf(account: Account, file: ReceiptFile, exporter: PeerName): Credential {
-  const { provider, requester, ...said } = account
-  if (exporter !== provider && exporter !== requester)
-    throw new Fault('SIGNER_UNEXPECTED', 'only the provider and the requester can say it')
+function claimsOf<File, Account extends Accounted>(
+  form: FileForm<string, File, Account>,
+  account: Account,
+  file: File,
+  exporter: PeerName,
+): Credential {
+  const [serving, served] = partiesOf(form, account)
+  if (exporter !== serving && exporter !== served)
+    throw new Fault('SIGNER_UNEXPECTED', `only the ${form.parties[0]} and the ${form.parties[1]} can say it`)
   if (account.lastMs === null) throw new FileError('NO_RECEIPT', 'there is no receipt in it')
   if (account.lastMs > dateMsMax) throw new Fault('FIELD_INVALID', 'the last receipt is of no date')
+  const said = Object.entries(account).filter(([key]) => key !== form.parties[0] && key !== form.parties[1])
   return {
     '@context': context,
-    type: ['VerifiableCredential', 'PleachReceiptCredential'],
+    type: ['VerifiableCredential', form.credentialType],
     issuer: didOf(exporter),
     validFrom: new Date(account.lastMs).toISOString(),
     credentialSubject: {
-      id: didOf(exporter === provider ? requester : provider),
-      provider: didOf(provider),
-      requester: didOf(requester),
-      ...(said as unknown as Credential),
+      id: didOf(exporter === serving ? served : serving),
+      [form.parties[0]]: didOf(serving),
+      [form.parties[1]]: didOf(served),
+      ...Object.fromEntries(said),
     },
-    evidence: [{ type: 'PleachReceiptFile', file }],
+    evidence: [{ type: form.evidenceType, file: file as unknown as Json }],
   }
 }
 

@@ -2,40 +2,34 @@
  * Checks a receipt file with nothing but the file: who promised what to whom, that every receipt follows from the lease and from the
  * one before, and who signed. No peer, no network, no clock. README.md beside this file says what a file holds.
  */
-import { createPublicKey, verify } from 'node:crypto'
-
 import { equals, fromString, toString } from 'uint8arrays'
 import { z } from 'zod'
 
 import { openResult } from '../execute/result.ts'
 import { leaseIdOf, openAccept, openAward, openCommit, type Award, type Notary } from '../negotiate/index.ts'
-import {
-  Fault,
-  formatMicro,
-  hashOfEnvelope,
-  networkPattern,
-  tariffOf,
-  type Facts,
-  type Signed,
-  type Tariff,
-} from '../wire/index.ts'
+import { Fault, formatMicro, hashOfEnvelope, tariffOf, type Facts, type Signed, type Tariff } from '../wire/index.ts'
 import { openCountersignature, openDispute, openReceipt } from './codec.ts'
+import {
+  FileError,
+  bytesOf,
+  networkText,
+  parseAs,
+  receiptEntries,
+  receiptsMax,
+  statement,
+  verifierOf,
+  type Enter,
+  type FileForm,
+} from './form.ts'
 import { amountOwed, noUsage, usageNames, type Receipt, type Usage } from './messages.ts'
 
-/** A half of a pair of surrogates has no UTF-8, so that nothing can be signed over it. */
-const text = z.string().refine((value) => value.isWellFormed(), 'it is no text')
-const statementCharsMax = 1_000_000
-/** A lease is not billed more often; each of them may have been disputed. */
-const receiptsMax = 100_000
-const statement = text.max(statementCharsMax)
-
-export const receiptFileSchema = z.strictObject({
+const receiptFileSchema = z.strictObject({
   v: z.literal(1),
   kind: z.literal('pleach-receipts'),
-  network: text.regex(networkPattern, 'it is no name of a network'),
+  network: networkText,
   lease: z.strictObject({ award: statement, accept: statement, commit: statement }),
   result: statement.nullable(),
-  receipts: z.array(z.strictObject({ receipt: statement, countersignature: statement.nullable() })).max(receiptsMax),
+  receipts: receiptEntries,
   disputes: z.array(statement).max(receiptsMax),
 })
 
@@ -81,47 +75,6 @@ export interface DisputeOf {
   readonly issuedMs: number
   /** Both have signed that receipt, or a later one. */
   readonly resolved: boolean
-}
-
-/** What is wrong with a file, where no message of a peer would be wrong so. */
-export class FileError extends Error {
-  override readonly name = 'FileError'
-  readonly code: 'BAD_RECEIPT_FILE' | 'REPLAYED' | 'RESULT_DIFFERS' | 'CLAIM_DIFFERS' | 'NO_RECEIPT'
-
-  constructor(code: FileError['code'], message: string) {
-    super(message)
-    this.code = code
-  }
-}
-
-/** Where in the file something is: `receipts.1.countersignature`. */
-export type Enter = (where: string) => void
-
-/** Throws a FileError, and says by `enter` where. */
-export function parseFile(value: unknown, enter: Enter): ReceiptFile {
-  const parsed = receiptFileSchema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]!
-  const unknown = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : []
-  enter([...issue.path, ...unknown].map(String).join('.') || 'the file')
-  throw new FileError('BAD_RECEIPT_FILE', wordsOf(issue))
-}
-
-function wordsOf(issue: z.core.$ZodIssue): string {
-  switch (issue.code) {
-    case 'unrecognized_keys':
-      return 'there is no such key'
-    case 'invalid_value':
-      return `it is not ${issue.values.map((value) => JSON.stringify(value)).join(' or ')}`
-    case 'invalid_type':
-      return `it is no ${{ string: 'text', array: 'list' }[issue.expected as string] ?? issue.expected}`
-    case 'too_big':
-      return issue.origin === 'string'
-        ? `it is longer than ${issue.maximum} characters`
-        : `it has more than ${issue.maximum} entries`
-    default:
-      return issue.message
-  }
 }
 
 interface Lease {
@@ -271,36 +224,11 @@ function isOf(
   )
 }
 
-/** The decoder takes padding in the middle and other spellings: a file has one. */
-function bytesOf(base64: string): Uint8Array {
-  try {
-    const bytes = fromString(base64, 'base64pad')
-    if (toString(bytes, 'base64pad') === base64) return bytes
-  } catch {
-    // Falls through: every way of being wrong is the same fault.
-  }
-  throw new Fault('FRAME_MALFORMED', 'not base64')
-}
-
-/** Opens envelopes and signs nothing. */
-export function verifierOf(network: string): Notary {
-  return {
-    network,
-    signer: {
-      peer: '',
-      publicKey: new Uint8Array(32),
-      sign: () => {
-        throw new Error('a verifier does not sign')
-      },
-      verify: isSignedBy,
-    },
-  }
-}
-
-/** SubjectPublicKeyInfo of an Ed25519 key (RFC 8410): this prefix, then the 32 bytes. */
-const spki = fromString('302a300506032b6570032100', 'hex')
-
-export function isSignedBy(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  const key = createPublicKey({ key: Buffer.concat([spki, publicKey]), format: 'der', type: 'spki' })
-  return verify(null, message, key, signature)
+export const workFile: FileForm<'pleach-receipts', ReceiptFile, Account> = {
+  kind: 'pleach-receipts',
+  credentialType: 'PleachReceiptCredential',
+  evidenceType: 'PleachReceiptFile',
+  parties: ['provider', 'requester'],
+  parse: (value, enter) => parseAs(receiptFileSchema, value, enter),
+  check: checkFile,
 }

@@ -33,6 +33,9 @@ import {
   type Usage as WireUsage,
 } from './wire_pb.ts'
 
+/** A month, as in `2026-03`. */
+export const periodPattern = /^[0-9]{4}-(0[1-9]|1[0-2])$/
+
 export function encodeStorage(message: StorageMessage): Uint8Array {
   return toBinary(ExchangeSchema, create(ExchangeSchema, { body: bodyOf(message) }))
 }
@@ -169,7 +172,7 @@ function decodeUsage(usage: WireUsage): StorageUsage {
 }
 
 function checkedPeriod(text: string): string {
-  if (!/^[0-9]{4}-(0[1-9]|1[0-2])$/.test(text))
+  if (!periodPattern.test(text))
     throw new Fault('FIELD_INVALID', 'a period is a month, as in 2026-03', { field: 'period' })
   return text
 }

@@ -50,18 +50,19 @@ export function accountLines(
 /** Of `receipt verify`: the same in short. */
 export function verifiedLines(account: HoldsView): string[] {
   const { lease, job, provider, requester, final, network, credential } = account
-  const exporter =
-    credential === null
-      ? []
-      : [`  exported by ${safe(credential.issuer, textCharsMax)}, ${safe(credential.created, 40)}`]
   return [
     `verified  lease ${shortLease(lease)}  job ${shortJob(job)}  ${final ? 'final' : 'not final'}  network ${safe(network)}`,
     `  ${shortPeer(provider)} worked for ${shortPeer(requester)}: ${owedText(account)}`,
     `  ${signedText(account)}`,
     `  result ${resultText(account)}`,
     ...disputeLines(account).map((line) => `  ${line}`),
-    ...exporter,
+    ...exporterLines(credential),
   ]
+}
+
+export function exporterLines(credential: HoldsView['credential']): string[] {
+  if (credential === null) return []
+  return [`  exported by ${safe(credential.issuer, textCharsMax)}, ${safe(credential.created, 40)}`]
 }
 
 /** Per what a price is, by what is billed. */
@@ -122,6 +123,6 @@ function disputeLines({ disputes }: LeaseAccountView): string[] {
   })
 }
 
-function dateText(ms: number): string {
+export function dateText(ms: number): string {
   return ms > dateMsMax ? `${ms} ms` : `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }

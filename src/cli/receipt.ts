@@ -1,4 +1,4 @@
-/** `pleach receipt show|verify|export`: the receipts of one lease, to be read, checked or given to others. */
+/** `pleach receipt show|verify|export`: the receipts of one lease, or of one account of storage, to be read, checked or given to others. */
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
@@ -6,12 +6,13 @@ import { text } from 'node:stream/consumers'
 
 import { exits } from '../config/error.ts'
 import { didYouMean } from '../config/nearest.ts'
-import type { HoldsView } from '../control/api.ts'
+import type { HoldsView, StorageHoldsView } from '../control/api.ts'
 import { defineCommand, type Invocation } from './command.ts'
 import { connect, type Connecting } from './connect.ts'
 import { safe } from './escape.ts'
 import { Failure, usage } from './problem.ts'
 import { accountLines, verifiedLines } from './receipt-lines.ts'
+import { storageAccountLines, verifiedStorageLines } from './storage-receipt-lines.ts'
 
 const verbs = ['show', 'verify', 'export']
 const forms = ['json', 'vc']
@@ -41,7 +42,8 @@ type Given = Invocation<typeof flags>
 export const command = defineCommand({
   usage: 'receipt show ID  |  receipt verify ID|FILE|- [--network NAME]  |  receipt export ID [--as json|vc] [-o FILE]',
   about: [
-    "ID is the beginning of the id of a lease, a job or a receipt, or the end of a job's, as other commands show it.",
+    "ID is the beginning of the id of a lease, a job or a receipt, or the end of a job's, as other commands show it; or of an",
+    'account of pleach receipts --storage: who kept and carried how much for whom in a month. Nothing is owed by that.',
     'show    who did what for whom, when; what was used, at which prices, what it comes to; what is signed and what disputed',
     'verify  checks the receipts with nothing but the file (- is stdin): no peer and no network are needed. An ID that is no',
     '        file is asked of the running peer, and checked here just the same. Exit 3 when it does not hold.',
@@ -74,6 +76,7 @@ async function show(invocation: Given, id: string): Promise<number> {
   const { terminal } = invocation
   const client = await connect(invocation)
   const account = await verified(await client.receiptFile(id))
+  if (account.kind === 'pleach-storage-receipts') return showStorage(invocation, account)
   const [view] = await client.receipts({ lease: account.lease })
   const { billOf } = await import('../../protocols/receipt/verify.ts')
   const bill = billOf(account)
@@ -85,12 +88,24 @@ async function show(invocation: Given, id: string): Promise<number> {
   return exits.ok
 }
 
+async function showStorage(invocation: Given, held: StorageHoldsView): Promise<number> {
+  const { terminal } = invocation
+  const views = await (await connect(invocation)).storageReceipts()
+  const view = views.find(({ account }) => account === held.account)
+  if (terminal.json) {
+    await terminal.printJson({ v: 1, role: view?.role ?? null, other: view?.other ?? null, ...held })
+  } else if (terminal.quiet) await terminal.print(safe(held.account))
+  else await terminal.print(...storageAccountLines(held, view))
+  return exits.ok
+}
+
 async function verifyAndTell(invocation: Given, what: string): Promise<number> {
   const { terminal } = invocation
   const verdict = await verified(await receiptFile(what, invocation), invocation.flags.network)
+  const isOfStorage = verdict.kind === 'pleach-storage-receipts'
   if (terminal.json) await terminal.printJson({ v: 1, ...verdict })
-  else if (terminal.quiet) await terminal.print(safe(verdict.lease))
-  else await terminal.print(...verifiedLines(verdict))
+  else if (terminal.quiet) await terminal.print(safe(isOfStorage ? verdict.account : verdict.lease))
+  else await terminal.print(...(isOfStorage ? verifiedStorageLines(verdict) : verifiedLines(verdict)))
   return exits.ok
 }
 
@@ -125,9 +140,9 @@ async function exportReceipts(invocation: Given, id: string): Promise<number> {
   return exits.ok
 }
 
-async function verified(file: unknown, network?: string): Promise<HoldsView> {
-  const { verifyReceiptFile } = await import('../../protocols/receipt/verify.ts')
-  const verdict = verifyReceiptFile(file, network)
+async function verified(file: unknown, network?: string): Promise<HoldsView | StorageHoldsView> {
+  const { verifyAnyFile } = await import('../../protocols/storage/verify.ts')
+  const verdict = verifyAnyFile(file, network)
   if (verdict.ok) return verdict
   const { code, problem, at } = verdict
   throw new Failure({

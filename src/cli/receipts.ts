@@ -7,15 +7,14 @@ import { connect } from './connect.ts'
 import { safe } from './escape.ts'
 import { named, shortJob, shortLease, size, span } from './format.ts'
 import { usage } from './problem.ts'
+import { gibHours } from './storage-receipt-lines.ts'
 import { table } from './table.ts'
-
-const mibSecondsPerGibHour = 1_024 * 3_600
 
 export const command = defineCommand({
   usage: 'receipts [flags]',
   about: [
     'The leases of this peer, newest first, with what is owed and whether both sides have signed it. One of them in full:',
-    'pleach receipt show LEASE.',
+    'pleach receipt show LEASE; with --storage: pleach receipt show ACCOUNT.',
   ],
   flags: {
     job: { type: 'text', placeholder: 'JOB', about: 'only of this job' },
@@ -65,14 +64,26 @@ async function showStorage(invocation: Parameters<typeof connect>[0], isFiltered
   else
     await terminal.print(
       ...table(
-        ['MONTH', 'ROLE', 'WITH', '>RECEIPTS', '>GIB HOURS', '>AUDITS', '>PUT', '>GOT', '>CARRIED'],
+        ['ACCOUNT', 'MONTH', 'ROLE', 'WITH', '>RECEIPTS', '>GIB HOURS', '>AUDITS', '>PUT', '>GOT', '>CARRIED'],
         receipts.map(
-          ({ period, role, other, receipts: count, storeMibS, auditsPassed, inBytes, outBytes, relayBytes }) => [
+          ({
+            account,
+            period,
+            role,
+            other,
+            receipts: count,
+            storeMibS,
+            auditsPassed,
+            inBytes,
+            outBytes,
+            relayBytes,
+          }) => [
+            shortLease(account),
             safe(period),
             role,
             named(other),
             String(count),
-            (storeMibS / mibSecondsPerGibHour).toFixed(3),
+            gibHours(storeMibS),
             String(auditsPassed),
             size(inBytes),
             size(outBytes),

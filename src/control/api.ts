@@ -138,7 +138,7 @@ export interface ErrorView {
  * POST /objects/repair {object, transfer?} → RepairView                    POST /objects/export {object} → KeyView
  * POST /objects/import {read, name?} → ObjectView                          POST /objects/pin {object} → ObjectView
  * POST /export {object, path, transfer?} → CarView                         POST /import {path, read?, name?, transfer?} → PutView
- * GET  /receipts?job=&peer=&lease=&since= → { v, receipts: ReceiptView[] }   GET /receipts/:id → the receipt file (JSON)
+ * GET  /receipts?job=&peer=&lease=&since= → { v, receipts: ReceiptView[] }   GET /receipts/:id → the receipt file (JSON), of work or of storage
  * GET  /storage-receipts → { v, receipts: StorageReceiptView[] }
  * GET  /receipts/:id/credential → the same in its verifiable form, signed by this peer
  * GET  /statements, POST /settle, GET /income: money-views.ts
@@ -146,7 +146,7 @@ export interface ErrorView {
  * POST /backup {path, config?} → BackupView
  * POST /join {address} → PeersView     POST /stop → { v }                  GET /healthz, /readyz
  *
- * `:id` may be any unique prefix; of receipts: of a lease's, a job's or a receipt's id, or the end of a job's. `since` is a time.
+ * `:id` may be any unique prefix; of receipts: of a lease's, a job's, a receipt's or an account's of storage, or the end of a job's. `since` is a time.
  */
 export interface PeerControl {
   status(): Promise<StatusView>
@@ -230,7 +230,7 @@ export interface PeerControl {
   receipts(filter?: ReceiptFilter): Promise<readonly ReceiptView[]>
   /** Of this month, and of the one before while it is answered for. */
   storageReceipts(): Promise<readonly StorageReceiptView[]>
-  /** The file that `receipt verify` reads. */
+  /** The file that `receipt verify` reads: of a lease, or of an account of storage. */
   receiptFile(idPrefix: string): Promise<unknown>
   /** The same as a W3C verifiable credential. */
   receiptCredential(idPrefix: string): Promise<unknown>

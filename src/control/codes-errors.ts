@@ -6,7 +6,7 @@ const bug = 'report it with the lines above'
 export const errorCodes: Readonly<Record<string, Row>> = {
   // Of a program that embeds a peer.
   NOT_DONE: ['the job is not known to be done', 'results are known once they were waited for', 'await job.done'],
-  NO_RECEIPT: ['there is no receipt of the job', 'nobody worked at it, or nobody signed', 'pleach receipts'],
+  NO_RECEIPT: ['there is no receipt of it', 'nothing was done yet, or nobody signed', 'pleach receipts'],
   NO_CONTAINER_RUNTIME: [
     'the image cannot be run there',
     'that provider has no container engine',

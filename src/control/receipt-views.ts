@@ -2,12 +2,15 @@
 import type { BillLine } from '../../protocols/receipt/bill.ts'
 import type { Account } from '../../protocols/receipt/file.ts'
 import type { Holds } from '../../protocols/receipt/verify.ts'
+import type { HoldsOfStorage } from '../../protocols/storage/verify.ts'
 import type { PeerView } from './api.ts'
 
 /** What a receipt file says, once it is verified. */
 export type LeaseAccountView = Account
 /** The same with who exported it, when it is in the verifiable form. */
 export type HoldsView = Holds
+/** What a file of receipts of storage says, once it is verified. */
+export type StorageHoldsView = HoldsOfStorage
 export type BillLineView = BillLine
 
 export interface ReceiptView {

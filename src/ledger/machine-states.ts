@@ -23,6 +23,15 @@ export interface MachineEntry {
   readonly statements: readonly Statement[]
 }
 
+export interface StorageStatement {
+  readonly kind: 'storage-receipt' | 'storage-countersignature'
+  readonly envelope: Uint8Array
+}
+
+/** The list of kinds is that of the index: SQLite compares the words. */
+export const storageStatementsSql = `SELECT kind, envelope FROM statements
+  WHERE machine = ? AND kind IN ('storage-receipt', 'storage-countersignature') ORDER BY rowid`
+
 export class MachineStates {
   readonly #store: Store
   readonly #notary: Notary
@@ -49,6 +58,23 @@ export class MachineStates {
           .prepare('SELECT id, state FROM machine_states WHERE kind = ? AND final = 0 ORDER BY updated_ms')
           .all(kind) as { id: string; state: Uint8Array }[]
       ).map(({ id, state }) => ({ id, state })),
+    )
+  }
+
+  /** States of all machines, the one that changed last at the end. */
+  all(kind: MachineKind): Uint8Array[] {
+    return this.#store.read((db) =>
+      db
+        .prepare('SELECT state FROM machine_states WHERE kind = ? ORDER BY updated_ms, id')
+        .all(kind)
+        .map((row) => row['state'] as Uint8Array),
+    )
+  }
+
+  /** Receipts of storage and their countersignatures of one account, in the order in which they were written down. */
+  storageStatements(kind: 'storage-owner' | 'storage-keeper', id: string): StorageStatement[] {
+    return this.#store.read(
+      (db) => prepared(db, storageStatementsSql).all(machineOf({ kind, id })) as unknown as StorageStatement[],
     )
   }
 
@@ -138,6 +164,6 @@ function saveState(
   if (changes === 0) prepared(db, insertSql).run(kind, id, state, final, nowMs)
 }
 
-function machineOf({ kind, id }: MachineEntry): string {
+function machineOf({ kind, id }: Pick<MachineEntry, 'kind' | 'id'>): string {
   return `${kind}/${id}`
 }

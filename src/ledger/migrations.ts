@@ -217,6 +217,10 @@ export const ledgerSteps: readonly string[] = [
   CREATE INDEX forfeits_account ON forfeits (peer, unit);
   CREATE TABLE forfeited_leases (lease TEXT PRIMARY KEY, bond_micro INTEGER NOT NULL) STRICT;
   `,
+  `
+  -- By it the receipts of an account of storage are found, among all that is signed; a page of it is written once an hour for each.
+  CREATE INDEX statements_storage ON statements (machine) WHERE kind IN ('storage-receipt', 'storage-countersignature');
+  `,
 ]
 
 /** SQLite's code for SQL that cannot be run (sqlite.org/rescode.html). */

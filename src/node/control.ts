@@ -4,6 +4,7 @@ import type { KnownCapability } from '../../protocols/capability/index.ts'
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import type { Credential } from '../../protocols/receipt/credential.ts'
 import type { ReceiptFile } from '../../protocols/receipt/file.ts'
+import type { StorageFile } from '../../protocols/storage/file.ts'
 import { formatMicro, type PeerName } from '../../protocols/wire/index.ts'
 import {
   ControlError,
@@ -77,7 +78,7 @@ export interface ControlDeps {
   readonly puts: ObjectPuts
   readonly cars: ObjectCars
   readonly objectCare: ObjectCare
-  readonly storage: Pick<StorageAccounts, 'list'>
+  readonly storage: Pick<StorageAccounts, 'list' | 'receipts'>
   readonly transfers: Transfers
   readonly submissions: Submissions
   readonly brakes: OwnerBrakes
@@ -329,7 +330,7 @@ export class OwnControl implements PeerControl {
     }))
   }
 
-  async receiptFile(idPrefix: string): Promise<ReceiptFile> {
+  async receiptFile(idPrefix: string): Promise<ReceiptFile | StorageFile> {
     return this.#receiptFiles.file(idPrefix)
   }
 

@@ -1,20 +1,24 @@
-/** Receipts as their owner asks for them: the list, and one lease's as a file or in the verifiable form. */
+/** Receipts as their owner asks for them: the list, and those of one lease or of one account of storage, as a file or in the verifiable form. */
 import { CID } from 'multiformats/cid'
 import * as Digest from 'multiformats/hashes/digest'
 import { toString } from 'uint8arrays'
 
 import type { Notary } from '../../protocols/negotiate/index.ts'
 import { sealCredential, type Credential } from '../../protocols/receipt/credential.ts'
-import { FileError, type ReceiptFile } from '../../protocols/receipt/file.ts'
+import type { ReceiptFile } from '../../protocols/receipt/file.ts'
+import { FileError } from '../../protocols/receipt/form.ts'
+import { sealStorageCredential, type StorageFile } from '../../protocols/storage/file.ts'
 import { Fault } from '../../protocols/wire/index.ts'
 import { ControlError, type ReceiptFilter, type ReceiptView } from '../control/api.ts'
 import type { Clock } from '../environment.ts'
 import type { LeaseTotal, Receipts } from '../ledger/receipts.ts'
+import type { StorageAccounts, StorageAccountView } from './storage-accounts.ts'
 import { receiptView } from './views.ts'
 
 export interface ReceiptFilesDeps {
   readonly notary: Notary
   readonly receipts: Receipts
+  readonly storage: Pick<StorageAccounts, 'list' | 'receipts'>
   readonly clock: Clock
   /** Why the receipts of a lease that begins so are not shown, though they are there. */
   damageOf(id: string): ControlError | undefined
@@ -26,8 +30,12 @@ const cidLetters = 'abcdefghijklmnopqrstuvwxyz234567'
 /** What stands before the hash in the CID of a receipt: `b`, and 32 bits. */
 const cidPrefixBits = 32
 const hexPattern = /^[0-9a-f]{1,64}$/
-/** Named in the error when an id fits more than one lease. */
+/** Named in the error when an id fits more than one account. */
 const namedMax = 4
+
+type Found =
+  | { readonly of: 'work'; readonly total: LeaseTotal }
+  | { readonly of: 'storage'; readonly account: StorageAccountView }
 
 export class ReceiptFiles {
   readonly #deps: ReceiptFilesDeps
@@ -51,10 +59,14 @@ export class ReceiptFiles {
       )
   }
 
-  /** `id`: the beginning of a lease's, a job's or a receipt's, or the end of a job's. */
-  file(id: string): ReceiptFile {
+  /** `id`: the beginning of a lease's, a job's, a receipt's or an account's of storage, or the end of a job's. */
+  file(id: string): ReceiptFile | StorageFile {
+    const found = this.#find(id)
+    return found.of === 'work' ? this.#workFile(found.total) : this.#storageFile(found.account)
+  }
+
+  #workFile({ lease, role }: LeaseTotal): ReceiptFile {
     const { receipts, notary } = this.#deps
-    const { lease, role } = this.#find(id)
     const statement = (kind: string): string => base64(receipts.statement(lease, kind)) ?? ''
     return {
       v: 1,
@@ -70,10 +82,34 @@ export class ReceiptFiles {
     }
   }
 
+  #storageFile(view: StorageAccountView): StorageFile {
+    const { storage, notary } = this.#deps
+    const { account, role, other, period } = view
+    const self = notary.signer.peer
+    const receipts = storage.receipts(view).map(({ receipt, countersignature }) => ({
+      receipt: base64(receipt)!,
+      countersignature: base64(countersignature),
+    }))
+    if (receipts.length === 0) {
+      throw new ControlError({
+        code: 'NO_RECEIPT',
+        what: `account ${account.slice(0, 8)} has no receipt yet`,
+        why: 'the first comes with the second audit, or once a relay has carried something',
+        cure: 'pleach receipts --storage',
+        exit: 2,
+      })
+    }
+    const [owner, keeper] = role === 'owner' ? [self, other] : [other, self]
+    return { v: 1, kind: 'pleach-storage-receipts', network: notary.network, owner, keeper, period, receipts }
+  }
+
   credential(id: string): Credential {
     const { notary, clock } = this.#deps
+    const file = this.file(id)
     try {
-      return sealCredential(notary, this.file(id), clock.nowMs())
+      return file.kind === 'pleach-receipts'
+        ? sealCredential(notary, file, clock.nowMs())
+        : sealStorageCredential(notary, file, clock.nowMs())
     } catch (error) {
       if (!(error instanceof Fault || error instanceof FileError)) throw error
       throw new ControlError({
@@ -86,18 +122,23 @@ export class ReceiptFiles {
     }
   }
 
-  #find(id: string): LeaseTotal {
-    const { receipts } = this.#deps
-    const totals = receipts.totals()
+  #find(id: string): Found {
+    const { receipts, storage } = this.#deps
+    const all: readonly Found[] = [
+      ...receipts.totals().map((total) => ({ of: 'work', total }) as const),
+      ...storage.list().map((account) => ({ of: 'storage', account }) as const),
+    ]
     const leases = new Set(hashPrefixesOf(id).flatMap((prefix) => receipts.leasesByReceipt(prefix)))
     // What begins so comes before what ends so: the end of a job is a short way to say it.
-    const ways: readonly ((total: LeaseTotal) => boolean)[] = [
-      ({ lease, job }) => lease === id || job === id,
-      ({ lease, job }) => lease.startsWith(id) || job.startsWith(id) || leases.has(lease),
-      ({ job }) => job.endsWith(id),
+    const ways: readonly ((found: Found) => boolean)[] = [
+      (found) => idOf(found) === id || (found.of === 'work' && found.total.job === id),
+      (found) =>
+        idOf(found).startsWith(id) ||
+        (found.of === 'work' && (found.total.job.startsWith(id) || leases.has(found.total.lease))),
+      (found) => found.of === 'work' && found.total.job.endsWith(id),
     ]
     for (const fits of ways) {
-      const found = totals.filter(fits)
+      const found = all.filter(fits)
       if (found.length === 1) return found[0]!
       if (found.length > 1) throw ambiguous(id, found)
     }
@@ -106,20 +147,25 @@ export class ReceiptFiles {
       new ControlError({
         code: 'NOT_FOUND',
         what: `no receipt for ${id}`,
-        why: 'no lease, job or receipt of this peer begins so',
-        cure: 'pleach receipts',
+        why: 'no lease, job, receipt or account of storage of this peer begins so',
+        cure: 'pleach receipts   or: pleach receipts --storage',
         exit: 2,
       })
     )
   }
 }
 
-function ambiguous(id: string, found: readonly LeaseTotal[]): ControlError {
-  const named = found.slice(0, namedMax).map(({ lease }) => lease.slice(0, 12))
+function idOf(found: Found): string {
+  return found.of === 'work' ? found.total.lease : found.account.account
+}
+
+function ambiguous(id: string, found: readonly Found[]): ControlError {
+  const named = found.slice(0, namedMax).map((one) => idOf(one).slice(0, 12))
+  const areLeases = found.every((one) => one.of === 'work')
   const more = found.length > namedMax ? ` and ${found.length - namedMax} more` : ''
   return new ControlError({
     code: 'AMBIGUOUS',
-    what: `${found.length} leases fit ${id}`,
+    what: `${found.length} ${areLeases ? 'leases' : 'accounts'} fit ${id}`,
     why: `${named.join(', ')}${more}`,
     cure: `pleach receipt show ${named[0]}`,
     exit: 2,

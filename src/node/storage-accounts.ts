@@ -48,7 +48,7 @@ export interface StorageAccountsDeps {
   readonly clock: Pick<Clock, 'nowMs'>
   readonly log: Log
   readonly journal: Journal
-  readonly machines: Pick<MachineStates, 'open' | 'get'>
+  readonly machines: Pick<MachineStates, 'open' | 'all' | 'get' | 'storageStatements'>
   readonly exchange: StorageExchange
   readonly shards: Pick<Shards, 'of'>
   /** What was carried since this was asked last. */
@@ -67,10 +67,17 @@ export interface StorageAccountView {
   readonly usage: StorageUsage
 }
 
+export interface StorageReceiptRow {
+  readonly receipt: Uint8Array
+  readonly countersignature: Uint8Array | null
+}
+
 /** STATED, RECEIPT, COUNTERSIGNATURE, SIGNED. */
 const questionsMax = 2
 /** How long after the end of its period an account is asked for, and answered. */
 const closesAfterMs = 7 * 24 * 60 * 60_000
+
+const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0)
 
 export class StorageAccounts {
   readonly #deps: StorageAccountsDeps
@@ -144,14 +151,27 @@ export class StorageAccounts {
     }
   }
 
-  /** Accounts of periods that are not long over. */
+  /** Of all periods, the newest first. */
   list(): StorageAccountView[] {
-    const views = (kind: MachineKind, role: StorageAccountView['role']) =>
-      this.#open<OwnState | KeepState>(kind).map(({ account, sequence, usage }): StorageAccountView => {
+    const views = (role: StorageAccountView['role']) =>
+      this.#deps.machines.all(`storage-${role}`).map((bytes): StorageAccountView => {
+        const { account, sequence, usage } = decodeState<OwnState | KeepState>(bytes)
         const other = role === 'owner' ? account.keeper : account.owner
         return { role, account: account.id, other, period: account.period, receipts: sequence, usage }
       })
-    return [...views('storage-owner', 'owner'), ...views('storage-keeper', 'keeper')]
+    return [...views('owner'), ...views('keeper')].toSorted((one, two) => compare(two.period, one.period))
+  }
+
+  /** The receipts of an account, from the first on, each with the owner's answer. */
+  receipts({ role, account }: Pick<StorageAccountView, 'role' | 'account'>): StorageReceiptRow[] {
+    const rows: { receipt: Uint8Array; countersignature: Uint8Array | null }[] = []
+    // One is under way at a time: what the owner signs is the one before it.
+    for (const { kind, envelope } of this.#deps.machines.storageStatements(`storage-${role}`, account)) {
+      const last = rows.at(-1)
+      if (kind === 'storage-receipt') rows.push({ receipt: envelope, countersignature: null })
+      else if (last !== undefined) last.countersignature = envelope
+    }
+    return rows
   }
 
   #open<State>(kind: MachineKind): State[] {

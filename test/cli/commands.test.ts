@@ -283,7 +283,10 @@ strangers as such: 0.40 (0.50: none was tried)
 
   test('receipts of storage: what was kept, by month and keeper', async () => {
     const { out } = await ok('receipts', '--storage')
-    assert.match(out, /2026-03 +owner +brisk-reed 12D3KooW…Reed +7 +2\.500 +28 +\S+ \S+ +\S+ \S+ +12 MB\n/)
+    assert.match(
+      out,
+      /\n[0-9a-f]{8} +2026-03 +owner +brisk-reed 12D3KooW…\w{4} +7 +2\.500 +28 +\S+ \S+ +\S+ \S+ +12 MB\n/,
+    )
     const { code, err } = await home.run(['receipts', '--storage', '--job', '91c0'])
     assert.equal(code, 2)
     assert.match(err, /--storage goes alone/)
@@ -429,6 +432,29 @@ strangers as such: 0.40 (0.50: none was tried)
       assert.equal(again.code, 2)
       assert.match(again.err, /cannot be written[^]*nothing is overwritten/)
     }
+  })
+
+  test('receipts of storage are shown, exported and verified as those of work are', async () => {
+    const { out } = await ok('receipt', 'show', 'kept')
+    assert.match(out, /^account {3}[0-9a-f]{64}\nkept {6}brisk-reed 12D3KooW…\w{4}\nfor {7}this peer 12D3KooW…\w{4}\n/)
+    assert.match(out, /\nmonth {5}2026-03, last receipt 2026-03-01 02:00:00 UTC, network test\n/)
+    assert.match(out, / USED +BOTH SIGNED +THE KEEPER ALONE\n +kept +0\.001 GiB hours +0\.002 GiB hours\n/)
+    assert.match(out, / carried +0 B +12 MB\n/)
+    assert.match(out, /\nsigned {4}2 receipts by the keeper, 1 by both, up to 2026-03-01 01:00:00 UTC\n/)
+    const json = JSON.parse((await ok('receipt', 'show', 'kept', '--json')).out) as Record<string, unknown>
+    assert.deepEqual([json['role'], json['kind'], json['bothSigned']], ['owner', 'pleach-storage-receipts', 1])
+    const elsewhere = { XDG_RUNTIME_DIR: '/nonexistent' }
+    for (const as of ['json', 'vc']) {
+      const path = join(home.path, `kept-${as}.json`)
+      await ok('receipt', 'export', 'kept', '--as', as, '-o', path)
+      const verified = await home.run(['receipt', 'verify', path], { env: elsewhere })
+      assert.match(
+        verified.out,
+        /^verified {2}storage [0-9a-f]{8} {2}month 2026-03 {2}network test\n {2}12D3KooW…\w{4} kept and carried for 12D3KooW…\w{4}: kept 0\.001 GiB hours, audits passed 1,/,
+      )
+      assert.equal(verified.out.includes('exported by did:key:z6Mk'), as === 'vc')
+    }
+    assert.match((await ok('receipt', 'verify', 'kept', '-q')).out, /^[0-9a-f]{64}\n$/)
   })
 
   test('receipt: what cannot be meant', async () => {

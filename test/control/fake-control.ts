@@ -23,8 +23,10 @@ import {
 } from '../../src/control/api.ts'
 import { sealCredential } from '../../protocols/receipt/credential.ts'
 import type { ReceiptFile } from '../../protocols/receipt/file.ts'
+import { sealStorageCredential, type StorageFile } from '../../protocols/storage/file.ts'
 import { asker, provider } from '../negotiate/parties.ts'
 import { Account } from '../receipt/accounts.ts'
+import { KeptAccount } from '../storage/accounts.ts'
 
 export const self: PeerView = { peer: '12D3KooWSelfSelfSelfSelfSelfSelfSelfSelfSelfSelfh9Zt', petname: 'cedar-heddle' }
 export const heron: PeerView = { peer: '12D3KooWHeronHeronHeronHeronHeronHeronHeronHeronHero', petname: 'quiet-heron' }
@@ -39,6 +41,8 @@ const startMs = 1_700_000_000_000
 
 /** Two receipts, of the real machines. */
 const goodReceipts = (): ReceiptFile => new Account().pays(1_000).ends(3_000).file()
+/** The same of storage, the last of which only the keeper has signed. */
+const keptReceipts = (): StorageFile => new KeptAccount().counts().counts({ relayBytes: 12_000_000 }, false).file()
 const worker: PeerView = { peer: provider, petname: 'brisk-reed' }
 
 export const bytesOfBigJob: Buffer = (() => {
@@ -700,9 +704,9 @@ export class FakeControl implements PeerControl {
   storageReceipts: PeerControl['storageReceipts'] = async () => [
     {
       v: 1,
-      account: 'ef56'.repeat(16),
+      account: new KeptAccount().account.id,
       role: 'owner',
-      other: reed,
+      other: worker,
       period: '2026-03',
       receipts: 7,
       storeMibS: 9_216_000,
@@ -728,15 +732,17 @@ export class FakeControl implements PeerControl {
     updatedMs: startMs,
   }
 
-  /** Of the lease that its list shows a disk has made something else; `good` is one that holds. */
+  /** Of the lease that its list shows a disk has made something else; `good` is one that holds, `kept` one of storage. */
   receiptFile: PeerControl['receiptFile'] = async (prefix) => {
     if (lease.startsWith(prefix)) return { v: 1, kind: 'pleach-receipts', network: 'main', lease: {}, receipts: [] }
     if (prefix === 'good') return goodReceipts()
+    if (prefix === 'kept') return keptReceipts()
     throw notFound(`no lease begins with ${prefix}`, 'pleach receipts')
   }
 
   receiptCredential: PeerControl['receiptCredential'] = async (prefix) => {
     if (prefix === 'good') return sealCredential(asker, goodReceipts(), startMs + 60_000)
+    if (prefix === 'kept') return sealStorageCredential(asker, keptReceipts(), startMs + 60_000)
     throw notFound(`no lease begins with ${prefix}`, 'pleach receipts')
   }
 

@@ -87,7 +87,7 @@ test('a job brings its files, its outputs and log come back byte for byte, and b
   for (const peer of [consumer, worker]) {
     const credential = await peer.control.receiptCredential(job.id)
     const verdict = await verifyReceipts(JSON.stringify(credential))
-    assert.ok(verdict.ok && verdict.credential !== null, JSON.stringify(verdict))
+    assert.ok(verdict.ok && verdict.kind === 'pleach-receipts' && verdict.credential !== null, JSON.stringify(verdict))
     assert.deepEqual([verdict.payable, verdict.provider], [job.cost, worker.name])
     assert.equal(verdict.credential.issuer, didOf(peer.name))
   }

@@ -9,15 +9,19 @@ import { toString } from 'uint8arrays'
 
 import { sealDispute } from '../../protocols/receipt/index.ts'
 import { verifyReceiptFile } from '../../protocols/receipt/verify.ts'
+import { verifyAnyFile } from '../../protocols/storage/verify.ts'
 import { sha256, type Statement } from '../../protocols/wire/index.ts'
 import { ControlError } from '../../src/control/api.ts'
 import { petnameOf } from '../../src/host/petname.ts'
-import { MachineStates } from '../../src/ledger/machine-states.ts'
+import { MachineStates, storageStatementsSql } from '../../src/ledger/machine-states.ts'
 import { Receipts } from '../../src/ledger/receipts.ts'
 import { ReceiptFiles } from '../../src/node/receipt-files.ts'
+import { StorageAccounts } from '../../src/node/storage-accounts.ts'
+import { encodeState } from '../../src/state-form.ts'
 import { Scratch } from '../fixtures/ledgers.ts'
 import { asker, provider, requester, startMs, worker } from '../negotiate/parties.ts'
-import { Account, base64 } from '../receipt/accounts.ts'
+import { Account } from '../receipt/accounts.ts'
+import { KeptAccount } from '../storage/accounts.ts'
 
 const paid = new Account().pays(1_000).ends(3_000)
 const again = new Account({ epoch: 2 }).pays(1_000)
@@ -53,9 +57,26 @@ for (const [index, account] of [paid, again].entries()) {
   const entry = { kind: 'lease', id: String(index), state: null, final: true, statements } as const
   await ledger.commit(entry, startMs + index * 60_000)
 }
+/** Of the keeper: a month that is long over, and one whose last receipt the owner has not answered; and one without a receipt. */
+const [march, april, empty] = [
+  new KeptAccount('2026-03').counts().counts(),
+  new KeptAccount('2026-04').counts().counts({ relayBytes: 2 ** 20 }, false),
+  new KeptAccount('2026-05'),
+]
+for (const kept of [march, april, empty]) {
+  const { account, keep } = kept
+  const entry = {
+    kind: 'storage-keeper',
+    id: account.id,
+    state: encodeState(keep),
+    statements: kept.statements(),
+  } as const
+  await ledger.commit({ ...entry, final: kept === march }, startMs)
+}
+const storage = new StorageAccounts({ notary: worker, machines: ledger } as never)
 const receipts = new Receipts(store)
 const clock = { nowMs: () => startMs + 120_000 } as never
-const files = new ReceiptFiles({ notary: worker, receipts, clock, damageOf: () => undefined })
+const files = new ReceiptFiles({ notary: worker, receipts, storage, clock, damageOf: () => undefined })
 
 const job = paid.lease.award.body.job
 const hashOf = (receipt: Uint8Array): string => toString(sha256(receipt), 'hex')
@@ -101,7 +122,7 @@ test('a lease is named by the beginning of its id, or of any of its receipts, in
       cid.slice(0, 16),
       cid.slice(0, 21),
     ])
-      assert.equal(files.file(id).lease.award, base64(account.lease.award.envelope), id)
+      assert.deepEqual(files.file(id), files.file(account.lease.id), id)
   }
 })
 
@@ -132,6 +153,33 @@ test('the file and the credential hold, and have the disputes', () => {
       ['0', '0.000278', [['WALL_TIME', false]]],
     )
   }
+})
+
+test('an account of storage is named by the beginning of its id, over or not, and its file holds', () => {
+  const listed = storage.list().map(({ account, period, receipts: count }) => [account, period, count])
+  assert.deepEqual(listed, [
+    [empty.account.id, '2026-05', 0],
+    [april.account.id, '2026-04', 1],
+    [march.account.id, '2026-03', 2],
+  ])
+  for (const kept of [march, april]) {
+    for (const id of [kept.account.id, kept.account.id.slice(0, 12)]) {
+      assert.deepEqual(files.file(id), kept.file())
+      for (const made of [files.file(id), files.credential(id)]) {
+        const verdict = verifyAnyFile(JSON.stringify(made))
+        assert.ok(verdict.ok && verdict.kind === 'pleach-storage-receipts')
+        assert.deepEqual([verdict.bothSigned, verdict.receipts], kept === march ? [2, 2] : [1, 2])
+      }
+    }
+  }
+  assert.deepEqual([refused(empty.account.id).code, refused(empty.account.id).exit], ['NO_RECEIPT', 2])
+  const { code, message } = refused('')
+  assert.deepEqual([code, message], ['AMBIGUOUS', '5 accounts fit '])
+})
+
+test('receipts of an account are found by an index, however much else is signed', () => {
+  const plan = store.read((db) => db.prepare(`EXPLAIN QUERY PLAN ${storageStatementsSql}`).all('storage-keeper/1'))
+  assert.match(JSON.stringify(plan), /SEARCH statements USING INDEX statements_storage/)
 })
 
 test('what a disk has made something else is not exported as a credential', async () => {

@@ -177,10 +177,15 @@ test('a month has an account of its own, and one that is over is let go', async 
   assert.ok(before!.usage.storeMibS > 100 * after!.usage.storeMibS)
   planes.aheadMs += 8 * day
   await plane.accounts.settle(never)
+  // It stays in the list: its receipts may be asked for when nobody answers for it any more.
   assert.deepEqual(
     accounts().map(({ period }) => period),
-    [periodOf(planes.clock.nowMs())],
+    [periodOf(planes.clock.nowMs()), first],
   )
+  const over = planes.peers[owner]!.ledger.read((db) =>
+    db.prepare("SELECT id FROM machine_states WHERE kind = 'storage-owner' AND final = 1").all(),
+  )
+  assert.ok(over.some(({ id }) => id === before!.account))
 })
 
 test('who never put anything opens no account, and an account is not another peer’s', async () => {

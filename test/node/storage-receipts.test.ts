@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
+import { didOf } from '../../protocols/receipt/credential.ts'
 import { realRandom } from '../../src/environment.ts'
+import { verifyReceipts } from '../../verify/index.ts'
 import { eventually, inTime, keeper, lendsNothing, Mesh } from '../support/mesh.ts'
 
 const often = { ports: { receiptsEveryMs: 100 } }
@@ -33,6 +35,17 @@ test('an audit leads to a receipt that owner and keepers have alike, and a resta
     assert.deepEqual({ ...there, role, other }, { ...said, role, other })
     assert.deepEqual([role, there!.role, there!.other.peer], ['owner', 'keeper', mesh.peer('owner').name])
     assert.ok(said.inBytes >= 3_000_000 && said.outBytes > 0 && said.auditsPassed === 1)
+    // Either can show it to somebody who has nothing of ours, and it is the same.
+    const file = await mesh.peer('owner').control.receiptFile(said.account)
+    assert.deepEqual(await mesh.peer(name).control.receiptFile(said.account.slice(0, 12)), file)
+    for (const shower of ['owner', name]) {
+      const credential = await mesh.peer(shower).control.receiptCredential(said.account)
+      const verdict = await verifyReceipts(JSON.stringify(credential))
+      assert.ok(verdict.ok && verdict.kind === 'pleach-storage-receipts', JSON.stringify(verdict))
+      assert.deepEqual([verdict.owner, verdict.keeper], [mesh.peer('owner').name, peer])
+      assert.deepEqual([verdict.bothSigned, verdict.usage.inBytes], [1, said.inBytes])
+      assert.equal(verdict.credential?.issuer, didOf(mesh.peer(shower).name))
+    }
   }
   await mesh.stop('owner')
   await mesh.startAgain('owner')

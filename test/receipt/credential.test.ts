@@ -10,7 +10,7 @@ import { concat, fromString, toString } from 'uint8arrays'
 
 import { canonicalJson } from '../../protocols/receipt/canonical-json.ts'
 import { didOf, hashData, isProofOf, sealCredential, type Credential } from '../../protocols/receipt/credential.ts'
-import { FileError } from '../../protocols/receipt/file.ts'
+import { FileError } from '../../protocols/receipt/form.ts'
 import { verifyReceiptFile } from '../../protocols/receipt/verify.ts'
 import { peerNameOf, publicKeyOf, sha256 } from '../../protocols/wire/index.ts'
 import { canonicalJson as canonicalElsewhere } from '../../verify/json.ts'
@@ -112,8 +112,10 @@ test('keys are in the order of RFC 8785, and what JSON has no word for has no fo
 })
 
 test('either party exports it, of the other, and says what the file says', () => {
-  const { ok, credential: none, ...said } = verifyReceiptFile(file) as unknown as { ok: true; credential: null }
-  assert.deepEqual([ok, none], [true, null])
+  const verdict = verifyReceiptFile(file)
+  assert.ok(verdict.ok)
+  const { ok: _, kind, credential: none, ...said } = verdict
+  assert.deepEqual([kind, none], ['pleach-receipts', null])
   for (const [notary, other] of [
     [worker, requester],
     [asker, provider],

@@ -77,6 +77,7 @@ const verdictAt = (file: unknown): string => {
 test('a file of the real machines verifies, and says what was agreed', () => {
   assert.deepEqual(verifyReceiptFile(good), {
     ok: true,
+    kind: 'pleach-receipts',
     credential: null,
     network: good.network,
     lease: account.lease.id,

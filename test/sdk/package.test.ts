@@ -83,7 +83,9 @@ import { verifyReceipts, type Verdict } from 'pleach/verify'
 
 export async function check(file: Blob): Promise<string> {
   const verdict: Verdict = await verifyReceipts(await file.text())
-  return verdict.ok ? [verdict.payable, verdict.unit, verdict.usage.gas].join(' ') : [verdict.at, verdict.code].join(' ')
+  if (!verdict.ok) return [verdict.at, verdict.code].join(' ')
+  const isOfWork = verdict.kind === 'pleach-receipts'
+  return isOfWork ? [verdict.payable, verdict.unit, verdict.usage.gas].join(' ') : [verdict.keeper, verdict.usage.storeMibS].join(' ')
 }
 
 export async function use(signal: AbortSignal): Promise<Receipt> {

@@ -11,7 +11,7 @@ import { test } from 'node:test'
 import { fromString, toString } from 'uint8arrays'
 
 import { openAccount, openReceipt, stepPay } from '../../protocols/receipt/index.ts'
-import { verifyReceiptFile } from '../../protocols/receipt/verify.ts'
+import { verifyAnyFile } from '../../protocols/storage/verify.ts'
 import {
   openAgreed,
   openSettling,
@@ -120,7 +120,7 @@ function checkChain({ name, receipts, fault }: ChainCase): void {
 }
 
 function checkFile({ name, file, meaning, at, code }: FileCase): void {
-  const { ok, ...verdict } = verifyReceiptFile(file)
+  const { ok, ...verdict } = verifyAnyFile(file)
   assert.equal(ok, at === undefined, name)
   if (at === undefined) assert.deepEqual(verdict, meaning, name)
   else assert.deepEqual(verdict, { at, code, problem: (verdict as { problem: string }).problem }, name)

@@ -1,4 +1,5 @@
-"""Files of receipts and their verifiable form, as a stranger reads them (protocols/receipt/README.md). Python's standard library alone.
+"""Files of receipts, of work and of storage, and their verifiable form, as a stranger reads them (protocols/receipt/README.md,
+protocols/storage/README.md). Python's standard library alone.
 
     python3 receipts.py FILE…      says of each what it comes to; ends with 0 when all of them hold
 """
@@ -15,6 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import protocols
 from basics import Fault, base58_decode, base58_encode, key_of, need, sha256, verifies
 
+KEPT = ("storeMibS", "auditsPassed", "inBytes", "outBytes", "relayBytes")
 USAGES = ("wallMs", "cpuMs", "gas", "memMibS", "gpuMs", "inBytes", "outBytes", "storeMibS")
 PRICES = ("cpuHourMicro", "gigaGasMicro", "memoryGibHourMicro", "gpuHourMicro", "inGibMicro", "outGibMicro", "storeGibHourMicro")
 
@@ -92,10 +94,19 @@ def keyed(**kinds):
     return check
 
 
+def month(value, place, enter):
+    enter(place)
+    bad(isinstance(value, str) and re.fullmatch("[0-9]{4}-(0[1-9]|1[0-2])", value) is not None)
+
+
 STATEMENT = text(1_000_000)
+RECEIPTS = listed(100_000, keyed(receipt=STATEMENT, countersignature=nullable(STATEMENT)))
 FILE = keyed(
     v=literal(1), kind=literal("pleach-receipts"), network=network_name, lease=keyed(award=STATEMENT, accept=STATEMENT, commit=STATEMENT),
-    result=nullable(STATEMENT), receipts=listed(100_000, keyed(receipt=STATEMENT, countersignature=nullable(STATEMENT))), disputes=listed(100_000, STATEMENT),
+    result=nullable(STATEMENT), receipts=RECEIPTS, disputes=listed(100_000, STATEMENT),
+)
+STORAGE_FILE = keyed(
+    v=literal(1), kind=literal("pleach-storage-receipts"), network=network_name, owner=text(64), keeper=text(64), period=month, receipts=RECEIPTS,
 )
 
 
@@ -200,6 +211,63 @@ def check_file(made, enter):
     }
 
 
+def check_next_kept(keeper, account, chain, receipt, envelope):
+    """`chain`: (hash, body) of the receipts before."""
+    body = receipt["body"]
+    need(receipt["by"] == keeper, "the receipt is by another", "SIGNER_UNEXPECTED")
+    need(body["account"] == account, "of another account")
+    if body["sequence"] <= len(chain):
+        need(chain[body["sequence"] - 1][0] == sha256(envelope), "two of one number", "EQUIVOCATION")
+        raise Fault("REPLAYED", "a receipt that comes again")
+    need(body["sequence"] == len(chain) + 1, "one is missing", "SEQUENCE_GAP")
+    need(body["previous"] == (chain[-1][0] if chain else bytes.fromhex(account)), "it does not follow", "CHAIN_BROKEN")
+    need(not chain or all(body["usage"][name] >= chain[-1][1]["usage"][name] for name in KEPT), "usage that falls", "USAGE_FELL")
+
+
+def check_storage_file(made, enter):
+    """What a file of receipts of storage says, or a Fault."""
+    STORAGE_FILE(made, "", enter)
+    network, owner, keeper, period = (made[name] for name in ("network", "owner", "keeper", "period"))
+    for party in ("owner", "keeper"):
+        enter(party)
+        key_of(made[party])
+    account = sha256("\n".join(("pleach/storage-account/1", owner, keeper, period, network)).encode()).hex()
+    chain, signed, both = [], None, 0
+    for index, entry in enumerate(made["receipts"]):
+        enter(f"receipts.{index}.receipt")
+        envelope = data(entry["receipt"])
+        receipt = protocols.signed(network, "storage-receipt", envelope)
+        protocols.storage_account(network, receipt["by"], receipt["body"])
+        check_next_kept(keeper, account, chain, receipt, envelope)
+        chain.append((sha256(envelope), receipt["body"]))
+        if entry["countersignature"] is None:
+            continue
+        enter(f"receipts.{index}.countersignature")
+        counter = protocols.signed(network, "storage-countersignature", data(entry["countersignature"]))
+        need(counter["by"] == owner, "by another than the owner", "SIGNER_UNEXPECTED")
+        named = (counter["body"]["account"], counter["body"]["sequence"], counter["body"]["receipt"])
+        need(named == (account, len(chain), chain[-1][0]), "of another receipt", "CHAIN_BROKEN")
+        signed, both = receipt["body"], both + 1
+    enter("receipts")
+    need(chain, "no receipt", "NO_RECEIPT")
+    last = chain[-1][1]
+    return {
+        "network": network, "account": account, "owner": owner, "keeper": keeper, "period": period, "lastMs": last["issuedMs"],
+        "receipts": len(chain), "bothSigned": both, "signedMs": signed["issuedMs"] if signed else None,
+        "usage": signed["usage"] if signed else dict.fromkeys(KEPT, 0), "claimed": last["usage"],
+    }
+
+
+# By the kind of a file: how it is checked, its names in the verifiable form, and who signs and who countersigns its receipts.
+WORK = (check_file, "PleachReceiptCredential", "PleachReceiptFile", ("provider", "requester"))
+STORAGE = (check_storage_file, "PleachStorageReceiptCredential", "PleachStorageReceiptFile", ("keeper", "owner"))
+
+
+def form_of(file):
+    """Whatever does not say so is judged as receipts of work."""
+    return STORAGE if isinstance(file, dict) and file.get("kind") == "pleach-storage-receipts" else WORK
+
+
 # The verifiable form: W3C Verifiable Credentials 2.0, did:key, Data Integrity eddsa-jcs-2022
 
 
@@ -244,19 +312,20 @@ def check_credential(made, enter):
     enter(inside)
     bad(isinstance(evidence[0], dict) and "file" in evidence[0])
     file = evidence[0]["file"]
-    account = check_file(file, lambda place: enter(inside if place == "the file" else f"{inside}.{place}"))
+    check_form, credential_type, evidence_type, names = form_of(file)
+    account = check_form(file, lambda place: enter(inside if place == "the file" else f"{inside}.{place}"))
     enter("issuer")
-    parties = [account["provider"], account["requester"]]
+    parties = [account[name] for name in names]
     exporter = next((peer for peer in parties if did_of(peer) == made.get("issuer")), None)
     need(exporter is not None, "issued by neither", "SIGNER_UNEXPECTED")
-    provider, requester = map(did_of, parties)
+    serving, served = map(did_of, parties)
     need(account["lastMs"] is not None, "no receipt", "NO_RECEIPT")
     day = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=account["lastMs"])
-    subject = {"id": requester if exporter == parties[0] else provider, **account, "provider": provider, "requester": requester}
+    subject = {"id": served if exporter == parties[0] else serving, **account, names[0]: serving, names[1]: served}
     claims = {
-        "@context": CONTEXT, "type": ["VerifiableCredential", "PleachReceiptCredential"], "issuer": did_of(exporter),
+        "@context": CONTEXT, "type": ["VerifiableCredential", credential_type], "issuer": did_of(exporter),
         "validFrom": day.isoformat(timespec="milliseconds") + "Z", "credentialSubject": subject,
-        "evidence": [{"type": "PleachReceiptFile", "file": file}],
+        "evidence": [{"type": evidence_type, "file": file}],
     }
     different = where_different({key: value for key, value in made.items() if key != "proof"}, claims)
     if different is not None:
@@ -275,14 +344,15 @@ def check_credential(made, enter):
     signed = b"".join(sha256(canonical(part).encode("utf-8")) for part in (options, claims))
     is_right = proof["proofValue"].startswith("z") and verifies(key_of(exporter), signed, base58_decode(proof["proofValue"][1:]))
     need(is_right, "the proof does not fit", "SIGNATURE_INVALID")
-    return {"credential": {"issuer": did_of(exporter), "created": created}, **account}
+    return {"kind": file["kind"], "credential": {"issuer": did_of(exporter), "created": created}, **account}
 
 
 def check(made, enter):
     """A file or its verifiable form: what it says, or a Fault; `enter` hears where we are."""
     if isinstance(made, dict) and "@context" in made:
         return check_credential(made, enter)
-    return {"credential": None, **check_file(made, enter)}
+    account = form_of(made)[0](made, enter)
+    return {"kind": made["kind"], "credential": None, **account}
 
 
 def main(paths):

@@ -1,12 +1,12 @@
 /** The two verifiers, side by side: whatever is given to them, they must say the same. */
 import assert from 'node:assert/strict'
 
-import { verifyReceiptFile, type Verdict } from '../../protocols/receipt/verify.ts'
+import { verifyAnyFile, type AnyVerdict } from '../../protocols/storage/verify.ts'
 import { verifyReceipts } from '../../verify/index.ts'
 
 /** What both say: where it is wrong and its code, or all of the account. The words may differ: libraries have their own. */
-export async function bothSay(file: unknown, what = '', network?: string): Promise<Verdict> {
-  const [one, other] = [verifyReceiptFile(file, network), await verifyReceipts(file, { network })]
+export async function bothSay(file: unknown, what = '', network?: string): Promise<AnyVerdict> {
+  const [one, other] = [verifyAnyFile(file, network), await verifyReceipts(file, { network })]
   if (one.ok || other.ok) assert.deepEqual(other, one, what)
   else {
     assert.deepEqual([other.code, other.at], [one.code, one.at], `${what}: ${one.problem}; ${other.problem}`)

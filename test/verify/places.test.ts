@@ -9,10 +9,11 @@ import { pathToFileURL } from 'node:url'
 import { createContext, runInContext } from 'node:vm'
 
 import { sealCredential } from '../../protocols/receipt/credential.ts'
-import { verifyReceiptFile } from '../../protocols/receipt/verify.ts'
+import { verifyAnyFile } from '../../protocols/storage/verify.ts'
 import { bundleVerify, pageWithModule } from '../../tools/bundle-verify.ts'
 import { asker, provider, requester, startMs } from '../negotiate/parties.ts'
 import { Account } from '../receipt/accounts.ts'
+import { KeptAccount } from '../storage/accounts.ts'
 import { withValue } from './both.ts'
 import { Browser, lacksBrowser } from './browser.ts'
 
@@ -22,7 +23,8 @@ const good = new Account().pays(1_000).ends(3_000).file()
 const half = withValue(good, 'receipts.1.countersignature', null)
 const bad = withValue(good, 'receipts.0.receipt', good.receipts[1]!.receipt)
 const credential = sealCredential(asker, good, startMs)
-const files = { good, half, bad, credential }
+const kept = new KeptAccount().counts().counts({ relayBytes: 2_097_152 }, false).file()
+const files = { good, half, bad, credential, kept }
 
 const folder = mkdtempSync(join(tmpdir(), 'pleach-verify-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -69,7 +71,7 @@ for (const path of process.argv.slice(2)) console.log(JSON.stringify(await verif
           .trimEnd()
           .split('\n')
           .map((line) => JSON.parse(line) as unknown),
-        Object.values(files).map((file) => JSON.parse(JSON.stringify(verifyReceiptFile(file))) as unknown),
+        Object.values(files).map((file) => JSON.parse(JSON.stringify(verifyAnyFile(file))) as unknown),
       )
       assert.deepEqual(readdirSync(join(alone, 'node_modules')), [])
     },
@@ -87,7 +89,7 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 test('among the globals of the web alone', async () => {
   const { verifyReceipts: verify } = inWorld({ crypto })
   for (const file of Object.values(files))
-    assert.deepEqual(plain(await verify(JSON.stringify(file))), plain(verifyReceiptFile(file)))
+    assert.deepEqual(plain(await verify(JSON.stringify(file))), plain(verifyAnyFile(file)))
 })
 
 test('where nothing can be verified, that is said, and not of the file', async () => {
@@ -139,6 +141,10 @@ test('in a page of a browser, which asks nobody for anything', { skip: lacksBrow
     assert.ok(told.includes(word), `${word} in ${told}`)
   assert.match(await shown('half'), /^They hold[^]*2 signed by the provider, 1 by both/)
   assert.match(await shown('credential'), /^They hold[^]*exported by\s+did:key:z6Mk/)
+  const stored = await shown('kept')
+  assert.match(stored, /^They hold[^]*2 signed by the keeper, 1 by both/)
+  for (const word of ['2026-03', '3,600 MiB s kept', '2,097,152 bytes carried as a relay, by the keeper alone'])
+    assert.ok(stored.includes(word), `${word} in ${stored}`)
   const refused = await shown('bad')
   assert.match(refused, /^They do not hold[^]*receipts\.0\.receipt[^]*SEQUENCE_GAP/)
   // A file dropped on the page goes the same way.

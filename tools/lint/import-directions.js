@@ -23,7 +23,11 @@ export const directions = [
   { of: 'src/cli/up.ts', may: '= src/cli/', lazily: ['src/node.ts', 'src/control/server.ts', 'src/control/lock.ts'] },
   { of: 'src/cli/devnet.ts', may: '= src/cli/', lazily: ['src/node.ts', 'src/control/server.ts'] },
   { of: 'src/cli/restore.ts', may: '= src/cli/', lazily: ['src/node/restore.ts', 'src/control/lock.ts'] },
-  { of: 'src/cli/receipt.ts', may: '= src/cli/', lazily: ['protocols/receipt/verify.ts'] },
+  {
+    of: 'src/cli/receipt.ts',
+    may: '= src/cli/',
+    lazily: ['protocols/receipt/verify.ts', 'protocols/storage/verify.ts'],
+  },
   { of: 'src/cli/voucher.ts', may: '= src/cli/', lazily: ['protocols/voucher/file.ts'] },
   {
     of: 'src/cli/',

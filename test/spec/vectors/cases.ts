@@ -1,6 +1,7 @@
 /** How the vectors are put together: bytes and their meaning, or bytes and the fault that they are. */
 import { toString } from 'uint8arrays'
 
+import { verifyAnyFile } from '../../../protocols/storage/verify.ts'
 import { kinds, toJson, type Context } from './kinds.ts'
 
 export interface Case {
@@ -49,6 +50,14 @@ const hexOf = (bytes: Uint8Array): string => toString(bytes, 'hex')
 export function good(kind: string, name: string, bytes: Uint8Array, context?: Context): Case {
   const meaning = toJson(kinds[kind]!.decode(bytes, context ?? {}))
   return { name, kind, ...(context === undefined ? {} : { context }), hex: hexOf(bytes), meaning }
+}
+
+/** A file of receipts with what is said of it. */
+export function fileCase(name: string, file: unknown): FileCase {
+  const verdict = verifyAnyFile(file)
+  if (!verdict.ok) return { name, kind: 'receipt-file', file, at: verdict.at, code: verdict.code }
+  const { ok: _, ...meaning } = verdict
+  return { name, kind: 'receipt-file', file, meaning }
 }
 
 /** That it is this fault is for the test to see. */

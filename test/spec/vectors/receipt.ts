@@ -13,7 +13,7 @@ import {
   type Receipt,
 } from '../../../protocols/receipt/index.ts'
 import { didOf, sealCredential, type Credential } from '../../../protocols/receipt/credential.ts'
-import { verifyReceiptFile, type ReceiptFile } from '../../../protocols/receipt/verify.ts'
+import type { ReceiptFile } from '../../../protocols/receipt/verify.ts'
 import {
   microMax,
   peekEnvelope,
@@ -23,7 +23,7 @@ import {
   type Signed,
 } from '../../../protocols/wire/index.ts'
 import { startMs } from '../../negotiate/parties.ts'
-import { bad, good, type ChainCase, type FileCase, type VectorFile } from './cases.ts'
+import { bad, fileCase as said, good, type ChainCase, type FileCase, type VectorFile } from './cases.ts'
 import { asker, network, stranger, worker } from './kinds.ts'
 import {
   accept,
@@ -159,12 +159,6 @@ const whole: ReceiptFile = {
     countersignature: base64(countersignatures[index]!.envelope),
   })),
   disputes: [],
-}
-const said = (name: string, made: unknown): FileCase => {
-  const verdict = verifyReceiptFile(made)
-  if (!verdict.ok) return { name, kind: 'receipt-file', file: made, at: verdict.at, code: verdict.code }
-  const { ok: _, ...meaning } = verdict
-  return { name, kind: 'receipt-file', file: made, meaning }
 }
 const file = (name: string, over: Partial<ReceiptFile> | { readonly note: string } = {}): FileCase =>
   said(name, { ...whole, ...over })
