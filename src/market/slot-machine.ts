@@ -11,6 +11,7 @@ import {
   type ResultDocument,
   type StartOrder,
   type WatchEvent,
+  type WatchState,
 } from '../../protocols/execute/index.ts'
 import { isPlaceOf, stepAward, type Lease } from '../../protocols/negotiate/index.ts'
 import { openAccount, stepPay, type Measured } from '../../protocols/receipt/index.ts'
@@ -301,7 +302,7 @@ function collect({ slot, work }: SlotAt<'collecting'>): JobEffect {
   return { do: 'errand', errand: 'collect', slot, document, outputs, lease: id, provider }
 }
 
-export function resultOf({ watch }: Work) {
+export function resultOf({ watch }: Work): Extract<WatchState, { at: 'ended' }>['result'] {
   if (watch.at !== 'ended') throw new Error('collecting without a result')
   return watch.result
 }
