@@ -54,6 +54,8 @@ const liveCommand = (...how: string[]): string[] => [process.execPath, 'sim/main
 
 const stepsFor = (patterns: string[], coverage: boolean): Step[] => [
   { name: 'types', command: ['tsc'], shown: 'when it fails' },
+  // What has no name that others could write is an error there alone.
+  { name: 'exports', command: ['tsc', '-p', 'tsconfig.build.json', '--noEmit'], shown: 'when it fails' },
   { name: 'lint', command: ['oxlint'], shown: 'when it fails' },
   { name: 'format', command: ['oxfmt', '--check'], shown: 'when it fails' },
   { name: 'protobuf', command: [process.execPath, 'tools/proto-drift.ts'], shown: 'when it fails' },

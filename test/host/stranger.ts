@@ -17,7 +17,10 @@ const anyNamespace = ['numbered', 'constructor', 'toString', '__proto__', 'free'
 
 /** libp2p as it comes, which checks nothing of ours. */
 export type Stranger = Libp2p<{ dht: KadDHT; gossip: GossipSub; identify: ReturnType<ReturnType<typeof identify>> }>
-export const stranger = async (encrypters: readonly EncrypterName[] = ['noise']): Promise<Stranger> =>
+export const stranger = async (
+  encrypters: readonly EncrypterName[] = ['noise'],
+  of: string = network,
+): Promise<Stranger> =>
   (await createLibp2p({
     logger: silentLogger,
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
@@ -28,7 +31,7 @@ export const stranger = async (encrypters: readonly EncrypterName[] = ['noise'])
       identify: identify(),
       ping: ping(),
       dht: kadDHT({
-        protocol: `/pleach/${network}/kad/1`,
+        protocol: `/pleach/${of}/kad/1`,
         clientMode: false,
         allowQueryWithZeroPeers: true,
         peerInfoMapper: passthroughMapper,
@@ -37,6 +40,6 @@ export const stranger = async (encrypters: readonly EncrypterName[] = ['noise'])
       }),
       // It takes and gives any topic.
       gossip: (components) =>
-        Object.assign(gossipService(network, 'loopback', limitsFor('loopback'))(components), { allowedTopics: null }),
+        Object.assign(gossipService(of, 'loopback', limitsFor('loopback'))(components), { allowedTopics: null }),
     },
   })) as unknown as Stranger

@@ -243,7 +243,7 @@ test('a stranger can neither stop, follow, bill nor release what is of others', 
 for (const [what, over, bytesOf] of nonsense) {
   test(`${what} ends the stream, and costs the stranger its standing`, async () => {
     for (const protocol of over) {
-      const raw = await stranger()
+      const raw = await stranger(['noise'], mesh.network)
       try {
         const name = raw.peerId.toString()
         const connection = await connectionTo('worker', raw)
@@ -314,7 +314,7 @@ test('a shard is given and taken only as agreed', async () => {
 })
 
 test('more streams than a peer may have are refused, and cost nobody else theirs', async () => {
-  const raw = await stranger()
+  const raw = await stranger(['noise'], mesh.network)
   try {
     const connection = await connectionTo('worker', raw)
     const opened = await Promise.allSettled(
