@@ -11,7 +11,8 @@ const flags = [
   // The young generation stays as small as it begins: it is looked through every millisecond or so, and its buffers are freed at once.
   '--semi-space-growth-factor=1',
   // The old one may grow by this share, buffers counted, before it is looked through. With 100 a reader of 2 GiB held 101 MiB beside what it had at
-  // rest, of which 25 lived, and with 40 it is 75, for the same processor time; with 20 it is 63, and a peer at rest looks through itself all the time.
+  // rest, of which 25 lived, and with 40 it is 75, for the same processor time; a reader of 320 MiB pays for it
+  // with a fifth of its rate (bench/README.md). With 20 it is 63, and more is spent on looking than on work.
   '--heap-growing-percent=40',
 ]
 
