@@ -12,7 +12,7 @@ const flags = [
   '--semi-space-growth-factor=1',
   // The old one may grow by this share, buffers counted, before it is looked through. With 100 a reader of 2 GiB held 101 MiB beside what it had at
   // rest, of which 25 lived, and with 40 it is 75, for the same processor time; a reader of 320 MiB pays for it
-  // with a fifth of its rate (bench/README.md). With 20 it is 63, and more is spent on looking than on work.
+  // with a fifth of its rate (bench/README.md). With 20 it is 63, at nearly twice the processor time.
   '--heap-growing-percent=40',
 ]
 
