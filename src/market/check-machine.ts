@@ -9,17 +9,16 @@ import {
   checkUnderWay,
   endingOf,
   heldPlaces,
-  placesOf,
   type JobContext,
   type JobEffect,
   type JobState,
   type JobStep,
 } from './job-state.ts'
-import { matched, quit, show, withSlot } from './job-turns.ts'
+import { matched, openOffers, quit, show, withSlot } from './job-turns.ts'
 import { beginRedo, waitMsMin } from './redo-machine.ts'
-import { payUnread, wasFirst, withSpare } from './race-machine.ts'
+import { isReading, payUnread, wasFirst, withSpare } from './race-machine.ts'
 import { resultOf, signMeanwhile } from './slot-machine.ts'
-import { holdersOf, waitUntilMs, workOf, type Finding, type SlotAt, type SlotState, type Spare } from './slot-state.ts'
+import { waitUntilMs, workOf, type Finding, type SlotAt, type SlotState, type Spare } from './slot-state.ts'
 
 /** Nobody whom we know less is called slow before this. */
 const slowMsMin = 2_000
@@ -35,32 +34,24 @@ export function seekChecks(context: JobContext, state: JobState, leases: readonl
     const isSecond = workOf(at.slots[slot]!)?.lease.id !== lease.id
     if (isSecond || !context.isToCheck(award.body)) continue
     // What we make ourselves is known already, or will be: of the same job all make the same.
-    if (at.madeHere !== null || at.redos.some(({ found }) => found === null)) {
-      const [next, more] = beginRedo(context, at, lease)
-      at = next
-      effects.push(...more)
-      continue
-    }
-    const holders = holdersOf(placesOf(at))
-    const canCheck = at.offers.some(
-      (offer) =>
-        offer.untilMs > nowMs &&
-        !holders.includes(offer.by) &&
-        !at.failed.includes(offer.by) &&
-        context.mayCheck(offer, award.body),
-    )
-    const isFirst = at.spares.every(({ place }) => place.slot !== slot)
-    if (canCheck && isFirst) {
+    const isMadeHere = at.madeHere !== null || at.redos.some(({ found }) => found === null)
+    if (!isMadeHere && hasChecker(context, at, lease, nowMs)) {
       const { attempts } = at.slots[slot]!
       const place: SlotState = { slot, epoch, attempts, at: 'vacant' }
       at = { ...at, spares: [...at.spares, { place, endByMs: null, check: { found: null, untilMs: null } }] }
-    } else if (context.mayRedo(award.body)) {
+    } else if (isMadeHere || context.mayRedo(award.body)) {
       const [next, more] = beginRedo(context, at, lease)
       at = next
       effects.push(...more)
     } else effects.push({ do: 'tell', event: { stage: 'checked', slot, peer, by: null, found: 'nothing' } })
   }
   return [at, effects]
+}
+
+/** Whether somebody who may check has offered, and the place has no second lease yet. */
+function hasChecker(context: JobContext, state: JobState, { award: { body } }: Lease, nowMs: number): boolean {
+  if (state.spares.some(({ place }) => place.slot === body.slot)) return false
+  return openOffers(context, state, body, nowMs).length > 0
 }
 
 /** Looks at all that is compared: whether both have a result, or one need not be waited for any more. */
@@ -97,8 +88,7 @@ export function payMeanwhile(context: JobContext, state: JobState, nowMs: number
 
 /** What a place does that is compared: its work goes on, and nothing is shown of it. */
 export function isShown(effect: JobEffect): boolean {
-  if (effect.do === 'errand') return effect.errand === 'follow' || effect.errand === 'collect'
-  return effect.do === 'tell' && effect.event.stage === 'result'
+  return isReading(effect) || (effect.do === 'tell' && effect.event.stage === 'result')
 }
 
 function stepCheck(context: JobContext, state: JobState, spare: Spare, nowMs: number): JobStep {

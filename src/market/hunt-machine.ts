@@ -36,7 +36,7 @@ import {
   type JobStep,
 } from './job-state.ts'
 import { seekChecks } from './check-machine.ts'
-import { bidFrom, callAnew, conclude, endHunt, giveUp, matched, quitSpares, releases } from './job-turns.ts'
+import { bidFrom, callAnew, conclude, endHunt, giveUp, matched, openOffers, quitSpares, releases } from './job-turns.ts'
 import { begin } from './slot-machine.ts'
 import { holdersOf, workOf, type SlotState } from './slot-state.ts'
 import { spreadMsOf, type JobTerms } from './terms.ts'
@@ -191,12 +191,7 @@ function decide(context: JobContext, state: JobState, nowMs: number): JobStep {
   const holders = holdersOf(placesOf(state))
   const wanted = wantedOf(state)
   const compared = comparedWith(state, wanted)
-  const open = state.offers.filter(
-    (offer) =>
-      offer.untilMs > nowMs &&
-      !holders.includes(offer.by) &&
-      (compared === null || (!state.failed.includes(offer.by) && context.mayCheck(offer, compared))),
-  )
+  const open = openOffers(context, state, compared, nowMs)
   const { failed, terms } = state
   const { requirements, wishes } = terms
   const choice = { offers: open, count: wanted.length, failed, holders, requirements, wishes }

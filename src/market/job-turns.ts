@@ -1,6 +1,6 @@
 /** What becomes of a job when one of its places is lost, fails or is paid, and when it is wound up. Pure. */
 import { rateOf } from '../../protocols/bid/index.ts'
-import { stepGang, type Offer } from '../../protocols/negotiate/index.ts'
+import { stepGang, type Award, type Offer } from '../../protocols/negotiate/index.ts'
 import { refusal, type Ending, type Refusal, type Signed } from '../../protocols/wire/index.ts'
 import { inExecute, inNegotiate, lift } from './carry.ts'
 import {
@@ -14,6 +14,7 @@ import {
 } from './job-state.ts'
 import { follow, stepSlot, take } from './slot-machine.ts'
 import {
+  holdersOf,
   liveWork,
   workOf,
   type Check,
@@ -276,4 +277,20 @@ export function conclude(state: JobState, effects: JobEffect[]): JobStep {
   const watch = works[0]?.watch
   const document = watch?.at === 'ended' ? watch.result.document : null
   return [state, [...effects, { do: 'save' }, { do: 'tell', event: { stage: 'ended', ending, document, amountMicro } }]]
+}
+
+/** Offers that an award may take up now. `compared`: the award beside which it would be made, to compare; null: it is no check. */
+export function openOffers(
+  context: JobContext,
+  state: JobState,
+  compared: Award | null,
+  nowMs: number,
+): JobState['offers'] {
+  const holders = holdersOf(placesOf(state))
+  return state.offers.filter(
+    (offer) =>
+      offer.untilMs > nowMs &&
+      !holders.includes(offer.by) &&
+      (compared === null || (!state.failed.includes(offer.by) && context.mayCheck(offer, compared))),
+  )
 }

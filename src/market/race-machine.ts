@@ -138,6 +138,9 @@ export function withSpare(state: JobState, spare: Spare, next: Spare): JobState 
 
 /** The log and the outputs of a place are read from the provider that has the place; of one that only checks, nothing is told but money. */
 function isOfPlace(effect: JobEffect, onlyChecks: boolean): boolean {
-  if (effect.do === 'errand') return effect.errand === 'follow' || effect.errand === 'collect'
-  return onlyChecks && effect.do === 'tell' && effect.event.stage !== 'receipt'
+  return isReading(effect) || (onlyChecks && effect.do === 'tell' && effect.event.stage !== 'receipt')
+}
+
+export function isReading(effect: JobEffect): boolean {
+  return effect.do === 'errand' && (effect.errand === 'follow' || effect.errand === 'collect')
 }
