@@ -1,6 +1,8 @@
 /** Strips that are coded over and over, in this thread or another. */
 import { kernelPaths, allocateStrips, createStripCoder, StripMemory } from '../../protocols/erasure/index.ts'
 import type { KernelPath, SharedStrips } from '../../protocols/erasure/index.ts'
+import { realClock } from '../../src/environment.ts'
+import { loomHere } from '../../src/storage/workers/loom.ts'
 
 export interface CodecRun {
   readonly k: number
@@ -43,10 +45,20 @@ export function shareStrips(run: CodecRun, threads: number, path: KernelPath = k
   }))
 }
 
+/** What codes: a path of the kernel, or programs as a worker of ours has them for what it codes much, and the kernel where it has none. */
+export type Codes = KernelPath | 'programs'
+
+/** From the first byte: what is measured is what they do, and not when they come. */
+const loom = loomHere(realClock, { afterBytes: 0 })
+
+/** What a worker takes here, once it has coded much. */
+export const taken: Codes = loom === undefined ? kernelPaths[0]! : 'programs'
+
 /** Codes the strips of its share once, whenever it is called. */
-export function coding(share: CodecShare, path: KernelPath = kernelPaths[0]!): () => void {
+export function coding(share: CodecShare, codes: Codes = taken): () => void {
   const { k, m, lost, stripBytes } = share.run
-  const coder = createStripCoder(new StripMemory(share.shared, share.thread, path), k, m)
+  const [path, weaver] = codes === 'programs' ? [kernelPaths[0], loom] : [codes, undefined]
+  const coder = createStripCoder(new StripMemory(share.shared, share.thread, path, weaver), k, m)
   const slots = Array.from({ length: slotsOf(share.run) }, (_, index) => share.firstSlot + index)
   if (lost === 0) return () => coder.encode(slots.slice(0, k), slots.slice(k), stripBytes)
   const have = slots.slice(0, k + m).map((slot, index) => (index < lost ? undefined : slot))

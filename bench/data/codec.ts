@@ -10,7 +10,16 @@ import { createCoder, kernelPaths } from '../../protocols/erasure/index.ts'
 import type { Circumstances, Part } from '../bench.ts'
 import { alternate, pair, type Measure } from '../paired.ts'
 import { missingRow, pairedRow, valueRow, type Row, type Target } from '../report.ts'
-import { coding, shareStrips, speedOf, type CodecRun, type CodecShare, type Seconds } from './codec-run.ts'
+import {
+  coding,
+  shareStrips,
+  speedOf,
+  taken,
+  type Codes,
+  type CodecRun,
+  type CodecShare,
+  type Seconds,
+} from './codec-run.ts'
 import { buildIsaL, IsaL, type IsaLPath } from './isa-l.ts'
 import { installNpmCodec, npmCodecName } from './npm-codec.ts'
 
@@ -129,19 +138,20 @@ async function besideNpm({ rounds, folder, say, signal }: Circumstances): Promis
   ]
 }
 
-/** The paths that were not taken. */
+/** What was not taken. */
 async function besideEachOther({ rounds, say }: Circumstances): Promise<Row[]> {
   say('paths')
   const run: CodecRun = { k: 10, m: 4, stripBytes, lost: 0 }
   const measures: Record<string, Measure> = {}
-  for (const path of kernelPaths) {
-    const [share] = shareStrips(run, 1, path)
-    const encode = coding(share!, path)
-    measures[path] = () => speedOf(run.k * stripBytes, encode)
+  const all = new Set<Codes>([taken, ...kernelPaths])
+  for (const codes of all) {
+    const [share] = shareStrips(run, 1)
+    const encode = coding(share!, codes)
+    measures[codes] = () => speedOf(run.k * stripBytes, encode)
   }
   const figures = await alternate(rounds, measures)
-  const [taken, ...others] = kernelPaths
-  return others.map((path) => pairedRow(`encode 10+4, ${path}`, unit, taken!, pair(figures[path]!, figures[taken!]!)))
+  const others = [...all].filter((codes) => codes !== taken)
+  return others.map((codes) => pairedRow(`encode 10+4, ${codes}`, unit, taken, pair(figures[codes]!, figures[taken]!)))
 }
 
 /** One segment a worker, in one memory. */

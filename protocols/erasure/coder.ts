@@ -8,7 +8,7 @@ import { CodeRows, type MatrixName } from './code-rows.ts'
 import type { Coefficients } from './coefficients.ts'
 import { shardsMax } from './matrix.ts'
 import { kernelPaths, type KernelPath } from './path.ts'
-import { allocateStrips, type Span, type StripMemory } from './strip-memory.ts'
+import { allocateStrips, type Span, type StripMemory, type Weaver } from './strip-memory.ts'
 
 export interface ErasureCoder {
   readonly k: number
@@ -48,27 +48,28 @@ export interface CoderOptions {
   readonly matrix?: MatrixName
   /** For tests and benches. */
   readonly path?: KernelPath
+  readonly weaver?: Weaver | undefined
 }
 
 export function createCoder(k: number, m: number, options: CoderOptions = {}): ErasureCoder {
   const rows = new CodeRows(k, m, options.matrix ?? 'cauchy')
-  const path = options.path ?? kernelPaths[0]!
+  const way = { path: options.path ?? kernelPaths[0]!, weaver: options.weaver }
   return {
     k,
     m,
-    encode: (data) => multiply(rows.parity, data, path),
+    encode: (data) => multiply(rows.parity, data, way),
     reconstruct(strips, wanted) {
       const { used, coefficients } = rows.rebuilding(strips, wanted)
       return multiply(
         coefficients,
         used.map((index) => strips[index]!),
-        path,
+        way,
       )
     },
   }
 }
 
-/** Works on the path of the memory. */
+/** Works on the path of the memory, and with its weaver. */
 export function createStripCoder(
   memory: StripMemory,
   k: number,
@@ -95,33 +96,39 @@ export function createStripCoder(
   }
 }
 
-function multiply(coefficients: Coefficients, strips: readonly Uint8Array[], path: KernelPath): Uint8Array[] {
+interface Way {
+  readonly path: KernelPath
+  readonly weaver: Weaver | undefined
+}
+
+function multiply(coefficients: Coefficients, strips: readonly Uint8Array[], way: Way): Uint8Array[] {
   const { columns, rows } = coefficients
   if (strips.length !== columns) throw new RangeError(`${strips.length} strips instead of ${columns}`)
   const bytes = strips[0]!.byteLength
   if (strips.some((strip) => strip.byteLength !== bytes)) throw new RangeError('strips of different lengths')
   const outputs = rows.map(() => new Uint8Array(bytes))
-  if (path === 'scalar') coefficients.scalar.apply(strips, outputs)
-  else throughScratch(coefficients, strips, outputs, path)
+  if (way.path === 'scalar') coefficients.scalar.apply(strips, outputs)
+  else throughScratch(coefficients, strips, outputs, way)
   return outputs
 }
 
 /**
  * Room through which strips that lie elsewhere are passed in pieces so small that they do not leave the second-level cache on the
- * way. One a thread and path: coding waits for nothing, so two coders never use it at once.
+ * way. One a thread, path and weaver: coding waits for nothing, so two coders never use it at once.
  */
 const scratchBytes = 1024 * 1024
 const pieceBytesMax = 32 * 1024
-const scratches = new Map<string, StripMemory>()
+const scratches = new WeakMap<object, Map<string, StripMemory>>()
+const unwoven = {}
 
 function throughScratch(
   coefficients: Coefficients,
   strips: readonly Uint8Array[],
   outputs: readonly Uint8Array[],
-  path: KernelPath,
+  way: Way,
 ): void {
   const slots = strips.length + outputs.length
-  const scratch = scratchFor(slots, path)
+  const scratch = scratchFor(slots, way)
   const { stripBytes } = scratch.shared.shape
   const sources = Array.from(strips.keys())
   const targets = Array.from(outputs.keys(), (row) => strips.length + row)
@@ -135,13 +142,15 @@ function throughScratch(
 }
 
 /** Of two widths: most codes have few strips, and then pieces may be longer. */
-function scratchFor(slots: number, path: KernelPath): StripMemory {
+function scratchFor(slots: number, { path, weaver }: Way): StripMemory {
   const narrow = scratchBytes / pieceBytesMax
   const width = slots <= narrow ? narrow : 2 * shardsMax
   const name = `${path}/${width}`
-  const known = scratches.get(name)
+  const ofWeaver = scratches.get(weaver ?? unwoven) ?? new Map<string, StripMemory>()
+  scratches.set(weaver ?? unwoven, ofWeaver)
+  const known = ofWeaver.get(name)
   if (known !== undefined) return known
-  const scratch = allocateStrips({ slots: width, stripBytes: scratchBytes / width, threads: 1 }, path)
-  scratches.set(name, scratch)
+  const scratch = allocateStrips({ slots: width, stripBytes: scratchBytes / width, threads: 1 }, path, weaver)
+  ofWeaver.set(name, scratch)
   return scratch
 }

@@ -9,9 +9,17 @@
  */
 import type { Code } from './code.ts'
 import { createStripCoder } from './coder.ts'
+import { kernelPaths } from './path.ts'
 import { sealSegment, stripBytesOf, type SegmentPlace } from './segment.ts'
 import { hashStrips } from './segment-work.ts'
-import { StripMemory, allocateStrips, stripAlignBytes, type SharedStrips, type StripShape } from './strip-memory.ts'
+import {
+  StripMemory,
+  allocateStrips,
+  stripAlignBytes,
+  type SharedStrips,
+  type StripShape,
+  type Weaver,
+} from './strip-memory.ts'
 
 /** A strip begins at most so many bytes later than it would if there were no gap before it. */
 const gapBytesMax = 2 * stripAlignBytes
@@ -42,9 +50,15 @@ export function stripsIn(code: Code, room: SharedStrips, plainBytes: number): Ui
 }
 
 /** Encrypts and codes the plaintext that is in the room. What is left there are the strips; gives the hashes of their leaves. */
-export function sealInRoom(code: Code, key: Uint8Array, place: SegmentPlace, room: SharedStrips): Uint8Array[] {
+export function sealInRoom(
+  code: Code,
+  key: Uint8Array,
+  place: SegmentPlace,
+  room: SharedStrips,
+  weaver?: Weaver,
+): Uint8Array[] {
   const { k, m } = code
-  const memory = new StripMemory(shapedFor(code, room, place.plainBytes), 0)
+  const memory = new StripMemory(shapedFor(code, room, place.plainBytes), 0, kernelPaths[0], weaver)
   const { stripBytes } = memory.shared.shape
   const strips = Array.from({ length: k + m }, (_, shard) => memory.strip(shard))
   sealSegment(key, place, plainIn(code, room, place.plainBytes), strips.slice(0, k))

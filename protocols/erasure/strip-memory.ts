@@ -15,7 +15,8 @@
 import { tableSetBytesMax, type Coefficients } from './coefficients.ts'
 import { shardsMax } from './matrix.ts'
 import { kernelPaths, moduleOf, type KernelPath, type Multiply } from './path.ts'
-import { wasm, wasmPageBytes, type SharedMemory } from './wasm/web-assembly.ts'
+import { wasm, wasmPageBytes, type Module, type SharedMemory } from './wasm/web-assembly.ts'
+import { wovenPolynomial, wovenStepBytes, type WovenMultiply } from './wasm/woven.ts'
 
 export interface StripShape {
   /** Strips that there is room for. */
@@ -38,10 +39,23 @@ export interface Span {
   readonly to: number
 }
 
+/** A program that makes rows, from this one on (`wasm/woven.ts`). */
+export interface Woven {
+  readonly firstRow: number
+  readonly module: Module
+}
+
+/** Who has programs for some coefficients (`loom.ts`). */
+export interface Weaver {
+  wovenFor(coefficients: Coefficients, bytes: number): readonly Woven[] | undefined
+}
+
 /** What all threads split a strip at: a line of the cache, and a multiple of the kernel's step. */
 export const stripAlignBytes = 64
-/** The kernel's step: a strip has room up to the next multiple. */
-const stepBytes = 32
+/** The kernel's step, and that of programs: a strip has room up to the next multiple. */
+const stepBytes = wovenStepBytes
+/** Programs that are ready to be run on one memory: those of a few coefficients. */
+const instancesMax = 32
 /** A thread's own room: tables, and the addresses of as many columns and rows as there can be. */
 const addressBytes = 4 * 2 * shardsMax
 const controlBytes = tableSetBytesMax + addressBytes
@@ -52,13 +66,14 @@ const lowDigits = 0x0f0f0f0f
 /** 32-bit addresses. */
 const memoryBytesMax = 2 ** 32
 
-export function allocateStrips(shape: StripShape, path: KernelPath = kernelPaths[0]!): StripMemory {
+/** With a weaver, coefficients that are used much are multiplied by programs of their own. */
+export function allocateStrips(shape: StripShape, path: KernelPath = kernelPaths[0]!, weaver?: Weaver): StripMemory {
   const pages = Math.ceil(bytesOf(shape, memoryBytesMax) / wasmPageBytes)
   const memory =
     wasm === undefined
       ? new SharedArrayBuffer(pages * wasmPageBytes)
       : new wasm.Memory({ initial: pages, maximum: pages, shared: true })
-  return new StripMemory({ shape, memory }, 0, path)
+  return new StripMemory({ shape, memory }, 0, path, weaver)
 }
 
 export class StripMemory {
@@ -68,8 +83,10 @@ export class StripMemory {
   readonly #control: number
   readonly #addresses: Uint32Array
   readonly #multiply: Multiply | undefined
+  readonly #weaver: Weaver | undefined
+  readonly #woven = new Map<Module, WovenMultiply>()
 
-  constructor(shared: SharedStrips, thread: number, path: KernelPath = kernelPaths[0]!) {
+  constructor(shared: SharedStrips, thread: number, path: KernelPath = kernelPaths[0]!, weaver?: Weaver) {
     const { shape, memory } = shared
     const buffer = 'buffer' in memory ? memory.buffer : memory
     bytesOf(shape, buffer.byteLength)
@@ -79,7 +96,8 @@ export class StripMemory {
     this.#bytes = new Uint8Array(buffer)
     this.#control = thread * controlBytes
     this.#addresses = new Uint32Array(buffer, this.#control + tableSetBytesMax, addressBytes / 4)
-    this.#multiply = path === 'scalar' ? undefined : instanceOf(path, memory)
+    this.#multiply = path === 'scalar' ? undefined : instanceOf<Multiply>(moduleOf(path), memory)
+    this.#weaver = weaver
   }
 
   /** A view of a strip, of its first `bytes`. */
@@ -113,9 +131,10 @@ export class StripMemory {
       const view = (slot: number): Uint8Array => this.strip(slot, to).subarray(from)
       return coefficients.scalar.apply(sources.map(view), targets.map(view))
     }
-    const end = Math.ceil(to / stepBytes) * stepBytes
-    const targetsAt = this.#control + tableSetBytesMax + 4 * shardsMax
-    for (const [column, slot] of sources.entries()) this.#addresses[column] = this.#addressOf(slot)
+    const woven = this.#weaver?.wovenFor(coefficients, (to - from) * coefficients.columns)
+    if (woven !== undefined) return this.multiplyWoven(woven, sources, targets, { from, to })
+    const end = endOf(to)
+    const { sourcesAt, targetsAt } = this.#listed(sources, [])
     for (const { firstRow, rows, tables } of coefficients.tableSets) {
       // Every time: another object of this thread may have had tables there since.
       this.#bytes.set(tables, this.#control)
@@ -124,18 +143,44 @@ export class StripMemory {
       }
       for (let at = from; at < end; at += blockBytes) {
         const until = Math.min(end, at + blockBytes)
-        this.#multiply(
-          this.#control,
-          this.#control + tableSetBytesMax,
-          coefficients.columns,
-          targetsAt,
-          rows,
-          at,
-          until,
-          lowDigits,
-        )
+        this.#multiply(this.#control, sourcesAt, coefficients.columns, targetsAt, rows, at, until, lowDigits)
       }
     }
+  }
+
+  /** As `multiply` does, by programs for these very coefficients: of those it is asked nothing. */
+  multiplyWoven(
+    woven: readonly Woven[],
+    sources: readonly number[],
+    targets: readonly number[],
+    { from, to }: Span,
+  ): void {
+    const { sourcesAt, targetsAt } = this.#listed(sources, targets)
+    const end = endOf(to)
+    for (let at = from; at < end; at += blockBytes) {
+      const until = Math.min(end, at + blockBytes)
+      for (const { firstRow, module } of woven) {
+        this.#instanceOf(module)(sourcesAt, targetsAt + 4 * firstRow, at, until, wovenPolynomial)
+      }
+    }
+  }
+
+  /** Writes down where strips are, for the machine code; gives where that is written. */
+  #listed(sources: readonly number[], targets: readonly number[]): { sourcesAt: number; targetsAt: number } {
+    for (const [column, slot] of sources.entries()) this.#addresses[column] = this.#addressOf(slot)
+    for (const [row, slot] of targets.entries()) this.#addresses[shardsMax + row] = this.#addressOf(slot)
+    const sourcesAt = this.#addresses.byteOffset
+    return { sourcesAt, targetsAt: sourcesAt + 4 * shardsMax }
+  }
+
+  #instanceOf(module: Module): WovenMultiply {
+    const known = this.#woven.get(module)
+    if (known !== undefined) return known
+    // Of coefficients that nobody uses any more.
+    if (this.#woven.size >= instancesMax) this.#woven.clear()
+    const instance = instanceOf<WovenMultiply>(module, this.shared.memory)
+    this.#woven.set(module, instance)
+    return instance
   }
 
   #addressOf(slot: number): number {
@@ -161,7 +206,12 @@ function strideOf({ stripBytes }: StripShape): number {
   return Math.ceil(stripBytes / stripAlignBytes) * stripAlignBytes + stripAlignBytes
 }
 
-function instanceOf(path: Exclude<KernelPath, 'scalar'>, memory: SharedMemory | SharedArrayBuffer): Multiply {
-  const { exports } = new wasm!.Instance(moduleOf(path), { env: { memory } })
-  return (exports as { readonly multiply: Multiply }).multiply
+function instanceOf<Multiplication>(module: Module, memory: SharedMemory | SharedArrayBuffer): Multiplication {
+  const { exports } = new wasm!.Instance(module, { env: { memory } })
+  return (exports as { readonly multiply: Multiplication }).multiply
+}
+
+/** Of the step in which a span ends, for the kernel and for programs alike. */
+function endOf(to: number): number {
+  return Math.ceil(to / stepBytes) * stepBytes
 }

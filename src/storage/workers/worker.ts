@@ -8,16 +8,19 @@ import { parentPort } from 'node:worker_threads'
 import { letGo } from '../../../protocols/erasure/segment.ts'
 import { sealInRoom } from '../../../protocols/erasure/segment-room.ts'
 import { hashStrips, openInPlace } from '../../../protocols/erasure/segment-work.ts'
+import { realClock } from '../../environment.ts'
 import { Coders } from '../coders.ts'
+import { loomHere } from './loom.ts'
 import { memoryOf, type Result, type Task } from './messages.ts'
 
-const coders = new Coders()
+const loom = loomHere(realClock)
+const coders = new Coders(loom)
 
 function perform(task: Task): Result {
   switch (task.do) {
     case 'seal': {
       const { code, key } = task.order
-      return { did: 'seal', hashes: sealInRoom(code, key, task.order, task.room) }
+      return { did: 'seal', hashes: sealInRoom(code, key, task.order, task.room, loom) }
     }
     case 'open': {
       const { code, key } = task.order
