@@ -35,6 +35,7 @@ export const valuesElsewhere = [
   'protocols/erasure/code-rows.ts',
   'protocols/erasure/coder.ts',
   'protocols/erasure/coefficients.ts',
+  'protocols/erasure/loom.ts',
   'protocols/erasure/scalar-kernel.ts',
   'protocols/erasure/strip-memory.ts',
 ]
