@@ -7,10 +7,13 @@ import {
   allocateStrips,
   createStripCoder,
   hashStrips,
+  kernelPaths,
   segmentBytesOf,
   stripBytesMax,
   type Code,
 } from '../../protocols/erasure/index.ts'
+import { realClock } from '../../src/environment.ts'
+import { loomHere } from '../../src/storage/workers/loom.ts'
 
 export type SingleRate = 'encrypt' | 'code' | 'hash'
 
@@ -24,11 +27,14 @@ export interface SingleTask {
 const pieceBytes = 128 * 1024
 const key = new Uint8Array(32)
 const memories = new Map<string, ReturnType<typeof allocateStrips>>()
+/** As the worker has that seals. */
+const loom = loomHere(realClock)
 
 /** MB of plaintext a second. */
 function measure({ rate, code: { k, m }, segments }: SingleTask): number {
   const name = `${k}+${m}`
-  const memory = memories.get(name) ?? allocateStrips({ slots: k + m, stripBytes: stripBytesMax, threads: 1 })
+  const memory =
+    memories.get(name) ?? allocateStrips({ slots: k + m, stripBytes: stripBytesMax, threads: 1 }, kernelPaths[0], loom)
   memories.set(name, memory)
   const strips = Array.from({ length: k + m }, (_, slot) => memory.strip(slot))
   const slots = [...strips.keys()]
