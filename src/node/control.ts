@@ -39,7 +39,7 @@ import { writeBackup } from './backup.ts'
 import type { Discovery } from './discovery.ts'
 import type { Forwards } from './forwards.ts'
 import type { JobBook } from './job-book.ts'
-import { checkJoined, connectionWarnings, notJoined } from './joining.ts'
+import { checkJoined, connectionWarnings, introduced, introductionMs, notJoined } from './joining.ts'
 import type { LedgerCare } from './ledger-care.ts'
 import type { ObjectCare } from './object-care.ts'
 import type { ExportInput, ImportInput, ObjectCars } from './object-cars.ts'
@@ -343,15 +343,17 @@ export class OwnControl implements PeerControl {
   }
 
   async join(address: string, signal: AbortSignal): Promise<PeersView> {
-    const { host, notary } = this.#deps
+    const { host, notary, clock } = this.#deps
     let peer: PeerName
     try {
       peer = await host.dial(address, signal)
     } catch (error) {
       throw notJoined(address, error as Error)
     }
+    using patience = clock.deadline(introductionMs, signal)
+    await introduced(host, peer, patience.signal)
     checkJoined(address, peer, host.connections(), notary.network)
-    return this.peers()
+    return await this.peers()
   }
 }
 

@@ -1,9 +1,12 @@
 /** What its owner is told of how this peer is connected: to nobody, or to peers of another network, from which nothing comes. */
 import type { PeerName } from '../../protocols/wire/index.ts'
 import { ControlError } from '../control/api.ts'
-import { HostError, type ConnectionView } from '../host/index.ts'
+import { HostError, type ConnectionView, type Host } from '../host/index.ts'
 
 type Line = Pick<ConnectionView, 'peer' | 'network'>
+
+/** In which whoever was dialled says of which network it is: that goes beside the dial, and takes a round trip or two. */
+export const introductionMs = 2_000
 
 /** For `pleach status`. One peer of our own network is enough: whoever likes may connect to us from another. */
 export function connectionWarnings(connections: readonly Line[], own: string): string[] {
@@ -15,6 +18,28 @@ export function connectionWarnings(connections: readonly Line[], own: string): s
     `whoever is connected is of another network (${foreign}, this peer of ${own}), and nothing comes from there: ` +
       `pleach up --network ${foreign}, or --bootstrap with the address of a peer of ${own}`,
   ]
+}
+
+/** Resolves when a peer that was dialled has said who it is, or is gone, or the signal fires: some never say it. */
+export async function introduced(
+  host: Pick<Host, 'connections' | 'onPeer'>,
+  peer: PeerName,
+  signal: AbortSignal,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const unlisten = host.onPeer((event) => {
+    if (event.peer === peer && event.kind !== 'connected') resolve()
+  })
+  const over = (): void => resolve()
+  signal.addEventListener('abort', over, { once: true })
+  try {
+    const lines = host.connections().filter((connection) => connection.peer === peer)
+    const isKnown = lines.length === 0 || lines.some(({ network }) => network !== undefined)
+    if (!isKnown && !signal.aborted) await promise
+  } finally {
+    unlisten()
+    signal.removeEventListener('abort', over)
+  }
 }
 
 /** Of a peer that was dialled because its owner said so. Throws a ControlError NETWORK_FOREIGN. */
