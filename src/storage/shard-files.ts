@@ -4,6 +4,7 @@
  *
  *     <folder>/shards/ab/ab12…           the shard, under its root in hex
  *     <folder>/shards/ab/ab12….leaves    the hashes of its leaves, 32 bytes each
+ *     <folder>/shards/ab/ab12….sums      their checksums, 4 bytes each: what can be done without (leaf-sums.ts)
  *     <folder>/incoming/<name>           what is not finished: thrown away at the next start
  */
 import { dirname, join } from 'node:path'
@@ -14,6 +15,7 @@ import { MerkleBuilder, MerkleTree, hashLeaf, leafBytes, leafCount, leafLength }
 import type { ShardSource } from '../../protocols/transfer/index.ts'
 import { hashBytes } from '../../protocols/wire/index.ts'
 import type { Files, OpenFile } from '../environment.ts'
+import { LeafSums, readSums } from './leaf-sums.ts'
 import { ShardWriter } from './shard-writer.ts'
 import { systemCode } from './system-code.ts'
 
@@ -35,15 +37,21 @@ export class DamagedShardError extends Error {
 const leavesAheadMax = 4
 /** Memory for the trees of shards that are read again and again: building one costs 1 µs a leaf, and a GET may ask for one. */
 const treeCacheBytesMax = 64 * 1024 * 1024
-/** A tree holds its leaves' hashes and as many again above them. */
-const treeBytesPerLeaf = 2 * hashBytes
+/** A tree holds its leaves' hashes and as many again above them; the checksums come on top. */
+const treeBytesPerLeaf = 2 * hashBytes + 4
+
+/** What lies beside a shard. */
+interface Beside {
+  readonly tree: MerkleTree
+  readonly sums: LeafSums
+}
 
 export class ShardFiles {
   readonly #disk: Files
   readonly #folder: string
   readonly #treesBytesMax: number
   /** By root; the one that was used last comes last. */
-  readonly #trees = new Map<string, MerkleTree>()
+  readonly #beside = new Map<string, Beside>()
   /** Folders of shards whose names are durable, or are just being made so: at most 256. */
   readonly #durable = new Map<string, Promise<void>>()
 
@@ -72,13 +80,14 @@ export class ShardFiles {
     await this.#durableFolder(dirname(path))
     await writer.sync()
     await this.#disk.rename(`${writer.path}.leaves`, `${path}.leaves`)
+    await this.#renamed(`${writer.path}.sums`, `${path}.sums`)
     await this.#disk.rename(writer.path, path)
     await this.#disk.syncFolder(dirname(path))
   }
 
   /**
    * Undefined when there is no such file. Rejects with DamagedShardError when it cannot be proved from. `isAnew`: the hashes are read
-   * from the disk, though they are in memory.
+   * from the disk, though they are in memory, and each leaf is compared with its own.
    */
   async open(root: string, isAnew = false): Promise<ShardSource | undefined> {
     const path = this.#pathOf(root)
@@ -86,7 +95,8 @@ export class ShardFiles {
     if (file === undefined) return undefined
     try {
       const { bytes } = await file.look()
-      return sourceOf(root, file, bytes, await this.#treeOf(root, bytes, isAnew))
+      const { tree, sums } = await this.#besideOf(root, bytes, isAnew)
+      return sourceOf(root, file, bytes, { tree, sums: isAnew ? new LeafSums() : sums })
     } catch (error) {
       await file.close()
       throw error
@@ -136,6 +146,7 @@ export class ShardFiles {
   async remove(root: string): Promise<void> {
     await this.#disk.remove(this.#pathOf(root))
     await this.#disk.remove(`${this.#pathOf(root)}.leaves`)
+    await this.#disk.remove(`${this.#pathOf(root)}.sums`)
   }
 
   /** Roots of all files that look like shards, or like what belongs to one. Other files are not ours and are left alone. */
@@ -143,7 +154,7 @@ export class ShardFiles {
     for (const folder of await this.#disk.list(join(this.#folder, 'shards'))) {
       if (!/^[0-9a-f]{2}$/.test(folder)) continue
       const names = await this.#disk.list(join(this.#folder, 'shards', folder))
-      yield* new Set(names.flatMap((name) => /^([0-9a-f]{64})(?:\.leaves)?$/.exec(name)?.[1] ?? []))
+      yield* new Set(names.flatMap((name) => /^([0-9a-f]{64})(?:\.(?:leaves|sums))?$/.exec(name)?.[1] ?? []))
     }
   }
 
@@ -157,20 +168,35 @@ export class ShardFiles {
     }
   }
 
-  async #treeOf(root: string, shardBytes: number, isAnew: boolean): Promise<MerkleTree> {
-    const known = isAnew ? undefined : this.#trees.get(root)
-    const tree = known ?? (await readTree(this.#disk, root, `${this.#pathOf(root)}.leaves`))
-    if (tree.leaves !== leafCount(shardBytes)) throw new DamagedShardError(root, -1)
-    this.#trees.delete(root)
-    this.#trees.set(root, tree)
+  async #besideOf(root: string, shardBytes: number, isAnew: boolean): Promise<Beside> {
+    const known = isAnew ? undefined : this.#beside.get(root)
+    const beside = known ?? (await this.#readBeside(root))
+    if (beside.tree.leaves !== leafCount(shardBytes)) throw new DamagedShardError(root, -1)
+    this.#beside.delete(root)
+    this.#beside.set(root, beside)
     let bytes = 0
-    for (const { leaves } of this.#trees.values()) bytes += leaves * treeBytesPerLeaf
-    for (const [oldest, { leaves }] of this.#trees) {
+    for (const { tree } of this.#beside.values()) bytes += tree.leaves * treeBytesPerLeaf
+    for (const [oldest, { tree }] of this.#beside) {
       if (bytes <= this.#treesBytesMax) break
-      this.#trees.delete(oldest)
-      bytes -= leaves * treeBytesPerLeaf
+      this.#beside.delete(oldest)
+      bytes -= tree.leaves * treeBytesPerLeaf
     }
-    return tree
+    return beside
+  }
+
+  async #readBeside(root: string): Promise<Beside> {
+    const path = this.#pathOf(root)
+    const tree = await readTree(this.#disk, root, `${path}.leaves`)
+    return { tree, sums: await readSums(this.#disk, `${path}.sums`, tree.leaves) }
+  }
+
+  /** What can be done without, if it is there. */
+  async #renamed(from: string, to: string): Promise<void> {
+    try {
+      await this.#disk.rename(from, to)
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error
+    }
   }
 
   /**
@@ -246,11 +272,11 @@ interface ReadAhead {
 }
 
 /**
- * A leaf that no longer has its hash is not given out. Who reads on where it left off is given what was read ahead: the way to the
+ * A leaf that no longer has its checksum nor its hash is not given out. Who reads on where it left off is given what was read ahead: the way to the
  * disk and back costs as much for four leaves as for one. Two memories take turns, so that one leaf may be looked at while the next
  * is read.
  */
-function sourceOf(root: string, file: OpenFile, shardBytes: number, tree: MerkleTree): ShardSource {
+function sourceOf(root: string, file: OpenFile, shardBytes: number, { tree, sums }: Beside): ShardSource {
   const memories: (Uint8Array | undefined)[] = [undefined, undefined]
   let next = 0
   let ahead: ReadAhead | undefined
@@ -272,7 +298,8 @@ function sourceOf(root: string, file: OpenFile, shardBytes: number, tree: Merkle
       next = leaf + 1
       const at = (leaf - ahead.first) * leafBytes
       const bytes = (await ahead.bytes).subarray(at, at + leafLength(shardBytes, leaf))
-      if (!equals(hashLeaf(bytes), tree.leafHash(leaf))) throw new DamagedShardError(root, leaf)
+      if (!sums.has(leaf, bytes) && !equals(hashLeaf(bytes), tree.leafHash(leaf)))
+        throw new DamagedShardError(root, leaf)
       return { bytes, proof: tree.proof(leaf) }
     },
     close: async () => file.close(),

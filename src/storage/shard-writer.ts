@@ -2,6 +2,7 @@
 import { MerkleBuilder, leafBytes } from '../../protocols/erasure/index.ts'
 import { hashBytes } from '../../protocols/wire/index.ts'
 import type { Files, OpenFile } from '../environment.ts'
+import { LeafSums, writeSums } from './leaf-sums.ts'
 
 /** Room for the hashes of a shard of 16 MiB; doubled when it is full. */
 const hashesAtFirst = 256
@@ -13,6 +14,7 @@ export class ShardWriter {
   #hashes = new Uint8Array(hashesAtFirst * hashBytes)
   /** Grows with the shard: the tree of a large one, made at the end, would keep everything else waiting. */
   readonly #builder = new MerkleBuilder()
+  readonly #sums = new LeafSums()
   #leaves = 0
   #isOpen = true
 
@@ -35,6 +37,7 @@ export class ShardWriter {
   async write(firstLeaf: number, bytes: Uint8Array, hashes: Uint8Array): Promise<void> {
     if (firstLeaf !== this.#leaves) throw new RangeError(`leaf ${firstLeaf} was written after ${this.#leaves} leaves`)
     await this.#file.write(bytes, firstLeaf * leafBytes)
+    this.#sums.add(firstLeaf, bytes)
     const end = this.#leaves * hashBytes + hashes.byteLength
     while (end > this.#hashes.byteLength) this.#grow()
     this.#hashes.set(hashes, this.#leaves * hashBytes)
@@ -52,6 +55,7 @@ export class ShardWriter {
     } finally {
       await beside.close()
     }
+    await writeSums(this.#disk, `${this.path}.sums`, this.#sums, this.#leaves)
     await this.#file.datasync()
     await this.#close()
   }
@@ -60,6 +64,7 @@ export class ShardWriter {
     await this.#close()
     await this.#disk.remove(this.path)
     await this.#disk.remove(`${this.path}.leaves`)
+    await this.#disk.remove(`${this.path}.sums`)
   }
 
   #grow(): void {

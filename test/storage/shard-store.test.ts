@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate, setTimeout } from 'node:timers/promises'
+import { crc32 } from 'node:zlib'
 
 import { concat, toString } from 'uint8arrays'
 
@@ -487,11 +488,48 @@ test('hashes that have rotted, a file that is cut, a file that is gone: nothing 
   }
 })
 
+test('checksums spare the hash, and nothing else: what they do not know is hashed', async () => {
+  const damages: ((path: string) => Promise<void>)[] = [
+    async (path) => bend(`${path}.sums`, 5),
+    async (path) => rm(`${path}.sums`),
+    async (path) => writeFile(`${path}.sums`, new Uint8Array(5)),
+    async (path) => writeFile(`${path}.sums`, new Uint8Array(1_000)),
+  ]
+  for (const damage of damages) {
+    await using bench = await Bench.open()
+    const shard = shardOf(3 * leafBytes + 7)
+    await bench.put(shard)
+    await bench.restart()
+    await damage(bench.path(shard))
+    assert.deepEqual(await bench.read(shard), shard.bytes)
+    await bend(bench.path(shard), leafBytes + 3)
+    await assert.rejects(bench.read(shard), isRefused('DAMAGED'))
+  }
+})
+
+test('whoever looks whether all is well does not go by checksums', async () => {
+  await using bench = await Bench.open()
+  const shard = shardOf(2 * leafBytes)
+  await bench.put(shard)
+  await bench.restart()
+  await bend(bench.path(shard), leafBytes + 3)
+  const bent = (await readFile(bench.path(shard))).subarray(leafBytes)
+  const sums = await readFile(`${bench.path(shard)}.sums`)
+  sums.writeUInt32LE(crc32(bent), 4)
+  await writeFile(`${bench.path(shard)}.sums`, sums)
+  const source = await bench.store.open(shard.root)
+  assert.deepEqual((await source!.leaf(1)).bytes, new Uint8Array(bent))
+  await source!.close()
+  const anew = await bench.store.openAnew(shard.root)
+  await assert.rejects(anew!.leaf(1), isRefused('DAMAGED'))
+  await anew!.close()
+})
+
 test('trees are kept in memory for a while, the ones used last, within a limit', async () => {
   await using bench = await Bench.open()
   const shards = [shardOf(3 * leafBytes), shardOf(3 * leafBytes), shardOf(3 * leafBytes)]
   for (const shard of shards) await bench.put(shard)
-  const files = new ShardFiles(realFiles, bench.folder, 2 * 3 * 64)
+  const files = new ShardFiles(realFiles, bench.folder, 2 * 3 * 68)
   for (const shard of [shards[0]!, shards[1]!, shards[0]!, shards[2]!]) await (await files.open(shard.name))!.close()
   for (const shard of shards) await rm(`${bench.path(shard)}.leaves`)
   await (await files.open(shards[0]!.name))!.close()
