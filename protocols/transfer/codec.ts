@@ -3,6 +3,7 @@ import { create, toBinary } from '@bufbuild/protobuf'
 
 import {
   Fault,
+  allocFilled,
   checkedHash,
   checkedInteger,
   decodeRefusal,
@@ -93,9 +94,9 @@ function shardBytesOf(value: bigint): number {
 }
 
 function encodeBlock({ leaf, proof, bytes }: Block): Uint8Array {
-  const frame = new Uint8Array(blockHeaderBytes + proof.length * hashBytes + bytes.byteLength)
+  const frame = allocFilled(blockHeaderBytes + proof.length * hashBytes + bytes.byteLength)
   frame[0] = blockTag
-  new DataView(frame.buffer).setUint32(1, leaf)
+  new DataView(frame.buffer, frame.byteOffset).setUint32(1, leaf)
   frame[5] = proof.length
   let at = blockHeaderBytes
   for (const step of proof) {

@@ -5,6 +5,7 @@
  * over the cap is a Fault before a single byte of the body is buffered.
  */
 import { varint } from 'multiformats'
+import { allocUnsafe } from 'uint8arrays'
 
 import { Fault } from './fault.ts'
 
@@ -79,7 +80,7 @@ export class FrameDecoder {
       throw new Fault('FRAME_TOO_LARGE', 'frame is over the cap', { bodyBytes, frameBytesMax: this.#frameBytesMax })
     }
     this.#prefix = []
-    this.#body = new Uint8Array(bodyBytes)
+    this.#body = allocFilled(bodyBytes)
     this.#filledBytes = 0
   }
 
@@ -90,6 +91,17 @@ export class FrameDecoder {
     this.#filledBytes = 0
   }
 }
+
+/**
+ * Memory for whoever fills all of it before anybody looks: zeros that nobody reads take longer than a copy. What is small stays apart, since
+ * small pieces of one memory keep all of it.
+ */
+export function allocFilled(bytes: number): Uint8Array {
+  return bytes < pooledBytesMax ? new Uint8Array(bytes) : allocUnsafe(bytes)
+}
+
+/** What is shorter Node would cut from a pool. */
+const pooledBytesMax = 4 * 1024
 
 function decodePrefix(prefix: Uint8Array): number {
   try {
