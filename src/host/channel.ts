@@ -18,6 +18,7 @@ import type { Channel } from '../../protocols/wire/channel.ts'
 import { FrameDecoder, encodeFramePrefix } from '../../protocols/wire/frame.ts'
 import type { PeerName } from '../../protocols/wire/peer.ts'
 import { asError } from './errors.ts'
+import { updateWindowByHalves } from './window-updates.ts'
 
 /** The stream is over and nothing can be read or written any more. Nobody broke the protocol. */
 export class ChannelClosedError extends Error {
@@ -50,6 +51,7 @@ const chunkOverheadBytes = 128
 const decodeBytes = 16 * 1024
 
 export function createChannel(stream: Stream, remote: PeerName, limits: ChannelLimits): StreamChannel {
+  updateWindowByHalves(stream)
   return new LibP2PChannel(stream, remote, limits)
 }
 
