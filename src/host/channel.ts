@@ -18,6 +18,7 @@ import type { Channel } from '../../protocols/wire/channel.ts'
 import { FrameDecoder, encodeFramePrefix } from '../../protocols/wire/frame.ts'
 import type { PeerName } from '../../protocols/wire/peer.ts'
 import { asError } from './errors.ts'
+import { updateWindowByHalves } from './window-updates.ts'
 
 /** The stream is over and nothing can be read or written any more. Nobody broke the protocol. */
 export class ChannelClosedError extends Error {
@@ -50,6 +51,7 @@ const chunkOverheadBytes = 128
 const decodeBytes = 16 * 1024
 
 export function createChannel(stream: Stream, remote: PeerName, limits: ChannelLimits): StreamChannel {
+  updateWindowByHalves(stream)
   return new LibP2PChannel(stream, remote, limits)
 }
 
@@ -71,6 +73,8 @@ class LibP2PChannel implements StreamChannel {
   /** Why nothing may be read any more, whatever came: our own abort, or the other side's fault. */
   #failed: Error | undefined
   #wakeReader: (() => void) | undefined
+  /** Of the writes that wait until what they wrote is gone. */
+  readonly #wakeWriters = new Set<() => void>()
 
   constructor(stream: Stream, remote: PeerName, limits: ChannelLimits) {
     this.remote = remote
@@ -84,6 +88,8 @@ class LibP2PChannel implements StreamChannel {
     this.#finished = stream.status === 'open' && stream.remoteWriteStatus === 'closed'
     if (stream.status === 'open') {
       stream.addEventListener('message', (event) => this.#onMessage(event))
+      // Listened to once and not for each wait: a muxer tells all its streams of every drain, and most have to wait on.
+      for (const event of drainEvents) stream.addEventListener(event, () => this.#onDrain())
       stream.addEventListener('remoteCloseWrite', () => {
         this.#finished = true
         this.#wakeReader?.()
@@ -150,6 +156,7 @@ class LibP2PChannel implements StreamChannel {
       // The connection is gone already, and with it the stream.
     }
     this.#wakeReader?.()
+    for (const wake of this.#wakeWriters) wake()
   }
 
   #onMessage({ data }: StreamMessageEvent): void {
@@ -165,6 +172,17 @@ class LibP2PChannel implements StreamChannel {
   #onClose({ error, local }: StreamCloseEvent): void {
     this.#ended ??= new ChannelClosedError(error === undefined ? 'lost' : local === true ? 'aborted' : 'reset', error)
     this.#wakeReader?.()
+  }
+
+  #onDrain(): void {
+    if (this.#isFull) return
+    for (const wake of this.#wakeWriters) wake()
+  }
+
+  /** Whether something that was written is still in libp2p, and may yet go. */
+  get #isFull(): boolean {
+    const { writableNeedsDrain, writeBufferLength, writeStatus } = this.#stream
+    return (writableNeedsDrain || writeBufferLength > 0) && writeStatus !== 'closed'
   }
 
   #pauseWhenFull(): void {
@@ -191,8 +209,9 @@ class LibP2PChannel implements StreamChannel {
   #decodeSome(): boolean {
     const chunk = this.#chunks[0]
     if (chunk === undefined) return false
-    const piece = chunk.subarray(0, decodeBytes)
-    if (piece.byteLength === chunk.byteLength) {
+    const isWhole = chunk.byteLength <= decodeBytes
+    const piece = isWhole ? chunk : chunk.subarray(0, decodeBytes)
+    if (isWhole) {
       this.#chunks.shift()
       this.#queuedBytes -= chunkOverheadBytes
     } else this.#chunks[0] = chunk.subarray(decodeBytes)
@@ -232,10 +251,8 @@ class LibP2PChannel implements StreamChannel {
       if (this.#failed !== undefined) throw this.#failed
       if (stream.writeStatus === 'closed') throw this.#ended ?? new ChannelClosedError('closed')
       await this.#until(signal, (wake) => {
-        for (const event of drainEvents) stream.addEventListener(event, wake)
-        return () => {
-          for (const event of drainEvents) stream.removeEventListener(event, wake)
-        }
+        this.#wakeWriters.add(wake)
+        return () => this.#wakeWriters.delete(wake)
       })
     }
     if (this.#failed !== undefined) throw this.#failed

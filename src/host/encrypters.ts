@@ -4,9 +4,11 @@
  */
 import { noise } from '@libp2p/noise'
 import { tls } from '@libp2p/tls'
+import type { MessageStream, SecuredConnection } from '@libp2p/interface'
 import type { Libp2pOptions } from 'libp2p'
 
 import { realTurns } from '../environment.ts'
+import { gatherWrites } from './gather-writes.ts'
 import { TurnBudget } from './turn-budget.ts'
 
 export type EncrypterName = 'noise' | 'tls'
@@ -39,16 +41,21 @@ function paced(factory: EncrypterFactory): EncrypterFactory {
       protocol: encrypter.protocol,
       async secureInbound(connection, options) {
         const secured = await encrypter.secureInbound(connection, options)
-        turns.watch(connection, secured.connection)
-        return secured
+        return watched(connection, secured)
       },
       async secureOutbound(connection, options) {
         const secured = await encrypter.secureOutbound(connection, options)
-        turns.watch(connection, secured.connection)
-        return secured
+        return watched(connection, secured)
       },
     }
   }
+}
+
+function watched<Secured extends SecuredConnection>(connection: MessageStream, secured: Secured): Secured {
+  turns.watch(connection, secured.connection)
+  gatherWrites(connection)
+  gatherWrites(secured.connection)
+  return secured
 }
 
 /** `none` is a transport's that encrypts by itself or, in a simulator, not at all. */
