@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
+import { startForBulk } from '../src/collector.ts'
 import { runBench, type Bench } from './bench.ts'
 import { data } from './data/index.ts'
 import { discovery } from './discovery/index.ts'
@@ -68,6 +69,9 @@ function named<Kind extends { readonly name: string }>(all: readonly Kind[], nam
   if (found !== undefined) return found
   throw new UsageError(`${name} is no ${what}; there are ${all.map((one) => one.name).join(', ')}`)
 }
+
+// As `pleach up` starts itself: a bench of what peers do with bulk data is in such a process too, and so are those that it starts.
+if (process.argv[2] === data.name) startForBulk()
 
 try {
   await main(process.argv.slice(2))

@@ -147,7 +147,7 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
         '×',
         bounds,
         undefined,
-        'processor time of a stream ÷ that and what hashing twice, decrypting, reading and writing take alone',
+        'processor time of a stream ÷ that and what hashing, summing up, decrypting, reading and writing take alone',
       ),
       valueRow('bare stream: processor, both sides', 'ns/B', streamNs),
       many(seconds.plainMany, asItComes),

@@ -5,7 +5,7 @@ export { tcpTransport, type DhtOptions, type TransportFactory } from './configur
 export { createCourier, type Courier, type CourierLimits } from './courier.ts'
 export { memoryKeyValue, type KeyValue } from './datastore.ts'
 export type { Answerer, DhtAnswer, DhtPeer, DhtQuestion } from './dht-answers.ts'
-export { encryptersInOrder, encryptersOf, type EncrypterFactory, type EncrypterName } from './encrypters.ts'
+export { encryptersInOrder, type EncrypterFactory, type EncrypterName } from './encrypters.ts'
 export { HostError, type HostErrorCode } from './errors.ts'
 export { identityFromSeed, openIdentity, type Identity, type OpenedIdentity } from './identity.ts'
 export { limitsFor, type HostLimits, type Reach } from './limits.ts'
