@@ -8,7 +8,7 @@ import { dataFolder } from '../model/storage.ts'
 const sweptWithinMs = 120_000
 /** One frame may be over the window. */
 const frameBytesMax = 66 * 1024
-const shardName = /\/([0-9a-f]{64})(\.leaves)?$/
+const shardName = /\/([0-9a-f]{64})(?:\.(?:leaves|sums))?$/
 
 export function storageIsBounded(world: StorageWorld): string[] {
   const wrong = world.leftOpen.flatMap(({ peer, streams, files }) =>

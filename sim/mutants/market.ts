@@ -219,6 +219,6 @@ export const marketMutants: readonly Mutant[] = [
         replace: 'if (from === self || freeBytes < Infinity)',
       },
     ],
-    scenario: 'storage',
+    scenario: 'storage-tight',
   },
 ]

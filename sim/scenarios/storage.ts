@@ -162,6 +162,22 @@ const broken: StorageScenario = {
   streams: { ...storm.streams, resetProbability: 0.03 },
 }
 
+/** What is put comes to three or four times what all lend. */
+const tight: StorageScenario = {
+  ...storm,
+  name: 'storage-tight',
+  about: 'keepers that lend little, and are asked for more by several at once',
+  objects: 12,
+  objectBytesMin: 60_000,
+  codes: [
+    { k: 1, m: 2 },
+    { k: 2, m: 2 },
+  ],
+  putsWithinMs: 20_000,
+  quotaBytes: 160_000,
+  ownerBytesMax: 140_000,
+}
+
 const minute = 60_000
 
 const care: StorageScenario = {
@@ -193,6 +209,7 @@ export const storageScenarios: Readonly<Record<string, StorageScenario>> = {
   [calm.name]: calm,
   [power.name]: power,
   [broken.name]: broken,
+  [tight.name]: tight,
   [care.name]: care,
 }
 export const storageScenarioDefault = storm.name

@@ -28,6 +28,12 @@ for (const [name, count] of Object.entries(seeds)) {
   })
 }
 
+test('nobody keeps more than it lends, where more is asked for', async () => {
+  const { failures, counts } = await runStorageSeeds(1, 20, storageScenarios['storage-tight'])
+  assert.deepEqual(failures, [])
+  assert.ok(counts.placed > 0 && counts.placed < 0.8 * counts.objects, JSON.stringify(counts))
+})
+
 test('the same seed gives the same trace', async () => {
   const [first, second, other] = [await runStorageSeeds(7, 3), await runStorageSeeds(7, 3), await runStorageSeeds(8, 3)]
   assert.equal(first.traceHash, second.traceHash)
