@@ -46,7 +46,7 @@ export class PartFile {
   #unsettledBytes = 0
   /** What it is settling now. Never rejects. */
   #settling: Promise<void> | undefined
-  #settleError: unknown
+  #settleError: Error | undefined
 
   private constructor(disk: Files, path: string, part: string, manifest: ObjectManifest, files: readonly OpenFile[]) {
     this.#disk = disk
@@ -169,7 +169,7 @@ export class PartFile {
     try {
       await this.#file.datasync()
     } catch (error) {
-      this.#settleError ??= error
+      this.#settleError ??= error as Error
     }
     this.#settling = undefined
   }

@@ -1,6 +1,7 @@
 // A fetch's file on the disk: when it is settled, and what comes of a disk that could not.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 
 import {
   describeObject,
@@ -69,7 +70,7 @@ async function written(disk: SlowDisk): Promise<PartFile> {
   return part
 }
 
-const turn = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+const turn = async (): Promise<void> => setImmediate()
 
 test('what was written is settled while more comes, one time after the other, and before the file has its name', async () => {
   const disk = new SlowDisk()
