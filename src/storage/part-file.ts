@@ -29,6 +29,9 @@ import { cidOfDocument, hashBytes } from '../../protocols/wire/index.ts'
 import type { Files, OpenFile } from '../environment.ts'
 import type { Mill } from './mill.ts'
 
+/** So much is written before the disk is told to settle it, beside the work, in bytes: left for the end it is what a reader of a fast line waits for. */
+const settleBytes = 32 * 1024 * 1024
+
 export class PartFile {
   readonly #disk: Files
   readonly #path: string
@@ -39,6 +42,11 @@ export class PartFile {
   readonly #here = new Set<number>()
   /** Of segments that are here, until they are asked for: the hashes of their data strips' leaves, one after the other. */
   readonly #hashes = new Map<number, Uint8Array>()
+  /** Written since the disk was last told. */
+  #unsettledBytes = 0
+  /** What it is settling now. Never rejects. */
+  #settling: Promise<void> | undefined
+  #settleError: Error | undefined
 
   private constructor(disk: Files, path: string, part: string, manifest: ObjectManifest, files: readonly OpenFile[]) {
     this.#disk = disk
@@ -94,14 +102,19 @@ export class PartFile {
     for (const piece of plain) {
       await this.#file.write(piece, at)
       at += piece.byteLength
+      this.#unsettledBytes += piece.byteLength
     }
     await this.#leaves.write(hashes, this.#leavesAt(segment))
     this.#keep(segment, hashes)
+    if (this.#unsettledBytes >= settleBytes) this.#settling ??= this.#settle()
   }
 
   /** All segments are here: the file gets its name. Durable when it resolves. */
   async finish(): Promise<void> {
-    await this.#file.datasync()
+    await this.#settling
+    await this.#settle()
+    // A disk tells of what it could not write only once.
+    if (this.#settleError !== undefined) throw this.#settleError
     await this.#close()
     await this.#disk.rename(this.#part, this.#path)
     await this.#disk.remove(`${this.#part}.leaves`)
@@ -151,7 +164,18 @@ export class PartFile {
     return segment * this.#manifest.code.k * leavesPerStrip * hashBytes
   }
 
+  async #settle(): Promise<void> {
+    this.#unsettledBytes = 0
+    try {
+      await this.#file.datasync()
+    } catch (error) {
+      this.#settleError ??= error as Error
+    }
+    this.#settling = undefined
+  }
+
   async #close(): Promise<void> {
+    await this.#settling
     await this.#file.close()
     await this.#leaves.close()
   }
