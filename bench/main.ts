@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
+import { startForBulk } from '../src/collector.ts'
 import { runBench, type Bench } from './bench.ts'
 import { data } from './data/index.ts'
 import { discovery } from './discovery/index.ts'
@@ -35,6 +36,8 @@ async function main(args: string[]): Promise<void> {
   if (name === undefined) throw new UsageError(usage)
   if (name === 'list') return list()
   const bench = named(benches, name, 'bench')
+  // A reader of the bench is to have the heap of a peer, which starts so. Nothing is open yet.
+  if (bench === data) startForBulk()
   const parts = partNames.length === 0 ? bench.parts : partNames.map((part) => named(bench.parts, part, 'part'))
   const rounds = Number(values.rounds)
   if (!Number.isSafeInteger(rounds) || rounds < roundsMin)
