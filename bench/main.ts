@@ -36,6 +36,8 @@ async function main(args: string[]): Promise<void> {
   if (name === undefined) throw new UsageError(usage)
   if (name === 'list') return list()
   const bench = named(benches, name, 'bench')
+  // A reader of the bench is to have the heap of a peer, which starts so. Nothing is open yet.
+  if (bench === data) startForBulk()
   const parts = partNames.length === 0 ? bench.parts : partNames.map((part) => named(bench.parts, part, 'part'))
   const rounds = Number(values.rounds)
   if (!Number.isSafeInteger(rounds) || rounds < roundsMin)
@@ -69,9 +71,6 @@ function named<Kind extends { readonly name: string }>(all: readonly Kind[], nam
   if (found !== undefined) return found
   throw new UsageError(`${name} is no ${what}; there are ${all.map((one) => one.name).join(', ')}`)
 }
-
-// As `pleach up` starts itself: a bench of what peers do with bulk data is in such a process too, and so are those that it starts.
-if (process.argv[2] === data.name) startForBulk()
 
 try {
   await main(process.argv.slice(2))

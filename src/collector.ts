@@ -10,14 +10,14 @@ import { setFlagsFromString } from 'node:v8'
 const flags = [
   // The young generation stays as small as it begins: it is looked through every millisecond or so, and its buffers are freed at once.
   '--semi-space-growth-factor=1',
-  // The old one may grow by this share, buffers counted, before all stands still until it is looked through…
-  '--heap-growing-percent=100',
-  // …and is looked through, beside the work, once a tenth of that is used up. Left to itself V8 begins when less is left than the young
-  // generation may come to hold. Of 12 MiB that were left to a keeper of which 30 lived (with 40 above) that was most: it began again as soon as it was done, and
-  // took 6.1 ns a byte for it and its work, now 3.1 (four keepers; one alone 4.9, now 2.3). What a reader of 2 GiB then held beside what it had at rest,
-  // by the two: 77 and 88 MiB with 40 and V8's own beginning, 73 and 81 so. With 40 and 60 it was 88 to 95, and where the limit is near (20 and 90) all
-  // stood still for 30 ms at a time.
-  '--incremental-marking-soft-trigger=10',
+  // The old one may grow by this share, buffers counted, before all stands still until it is looked through: with 100 a reader of 4 GiB held up to 102 MiB
+  // beside what it had at rest while the machine had other work, since then there is little time to look beside the work…
+  '--heap-growing-percent=40',
+  // …and is looked through, beside the work, once so much of that is used up, in percent. Left to itself V8 begins when less is left than the young
+  // generation may come to hold. Of 12 MiB that were left to a keeper of which 30 lived that was most: it began again as soon as it was done, and
+  // took 6.1 ns a byte for it and its work, now 3.1 (four keepers; one alone 4.9, now 2.3). What a reader of 2 GiB held: 77 and 88 MiB with V8's
+  // own beginning, 69 and 84 so, 88 and 95 from 60 on. Where little is left (20, from 90 on) all stood still for 30 ms at a time.
+  '--incremental-marking-soft-trigger=15',
   // What so small a young generation takes, one thread does at once, and it frees the buffers itself. To wake others for it, a thousand times a second, took
   // up to a tenth of all that a get from one keeper takes, and the buffers waited meanwhile: the reader of 2 GiB held 89 and 93 MiB with them, 79 and 81 without.
   '--no-parallel-scavenge',

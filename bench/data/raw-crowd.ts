@@ -16,10 +16,9 @@ export class RawCrowd implements AsyncDisposable {
 
   /** So many that pour, and one that drinks. */
   static async of(count: number): Promise<RawCrowd> {
-    // In a Node as it comes, whatever was said to this one.
-    const children = Array.from({ length: count + 1 }, () =>
-      fork(join(import.meta.dirname, 'raw-peer.ts'), { execArgv: [] }),
-    )
+    const program = join(import.meta.dirname, 'raw-peer.ts')
+    // In a Node as it comes, whatever the flags of this one.
+    const children = Array.from({ length: count + 1 }, () => fork(program, { execArgv: [] }))
     const said = await Promise.all(children.map(async (child) => once(child, 'message')))
     return new RawCrowd(
       children,
