@@ -30,7 +30,7 @@ import type { Files, OpenFile } from '../environment.ts'
 import type { Mill } from './mill.ts'
 
 /** So much is written before the disk is told to settle it, beside the work, in bytes: left for the end it is what a reader of a fast line waits for. */
-const settleBytes = 32 * 1024 * 1024
+const settleBytes = 16 * 1024 * 1024
 
 export class PartFile {
   readonly #disk: Files
