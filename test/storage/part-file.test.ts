@@ -19,8 +19,8 @@ import { MemoryDisk } from '../support/memory-disk.ts'
 const never = new AbortController().signal
 const code: Code = { k: 8, m: 1 }
 const segmentBytes = segmentBytesOf(code)
-/** The first that make 32 MiB. */
-const settledFirst = 5
+/** The first that make 16 MiB. */
+const settledFirst = 3
 const segments = 9
 const roots = Array.from({ length: code.k + code.m }, (_, shard) => rootOf(hashLeaves(Uint8Array.of(shard))))
 const { bytes: manifest } = encodeObjectManifest(describeObject(code, segments * segmentBytes, roots))
