@@ -364,7 +364,8 @@ describe('a caller', () => {
     const onUsage = (usage: { readonly cpuMs: number }): void => void seen.push(usage.cpuMs)
     await execute(scratch, programs.spins, { limits: { wallMs: 1_300 }, watch: { onUsage } })
     assert.equal(seen.length, 2)
-    assert.ok(seen[0]! > 0 && seen[1]! > seen[0]!)
+    // On a busy machine it may not have begun by the first.
+    assert.ok(seen[1]! > 0 && seen[1]! >= seen[0]!)
   })
 
   test('whose watch throws gets a result, and no process is left', async () => {
