@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { describe, test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 
 import { multiaddr } from '@multiformats/multiaddr'
 
-import type { Channel, ProtocolLimits } from '../../protocols/wire/index.ts'
+import { encodeFrame, type Channel, type ProtocolLimits } from '../../protocols/wire/index.ts'
 import { realRandom } from '../../src/environment.ts'
 import { ChannelClosedError, identityFromSeed, type EncrypterName, type Host } from '../../src/host/index.ts'
 import { addressOf, bytes, deadlineMs, eventually, inTime, startedHost, stopAll } from './network.ts'
@@ -81,6 +82,41 @@ describe('a connection', { timeout: 3 * deadlineMs }, () => {
     }
   })
 })
+
+for (const direction of ['inbound', 'outbound'] as const) {
+  test(
+    `a connection under TLS, ${direction} from libp2p's own, carries what it is given, both ways`,
+    { timeout: 3 * deadlineMs },
+    async () => {
+      const host = await startedHost()
+      const other = await stranger(['tls'])
+      try {
+        const given = realRandom.bytes(3 * 1024 * 1024 + 7)
+        await host.streams.handle(protocol, limits, async (channel) => {
+          for (let frame; (frame = await channel.read(inTime())) !== undefined;) await channel.write(frame, inTime())
+          await channel.close(inTime())
+        })
+        if (direction === 'outbound') await host.dial(String(other.getMultiaddrs()[0]), inTime())
+        else await other.dial(multiaddr(addressOf(host)))
+        await eventually('it is there', () => encrypterOf(host, other.peerId.toString()) === 'tls')
+        const stream = await other.getConnections()[0]!.newStream(protocol)
+        const come: Uint8Array[] = []
+        const over = Promise.withResolvers<void>()
+        stream.addEventListener('remoteCloseWrite', () => over.resolve())
+        stream.addEventListener('message', ({ data }) => void come.push(data.subarray()))
+        const frames: Uint8Array[] = []
+        for (let at = 0; at < given.byteLength; at += limits.frameBytesMax)
+          frames.push(encodeFrame(given.subarray(at, at + limits.frameBytesMax)))
+        for (const frame of frames) if (!stream.send(frame)) await stream.onDrain({ signal: inTime() })
+        await stream.close({ signal: inTime() })
+        await over.promise
+        assert.equal(Buffer.compare(Buffer.concat(come), Buffer.concat(frames)), 0)
+      } finally {
+        await Promise.all([host.stop(), other.stop()])
+      }
+    },
+  )
+}
 
 for (const tls of [true, false]) {
   const name = tls ? 'TLS' : 'Noise'
@@ -218,6 +254,43 @@ describe('who chose TLS', { timeout: 2 * deadlineMs }, () => {
       await closed
       assert.deepEqual(host.connections(), [])
     } finally {
+      await host.stop()
+    }
+  })
+
+  test('and says the first word of TLS in the same breath is heard', async () => {
+    const host = await startedHost()
+    const socket = connectTcp(Number(multiaddr(addressOf(host)).getComponents()[1]?.value), '127.0.0.1')
+    try {
+      await once(socket, 'connect')
+      const choice = said('/multistream/1.0.0') + said('/tls/1.0.0')
+      let toSkip = choice.length
+      const first: Buffer[] = [Buffer.from(choice, 'latin1')]
+      const behind = new Duplex({
+        read() {},
+        write(chunk: Buffer, _encoding, done) {
+          // What was chosen and what TLS begins with are one packet.
+          socket.write(Buffer.concat([...first.splice(0), chunk]))
+          done()
+        },
+      })
+      socket.on('data', (chunk) => {
+        const skipped = Math.min(toSkip, chunk.byteLength)
+        toSkip -= skipped
+        if (skipped < chunk.byteLength) behind.push(chunk.subarray(skipped))
+      })
+      const secured = connectTls({
+        socket: behind,
+        rejectUnauthorized: false,
+        minVersion: 'TLSv1.3',
+        ALPNProtocols: ['/yamux/1.0.0', 'libp2p'],
+      })
+      secured.on('error', () => {})
+      await once(secured, 'secureConnect', { signal: inTime() })
+      assert.equal(secured.alpnProtocol, '/yamux/1.0.0')
+      secured.destroy()
+    } finally {
+      socket.destroy()
       await host.stop()
     }
   })
