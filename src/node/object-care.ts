@@ -216,7 +216,10 @@ export class ObjectCare {
     }
   }
 
-  /** Prolongs the terms of which less than `belowMs` is left, but those that are spare. A keeper that lost the shard does not get it again here: that is a repair's. */
+  /**
+   * Prolongs the terms of which less than `belowMs` is left, but those that are spare. It goes by what the keepers told us themselves: in a
+   * placement record anybody may claim a long one. A keeper that lost the shard does not get it again here: that is a repair's.
+   */
   async #renewed(
     { target, decoded, places }: Known,
     belowMs: number,
@@ -226,7 +229,9 @@ export class ObjectCare {
     const { transfer, clock, objects, store, onFault } = this.#deps
     const keepUntilMs = clock.nowMs() + objectsKeptMs
     const isSpare = new Set(spare.map(nameOf))
-    const due = places.filter((place) => !isSpare.has(nameOf(place)) && place.keepUntilMs - clock.nowMs() < belowMs)
+    const due = places.filter(
+      (place) => !isSpare.has(nameOf(place)) && (place.heardUntilMs ?? 0) - clock.nowMs() < belowMs,
+    )
     const renewed = await renewTerms({ transfer, store, onFault }, decoded, due, keepUntilMs, signal)
     const now = mergedPlaces(places, renewed)
     const text = placesText(now)
