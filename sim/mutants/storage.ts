@@ -88,8 +88,20 @@ export const storageMutants: readonly Mutant[] = [
     edits: [
       {
         file: care,
-        find: '.keepUntilMs - clock.nowMs() < belowMs)',
-        replace: '.keepUntilMs - clock.nowMs() < belowMs / 1e9)',
+        find: '(place.heardUntilMs ?? 0) - clock.nowMs() < belowMs,',
+        replace: '(place.heardUntilMs ?? Infinity) - clock.nowMs() < belowMs / 1e9,',
+      },
+    ],
+    scenario,
+  },
+  {
+    name: 'terms-as-claimed',
+    about: 'whoever claims a long term for a keeper is believed, and so nobody renews it',
+    edits: [
+      {
+        file: care,
+        find: '(place.heardUntilMs ?? 0) - clock.nowMs() < belowMs,',
+        replace: 'place.keepUntilMs - clock.nowMs() < belowMs,',
       },
     ],
     scenario,
