@@ -148,7 +148,7 @@ export class StripMemory {
     }
   }
 
-  /** As `multiply` does, by programs for these very coefficients: of those it is asked nothing. */
+  /** As `multiply` does, by the programs of the coefficients. */
   multiplyWoven(
     woven: readonly Woven[],
     sources: readonly number[],
