@@ -4,8 +4,10 @@
  *
  * No module is believed: what it makes of some strips must be what the kernel makes of them, and in less time, or the kernel goes on.
  */
+import { equals } from 'uint8arrays'
+
 import type { Coefficients } from './coefficients.ts'
-import { allocateStrips, type StripMemory, type Woven } from './strip-memory.ts'
+import { allocateStrips, type Woven } from './strip-memory.ts'
 import type { Module } from './wasm/web-assembly.ts'
 import { wovenModule } from './wasm/woven.ts'
 import { xorProgramOf } from './xor-program.ts'
@@ -124,7 +126,7 @@ export class Loom {
       // It can reach nothing but this memory.
       return 'wrong'
     }
-    if (!byKernel.every((slot, row) => areEqual(memory, slot, byProgram[row]!))) return 'wrong'
+    if (!byKernel.every((slot, row) => equals(memory.strip(slot), memory.strip(byProgram[row]!)))) return 'wrong'
     return programMs <= kernelMs * worthwhile ? 'better' : 'slower'
   }
 
@@ -144,9 +146,4 @@ function fill(strip: Uint8Array, seed: number): void {
     state ^= state << 5
     strip[at] = state >>> 11
   }
-}
-
-function areEqual(memory: StripMemory, left: number, right: number): boolean {
-  const other = memory.strip(right)
-  return memory.strip(left).every((byte, at) => byte === other[at])
 }

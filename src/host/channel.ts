@@ -175,14 +175,13 @@ class LibP2PChannel implements StreamChannel {
   }
 
   #onDrain(): void {
-    if (this.#isFull) return
+    if (this.#holdsWrites && this.#stream.writeStatus !== 'closed') return
     for (const wake of this.#wakeWriters) wake()
   }
 
-  /** Whether something that was written is still in libp2p, and may yet go. */
-  get #isFull(): boolean {
-    const { writableNeedsDrain, writeBufferLength, writeStatus } = this.#stream
-    return (writableNeedsDrain || writeBufferLength > 0) && writeStatus !== 'closed'
+  /** Whether something that was written is still in libp2p. */
+  get #holdsWrites(): boolean {
+    return this.#stream.writableNeedsDrain || this.#stream.writeBufferLength > 0
   }
 
   #pauseWhenFull(): void {
@@ -247,7 +246,7 @@ class LibP2PChannel implements StreamChannel {
 
   async #drained(signal: AbortSignal): Promise<void> {
     const stream = this.#stream
-    while (stream.writableNeedsDrain || stream.writeBufferLength > 0) {
+    while (this.#holdsWrites) {
       if (this.#failed !== undefined) throw this.#failed
       if (stream.writeStatus === 'closed') throw this.#ended ?? new ChannelClosedError('closed')
       await this.#until(signal, (wake) => {

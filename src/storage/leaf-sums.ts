@@ -10,7 +10,7 @@ import { crc32 } from 'node:zlib'
 
 import { leafBytes } from '../../protocols/erasure/index.ts'
 import type { Files } from '../environment.ts'
-import { systemCode } from './system-code.ts'
+import { ifTheSystemLets } from './system-code.ts'
 
 const sumBytes = 4
 
@@ -55,30 +55,26 @@ export class LeafSums {
 
 /** Of a shard of so many leaves; none where there is no such file. */
 export async function readSums(disk: Files, path: string, leaves: number): Promise<LeafSums> {
-  try {
+  const read = await ifTheSystemLets(async () => {
     const file = await disk.open(path)
     try {
       const bytes = new Uint8Array(leaves * sumBytes)
-      return new LeafSums(bytes.subarray(0, await file.read(bytes, 0)))
+      return bytes.subarray(0, await file.read(bytes, 0))
     } finally {
       await file.close()
     }
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error
-    return new LeafSums()
-  }
+  })
+  return new LeafSums(read)
 }
 
 /** For later, if the disk lets us. */
 export async function writeSums(disk: Files, path: string, sums: LeafSums, leaves: number): Promise<void> {
-  try {
+  await ifTheSystemLets(async () => {
     const file = await disk.create(path, 'empty')
     try {
       await file.write(sums.bytes(leaves), 0)
     } finally {
       await file.close()
     }
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error
-  }
+  })
 }

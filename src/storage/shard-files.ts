@@ -17,7 +17,7 @@ import { hashBytes } from '../../protocols/wire/index.ts'
 import type { Files, OpenFile } from '../environment.ts'
 import { LeafSums, readSums } from './leaf-sums.ts'
 import { ShardWriter } from './shard-writer.ts'
-import { systemCode } from './system-code.ts'
+import { ifTheSystemLets, systemCode } from './system-code.ts'
 
 /** Stored bytes are not what they were when they were written: our disk's fault, nobody else's. */
 export class DamagedShardError extends Error {
@@ -80,7 +80,7 @@ export class ShardFiles {
     await this.#durableFolder(dirname(path))
     await writer.sync()
     await this.#disk.rename(`${writer.path}.leaves`, `${path}.leaves`)
-    await this.#renamed(`${writer.path}.sums`, `${path}.sums`)
+    await ifTheSystemLets(async () => this.#disk.rename(`${writer.path}.sums`, `${path}.sums`))
     await this.#disk.rename(writer.path, path)
     await this.#disk.syncFolder(dirname(path))
   }
@@ -188,15 +188,6 @@ export class ShardFiles {
     const path = this.#pathOf(root)
     const tree = await readTree(this.#disk, root, `${path}.leaves`)
     return { tree, sums: await readSums(this.#disk, `${path}.sums`, tree.leaves) }
-  }
-
-  /** What can be done without, if it is there. */
-  async #renamed(from: string, to: string): Promise<void> {
-    try {
-      await this.#disk.rename(from, to)
-    } catch (error) {
-      if (systemCode(error) === undefined) throw error
-    }
   }
 
   /**
