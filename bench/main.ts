@@ -36,7 +36,7 @@ async function main(args: string[]): Promise<void> {
   if (name === undefined) throw new UsageError(usage)
   if (name === 'list') return list()
   const bench = named(benches, name, 'bench')
-  // A reader of the bench is to have the heap of a peer, which starts so. Nothing is open yet.
+  // Peers of the bench, here and in the processes that it forks, are to have the heap of a peer, which starts so. Nothing is open yet.
   if (bench === data) startForBulk()
   const parts = partNames.length === 0 ? bench.parts : partNames.map((part) => named(bench.parts, part, 'part'))
   const rounds = Number(values.rounds)

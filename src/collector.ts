@@ -34,7 +34,7 @@ export function collectForBulk(): void {
  * and left to itself that is 64 MiB. What a put of 1 GiB took beside what it had at rest, turn and turn about: 101 and 104 MiB; with this 73 to 81,
  * at the same rate.
  */
-export const startFlags: readonly string[] = ['--max-semi-space-size=4']
+const startFlags: readonly string[] = ['--max-semi-space-size=4']
 
 /**
  * Starts this process again in its own place, with what V8 reads only then: same pid, same files, same environment. To be called before

@@ -6,7 +6,6 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { Code } from '../../protocols/erasure/index.ts'
-import { startFlags } from '../../src/collector.ts'
 import { realClock, realFiles, realRandom, silentLog } from '../../src/environment.ts'
 import { Shards } from '../../src/ledger/shards.ts'
 import { Store } from '../../src/ledger/store.ts'
@@ -30,11 +29,7 @@ export class Crowd implements AsyncDisposable {
 
   static async of(count: number, folder: string): Promise<Crowd> {
     const program = join(import.meta.dirname, 'serving-peer.ts')
-    // As `pleach up` starts itself.
-    const execArgv = [...process.execArgv, ...startFlags]
-    const children = Array.from({ length: count }, () =>
-      fork(program, [folder], { serialization: 'advanced', execArgv }),
-    )
+    const children = Array.from({ length: count }, () => fork(program, [folder], { serialization: 'advanced' }))
     const said = await Promise.all(children.map(async (child) => once(child, 'message')))
     return new Crowd(
       (said as [{ ready: ServingPeer }][]).map(([{ ready }]) => ready),

@@ -10,7 +10,6 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { createTransfer, emptyShelf } from '../../protocols/transfer/index.ts'
-import { startFlags } from '../../src/collector.ts'
 import { realClock, realRandom, silentLog } from '../../src/environment.ts'
 import { createHost, identityFromSeed } from '../../src/host/index.ts'
 import type { Part } from '../bench.ts'
@@ -174,8 +173,7 @@ class PeerProcess implements AsyncDisposable {
   static async start(folder: string, network: string, role: string, address?: string): Promise<PeerProcess> {
     const program = join(import.meta.dirname, 'keeping-peer.ts')
     const words = [folder, network, role, ...(address === undefined ? [] : [address])]
-    // As `pleach up` starts itself.
-    const child = fork(program, words, { execArgv: [...process.execArgv, ...startFlags] })
+    const child = fork(program, words)
     const [{ ready }] = (await once(child, 'message')) as [PeerAnswer]
     return new PeerProcess(child, ready!)
   }
