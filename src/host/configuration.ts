@@ -13,6 +13,7 @@ import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Libp2pOptions } from 'libp2p'
 
+import type { Clock } from '../environment.ts'
 import { isCircuit, isWithin, withoutPeer } from './address.ts'
 import type { Carrier } from './carrier.ts'
 import type { Answerer } from './dht-answers.ts'
@@ -79,6 +80,7 @@ export interface NodeSettings {
   /** Serves as a relay. */
   readonly carrier: Carrier | undefined
   readonly watch: HostWatch | undefined
+  readonly clock: Clock
 }
 
 /** Longer than any run, and what a timer takes at most. */
@@ -92,8 +94,9 @@ const onlyPublicAddresses: PeerInfoMapper = (peer) => ({
 
 export function configurationOf(settings: NodeSettings): Libp2pOptions<Services> {
   const { network, reach, listen, announce, identity, datastore, judge, gater, limits, tls, watch } = settings
-  const { transport, relays, carrier } = settings
+  const { transport, relays, carrier, clock } = settings
   const { bucketPeersMax, table } = settings.dht
+  const traffic = watch?.traffic
   const announced = new Set(announce.map(withoutPeer))
   return {
     start: false,
@@ -101,7 +104,7 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
     // Peers need not know which Node runs here.
     nodeInfo: { name: 'pleach', userAgent: 'pleach' },
     logger: silentLogger,
-    ...(watch?.traffic === undefined ? {} : { metrics: trafficMetrics(watch.traffic) }),
+    ...(traffic === undefined ? {} : { metrics: trafficMetrics(traffic) }),
     datastore,
     addresses: {
       listen: listen.map(String),
@@ -114,7 +117,10 @@ export function configurationOf(settings: NodeSettings): Libp2pOptions<Services>
       },
     },
     transports: [transport ?? tcpTransport(limits), ...(relays === undefined ? [] : [relays.factory])],
-    connectionEncrypters: encryptersOf(tls ? encryptersInOrder : ['noise']),
+    connectionEncrypters: encryptersOf(tls ? encryptersInOrder : ['noise'], {
+      clock,
+      onWire: traffic === undefined ? undefined : (bytes) => traffic.onWire(bytes),
+    }),
     streamMuxers: [
       yamux({
         maxInboundStreams: limits.streamsPerConnectionMax,

@@ -3,12 +3,13 @@
  * proposes in its own order, and the other side takes the first that it has. Which comes first, and the figures behind it: README.md.
  */
 import { noise } from '@libp2p/noise'
-import { tls } from '@libp2p/tls'
 import type { MessageStream, SecuredConnection } from '@libp2p/interface'
+import { tls } from '@libp2p/tls'
 import type { Libp2pOptions } from 'libp2p'
 
-import { realTurns } from '../environment.ts'
+import { realTurns, type Clock } from '../environment.ts'
 import { gatherWrites } from './gather-writes.ts'
+import { socketTls } from './socket-tls.ts'
 import { TurnBudget } from './turn-budget.ts'
 
 export type EncrypterName = 'noise' | 'tls'
@@ -16,23 +17,34 @@ export type EncrypterName = 'noise' | 'tls'
 /** What libp2p takes in its list of encrypters. */
 export type EncrypterFactory = NonNullable<Libp2pOptions['connectionEncrypters']>[number]
 
-export const encryptersInOrder: readonly EncrypterName[] = ['tls', 'noise']
-
-const known: Readonly<Record<EncrypterName, { readonly protocol: string; readonly make: () => EncrypterFactory }>> = {
-  noise: { protocol: '/noise', make: () => noise() },
-  tls: { protocol: '/tls/1.0.0', make: () => tls() },
+export interface EncrypterParts {
+  readonly clock: Pick<Clock, 'monotonicMs'>
+  /** Told of what is written past libp2p's connections, where nothing else counts it. */
+  readonly onWire: ((bytes: number) => void) | undefined
 }
 
-/** There is one event loop a process, whatever the hosts. */
-const turns = new TurnBudget(realTurns)
+export const encryptersInOrder: readonly EncrypterName[] = ['tls', 'noise']
 
-export function encryptersOf(names: readonly EncrypterName[]): EncrypterFactory[] {
-  return names.map((name) => paced(known[name].make()))
+/** There is one event loop a process, whatever the hosts. */
+const budget = new TurnBudget(realTurns)
+
+const known: Readonly<
+  Record<EncrypterName, { readonly protocol: string; readonly make: (parts: EncrypterParts) => EncrypterFactory }>
+> = {
+  noise: { protocol: '/noise', make: () => paced(noise()) },
+  tls: {
+    protocol: '/tls/1.0.0',
+    make: (parts) => socketTls({ ...parts, turns: realTurns, budget, otherwise: paced(tls()) }),
+  },
+}
+
+export function encryptersOf(names: readonly EncrypterName[], parts: EncrypterParts): EncrypterFactory[] {
+  return names.map((name) => known[name].make(parts))
 }
 
 /**
- * Counted below encryption, and held above it: TLS takes from below what it likes, but stops when nobody takes from it. What a host has
- * decrypted and not taken is a record or two of each connection.
+ * For what is laid over libp2p's connection: counted below encryption, and held above it. TLS takes from below what it likes, but stops when
+ * nobody takes from it. What a host has decrypted and not taken is a record or two of each connection.
  */
 function paced(factory: EncrypterFactory): EncrypterFactory {
   return (components) => {
@@ -52,7 +64,7 @@ function paced(factory: EncrypterFactory): EncrypterFactory {
 }
 
 function watched<Secured extends SecuredConnection>(connection: MessageStream, secured: Secured): Secured {
-  turns.watch(connection, secured.connection)
+  budget.watch(connection, secured.connection)
   gatherWrites(connection)
   gatherWrites(secured.connection)
   return secured

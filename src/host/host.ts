@@ -170,7 +170,7 @@ export async function createHost(options: HostOptions, environment: HostEnvironm
   })
   const { relays, carrier } = relaying
   const parts = { datastore, judge, gater, transport, relays, carrier, watch }
-  const settings = { network, reach, listen, announce, identity, limits, dht, tls, ...parts }
+  const settings = { network, reach, listen, announce, identity, limits, dht, tls, clock, ...parts }
   const node = await ownNode(environment.libp2p ?? createLibp2p, configurationOf(settings), identity)
   if (dht.answerer !== undefined) answerOtherwise(node.services.dht, dht.answerer, clock)
   if (dht.table !== undefined) layRoutingTable(node.services.dht, identity.peer, dht.table, clock.nowMs())

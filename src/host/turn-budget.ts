@@ -36,16 +36,18 @@ export class TurnBudget {
    * already: what came before the muxer listens must wait for the muxer.
    */
   watch(incoming: Incoming, connection: Holdable): void {
-    incoming.addEventListener('message', ({ data }) => {
-      this.#bytes += data.byteLength
-      if (!this.#isCounting) {
-        this.#isCounting = true
-        this.#turns.next(() => this.#begin())
-      }
-      if (this.#bytes < turnBytesMax || connection.readStatus !== 'readable') return
-      connection.pause()
-      this.#held.add(connection)
-    })
+    incoming.addEventListener('message', ({ data }) => this.came(data.byteLength, connection))
+  }
+
+  came(bytes: number, connection: Holdable): void {
+    this.#bytes += bytes
+    if (!this.#isCounting) {
+      this.#isCounting = true
+      this.#turns.next(() => this.#begin())
+    }
+    if (this.#bytes < turnBytesMax || connection.readStatus !== 'readable') return
+    connection.pause()
+    this.#held.add(connection)
   }
 
   #begin(): void {

@@ -1,20 +1,10 @@
 // What goes out in one piece, though it is handed over in several.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import { test } from 'node:test'
-import { TLSSocket } from 'node:tls'
 
-import type { ProtocolLimits } from '../../protocols/wire/index.ts'
 import { gatherWrites } from '../../src/host/gather-writes.ts'
-import { addressOf, inTime, startedHost, stopAll } from './network.ts'
-
-const limits: ProtocolLimits = { frameBytesMax: 64 * 1024, streamsPerPeerMax: 4 }
-const protocol = '/pleach/gather/1'
-const frames = 16
-/** Version, type, flags, stream and length of yamux; the second byte is 0 when data follow. */
-const muxerHeaderBytes = 12
 
 class OverSocket {
   readonly writes: number[] = []
@@ -67,31 +57,5 @@ test('a connection over no socket is left as it is', () => {
   for (const connection of [{ sendData }, { sendData, socket: {} }]) {
     gatherWrites(connection)
     assert.equal(connection.sendData, sendData)
-  }
-})
-
-test('under TLS a frame goes out with what the muxer says of it', async (t) => {
-  const hosts = await Promise.all([startedHost(), startedHost()])
-  const [near, far] = hosts
-  try {
-    const heard = Promise.withResolvers<void>()
-    await far.streams.handle(protocol, limits, async (channel) => {
-      for (let frame = 0; frame < frames; frame++) await channel.read(inTime())
-      heard.resolve()
-    })
-    await near.dial(addressOf(far), inTime())
-    const channel = await near.streams.open(far.peer, protocol, limits, inTime())
-    const alone = t.mock.method(Socket.prototype, '_write')
-    for (let sent = 0; sent < frames; sent++) await channel.write(new Uint8Array(limits.frameBytesMax), inTime())
-    await heard.promise
-    const headersAlone = alone.mock.calls.filter(({ this: socket, arguments: [chunk] }) => {
-      const bytes = chunk as Uint8Array
-      return socket instanceof TLSSocket && bytes.byteLength === muxerHeaderBytes && bytes[1] === 0
-    })
-    assert.deepEqual(headersAlone, [])
-    assert.equal(near.connections()[0]?.encrypter, 'tls')
-    await channel.close(inTime())
-  } finally {
-    await stopAll(hosts)
   }
 })

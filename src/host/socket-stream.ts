@@ -1,0 +1,150 @@
+/**
+ * A libp2p connection over an encrypted socket: what comes is counted and handed on once a turn, what goes is held together. libp2p keeps the
+ * connection below, and ends that one: what ends it is turned to the encrypted socket, so that what waits there goes out first.
+ */
+import { once } from 'node:events'
+import { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+
+import type { AbortOptions, MultiaddrConnection } from '@libp2p/interface'
+import { AbstractMessageStream, type SendResult } from '@libp2p/utils'
+import { Uint8ArrayList } from 'uint8arraylist'
+
+import type { Turns } from '../environment.ts'
+import type { TurnBudget } from './turn-budget.ts'
+
+/** What connections over TCP have, though they do not say so. */
+export interface OverSocket extends MultiaddrConnection {
+  readonly socket: Socket
+  /** By which libp2p's `close` and `abort` end the socket. */
+  sendClose(options?: AbortOptions): Promise<void>
+  sendReset(error: Error): void
+}
+
+export function isOverSocket(connection: object): connection is OverSocket {
+  const { socket, sendClose, sendReset } = connection as Partial<OverSocket>
+  return (
+    socket instanceof Socket &&
+    !(socket instanceof TLSSocket) &&
+    typeof sendClose === 'function' &&
+    typeof sendReset === 'function'
+  )
+}
+
+export interface SocketStreamParts {
+  readonly turns: Turns
+  readonly budget: TurnBudget
+  /** Told of what went out, encrypted. */
+  readonly onWire?: ((bytes: number) => void) | undefined
+}
+
+/** The other side cut it off. */
+const resetCodes = ['ECONNRESET', 'EPIPE']
+
+export class SocketStream extends AbstractMessageStream {
+  readonly #below: OverSocket
+  readonly #socket: TLSSocket
+  readonly #parts: SocketStreamParts
+  /** Of this turn. No more than the budget and a piece, of all connections together: beyond it they are held. */
+  readonly #come: Uint8Array[] = []
+  #wireBytes: number
+
+  /** `wireBytes` are those that went out before, and were counted then. */
+  constructor(below: OverSocket, socket: TLSSocket, wireBytes: number, parts: SocketStreamParts) {
+    super({
+      log: below.log,
+      inactivityTimeout: below.inactivityTimeout,
+      maxReadBufferLength: below.maxReadBufferLength,
+      direction: below.direction,
+    })
+    this.#below = below
+    this.#socket = socket
+    this.#wireBytes = wireBytes
+    this.#parts = parts
+    socket.on('data', (piece: Uint8Array) => this.#take(piece))
+    socket.on('drain', () => this.safeDispatchEvent('drain'))
+    // Who has said farewell reads nothing more.
+    socket.on('end', () => socket.destroy())
+    below.addEventListener('close', ({ error, local }) => this.#onClose(error, local))
+    this.#turnEnds(below.sendReset.bind(below))
+  }
+
+  async close(options?: AbortOptions): Promise<void> {
+    await this.#below.close(options)
+  }
+
+  sendPause(): void {
+    this.#socket.pause()
+  }
+
+  sendResume(): void {
+    this.#socket.resume()
+  }
+
+  sendReset(error: Error): void {
+    this.#below.abort(error)
+  }
+
+  sendData(data: Uint8ArrayList): SendResult {
+    const socket = this.#socket
+    socket.cork()
+    try {
+      for (const piece of data) socket.write(piece)
+    } finally {
+      socket.uncork()
+    }
+    this.#countWire()
+    return { sentBytes: data.byteLength, canSendMore: !socket.writableNeedDrain }
+  }
+
+  #take(piece: Uint8Array): void {
+    const { turns, budget } = this.#parts
+    if (this.#come.push(piece) === 1) turns.next(() => this.#hand())
+    budget.came(piece.byteLength, this)
+  }
+
+  #hand(): void {
+    const come = this.#come.splice(0)
+    if (come.length > 0) this.onData(come.length === 1 ? come[0]! : new Uint8ArrayList(...come))
+  }
+
+  #turnEnds(reset: (error: Error) => void): void {
+    const [below, socket] = [this.#below, this.#socket]
+    below.sendClose = async (options) => {
+      if (below.socket.closed) return
+      if (this.status === 'open') {
+        this.status = 'closing'
+        this.writeStatus = 'closing'
+        // What is not sent yet is in memory already: there the socket may have it.
+        this.writableNeedsDrain = false
+        this.processSendQueue()
+      }
+      socket.destroySoon()
+      await once(below.socket, 'close', options)
+    }
+    below.sendReset = (error) => {
+      // A socket whose end is being sent cannot be reset, and would stay open: Node has sent it below `below.socket`, which does not know.
+      if (socket.writableEnded) below.socket.destroy()
+      else reset(error)
+    }
+  }
+
+  #onClose(error: Error | undefined, local: boolean | undefined): void {
+    this.#socket.destroy()
+    this.#hand()
+    this.#countWire()
+    if (this.status !== 'open' && this.status !== 'closing') return
+    const isReset = error !== undefined && resetCodes.includes((error as NodeJS.ErrnoException).code ?? '')
+    if (error === undefined) this.onTransportClosed()
+    else if (local === true && !isReset) this.abort(error)
+    else this.onRemoteReset()
+  }
+
+  #countWire(): void {
+    const { onWire } = this.#parts
+    if (onWire === undefined) return
+    const { bytesWritten } = this.#below.socket
+    onWire(bytesWritten - this.#wireBytes)
+    this.#wireBytes = bytesWritten
+  }
+}
