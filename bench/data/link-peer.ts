@@ -1,5 +1,5 @@
 /**
- * One end of a connection in a process of its own, for the bench: a bare libp2p with one encrypter, that pours bytes and says what it took.
+ * One end of a connection in a process of its own, for the bench: a libp2p with one encrypter, that pours bytes and says what it took.
  *
  *     fork('link-peer.ts', [encrypter])   →  { ready: address }
  *     send('usage')                       →  { usage: Usage }
@@ -8,8 +8,7 @@ import process from 'node:process'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-import type { EncrypterName } from '../../src/host/index.ts'
-import { rawNode, serveRaw } from './raw-stream.ts'
+import { links, rawNode, serveRaw, type LinkName } from './raw-stream.ts'
 
 export interface Usage {
   /** Of a processor, since the process began. */
@@ -21,7 +20,7 @@ export interface Usage {
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 
-const node = await rawNode(['/ip4/127.0.0.1/tcp/0'], [process.argv[2] as EncrypterName])
+const node = await rawNode(['/ip4/127.0.0.1/tcp/0'], [links[process.argv[2] as LinkName]()])
 await serveRaw(node)
 process.on('message', () => {
   collect()

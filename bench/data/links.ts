@@ -1,20 +1,19 @@
 /**
- * TLS beside Noise, each between two processes over TCP of this machine: how fast a bare stream is, what its bytes cost both ends
- * together, and what a new connection takes.
+ * TLS beside Noise, as our hosts have them, and beside libp2p's own TLS, each between two processes over TCP of this machine: how fast a bare
+ * stream is, what its bytes cost both ends together, and what a new connection takes.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import process from 'node:process'
 
-import type { EncrypterName } from '../../src/host/index.ts'
 import type { Part } from '../bench.ts'
 import { pair } from '../paired.ts'
 import { pairedRow, valueRow } from '../report.ts'
 import type { Usage } from './link-peer.ts'
-import { connectRaw, drinkRaw, rawNode } from './raw-stream.ts'
+import { connectRaw, drinkRaw, links as encrypters, rawNode, type LinkName } from './raw-stream.ts'
 
-const names = ['noise', 'tls'] as const satisfies readonly EncrypterName[]
+const names = ['noise', 'tls', 'libp2pTls'] as const satisfies readonly LinkName[]
 const streamBytes = 128 * 1024 * 1024
 /** One after the other, each closed before the next. */
 const handshakes = 50
@@ -36,9 +35,10 @@ interface Figures {
 
 export const links: Part = {
   name: 'links',
-  about: 'TLS beside Noise: the rate of a bare stream, what it costs, what a new connection takes',
+  about:
+    "TLS beside Noise and beside libp2p's own TLS: the rate of a bare stream, what it costs, what a new connection takes",
   async measure({ rounds, say, signal }) {
-    const figures: Record<EncrypterName, Figures[]> = { noise: [], tls: [] }
+    const figures: Record<LinkName, Figures[]> = { noise: [], tls: [], libp2pTls: [] }
     for (let round = 0; round < rounds; round++) {
       say(`round ${round + 1} of ${rounds}`)
       for (const name of round % 2 === 0 ? names : names.toReversed()) {
@@ -46,13 +46,15 @@ export const links: Part = {
         figures[name].push(await measureOne(name))
       }
     }
-    const row = (what: string, unit: string, of: (figures: Figures) => number) =>
-      pairedRow(`tls: ${what}`, unit, 'noise', pair(figures.tls.map(of), figures.noise.map(of)))
+    const rows = (what: string, unit: string, of: (figures: Figures) => number) => [
+      pairedRow(`tls: ${what}`, unit, 'noise', pair(figures.tls.map(of), figures.noise.map(of))),
+      pairedRow(`tls: ${what}`, unit, "libp2p's tls", pair(figures.tls.map(of), figures.libp2pTls.map(of))),
+    ]
     return [
-      row('bare stream', 'MB/s', ({ rate }) => rate),
-      row('processor, both ends', 's/GB', ({ cpuOfGb }) => cpuOfGb),
-      row('set-up', 'ms', ({ setUpMs }) => setUpMs),
-      row('processor of a set-up, both ends', 'ms', ({ setUpCpuMs }) => setUpCpuMs),
+      ...rows('bare stream', 'MB/s', ({ rate }) => rate),
+      ...rows('processor, both ends', 's/GB', ({ cpuOfGb }) => cpuOfGb),
+      ...rows('set-up', 'ms', ({ setUpMs }) => setUpMs),
+      ...rows('processor of a set-up, both ends', 'ms', ({ setUpCpuMs }) => setUpCpuMs),
       // A small difference of two large figures: a ratio of two such would be chance.
       ...names.map((name) =>
         valueRow(
@@ -66,9 +68,9 @@ export const links: Part = {
 }
 
 /** With two processes' ends that are new, and warm: memory that was used before would be used again. */
-async function measureOne(name: EncrypterName): Promise<Figures> {
+async function measureOne(name: LinkName): Promise<Figures> {
   await using far = await FarEnd.of(name)
-  const near = await rawNode([], [name])
+  const near = await rawNode([], [encrypters[name]()])
   try {
     await drinkRaw(near, far.address, streamBytes / 4)
     const stream = await far.cost(async () => drinkRaw(near, far.address, streamBytes))
@@ -106,7 +108,7 @@ class FarEnd implements AsyncDisposable {
     this.#child = child
   }
 
-  static async of(name: EncrypterName): Promise<FarEnd> {
+  static async of(name: LinkName): Promise<FarEnd> {
     const child = fork(join(import.meta.dirname, 'link-peer.ts'), [name])
     const [{ ready }] = (await once(child, 'message')) as [{ ready: string }]
     return new FarEnd(ready, child)

@@ -7,20 +7,31 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 
-import { encryptersInOrder, limitsFor, type EncrypterName } from '../../src/host/index.ts'
+import { realClock } from '../../src/environment.ts'
+import { encryptersOf, type EncrypterFactory } from '../../src/host/encrypters.ts'
+import { encryptersInOrder, limitsFor } from '../../src/host/index.ts'
 import { silentLogger } from '../../src/host/silent-logger.ts'
 
 const protocol = '/pleach/bench/raw/1'
 /** What `send` takes at once: 64 to 256 KiB are best. */
 const pieceBytes = 128 * 1024
 
-/** Libp2p's own, without what our hosts put around them. */
+/** libp2p's own, without what our hosts put around them; and what our hosts have. */
 const bare = { noise, tls } as const
+const own = (name: keyof typeof bare): EncrypterFactory =>
+  encryptersOf([name], { clock: realClock, onWire: undefined })[0]!
 
-/** Encrypted as a peer's connections are, when nothing else is said. */
+export const links = {
+  noise: () => own('noise'),
+  tls: () => own('tls'),
+  libp2pTls: () => tls(),
+} as const satisfies Record<string, () => EncrypterFactory>
+export type LinkName = keyof typeof links
+
+/** Encrypted by libp2p's own, in the order of our hosts, when nothing else is said. */
 export async function rawNode(
   listen: readonly string[],
-  encrypters: readonly EncrypterName[] = encryptersInOrder,
+  encrypters: readonly EncrypterFactory[] = encryptersInOrder.map((name) => bare[name]()),
 ): Promise<Libp2p> {
   const limits = limitsFor('loopback')
   const node = await createLibp2p({
@@ -31,7 +42,7 @@ export async function rawNode(
     },
     addresses: { listen: [...listen] },
     transports: [tcp()],
-    connectionEncrypters: encrypters.map((name) => bare[name]()),
+    connectionEncrypters: [...encrypters],
     streamMuxers: [
       yamux({
         streamOptions: {
