@@ -123,7 +123,7 @@ export class SocketStream extends AbstractMessageStream {
       await once(below.socket, 'close', options)
     }
     below.sendReset = (error) => {
-      // A socket whose end is being sent cannot be reset, and would stay open: Node has sent it below `below.socket`, which does not know.
+      // Node cannot reset a socket whose end is being sent, and leaves it open when told to. `below.socket` does not know that it is.
       if (socket.writableEnded) below.socket.destroy()
       else reset(error)
     }

@@ -134,6 +134,20 @@ describe('TLS over a socket', { timeout: 6 * deadlineMs }, () => {
     await eventually('nothing is left open', () => openSockets() <= before)
   })
 
+  test('one that is aborted while its end is being sent leaves nothing open', async () => {
+    await using port = await new Port().listen()
+    const before = openSockets()
+    const [dialled, , near, far] = await met(port, end(), end())
+    const heard = listenTo(dialled.connection)
+    const closing = near.close({ signal: inTime() })
+    // The kernel has been asked for the end by now, and Node hears of it in the next turn.
+    near.abort(new Error('it takes too long'))
+    await heard.over
+    await closing
+    await eventually('both are closed', () => near.socket.closed && far.socket.closed)
+    await eventually('nothing is left open', () => openSockets() <= before)
+  })
+
   test('who waits to send is told when there is room, and is never left waiting', async () => {
     await using port = await new Port().listen()
     const [dialled, answered] = await met(port, end(), end())

@@ -76,6 +76,8 @@ test('bytes on the wire are counted as they went', async () => {
       await channel.write(new Uint8Array(limits.frameBytesMax), inTime())
       await channel.read(inTime())
     }
+    for (const { told } of [ours, theirs])
+      assert.ok(told.bytes > (frames - 1) * limits.frameBytesMax, 'told while it goes on')
     await channel.close(inTime())
   } finally {
     await stopAll(hosts)
