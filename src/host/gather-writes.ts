@@ -1,7 +1,7 @@
 /**
  * libp2p hands a socket what it sends piece by piece: of a block the twelve bytes of the muxer, the three of its length, and the
- * block; and of that each encrypted record. A socket that has nothing else to do sends each piece by itself: a record, a call of the kernel and a
- * packet for twelve bytes. Held together, they go out as one.
+ * block; and of that each encrypted record. A socket that has nothing else to do sends each piece by itself: a call of the kernel and a packet for
+ * twelve bytes, and under TLS a record. Held together, they go out as one. For Noise, and TLS through relays; TLS over TCP does so itself (socket-stream.ts).
  */
 import type { Writable } from 'node:stream'
 

@@ -39,6 +39,7 @@ export class TurnBudget {
     incoming.addEventListener('message', ({ data }) => this.came(data.byteLength, connection))
   }
 
+  /** For a connection that counts what comes of it itself. */
   came(bytes: number, connection: Holdable): void {
     this.#bytes += bytes
     if (!this.#isCounting) {
