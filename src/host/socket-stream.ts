@@ -38,6 +38,20 @@ export interface SocketStreamParts {
   readonly onWire?: ((bytes: number) => void) | undefined
 }
 
+/** To be called when something was written. */
+export type CountWire = () => void
+
+/** Counts what goes out through a socket from now on, whoever writes it. */
+export function countingWire({ socket }: OverSocket, { onWire }: SocketStreamParts): CountWire | undefined {
+  if (onWire === undefined) return undefined
+  let countedBytes = socket.bytesWritten
+  return () => {
+    const bytes = socket.bytesWritten - countedBytes
+    countedBytes += bytes
+    if (bytes > 0) onWire(bytes)
+  }
+}
+
 /** The other side cut it off. */
 const resetCodes = ['ECONNRESET', 'EPIPE']
 
@@ -47,10 +61,9 @@ export class SocketStream extends AbstractMessageStream {
   readonly #parts: SocketStreamParts
   /** Of this turn. No more than the budget and a piece, of all connections together: beyond it they are held. */
   readonly #come: Uint8Array[] = []
-  #wireBytes: number
+  readonly #countWire: CountWire | undefined
 
-  /** `wireBytes` are those that went out before, and were counted then. */
-  constructor(below: OverSocket, socket: TLSSocket, wireBytes: number, parts: SocketStreamParts) {
+  constructor(below: OverSocket, socket: TLSSocket, countWire: CountWire | undefined, parts: SocketStreamParts) {
     super({
       log: below.log,
       inactivityTimeout: below.inactivityTimeout,
@@ -59,7 +72,7 @@ export class SocketStream extends AbstractMessageStream {
     })
     this.#below = below
     this.#socket = socket
-    this.#wireBytes = wireBytes
+    this.#countWire = countWire
     this.#parts = parts
     socket.on('data', (piece: Uint8Array) => this.#take(piece))
     socket.on('drain', () => this.safeDispatchEvent('drain'))
@@ -89,11 +102,10 @@ export class SocketStream extends AbstractMessageStream {
     const socket = this.#socket
     socket.cork()
     try {
-      for (const piece of data) socket.write(piece)
+      for (const piece of data) socket.write(piece, this.#countWire)
     } finally {
       socket.uncork()
     }
-    this.#countWire()
     return { sentBytes: data.byteLength, canSendMore: !socket.writableNeedDrain }
   }
 
@@ -132,19 +144,11 @@ export class SocketStream extends AbstractMessageStream {
   #onClose(error: Error | undefined, local: boolean | undefined): void {
     this.#socket.destroy()
     this.#hand()
-    this.#countWire()
+    this.#countWire?.()
     if (this.status !== 'open' && this.status !== 'closing') return
     const isReset = error !== undefined && resetCodes.includes((error as NodeJS.ErrnoException).code ?? '')
     if (error === undefined) this.onTransportClosed()
     else if (local === true && !isReset) this.abort(error)
     else this.onRemoteReset()
-  }
-
-  #countWire(): void {
-    const { onWire } = this.#parts
-    if (onWire === undefined) return
-    const { bytesWritten } = this.#below.socket
-    onWire(bytesWritten - this.#wireBytes)
-    this.#wireBytes = bytesWritten
   }
 }

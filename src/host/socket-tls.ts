@@ -16,7 +16,7 @@ import { verifyPeerCertificate } from '@libp2p/tls/utils'
 
 import type { Clock } from '../environment.ts'
 import type { EncrypterFactory } from './encrypters.ts'
-import { isOverSocket, SocketStream, type OverSocket, type SocketStreamParts } from './socket-stream.ts'
+import { countingWire, isOverSocket, SocketStream, type OverSocket, type SocketStreamParts } from './socket-stream.ts'
 import { tlsContext } from './tls-context.ts'
 
 /**
@@ -66,7 +66,7 @@ async function secured(
   { signal, remotePeer, skipStreamMuxerNegotiation }: SecureConnectionOptions = {},
 ): Promise<SecuredConnection> {
   const offered: ReadonlyMap<string, StreamMuxerFactory> = skipStreamMuxerNegotiation === true ? new Map() : muxers
-  const wireBytes = connection.socket.bytesWritten
+  const countWire = countingWire(connection, parts)
   try {
     takeOver(connection)
     const secureContext = await context()
@@ -86,12 +86,14 @@ async function secured(
     const streamMuxer = agreed(socket, offered)
     return {
       remotePeer: peer,
-      connection: new SocketStream(connection, socket, wireBytes, parts),
+      connection: new SocketStream(connection, socket, countWire, parts),
       ...(streamMuxer === undefined ? {} : { streamMuxer }),
     }
   } catch (error) {
     connection.abort(error as Error)
     throw error
+  } finally {
+    countWire?.()
   }
 }
 
