@@ -100,12 +100,12 @@ export class SocketStream extends AbstractMessageStream {
 
   sendData(data: Uint8ArrayList): SendResult {
     const socket = this.#socket
-    socket.cork()
-    try {
-      for (const piece of data) socket.write(piece, this.#countWire)
-    } finally {
-      socket.uncork()
+    // Until what runs now is through: what several streams send goes out together, as do the parts of one frame.
+    if (socket.writableCorked === 0) {
+      socket.cork()
+      process.nextTick(() => socket.uncork())
     }
+    for (const piece of data) socket.write(piece, this.#countWire)
     return { sentBytes: data.byteLength, canSendMore: !socket.writableNeedDrain }
   }
 
