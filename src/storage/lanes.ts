@@ -17,8 +17,8 @@ import { assignStrips, usualStripMs } from './strip-plan.ts'
 /** How long a strip may take before another shard is asked for beside it, while nobody knows what is usual. */
 const patienceMs = 3_000
 /** And when that is known: so many times as long, but no less than a busy machine may be away. */
-const lateFactor = 4
-const lateMsMin = 100
+const lateFactor = 3
+const lateMsMin = 75
 /** Lanes beside the k that are needed. */
 const extraLanesMax = 8
 /** What came for nothing, of all that came, beyond which only those are replaced who take longer than `patienceMs`. */
