@@ -315,7 +315,7 @@ test('a keeper that keeps the reader waiting gets another shard beside it, and r
   assert.equal(clock.nextMs, 3_000, 'nobody knows what is usual')
   while (keepers.asked[0]!.leaves < 48) await setImmediate()
   await setImmediate()
-  assert.equal(clock.nextMs, 100, 'now it is known')
+  assert.equal(clock.nextMs, 75, 'now it is known')
   clock.jump()
   const report = await fetch
   assert.equal(keepers.ended[0]?.because, 'others were faster', 'it retires before the end')
