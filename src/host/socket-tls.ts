@@ -80,7 +80,7 @@ async function secured(
     await handshake(socket, signal)
     // Node tells of it from within OpenSSL, and runs what waits for it there: who writes, or ends the connection, before OpenSSL has returned brings
     // the whole process down. What checks a certificate waits for nothing else.
-    await new Promise<void>((resolve) => parts.turns.next(resolve))
+    await new Promise<void>((resolve) => void parts.turns.next(resolve))
     const certificate = socket.getPeerX509Certificate()
     if (certificate === undefined) throw new InvalidCryptoExchangeError('the other side has no certificate')
     const peer = await verifyPeerCertificate(certificate.raw, remotePeer, connection.log)
