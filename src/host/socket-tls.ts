@@ -80,7 +80,7 @@ async function secured(
     await handshake(socket, signal)
     // Node tells of it from within OpenSSL, and runs what waits for it there: who writes, or ends the connection, before OpenSSL has returned brings
     // the whole process down. What checks a certificate waits for nothing else.
-    await new Promise<void>((resolve) => void parts.turns.next(resolve))
+    await turn(parts)
     const certificate = socket.getPeerX509Certificate()
     if (certificate === undefined) throw new InvalidCryptoExchangeError('the other side has no certificate')
     const peer = await verifyPeerCertificate(certificate.raw, remotePeer, connection.log)
@@ -98,6 +98,12 @@ async function secured(
   } finally {
     countWire?.()
   }
+}
+
+async function turn({ turns }: SocketStreamParts): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  turns.next(resolve)
+  await promise
 }
 
 /** Nothing that comes goes to libp2p's connection any more; what has come already, which is of TLS, goes back to the socket. */
