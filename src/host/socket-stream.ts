@@ -143,6 +143,8 @@ export class SocketStream extends AbstractMessageStream {
 
   #onClose(error: Error | undefined, local: boolean | undefined): void {
     this.#socket.destroy()
+    // Whoever is told of the end takes nothing more afterwards.
+    this.#parts.budget.release(this)
     this.#hand()
     this.#countWire?.()
     if (this.status !== 'open' && this.status !== 'closing') return

@@ -78,9 +78,8 @@ async function secured(
     const onError = (error: Error): void => connection.abort(error)
     socket.on('error', onError).on('_tlsError', onError)
     await handshake(socket, signal)
-    // Node tells of it from within OpenSSL, and runs what waits for it there: who writes, or ends the connection, before OpenSSL has returned brings
-    // the whole process down. What checks a certificate waits for nothing else.
     await turn(parts)
+    throwIfEnded(connection)
     const certificate = socket.getPeerX509Certificate()
     if (certificate === undefined) throw new InvalidCryptoExchangeError('the other side has no certificate')
     const peer = await verifyPeerCertificate(certificate.raw, remotePeer, connection.log)
@@ -100,6 +99,11 @@ async function secured(
   }
 }
 
+/**
+ * Node tells that the handshake is through from within OpenSSL's read, and what waits for that runs there: the checks of the certificate wait for
+ * nothing else, and then libp2p writes. To write, or to end the connection, before OpenSSL has returned is a segmentation fault, which
+ * test/sim/live-agents.test.ts met every time.
+ */
 async function turn({ turns }: SocketStreamParts): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   turns.next(resolve)

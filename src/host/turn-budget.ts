@@ -51,6 +51,11 @@ export class TurnBudget {
     this.#held.add(connection)
   }
 
+  /** Holds it no more: what came of a connection that is over is not kept for another turn. */
+  release(connection: Holdable): void {
+    if (this.#held.delete(connection) && connection.readStatus === 'paused') connection.resume()
+  }
+
   #begin(): void {
     this.#isCounting = false
     this.#bytes = 0

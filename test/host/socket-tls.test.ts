@@ -10,7 +10,7 @@ import { TLSSocket } from 'node:tls'
 import type { MessageStream } from '@libp2p/interface'
 
 import type { ProtocolLimits } from '../../protocols/wire/index.ts'
-import { realRandom } from '../../src/environment.ts'
+import { realRandom, realTurns, type Turns } from '../../src/environment.ts'
 import { SocketStream } from '../../src/host/socket-stream.ts'
 import { turnBytesMax } from '../../src/host/turn-budget.ts'
 import { addressOf, deadlineMs, eventually, inTime, startedHost, stopAll } from './network.ts'
@@ -24,6 +24,21 @@ const muxerHeaderBytes = 12
 
 const unhandled: unknown[] = []
 process.on('unhandledRejection', (error) => unhandled.push(error))
+
+/** Turns that come as they do, which a handshake needs, and from `hold` on when the test says. */
+class HeldTurns implements Turns {
+  readonly waiting: (() => void)[] = []
+  #areHeld = false
+
+  hold(): void {
+    this.#areHeld = true
+  }
+
+  next(run: () => void): void {
+    if (this.#areHeld) this.waiting.push(run)
+    else realTurns.next(run)
+  }
+}
 
 describe('TLS over a socket', { timeout: 6 * deadlineMs }, () => {
   for (const [near, far] of [
@@ -74,29 +89,30 @@ describe('TLS over a socket', { timeout: 6 * deadlineMs }, () => {
   }
 
   test('what came in the last turn is handed on before the end', async () => {
-    // Turns come when the test says.
-    const waiting: (() => void)[] = []
+    const turns = new HeldTurns()
     await using port = await new Port().listen()
-    const [dialled, answered, near] = await met(port, end(), end({ turns: { next: (run) => void waiting.push(run) } }))
+    const [dialled, answered, near] = await met(port, end(), end({ turns }))
+    turns.hold()
     const heard = listenTo(answered.connection)
     dialled.connection.send(new Uint8Array(7))
     await near.close({ signal: inTime() })
     await heard.over
     assert.equal(heard.count, 7)
-    assert.ok(waiting.length > 0, 'no turn came meanwhile')
+    assert.ok(turns.waiting.length > 0, 'no turn came meanwhile')
   })
 
   test('pieces are collected up to the budget of a turn, and the rest waits for the next', async () => {
-    const waiting: (() => void)[] = []
+    const turns = new HeldTurns()
     await using port = await new Port().listen()
-    const [dialled, answered] = await met(port, end(), end({ turns: { next: (run) => void waiting.push(run) } }))
+    const [dialled, answered] = await met(port, end(), end({ turns }))
+    turns.hold()
     const heard = listenTo(answered.connection)
     const given = realRandom.bytes(8 * turnBytesMax)
     const sent = send(dialled.connection, given)
     while (heard.count < given.byteLength) {
       const before = heard.count
-      await eventually('something came', () => waiting.length > 0)
-      for (const run of waiting.splice(0)) run()
+      await eventually('something came', () => turns.waiting.length > 0)
+      for (const run of turns.waiting.splice(0)) run()
       assert.ok(heard.count - before < turnBytesMax + 64 * 1024, `${heard.count - before} at once`)
     }
     await sent

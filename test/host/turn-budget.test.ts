@@ -32,7 +32,7 @@ function stage() {
     assert.equal(waiting.length, 1, 'one wake a turn, however much comes')
     waiting.shift()!()
   }
-  return { one, two, turn, waiting }
+  return { budget, one, two, turn, waiting }
 }
 
 test('beyond the budget of all together they are held until the next turn', () => {
@@ -59,4 +59,17 @@ test('who was paused by another, or closes, is let be', () => {
   two.readStatus = 'closing'
   turn()
   assert.deepEqual([one.readStatus, two.readStatus], ['paused', 'closing'])
+})
+
+test('one that is released goes on at once, and only if it was held', () => {
+  const { budget, one, two, turn } = stage()
+  one.comes(turnBytesMax)
+  assert.equal(one.readStatus, 'paused')
+  budget.release(one)
+  assert.equal(one.readStatus, 'readable')
+  two.readStatus = 'paused'
+  budget.release(two)
+  assert.equal(two.readStatus, 'paused', 'another paused it')
+  turn()
+  assert.equal(two.readStatus, 'paused')
 })

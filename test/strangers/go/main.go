@@ -1,7 +1,7 @@
 // A peer of go-libp2p that has TLS alone: dials the address it is given, or listens and says where, and asks the other end for a ping.
 //
-//	gotls dial ADDRESS PINGS     prints "pong N" for each, and what encrypts the connection
-//	gotls listen                 prints its address; ends when its standard input does
+//	stranger dial ADDRESS PINGS     prints what encrypts the connection and "pong" for each
+//	stranger listen                 prints its address; ends when its standard input does
 package main
 
 import (
