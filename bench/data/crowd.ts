@@ -56,6 +56,17 @@ export class Crowd implements AsyncDisposable {
     return usage
   }
 
+  /** What the first so many have had of the processors since they began, in milliseconds. */
+  async processorMs(count: number): Promise<number> {
+    let ms = 0
+    for (const child of this.#children.slice(0, count)) {
+      child.send('processor')
+      const [{ cpuMs }] = (await once(child, 'message')) as [{ cpuMs: number }]
+      ms += cpuMs
+    }
+    return ms
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#children) {
       const exit = child.exitCode === null ? once(child, 'exit') : undefined

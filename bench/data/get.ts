@@ -2,30 +2,20 @@
  * Reading an object from keepers over TCP, each in a process of its own: verified, decrypted and on the disk, beside a bare libp2p
  * stream with the same encrypter; and with some of the keepers stalled, slow or lying, beside the same with none.
  */
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 
-import { leafBytes } from '../../protocols/erasure/index.ts'
-import { createTransfer, emptyShelf } from '../../protocols/transfer/index.ts'
-import type { PeerName } from '../../protocols/wire/index.ts'
-import { realClock, realFiles, realRandom, silentLog } from '../../src/environment.ts'
-import { createHost, identityFromSeed, type Host } from '../../src/host/index.ts'
-import { fetchObject, type FetchReport } from '../../src/storage/fetch.ts'
-import type { Mill } from '../../src/storage/mill.ts'
-import { PeerRates } from '../../src/storage/peer-rates.ts'
-import { WorkerMill } from '../../src/storage/workers/worker-mill.ts'
+import type { FetchReport } from '../../src/storage/fetch.ts'
 import type { Circumstances, Part } from '../bench.ts'
 import { alternate, median, pair } from '../paired.ts'
 import { pairedRow, valueRow, type Row } from '../report.ts'
 import { collectForBulk } from '../../src/collector.ts'
-import { Crowd, honest, sealedObject, type BenchObject } from './crowd.ts'
+import { Crowd, honest, sealedObject } from './crowd.ts'
 import { floorNs } from './floor.ts'
 import { drinkRaw, rawNode } from './raw-stream.ts'
 import { RawCrowd } from './raw-crowd.ts'
-import { areSame } from './same-files.ts'
+import { Reader, type Run } from './reader.ts'
 import type { ServingOrder } from './serving-peer.ts'
-import { watch, type Usage } from './usage.ts'
 
 const code = { k: 10, m: 4 }
 /** 32 segments. */
@@ -33,18 +23,6 @@ const objectBytes = 32 * code.k * 2 ** 20
 const troublesome = 4
 /** A get from 14 whose memory and lateness are looked at. */
 const watched = 'watched'
-/** Length prefix of a frame as long as a block. */
-const prefixBytes = 3
-
-interface Run {
-  readonly seconds: number
-  readonly report: FetchReport
-  readonly blamed: ReadonlySet<PeerName>
-  /** Of all frames that came. */
-  readonly frameBytes: number
-  /** Of a run that was watched. */
-  readonly usage: Usage | undefined
-}
 
 async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
   const { folder, rounds } = circumstances
@@ -54,22 +32,17 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
   const object = await sealedObject(folder, objectBytes, code)
   await using crowd = await Crowd.of(code.k + code.m, folder)
   await using plain = await RawCrowd.of(code.k)
-  const host = await createHost(
-    { network: 'bench', reach: 'loopback', listen: [] },
-    { identity: identityFromSeed(realRandom.bytes(32)), clock: realClock, random: realRandom, log: silentLog },
+  await using reader = await Reader.of(
+    crowd.peers.map(({ address }) => address),
+    circumstances.signal,
   )
-  await host.start()
   const raw = await rawNode([])
-  await using mill = new WorkerMill({ workersMax: 1 }, { clock: realClock, log: silentLog })
   try {
-    for (const { address } of crowd.peers) await host.dial(address, circumstances.signal)
     const runs: Record<string, Run[]> = {}
     const noted = async (name: string, count: number, order: ServingOrder, peerOf: (shard: number) => number) => {
       await crowd.order(count, order)
       // To look a thousand times a second takes time too: what is compared is not watched.
-      const run = await fetched(
-        host,
-        mill,
+      const run = await reader.fetch(
         object,
         join(folder, 'fetched'),
         (shard) => crowd.peers[peerOf(shard)]!.peer,
@@ -193,64 +166,12 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
       ),
     ]
   } finally {
-    await Promise.all([host.stop(), raw.stop()])
+    await raw.stop()
   }
 }
 
 const share = (bytes: number): number => bytes / objectBytes
 const received = ({ sources }: FetchReport): number => sources.reduce((sum, { bytes }) => sum + bytes, 0)
-
-/** One fetch by a reader that knows nothing of anybody's rate. Rejects when what was read is not the object. */
-async function fetched(
-  host: Host,
-  mill: Mill,
-  object: BenchObject,
-  path: string,
-  peerOf: (shard: number) => PeerName,
-  isWatched: boolean,
-): Promise<Run> {
-  const blamed = new Set<PeerName>()
-  let frameBytes = 0
-  const transfer = createTransfer({
-    streams: host.streams,
-    timekeeper: realClock,
-    shelf: emptyShelf,
-    pace: {
-      up: async () => {},
-      down: async (bytes) => void (frameBytes += bytes + (bytes >= leafBytes ? prefixBytes : 1)),
-    },
-  })
-  const sources = object.roots.map((_, shard) => ({ shard, peers: [peerOf(shard)] }))
-  const usage = isWatched ? watch() : undefined
-  const beganMs = performance.now()
-  const report = await fetchObject(
-    {
-      transfer,
-      clock: realClock,
-      disk: realFiles,
-      mill,
-      rates: new PeerRates(),
-      onFault: (peer) => void blamed.add(peer),
-    },
-    { ...object, sources, path },
-    new AbortController().signal,
-  )
-  const seconds = (performance.now() - beganMs) / 1_000
-  const used = usage?.()
-  if (!(await areSame(object.path, path))) throw new Error('what was read is not the object')
-  await rm(path)
-  await settled(path)
-  return { seconds, report, blamed, frameBytes, usage: used }
-}
-
-/** What the disk has to do for a file that went is not to be waited for by the next run. */
-async function settled(path: string): Promise<void> {
-  const file = await realFiles.create(path, 'new')
-  await file.write(new Uint8Array(1), 0)
-  await file.datasync()
-  await file.close()
-  await rm(path)
-}
 
 export const get: Part = {
   name: 'get',

@@ -103,4 +103,6 @@ export async function drinkRaw(node: Libp2p, address: string, bytes: number): Pr
   ask.writeBigUInt64BE(BigInt(bytes))
   stream.send(new Uint8Array(ask))
   await promise
+  // Of those that stay open libp2p allows thirty-two.
+  await stream.close()
 }

@@ -6,6 +6,7 @@
  *     send({ mode, bytesPerSecond })      →  { set: true }
  *     send('watch')                       →  {}
  *     send('usage')                       →  { usage }    since it was last asked to watch
+ *     send('processor')                   →  { cpuMs }    since it began
  */
 import process from 'node:process'
 
@@ -77,11 +78,15 @@ await serveRaw(raw)
 
 let usage: (() => Usage) | undefined
 
-process.on('message', (order: ServingOrder | 'watch' | 'usage') => {
+process.on('message', (order: ServingOrder | 'watch' | 'usage' | 'processor') => {
   if (order === 'usage') return process.send!({ usage: usage?.() })
   if (order === 'watch') {
     usage = watch()
     return process.send!({})
+  }
+  if (order === 'processor') {
+    const { user, system } = process.cpuUsage()
+    return process.send!({ cpuMs: (user + system) / 1_000 })
   }
   mode = order.mode
   stalling.resolve()

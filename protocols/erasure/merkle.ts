@@ -2,7 +2,7 @@
  * One Merkle tree per shard, in the shape of RFC 6962 (section 2.1) over SHA-256: leaves of 64 KiB, the last may be shorter;
  * a leaf is hashed after a byte 0x00, a node after 0x01, so that neither can pass for the other.
  */
-import { createHash, hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 
 import { equals } from 'uint8arrays'
 
@@ -217,7 +217,7 @@ function hashNode(left: Uint8Array, right: Uint8Array): Uint8Array {
   node[0] = nodePrefix
   node.set(left, 1)
   node.set(right, 1 + hashBytes)
-  return bytesOf(hash('sha256', node, 'buffer'))
+  return sha256(node)
 }
 
 /** A plain array, not a Buffer, which prints and compares differently. */

@@ -119,7 +119,11 @@ class LibP2PChannel implements StreamChannel {
       if (this.#resume()) continue
       if (this.#isOver()) {
         if (!this.#finished) throw this.#ended ?? new ChannelClosedError('lost')
-        this.#checked(() => this.#decoder.end())
+        try {
+          this.#decoder.end()
+        } catch (error) {
+          throw this.#faulted(error)
+        }
         return undefined
       }
       await this.#arrival(signal)
@@ -215,20 +219,20 @@ class LibP2PChannel implements StreamChannel {
       this.#queuedBytes -= chunkOverheadBytes
     } else this.#chunks[0] = chunk.subarray(decodeBytes)
     this.#queuedBytes -= piece.byteLength
-    this.#checked(() => this.#frames.push(...this.#decoder.push(piece)))
+    try {
+      for (const frame of this.#decoder.push(piece)) this.#frames.push(frame)
+    } catch (error) {
+      throw this.#faulted(error)
+    }
     // Well before the queue is empty, so that the other side need not wait for us.
     this.#resume()
     return true
   }
 
   /** What the decoder throws is the other side's doing: the stream ends at once. */
-  #checked(decode: () => void): void {
-    try {
-      decode()
-    } catch (error) {
-      this.abort(asError(error))
-      throw error
-    }
+  #faulted(error: unknown): unknown {
+    this.abort(asError(error))
+    return error
   }
 
   #isOver(): boolean {

@@ -31,6 +31,13 @@ interface Strip {
   missing: number
 }
 
+/** The strips of a segment that have begun to come, by shard. */
+class Segment {
+  readonly strips = new Map<number, Strip>()
+  /** How many of them are here: asked for with every leaf. */
+  whole = 0
+}
+
 export interface TakenStrip {
   readonly bytes: Uint8Array
   readonly hashes: readonly Uint8Array[]
@@ -42,8 +49,8 @@ export class SegmentWindow {
   readonly #count: number
   readonly #isHere: (segment: number) => boolean
   readonly #segmentsAhead: number
-  /** For each segment the strips that have begun to come, by shard. */
-  readonly #segments = new Map<number, Map<number, Strip>>()
+  /** Those of which something has come. */
+  readonly #segments = new Map<number, Segment>()
   readonly #pool = new StripPool()
   /** The first segment that is not done with. */
   #first: number
@@ -76,12 +83,13 @@ export class SegmentWindow {
 
   /** The shards whose strips of a segment are here. */
   shardsOf(segment: number): number[] {
-    return [...(this.#segments.get(segment) ?? [])].flatMap(([shard, { missing }]) => (missing === 0 ? [shard] : []))
+    const strips = this.#segments.get(segment)?.strips ?? []
+    return [...strips].flatMap(([shard, { missing }]) => (missing === 0 ? [shard] : []))
   }
 
   /** Leaves of a strip that are not here. */
   missing(segment: number, shard: number): number[] {
-    const strip = this.#segments.get(segment)?.get(shard)
+    const strip = this.#segments.get(segment)?.strips.get(shard)
     const first = segment * leavesPerStrip
     return Array.from({ length: leafCount(stripLength(this.#code, this.#bytes, segment)) }, (_, place) => place)
       .filter((place) => strip?.hashes[place] === undefined)
@@ -90,24 +98,24 @@ export class SegmentWindow {
 
   /** Whether a segment has all the strips it needs, or had, so that nothing more of it is of use. */
   isDone(segment: number): boolean {
-    if (segment < this.#next) return true
-    return this.shardsOf(segment).length >= this.#code.k
+    return segment < this.#next || this.#isWhole(segment)
   }
 
   /** Takes a leaf in that was verified. False when nobody needs it any more. */
   accept(shard: number, leaf: number, bytes: Uint8Array, hash: Uint8Array): boolean {
-    const segment = segmentOf(leaf)
-    if (this.isDone(segment)) return false
-    const strips = this.#segments.get(segment) ?? new Map<number, Strip>()
-    this.#segments.set(segment, strips)
-    const strip = strips.get(shard) ?? this.#begin(segment)
-    strips.set(shard, strip)
-    const place = leaf - segment * leavesPerStrip
+    const number = segmentOf(leaf)
+    if (this.isDone(number)) return false
+    const segment = this.#segments.get(number) ?? new Segment()
+    this.#segments.set(number, segment)
+    const strip = segment.strips.get(shard) ?? this.#begin(number)
+    segment.strips.set(shard, strip)
+    const place = leaf - number * leavesPerStrip
     if (strip.hashes[place] !== undefined) return true
     put(strip.bytes, bytes, place * leafBytes)
     strip.hashes[place] = hash
-    strip.missing--
-    if (strip.missing === 0) this.#wake()
+    if (--strip.missing > 0) return true
+    segment.whole++
+    this.#wake()
     return true
   }
 
@@ -119,7 +127,7 @@ export class SegmentWindow {
   /** The strips of the next segment that is not here, by shard, once there are enough. They are the reader's. */
   async take(): Promise<ReadonlyMap<number, TakenStrip>> {
     const segment = this.#next
-    while (this.shardsOf(segment).length < this.#code.k) {
+    while (!this.#isWhole(segment)) {
       if (this.#failure !== undefined) throw this.#failure
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#wake = resolve
@@ -128,7 +136,7 @@ export class SegmentWindow {
       this.#isReaderWaiting = false
     }
     const strips = new Map<number, TakenStrip>()
-    for (const [shard, { bytes, hashes, missing }] of this.#segments.get(segment)!) {
+    for (const [shard, { bytes, hashes, missing }] of this.#segments.get(segment)!.strips) {
       if (missing === 0) strips.set(shard, { bytes, hashes: hashes as Uint8Array[] })
       else this.#pool.giveBack(bytes)
     }
@@ -152,6 +160,10 @@ export class SegmentWindow {
   fail(reason: Error): void {
     this.#failure ??= reason
     this.#wake()
+  }
+
+  #isWhole(segment: number): boolean {
+    return (this.#segments.get(segment)?.whole ?? 0) >= this.#code.k
   }
 
   #missingFrom(segment: number): number {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { Socket } from 'node:net'
 import { describe, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { TLSSocket } from 'node:tls'
 
 import type { MessageStream } from '@libp2p/interface'
@@ -12,7 +12,7 @@ import type { MessageStream } from '@libp2p/interface'
 import type { ProtocolLimits } from '../../protocols/wire/index.ts'
 import { realRandom, realTurns, type Turns } from '../../src/environment.ts'
 import { SocketStream } from '../../src/host/socket-stream.ts'
-import { turnBytesMax } from '../../src/host/turn-budget.ts'
+import { TurnBudget, turnBytesMax } from '../../src/host/turn-budget.ts'
 import { addressOf, deadlineMs, eventually, inTime, startedHost, stopAll } from './network.ts'
 import { bare, end, listenTo, met, muxer, openSockets, ownCertificate, Port, send } from './raw-connections.ts'
 
@@ -32,6 +32,11 @@ class HeldTurns implements Turns {
 
   hold(): void {
     this.#areHeld = true
+  }
+
+  release(): void {
+    this.#areHeld = false
+    for (const run of this.waiting.splice(0)) run()
   }
 
   next(run: () => void): void {
@@ -101,6 +106,25 @@ describe('TLS over a socket', { timeout: 6 * deadlineMs }, () => {
     assert.ok(turns.waiting.length > 0, 'no turn came meanwhile')
   })
 
+  test('what the other side sends before we are through with the handshake comes first', async () => {
+    const turns = new HeldTurns()
+    await using port = await new Port().listen()
+    const [near, far] = [end(), end({ turns })]
+    const [one, two] = await port.pair()
+    turns.hold()
+    const answering = far.secureInbound(two, { signal: inTime() })
+    const { connection } = await near.secureOutbound(one, { signal: inTime(), remotePeer: far.peerId })
+    const given = realRandom.bytes(3 * turnBytesMax)
+    const early = turnBytesMax / 2
+    await send(connection, given.subarray(0, early))
+    await eventually('it came', () => two.socket.bytesRead > early)
+    turns.release()
+    const heard = listenTo((await answering).connection)
+    await send(connection, given.subarray(early))
+    await eventually('all came', () => heard.count === given.byteLength)
+    assert.ok(heard.bytes().equals(given))
+  })
+
   test('pieces are collected up to the budget of a turn, and the rest waits for the next', async () => {
     const turns = new HeldTurns()
     await using port = await new Port().listen()
@@ -117,6 +141,29 @@ describe('TLS over a socket', { timeout: 6 * deadlineMs }, () => {
     }
     await sent
     assert.ok(heard.bytes().equals(given))
+  })
+
+  test('what ten have read at once is handed on over several turns', async () => {
+    const turns = new HeldTurns()
+    const all = { turns, budget: new TurnBudget(turns) }
+    await using port = await new Port().listen()
+    const met10 = await Promise.all(Array.from({ length: 10 }, async () => met(port, end(), end(all))))
+    turns.hold()
+    const heard = met10.map(([, answered]) => listenTo(answered.connection))
+    const given = realRandom.bytes(2 * turnBytesMax)
+    const sent = met10.map(async ([dialled]) => send(dialled.connection, given))
+    const count = (): number => heard.reduce((sum, one) => sum + one.count, 0)
+    while (count() < 10 * given.byteLength) {
+      const before = count()
+      await eventually('something came', () => turns.waiting.length > 0)
+      // All of them have something to read.
+      await nextTurn()
+      for (const run of turns.waiting.splice(0)) run()
+      // Up to the budget, and what the last one of a turn had taken.
+      assert.ok(count() - before < 2 * turnBytesMax + 64 * 1024, `${count() - before} at once`)
+    }
+    await Promise.all(sent)
+    for (const one of heard) assert.ok(one.bytes().equals(given))
   })
 
   for (const paused of [false, true]) {

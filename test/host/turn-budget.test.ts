@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { TurnBudget, turnBytesMax, type Holdable, type Incoming } from '../../src/host/turn-budget.ts'
+import { TurnBudget, turnBytesMax, type Handing, type Holdable, type Incoming } from '../../src/host/turn-budget.ts'
 
 class Connection implements Holdable, Incoming {
   readStatus = 'readable'
@@ -72,4 +72,57 @@ test('one that is released goes on at once, and only if it was held', () => {
   assert.equal(two.readStatus, 'paused', 'another paused it')
   turn()
   assert.equal(two.readStatus, 'paused')
+})
+
+/** One that takes in, and hands on when it is told to. */
+class Taking extends Connection implements Handing {
+  readonly #budget: TurnBudget
+  took = 0
+  handed = 0
+
+  constructor(budget: TurnBudget) {
+    super()
+    this.#budget = budget
+  }
+
+  takes(bytes: number): void {
+    this.took += bytes
+    this.#budget.took(bytes, this)
+  }
+
+  hand(): number {
+    assert.equal(this.readStatus, 'readable', 'what is handed on by one that is held would wait in it')
+    const bytes = this.took - this.handed
+    this.handed = this.took
+    return bytes
+  }
+}
+
+test('what many took in one turn is handed on over several, in the order in which it came, and nothing more is taken meanwhile', () => {
+  const { budget, one, turn, waiting } = stage()
+  const each = turnBytesMax / 2
+  const taking = Array.from({ length: 5 }, () => new Taking(budget))
+  for (const connection of taking) connection.takes(each)
+  one.comes(1)
+  assert.equal(one.readStatus, 'paused')
+  const seen = (): string => taking.map(({ handed, readStatus }) => `${handed / each} ${readStatus}`).join(', ')
+  turn()
+  assert.equal(seen(), '1 readable, 1 readable, 0 paused, 0 paused, 0 paused')
+  assert.equal(one.readStatus, 'readable', 'one that has nothing to hand on is not kept waiting by those who have')
+  // They were faster, and come after those who wait.
+  taking[0]!.takes(each)
+  turn()
+  assert.equal(seen(), '1 paused, 1 readable, 1 readable, 1 readable, 0 paused')
+  turn()
+  assert.equal(seen(), '2 readable, 1 readable, 1 readable, 1 readable, 1 readable')
+  assert.equal(waiting.length, 0)
+})
+
+test('of one that is released nothing is asked', () => {
+  const { budget, turn } = stage()
+  const over = new Taking(budget)
+  over.takes(1)
+  budget.release(over)
+  turn()
+  assert.equal(over.handed, 0)
 })
