@@ -19,6 +19,8 @@ const patienceMs = 3_000
 /** And when that is known: so many times as long, but no less than a busy machine may be away. */
 const lateFactor = 3
 const lateMsMin = 75
+/** Who was late already when all were looked at, and may be so for our own fault, is looked at again after this. */
+const lookAgainMs = 15
 /** Lanes beside the k that are needed. */
 const extraLanesMax = 8
 /** What came for nothing, of all that came, beyond which only those are replaced who take longer than `patienceMs`. */
@@ -51,7 +53,8 @@ export class Lanes {
   readonly #failed = new Map<string, FailedSource>()
   #ended: Error | undefined
   #isOver = false
-  #patience: { readonly forMs: number; readonly cancel: () => void } | undefined
+  /** Until when nobody is looked at who keeps the reader waiting. */
+  #patience: { readonly untilMs: number; readonly cancel: () => void } | undefined
 
   constructor(deps: LaneDeps, manifest: ObjectManifest, window: SegmentWindow, sources: Sources) {
     this.#deps = deps
@@ -185,8 +188,8 @@ export class Lanes {
     const wasLate = lane.isLate
     lane.isLate = false
     if (wasLate) this.#assign()
-    // What is usual may have become known, or shorter by far, since the wait began.
-    if (this.#patience !== undefined && this.#lateMs() < this.#patience.forMs / 2) this.#beginPatience()
+    // What is usual may have become known, or shorter, since the wait began.
+    if (this.#patience !== undefined && this.#dueMs() < this.#patience.untilMs - lookAgainMs) this.#beginPatience()
   }
 
   /** Waits before a busy keeper is asked again. False when there is no clock to wait by, or no need any more. */
@@ -248,16 +251,25 @@ export class Lanes {
     this.#patience?.cancel()
     const { clock } = this.#deps
     if (clock === undefined || this.#ended !== undefined || this.#isOver) return
-    const forMs = this.#lateMs()
-    const cancel = clock.after(forMs, () => {
-      if (this.#window.isReaderWaiting) this.#lookForLate(forMs)
+    const untilMs = this.#dueMs()
+    const cancel = clock.after(untilMs - clock.monotonicMs(), () => {
+      if (this.#window.isReaderWaiting) this.#lookForLate()
       this.#beginPatience()
     })
-    this.#patience = { forMs, cancel }
+    this.#patience = { untilMs, cancel }
+  }
+
+  /** When the lane will be late that has been at its strip for longest. */
+  #dueMs(): number {
+    const lateMs = this.#lateMs()
+    let longestMs = 0
+    for (const lane of this.#lanes.values()) if (!lane.isLate) longestMs = Math.max(longestMs, lane.waitedMs())
+    return (this.#deps.clock?.monotonicMs() ?? 0) + Math.max(lookAgainMs, lateMs - longestMs)
   }
 
   /** When more than half of the lanes seem late, it is we who were away, or our own line. */
-  #lookForLate(forMs: number): void {
+  #lookForLate(): void {
+    const forMs = this.#lateMs()
     const late = [...this.#lanes.values()].filter((lane) => lane.owesSomething && lane.waitedMs() >= forMs)
     if (forMs < patienceMs && late.length * 2 > this.#manifest.code.k) return
     for (const lane of late) {
