@@ -327,6 +327,28 @@ test('a keeper that keeps the reader waiting gets another shard beside it, and r
   assert.deepEqual(report.failed, [], 'to be slow is not to fail')
 })
 
+test('it is late by the time since it was asked, not since it is known what is usual', async () => {
+  const clock = new VirtualClock(0)
+  await using keepers = await Keepers.of(2 * segmentBytesOf({ k: 2, m: 2 }))
+  const stuck = Promise.withResolvers<void>()
+  const answered = Promise.withResolvers<void>()
+  keepers.habits.set('peer0', async (count) => (count === 0 ? answered.promise : undefined))
+  keepers.habits.set('peer1', async () => stuck.promise)
+  const fetch = keepers.fetch(keepers.sources, { clock })
+  while (keepers.asked.length < 2) await setImmediate()
+  clock.post(20, answered.resolve)
+  clock.jump()
+  while (keepers.asked[0]!.leaves < 32) await setImmediate()
+  await setImmediate()
+  assert.equal(clock.nextMs, 75)
+  clock.jump()
+  await fetch
+  assert.deepEqual(
+    keepers.asked.map(({ peer }) => peer),
+    ['peer0', 'peer1', 'peer2'],
+  )
+})
+
 test('sources that name no shard of the object are passed over', async () => {
   await using keepers = await Keepers.of(1000)
   const strange = [-1, 4, 99, 0.5].map((shard) => ({ shard, peers: ['peer9'] }))
