@@ -14,7 +14,7 @@ import { realClock, realRandom, silentLog } from '../../src/environment.ts'
 import { createPeer, type Peer } from '../../src/node.ts'
 import type { Part } from '../bench.ts'
 import { valueRow } from '../report.ts'
-import { watch, type Usage } from './usage.ts'
+import { computingMsMax, watch, type Usage } from './usage.ts'
 
 const objectBytes = 64 * 1024 * 1024
 /** Half of the shards with each of two keepers. */
@@ -83,6 +83,8 @@ export const loop: Part = {
         row('latest', ({ late }) => late.longest),
         row('at work at a stretch, 99 of 100', ({ busy }) => busy.p99),
         row('at work at a stretch, longest', ({ busy }) => busy.longest),
+        row('computing at a stretch, 99 of 100', ({ computing }) => computing.p99, { most: computingMsMax }),
+        row('computing at a stretch, longest', ({ computing }) => computing.longest),
         row('took', ({ tookMs }) => tookMs),
       ]
     })

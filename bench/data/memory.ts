@@ -17,7 +17,7 @@ import { valueRow, type Row } from '../report.ts'
 import { Crowd, honest, sealedObject } from './crowd.ts'
 import type { PeerAnswer, PeerOrder } from './keeping-peer.ts'
 import { areSame } from './same-files.ts'
-import type { Usage } from './usage.ts'
+import { computingMsMax, type Usage } from './usage.ts'
 
 const objectBytes = 4 * 2 ** 30
 const code = '10+4'
@@ -109,6 +109,18 @@ function lateRows(whose: string, usages: readonly Usage[]): Row[] {
       `${whose}, at work at a stretch, longest`,
       'ms',
       most(({ busy }) => busy.longest),
+    ),
+    valueRow(
+      `${whose}, computing at a stretch, 99 of 100`,
+      'ms',
+      most(({ computing }) => computing.p99),
+      { most: computingMsMax },
+      'at work, without what the collector took',
+    ),
+    valueRow(
+      `${whose}, computing at a stretch, longest`,
+      'ms',
+      most(({ computing }) => computing.longest),
     ),
   ]
 }

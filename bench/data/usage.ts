@@ -1,4 +1,5 @@
 /** What a process takes while it works: memory over what it had, and how late its main thread is. */
+import { PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks'
 import process from 'node:process'
 
 export interface Spread {
@@ -15,9 +16,14 @@ export interface Usage {
   readonly late: Spread
   /** How much of that it was at work; the rest of the time others had its processor. */
   readonly busy: Spread
+  /** And how much of it without what V8 took to collect garbage. */
+  readonly computing: Spread
   /** Of a processor, all threads. */
   readonly cpuMs: number
 }
+
+/** What a main thread may compute at a stretch: whoever is to be answered waits as long. */
+export const computingMsMax = 2
 
 const memoryEveryMs = 20
 const tickMs = 1
@@ -27,29 +33,51 @@ export function watch(): () => Usage {
   const startMs = performance.now()
   const before = process.memoryUsage.rss()
   const cpuBefore = process.cpuUsage()
-  const [late, busy]: [number[], number[]] = [[], []]
+  const ticks: Tick[] = []
+  const collections: PerformanceEntry[] = []
+  const collecting = new PerformanceObserver((list) => collections.push(...list.getEntries()))
+  collecting.observe({ entryTypes: ['gc'] })
   let most = before
   let [beforeMs, threadBefore] = [startMs, threadMs()]
   const ticking = setInterval(() => {
     const [nowMs, threadNow] = [performance.now(), threadMs()]
     const lateMs = Math.max(0, nowMs - beforeMs - tickMs)
-    late.push(lateMs)
-    busy.push(Math.min(lateMs, threadNow - threadBefore))
+    ticks.push({ nowMs, lateMs, busyMs: Math.min(lateMs, threadNow - threadBefore) })
     ;[beforeMs, threadBefore] = [nowMs, threadNow]
   }, tickMs)
   const sampling = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), memoryEveryMs)
   return () => {
     clearInterval(ticking)
     clearInterval(sampling)
+    collections.push(...collecting.takeRecords())
+    collecting.disconnect()
     const { user, system } = process.cpuUsage(cpuBefore)
     return {
       tookMs: performance.now() - startMs,
       extraBytes: Math.max(most, process.memoryUsage.rss()) - before,
-      late: spreadOf(late),
-      busy: spreadOf(busy),
+      late: spreadOf(ticks.map(({ lateMs }) => lateMs)),
+      busy: spreadOf(ticks.map(({ busyMs }) => busyMs)),
+      computing: spreadOf(withoutCollections(ticks, collections)),
       cpuMs: (user + system) / 1_000,
     }
   }
+}
+
+interface Tick {
+  readonly nowMs: number
+  readonly lateMs: number
+  readonly busyMs: number
+}
+
+/** Of each tick, what it was at work beside the collections that ended since the one before. Both are in the order of time. */
+function withoutCollections(ticks: readonly Tick[], collections: readonly PerformanceEntry[]): number[] {
+  let next = 0
+  return ticks.map(({ nowMs, busyMs }) => {
+    let collectingMs = 0
+    for (; next < collections.length && collections[next]!.startTime < nowMs; next++)
+      collectingMs += collections[next]!.duration
+    return Math.max(0, busyMs - collectingMs)
+  })
 }
 
 /** Time that this thread has had of a processor. */
