@@ -3,7 +3,6 @@
  * stream with the same encrypter; and with some of the keepers stalled, slow or lying, beside the same with none.
  */
 import { join } from 'node:path'
-import process from 'node:process'
 
 import type { FetchReport } from '../../src/storage/fetch.ts'
 import type { Circumstances, Part } from '../bench.ts'
@@ -12,7 +11,6 @@ import { pairedRow, valueRow, type Row } from '../report.ts'
 import { collectForBulk } from '../../src/collector.ts'
 import { Crowd, honest, sealedObject } from './crowd.ts'
 import { floorNs } from './floor.ts'
-import { drinkRaw, rawNode } from './raw-stream.ts'
 import { RawCrowd } from './raw-crowd.ts'
 import { Reader, type Run } from './reader.ts'
 import type { ServingOrder } from './serving-peer.ts'
@@ -36,159 +34,141 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
   say('sealing')
   const object = await sealedObject(folder, objectBytes, code)
   await using crowd = await Crowd.of(code.k + code.m, folder)
-  await using plain = await RawCrowd.of(code.k)
+  await using plain = await RawCrowd.of(code.k, 'as it comes')
+  await using raw = await RawCrowd.of(code.k, 'as a peer')
   await using reader = await Reader.of(
     crowd.peers.map(({ address }) => address),
     circumstances.signal,
   )
-  const raw = await rawNode([])
-  try {
-    const runs: Record<string, Run[]> = {}
-    const noted = async (name: string, count: number, order: ServingOrder, peerOf: (shard: number) => number) => {
-      await crowd.order(count, order)
-      // To look a thousand times a second takes time too: what is compared is not watched.
-      const run = await reader.fetch(
-        object,
-        join(folder, 'fetched'),
-        (shard) => crowd.peers[peerOf(shard)]!.peer,
-        name === watched,
-      )
-      ;(runs[name] ??= []).push(run)
-      say(`${name}: ${run.seconds.toFixed(2)} s, ${share(run.report.wastedBytes).toFixed(3)} wasted`)
-      return run.seconds
-    }
-    const timed = async (run: () => Promise<unknown>): Promise<number> => {
-      const beganMs = performance.now()
-      await run()
-      return (performance.now() - beganMs) / 1_000
-    }
-    const each = (shard: number): number => shard
-    await crowd.order(0, honest)
-    /** Of the usual speed of a keeper, in bytes a second; known once all have begun. */
-    let tenth = 0
-    const streamNs: number[] = []
-    const floors: number[] = []
-    const measures = {
-      rawOne: async () => {
-        floors.push(await floorNs(folder))
-        const ownBefore = process.cpuUsage()
-        let took = 0
-        const { cpuMs } = await crowd.usageOfFirst(
-          async () => (took = await timed(async () => drinkRaw(raw, crowd.peers[0]!.rawAddress, objectBytes))),
-        )
-        const { user, system } = process.cpuUsage(ownBefore)
-        streamNs.push(((user + system) * 1e3 + cpuMs * 1e6) / objectBytes)
-        return took
-      },
-      plainOne: async () => plain.drink(1, objectBytes),
-      one: async () => noted('one', 0, honest, () => 0),
-      rawMany: async () =>
-        timed(async () =>
-          Promise.all(
-            crowd.peers.slice(0, code.k).map(async ({ rawAddress }) => drinkRaw(raw, rawAddress, objectBytes / code.k)),
-          ),
-        ),
-      plainMany: async () => plain.drink(code.k, objectBytes),
-      many: async () => noted('many', 0, honest, each),
-      watched: async () => noted(watched, 0, honest, each),
-      stalled: async () => noted('stalled', troublesome, { mode: 'stalled', bytesPerSecond: null }, each),
-      slow: async () => noted('slow', troublesome, { mode: 'honest', bytesPerSecond: tenth }, each),
-      corrupt: async () => noted('corrupt', troublesome, { mode: 'corrupt', bytesPerSecond: null }, each),
-    }
-    const beforehand = { one: [] as number[], many: [] as number[] }
-    for (let warmUp = 0; warmUp < warmUps; warmUp++) {
-      for (const name of ['rawOne', 'plainOne', 'rawMany', 'plainMany'] as const) await measures[name]()
-      for (const name of ['one', 'many'] as const) beforehand[name].push(await measures[name]())
-    }
-    tenth = objectBytes / code.k / beforehand.many.at(-1)! / 10
-    for (const list of [...Object.values(runs), streamNs, floors]) list.length = 0
-    const seconds = await alternate(rounds, measures)
-    const rates = (times: readonly number[]): number[] => times.map((time) => objectBytes / 1e6 / time)
-    const all = Object.values(runs).flat()
-    const liars = new Set(crowd.peers.slice(0, troublesome).map(({ peer }) => peer))
-    const named = runs['corrupt']!.map(({ blamed }) => [...blamed].filter((peer) => liars.has(peer)).length)
-    const wrongly = all.flatMap(({ blamed }) => [...blamed]).filter((peer) => !liars.has(peer)).length
-    const usages = runs[watched]!.flatMap(({ usage }) => usage ?? [])
-    const overhead = runs['many']!.map(({ frameBytes, report }) => (frameBytes / received(report) - 1) * 100)
-    const beside = 'get from 14, none at fault'
-    const bounds = streamNs.map((stream, round) => stream / (stream + floors[round]!))
-    const inBulk = 'with the collector set for bulk, as a peer has it'
-    const asItComes = 'in a Node as it comes'
-    const one = (baseline: readonly number[], note: string): Row =>
-      pairedRow(
-        'get from one peer',
-        'MB/s',
-        'bare stream of one',
-        pair(rates(seconds.one), rates(baseline)),
-        { least: 0.85 },
-        note,
-      )
-    const many = (baseline: readonly number[], note: string): Row =>
-      pairedRow(
-        'get from 14',
-        'MB/s',
-        'bare streams of ten',
-        pair(rates(seconds.many), rates(baseline)),
-        { least: 0.8 },
-        note,
-      )
-    return [
-      one(seconds.plainOne, asItComes),
-      one(seconds.rawOne, inBulk),
-      valueRow(
-        'bound of a get beside a bare stream',
-        '×',
-        bounds,
-        undefined,
-        'processor time of a stream ÷ that and what hashing, summing up, decrypting, reading and writing take alone',
-      ),
-      valueRow('bare stream: processor, both sides', 'ns/B', streamNs),
-      many(seconds.plainMany, asItComes),
-      many(seconds.rawMany, inBulk),
-      valueRow(
-        'first get from one peer',
-        'MB/s',
-        rates(beforehand.one.slice(0, 1)),
-        undefined,
-        'of a reader and a keeper that have just started',
-      ),
-      valueRow('first get from 14', 'MB/s', rates(beforehand.many.slice(0, 1)), undefined, 'the same'),
-      pairedRow('4 of 14 stalled', 's', beside, pair(seconds.stalled, seconds.many), { most: 1.25 }),
-      pairedRow('4 at a tenth of the speed', 's', beside, pair(seconds.slow, seconds.many), { most: 1.3 }),
-      pairedRow('4 corrupt every block', 's', beside, pair(seconds.corrupt, seconds.many), { most: 1.4 }),
-      valueRow('corrupt peers named, of 4', 'peers', [Math.min(...named)], { least: 4 }, 'the fewest of all rounds'),
-      valueRow('honest peers named', 'peers', [wrongly], { most: 0 }),
-      valueRow(
-        'wasted',
-        '%',
-        [Math.max(...all.map(({ report }) => share(report.wastedBytes) * 100))],
-        { most: 10 },
-        'the most of all runs',
-      ),
-      valueRow(
-        'wire overhead of frames',
-        '%',
-        overhead,
-        { most: 0.5 },
-        'without what muxer and encrypter add to any stream',
-      ),
-      valueRow(
-        'memory of the reader',
-        'MiB',
-        usages.map(({ extraBytes }) => extraBytes / 2 ** 20),
-        { most: 96 },
-        'over what it had before',
-      ),
-      valueRow(
-        'event loop of the reader, p99',
-        'ms',
-        usages.map(({ late }) => late.p99),
-        { most: 20 },
-      ),
-    ]
-  } finally {
-    await raw.stop()
+  const runs: Record<string, Run[]> = {}
+  const noted = async (name: string, count: number, order: ServingOrder, peerOf: (shard: number) => number) => {
+    await crowd.order(count, order)
+    // To look a thousand times a second takes time too: what is compared is not watched.
+    const run = await reader.fetch(
+      object,
+      join(folder, 'fetched'),
+      (shard) => crowd.peers[peerOf(shard)]!.peer,
+      name === watched,
+    )
+    ;(runs[name] ??= []).push(run)
+    say(`${name}: ${run.seconds.toFixed(2)} s, ${share(run.report.wastedBytes).toFixed(3)} wasted`)
+    return run.seconds
   }
+  const each = (shard: number): number => shard
+  await crowd.order(0, honest)
+  /** Of the usual speed of a keeper, in bytes a second; known once all have begun. */
+  let tenth = 0
+  const streamNs: number[] = []
+  const floors: number[] = []
+  const measures = {
+    rawOne: async () => {
+      floors.push(await floorNs(folder))
+      const before = await raw.processorMs(1)
+      const took = await raw.drink(1, objectBytes)
+      streamNs.push((((await raw.processorMs(1)) - before) * 1e6) / objectBytes)
+      return took
+    },
+    plainOne: async () => plain.drink(1, objectBytes),
+    one: async () => noted('one', 0, honest, () => 0),
+    rawMany: async () => raw.drink(code.k, objectBytes),
+    plainMany: async () => plain.drink(code.k, objectBytes),
+    many: async () => noted('many', 0, honest, each),
+    watched: async () => noted(watched, 0, honest, each),
+    stalled: async () => noted('stalled', troublesome, { mode: 'stalled', bytesPerSecond: null }, each),
+    slow: async () => noted('slow', troublesome, { mode: 'honest', bytesPerSecond: tenth }, each),
+    corrupt: async () => noted('corrupt', troublesome, { mode: 'corrupt', bytesPerSecond: null }, each),
+  }
+  const beforehand = { one: [] as number[], many: [] as number[] }
+  for (let warmUp = 0; warmUp < warmUps; warmUp++) {
+    for (const name of ['rawOne', 'plainOne', 'rawMany', 'plainMany'] as const) await measures[name]()
+    for (const name of ['one', 'many'] as const) beforehand[name].push(await measures[name]())
+  }
+  tenth = objectBytes / code.k / beforehand.many.at(-1)! / 10
+  for (const list of [...Object.values(runs), streamNs, floors]) list.length = 0
+  const seconds = await alternate(rounds, measures)
+  const rates = (times: readonly number[]): number[] => times.map((time) => objectBytes / 1e6 / time)
+  const all = Object.values(runs).flat()
+  const liars = new Set(crowd.peers.slice(0, troublesome).map(({ peer }) => peer))
+  const named = runs['corrupt']!.map(({ blamed }) => [...blamed].filter((peer) => liars.has(peer)).length)
+  const wrongly = all.flatMap(({ blamed }) => [...blamed]).filter((peer) => !liars.has(peer)).length
+  const usages = runs[watched]!.flatMap(({ usage }) => usage ?? [])
+  const overhead = runs['many']!.map(({ frameBytes, report }) => (frameBytes / received(report) - 1) * 100)
+  const beside = 'get from 14, none at fault'
+  const bounds = streamNs.map((stream, round) => stream / (stream + floors[round]!))
+  const inBulk = 'with the collector set for bulk, as a peer has it'
+  const asItComes = 'in a Node as it comes'
+  const one = (baseline: readonly number[], note: string): Row =>
+    pairedRow(
+      'get from one peer',
+      'MB/s',
+      'bare stream of one',
+      pair(rates(seconds.one), rates(baseline)),
+      { least: 0.85 },
+      note,
+    )
+  const many = (baseline: readonly number[], note: string): Row =>
+    pairedRow(
+      'get from 14',
+      'MB/s',
+      'bare streams of ten',
+      pair(rates(seconds.many), rates(baseline)),
+      { least: 0.8 },
+      note,
+    )
+  return [
+    one(seconds.plainOne, asItComes),
+    one(seconds.rawOne, inBulk),
+    valueRow(
+      'bound of a get beside a bare stream',
+      '×',
+      bounds,
+      undefined,
+      'processor time of a stream ÷ that and what hashing, summing up, decrypting, reading and writing take alone',
+    ),
+    valueRow('bare stream: processor, both sides', 'ns/B', streamNs),
+    many(seconds.plainMany, asItComes),
+    many(seconds.rawMany, inBulk),
+    valueRow(
+      'first get from one peer',
+      'MB/s',
+      rates(beforehand.one.slice(0, 1)),
+      undefined,
+      'of a reader and a keeper that have just started',
+    ),
+    valueRow('first get from 14', 'MB/s', rates(beforehand.many.slice(0, 1)), undefined, 'the same'),
+    pairedRow('4 of 14 stalled', 's', beside, pair(seconds.stalled, seconds.many), { most: 1.25 }),
+    pairedRow('4 at a tenth of the speed', 's', beside, pair(seconds.slow, seconds.many), { most: 1.3 }),
+    pairedRow('4 corrupt every block', 's', beside, pair(seconds.corrupt, seconds.many), { most: 1.4 }),
+    valueRow('corrupt peers named, of 4', 'peers', [Math.min(...named)], { least: 4 }, 'the fewest of all rounds'),
+    valueRow('honest peers named', 'peers', [wrongly], { most: 0 }),
+    valueRow(
+      'wasted',
+      '%',
+      [Math.max(...all.map(({ report }) => share(report.wastedBytes) * 100))],
+      { most: 10 },
+      'the most of all runs',
+    ),
+    valueRow(
+      'wire overhead of frames',
+      '%',
+      overhead,
+      { most: 0.5 },
+      'without what muxer and encrypter add to any stream',
+    ),
+    valueRow(
+      'memory of the reader',
+      'MiB',
+      usages.map(({ extraBytes }) => extraBytes / 2 ** 20),
+      { most: 96 },
+      'over what it had before',
+    ),
+    valueRow(
+      'event loop of the reader, p99',
+      'ms',
+      usages.map(({ late }) => late.p99),
+      { most: 20 },
+    ),
+  ]
 }
 
 const share = (bytes: number): number => bytes / objectBytes

@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import process from 'node:process'
 
 import type { RawOrder } from './raw-peer.ts'
 
@@ -14,11 +15,11 @@ export class RawCrowd implements AsyncDisposable {
     this.#addresses = addresses
   }
 
-  /** So many that pour, and one that drinks. */
-  static async of(count: number): Promise<RawCrowd> {
+  /** So many that pour, and one that drinks: in a Node `as it comes`, whatever the flags of this one, or with those of a peer. */
+  static async of(count: number, node: 'as it comes' | 'as a peer'): Promise<RawCrowd> {
     const program = join(import.meta.dirname, 'raw-peer.ts')
-    // In a Node as it comes, whatever the flags of this one.
-    const children = Array.from({ length: count + 1 }, () => fork(program, { execArgv: [] }))
+    const [args, execArgv] = node === 'as a peer' ? [['bulk'], process.execArgv] : [[], []]
+    const children = Array.from({ length: count + 1 }, () => fork(program, args, { execArgv }))
     const said = await Promise.all(children.map(async (child) => once(child, 'message')))
     return new RawCrowd(
       children,
@@ -33,6 +34,17 @@ export class RawCrowd implements AsyncDisposable {
     drinker.send(order)
     const [{ tookMs }] = (await once(drinker, 'message')) as [{ tookMs: number }]
     return tookMs / 1_000
+  }
+
+  /** What the one that drinks and the first so many that pour have had of the processors since they began, in milliseconds. */
+  async processorMs(count: number): Promise<number> {
+    let ms = 0
+    for (const child of this.#children.slice(0, count + 1)) {
+      child.send('processor')
+      const [{ cpuMs }] = (await once(child, 'message')) as [{ cpuMs: number }]
+      ms += cpuMs
+    }
+    return ms
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,13 @@
 /**
- * A bare libp2p in a process of its own, in a Node as it comes: pours bytes for whoever asks, and drinks from others.
+ * A bare libp2p in a process of its own: pours bytes for whoever asks, and drinks from others.
  *
- *     fork('raw-peer.ts')                 →  { ready: address }
+ *     fork('raw-peer.ts', ['bulk'])       →  { ready: address }   `bulk`: with the collector set as a peer has it; else in a Node as it comes
  *     send({ from: addresses, bytes })    →  { tookMs }           `bytes` from each, all at once
+ *     send('processor')                   →  { cpuMs }            of the processors, since it began
  */
 import process from 'node:process'
 
+import { collectForBulk } from '../../src/collector.ts'
 import { drinkRaw, rawNode, serveRaw } from './raw-stream.ts'
 
 export interface RawOrder {
@@ -13,11 +15,16 @@ export interface RawOrder {
   readonly bytes: number
 }
 
+if (process.argv[2] === 'bulk') collectForBulk()
 const node = await rawNode(['/ip4/127.0.0.1/tcp/0'])
 await serveRaw(node)
-process.on('message', ({ from, bytes }: RawOrder) => {
+process.on('message', (order: RawOrder | 'processor') => {
+  if (order === 'processor') {
+    const { user, system } = process.cpuUsage()
+    return process.send!({ cpuMs: (user + system) / 1_000 })
+  }
   const startMs = performance.now()
-  void Promise.all(from.map(async (address) => drinkRaw(node, address, bytes))).then(() =>
+  return void Promise.all(order.from.map(async (address) => drinkRaw(node, address, order.bytes))).then(() =>
     process.send!({ tookMs: performance.now() - startMs }),
   )
 })

@@ -1,8 +1,8 @@
 /**
- * A keeper in a process of its own, for the bench: serves the shards in a folder over TCP as a peer does, and a stream of bytes over a
- * bare libp2p with the same encrypter and muxer beside it. How it behaves is said to it while it runs.
+ * A keeper in a process of its own, for the bench: serves the shards in a folder over TCP as a peer does. How it behaves is said to it while it
+ * runs.
  *
- *     fork('serving-peer.ts', [folder])   →  { ready: { peer, address, rawAddress } }
+ *     fork('serving-peer.ts', [folder])   →  { ready: { peer, address } }
  *     send({ mode, bytesPerSecond })      →  { set: true }
  *     send('watch')                       →  {}
  *     send('usage')                       →  { usage }    since it was last asked to watch
@@ -16,7 +16,6 @@ import { realClock, realFiles, realRandom, silentLog } from '../../src/environme
 import { createHost, identityFromSeed } from '../../src/host/index.ts'
 import { Bandwidth } from '../../src/storage/bandwidth.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
-import { rawNode, serveRaw } from './raw-stream.ts'
 import { watch, type Usage } from './usage.ts'
 
 /** stalled: sends one block of each exchange, and nothing more. corrupt: flips a bit of every block. */
@@ -31,7 +30,6 @@ export interface ServingOrder {
 export interface ServingPeer {
   readonly peer: string
   readonly address: string
-  readonly rawAddress: string
 }
 
 collectForBulk()
@@ -73,8 +71,6 @@ await createTransfer({
   shelf,
   pace: { up: async (bytes, signal) => pace.up(bytes, signal), down: async () => {} },
 }).serve()
-const raw = await rawNode(['/ip4/127.0.0.1/tcp/0'])
-await serveRaw(raw)
 
 let usage: (() => Usage) | undefined
 
@@ -98,6 +94,5 @@ process.on('disconnect', () => process.exit(0))
 const ready: ServingPeer = {
   peer: host.peer,
   address: host.addresses()[0]!,
-  rawAddress: raw.getMultiaddrs()[0]!.toString(),
 }
 process.send!({ ready })
