@@ -88,8 +88,9 @@ export class TurnBudget {
       this.release(connection!)
       handed += connection!.hand()
     }
-    // A copy: whoever is let go on may be held anew.
-    for (const connection of [...this.#held]) if (!this.#waiting.has(connection as Handing)) this.release(connection)
+    // Whoever is let go on may be held anew, for the next turn.
+    const held = [...this.#held]
+    for (const connection of held) if (!this.#waiting.has(connection as Handing)) this.release(connection)
     if (this.#waiting.size === 0) return
     // This turn has no time for what they took in: they take nothing more before it is handed on.
     for (const connection of this.#waiting) this.#hold(connection)
