@@ -13,6 +13,7 @@ import { LocalMill } from '../../src/storage/local-mill.ts'
 import { sealFile, type SealedObject } from '../../src/storage/seal.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
 import { ShardStore } from '../../src/storage/shard-store.ts'
+import { ask, processorMsOf } from './ask.ts'
 import type { ServingOrder, ServingPeer } from './serving-peer.ts'
 import type { Usage } from './usage.ts'
 
@@ -39,32 +40,20 @@ export class Crowd implements AsyncDisposable {
 
   /** The first so many do this, all others are honest. */
   async order(count: number, order: ServingOrder): Promise<void> {
-    for (const [index, child] of this.#children.entries()) {
-      child.send(index < count ? order : honest)
-      await once(child, 'message')
-    }
+    for (const [index, child] of this.#children.entries()) await ask(child, index < count ? order : honest)
   }
 
   /** What the first takes while this is done. */
   async usageOfFirst(work: () => Promise<unknown>): Promise<Usage> {
     const [child] = this.#children as [ChildProcess]
-    child.send('watch')
-    await once(child, 'message')
+    await ask(child, 'watch')
     await work()
-    child.send('usage')
-    const [{ usage }] = (await once(child, 'message')) as [{ usage: Usage }]
-    return usage
+    return (await ask<{ usage: Usage }>(child, 'usage')).usage
   }
 
   /** What the first so many have had of the processors since they began, in milliseconds. */
   async processorMs(count: number): Promise<number> {
-    let ms = 0
-    for (const child of this.#children.slice(0, count)) {
-      child.send('processor')
-      const [{ cpuMs }] = (await once(child, 'message')) as [{ cpuMs: number }]
-      ms += cpuMs
-    }
-    return ms
+    return processorMsOf(this.#children.slice(0, count))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

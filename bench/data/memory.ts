@@ -14,6 +14,7 @@ import { realClock, realRandom, silentLog } from '../../src/environment.ts'
 import { createHost, identityFromSeed } from '../../src/host/index.ts'
 import type { Part } from '../bench.ts'
 import { valueRow, type Row } from '../report.ts'
+import { ask } from './ask.ts'
 import { Crowd, honest, sealedObject } from './crowd.ts'
 import type { PeerAnswer, PeerOrder } from './keeping-peer.ts'
 import { areSame } from './same-files.ts'
@@ -191,8 +192,7 @@ class PeerProcess implements AsyncDisposable {
   }
 
   async tell(order: PeerOrder): Promise<PeerAnswer> {
-    this.#child.send(order)
-    const [answer] = (await once(this.#child, 'message')) as [PeerAnswer]
+    const answer = await ask<PeerAnswer>(this.#child, order)
     if (answer.failed !== undefined) throw new Error(answer.failed)
     return answer
   }

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import process from 'node:process'
 
+import { ask, processorMsOf } from './ask.ts'
 import type { RawOrder } from './raw-peer.ts'
 
 export class RawCrowd implements AsyncDisposable {
@@ -31,20 +32,12 @@ export class RawCrowd implements AsyncDisposable {
   async drink(count: number, bytes: number): Promise<number> {
     const order: RawOrder = { from: this.#addresses.slice(1, count + 1), bytes: Math.ceil(bytes / count) }
     const [drinker] = this.#children as [ChildProcess]
-    drinker.send(order)
-    const [{ tookMs }] = (await once(drinker, 'message')) as [{ tookMs: number }]
-    return tookMs / 1_000
+    return (await ask<{ tookMs: number }>(drinker, order)).tookMs / 1_000
   }
 
   /** What the one that drinks and the first so many that pour have had of the processors since they began, in milliseconds. */
   async processorMs(count: number): Promise<number> {
-    let ms = 0
-    for (const child of this.#children.slice(0, count + 1)) {
-      child.send('processor')
-      const [{ cpuMs }] = (await once(child, 'message')) as [{ cpuMs: number }]
-      ms += cpuMs
-    }
-    return ms
+    return processorMsOf(this.#children.slice(0, count + 1))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,6 +9,7 @@ import process from 'node:process'
 
 import { collectForBulk } from '../../src/collector.ts'
 import { drinkRaw, rawNode, serveRaw } from './raw-stream.ts'
+import { msOf } from './usage.ts'
 
 export interface RawOrder {
   readonly from: readonly string[]
@@ -19,10 +20,7 @@ if (process.argv[2] === 'bulk') collectForBulk()
 const node = await rawNode(['/ip4/127.0.0.1/tcp/0'])
 await serveRaw(node)
 process.on('message', (order: RawOrder | 'processor') => {
-  if (order === 'processor') {
-    const { user, system } = process.cpuUsage()
-    return process.send!({ cpuMs: (user + system) / 1_000 })
-  }
+  if (order === 'processor') return process.send!({ cpuMs: msOf(process.cpuUsage()) })
   const startMs = performance.now()
   return void Promise.all(order.from.map(async (address) => drinkRaw(node, address, order.bytes))).then(() =>
     process.send!({ tookMs: performance.now() - startMs }),

@@ -12,7 +12,7 @@ import { PeerRates } from '../../src/storage/peer-rates.ts'
 import { WorkerMill } from '../../src/storage/workers/worker-mill.ts'
 import type { BenchObject } from './crowd.ts'
 import { areSame } from './same-files.ts'
-import { watch, type Usage } from './usage.ts'
+import { msOf, watch, type Usage } from './usage.ts'
 
 /** Length prefix of a frame as long as a block. */
 const prefixBytes = 3
@@ -96,10 +96,6 @@ export class Reader implements AsyncDisposable {
     await this.#host.stop()
     await this.#mill[Symbol.asyncDispose]()
   }
-}
-
-function msOf({ user, system }: { readonly user: number; readonly system: number }): number {
-  return (user + system) / 1_000
 }
 
 /** What the disk has to do for a file that went is not to be waited for by the next run. */

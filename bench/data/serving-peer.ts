@@ -16,7 +16,7 @@ import { realClock, realFiles, realRandom, silentLog } from '../../src/environme
 import { createHost, identityFromSeed } from '../../src/host/index.ts'
 import { Bandwidth } from '../../src/storage/bandwidth.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
-import { watch, type Usage } from './usage.ts'
+import { msOf, watch, type Usage } from './usage.ts'
 
 /** stalled: sends one block of each exchange, and nothing more. corrupt: flips a bit of every block. */
 export type ServingMode = 'honest' | 'stalled' | 'corrupt'
@@ -80,10 +80,7 @@ process.on('message', (order: ServingOrder | 'watch' | 'usage' | 'processor') =>
     usage = watch()
     return process.send!({})
   }
-  if (order === 'processor') {
-    const { user, system } = process.cpuUsage()
-    return process.send!({ cpuMs: (user + system) / 1_000 })
-  }
+  if (order === 'processor') return process.send!({ cpuMs: msOf(process.cpuUsage()) })
   mode = order.mode
   stalling.resolve()
   stalling = Promise.withResolvers<void>()

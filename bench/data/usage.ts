@@ -51,14 +51,13 @@ export function watch(): () => Usage {
     clearInterval(sampling)
     collections.push(...collecting.takeRecords())
     collecting.disconnect()
-    const { user, system } = process.cpuUsage(cpuBefore)
     return {
       tookMs: performance.now() - startMs,
       extraBytes: Math.max(most, process.memoryUsage.rss()) - before,
       late: spreadOf(ticks.map(({ lateMs }) => lateMs)),
       busy: spreadOf(ticks.map(({ busyMs }) => busyMs)),
       computing: spreadOf(withoutCollections(ticks, collections)),
-      cpuMs: (user + system) / 1_000,
+      cpuMs: msOf(process.cpuUsage(cpuBefore)),
     }
   }
 }
@@ -82,7 +81,11 @@ function withoutCollections(ticks: readonly Tick[], collections: readonly Perfor
 
 /** Time that this thread has had of a processor. */
 function threadMs(): number {
-  const { user, system } = process.threadCpuUsage()
+  return msOf(process.threadCpuUsage())
+}
+
+/** Of a processor, as Node counts it, in milliseconds. */
+export function msOf({ user, system }: NodeJS.CpuUsage): number {
   return (user + system) / 1_000
 }
 

@@ -11,7 +11,7 @@ import { AbstractMessageStream, type SendResult } from '@libp2p/utils'
 import { Uint8ArrayList } from 'uint8arraylist'
 
 import type { Turns } from '../environment.ts'
-import type { TurnBudget } from './turn-budget.ts'
+import type { Handing, TurnBudget } from './turn-budget.ts'
 
 /** What connections over TCP have, though they do not say so. */
 export interface OverSocket extends MultiaddrConnection {
@@ -55,7 +55,7 @@ export function countingWire({ socket }: OverSocket, { onWire }: SocketStreamPar
 /** The other side cut it off. */
 const resetCodes = ['ECONNRESET', 'EPIPE']
 
-export class SocketStream extends AbstractMessageStream {
+export class SocketStream extends AbstractMessageStream implements Handing {
   readonly #below: OverSocket
   readonly #socket: TLSSocket
   readonly #parts: SocketStreamParts

@@ -83,10 +83,11 @@ export class TurnBudget {
   #begin(): void {
     this.#isCounting = false
     this.#bytes = 0
-    for (let handed = 0; handed < turnBytesMax && this.#waiting.size > 0;) {
-      const [connection] = this.#waiting as Iterable<Handing>
-      this.release(connection!)
-      handed += connection!.hand()
+    let handed = 0
+    for (const connection of this.#waiting) {
+      if (handed >= turnBytesMax) break
+      this.release(connection)
+      handed += connection.hand()
     }
     // Whoever is let go on may be held anew, for the next turn.
     const held = [...this.#held]

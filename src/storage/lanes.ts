@@ -146,7 +146,7 @@ export class Lanes {
     const lane: Lane = new Lane(
       candidate,
       (segment) => this.#window.missing(segment, shard),
-      () => this.#deps.clock?.monotonicMs() ?? 0,
+      () => this.#nowMs,
     )
     this.#lanes.set(shard, lane)
     const task = this.#work(lane).finally(() => this.#tasks.delete(task))
@@ -241,6 +241,11 @@ export class Lanes {
     return Math.min(patienceMs, Math.max(lateMsMin, lateFactor * usualMs))
   }
 
+  /** Stands still without a clock. */
+  get #nowMs(): number {
+    return this.#deps.clock?.monotonicMs() ?? 0
+  }
+
   get #isWasteful(): boolean {
     let received = 0
     for (const bytes of this.received.values()) received += bytes
@@ -252,7 +257,7 @@ export class Lanes {
     const { clock } = this.#deps
     if (clock === undefined || this.#ended !== undefined || this.#isOver) return
     const untilMs = this.#dueMs()
-    const cancel = clock.after(untilMs - clock.monotonicMs(), () => {
+    const cancel = clock.after(untilMs - this.#nowMs, () => {
       if (this.#window.isReaderWaiting) this.#lookForLate()
       this.#beginPatience()
     })
@@ -264,7 +269,7 @@ export class Lanes {
     const lateMs = this.#lateMs()
     let longestMs = 0
     for (const lane of this.#lanes.values()) if (!lane.isLate) longestMs = Math.max(longestMs, lane.waitedMs())
-    return (this.#deps.clock?.monotonicMs() ?? 0) + Math.max(lookAgainMs, lateMs - longestMs)
+    return this.#nowMs + Math.max(lookAgainMs, lateMs - longestMs)
   }
 
   /** When more than half of the lanes seem late, it is we who were away, or our own line. */
