@@ -15,7 +15,7 @@
 import { tableSetBytesMax, type Coefficients } from './coefficients.ts'
 import { shardsMax } from './matrix.ts'
 import { kernelPaths, moduleOf, type KernelPath, type Multiply } from './path.ts'
-import { wasm, wasmPageBytes, type Module, type SharedMemory } from './wasm/web-assembly.ts'
+import { allocateShared, wasm, type Module, type SharedMemory } from './wasm/web-assembly.ts'
 import { wovenPolynomial, wovenStepBytes, type WovenMultiply } from './wasm/woven.ts'
 
 export interface StripShape {
@@ -68,11 +68,7 @@ const memoryBytesMax = 2 ** 32
 
 /** With a weaver, coefficients that are used much are multiplied by programs of their own. */
 export function allocateStrips(shape: StripShape, path: KernelPath = kernelPaths[0]!, weaver?: Weaver): StripMemory {
-  const pages = Math.ceil(bytesOf(shape, memoryBytesMax) / wasmPageBytes)
-  const memory =
-    wasm === undefined
-      ? new SharedArrayBuffer(pages * wasmPageBytes)
-      : new wasm.Memory({ initial: pages, maximum: pages, shared: true })
+  const memory = allocateShared(bytesOf(shape, memoryBytesMax))
   return new StripMemory({ shape, memory }, 0, path, weaver)
 }
 

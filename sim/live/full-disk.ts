@@ -34,9 +34,9 @@ export class FullDisk implements Files {
   }
 
   readonly open: Files['open'] = async (path) => this.#watched(await this.#disk.open(path))
-  readonly create: Files['create'] = async (path, how) => {
+  readonly create: Files['create'] = async (path, how, way) => {
     this.#check()
-    return this.#watched(await this.#disk.create(path, how))
+    return this.#watched(await this.#disk.create(path, how, way))
   }
   readonly rename: Files['rename'] = async (from, to) => this.#disk.rename(from, to)
   readonly remove: Files['remove'] = async (path) => this.#disk.remove(path)

@@ -31,6 +31,8 @@ import type { Mill } from './mill.ts'
 
 /** So much is written before the disk is told to settle it, beside the work, in bytes: left for the end it is what a reader of a fast line waits for. */
 const settleBytes = 16 * 1024 * 1024
+/** An object as large as that is written past the system's cache. Who opens a smaller file next finds it there. */
+const pastCacheBytesMin = 64 * 1024 * 1024
 
 export class PartFile {
   readonly #disk: Files
@@ -183,7 +185,8 @@ export class PartFile {
 
 /** One that is longer than the object has become something else, and would make another file of it: none of it is kept. */
 async function createFor(disk: Files, path: string, bytesMax: number): Promise<OpenFile> {
-  const file = await disk.create(path, 'as-is')
+  const way = bytesMax >= pastCacheBytesMin ? 'past-cache' : undefined
+  const file = await disk.create(path, 'as-is', way)
   try {
     if ((await file.look()).bytes <= bytesMax) return file
   } catch (error) {
@@ -191,5 +194,5 @@ async function createFor(disk: Files, path: string, bytesMax: number): Promise<O
     throw error
   }
   await file.close()
-  return disk.create(path, 'empty')
+  return disk.create(path, 'empty', way)
 }

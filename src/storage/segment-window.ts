@@ -7,6 +7,7 @@ import {
   leafBytes,
   leafCount,
   leavesPerStrip,
+  segmentBytesOf,
   segmentCount,
   stripBytesMax,
   stripLength,
@@ -175,7 +176,11 @@ export class SegmentWindow {
   #begin(segment: number): Strip {
     const length = stripLength(this.#code, this.#bytes, segment)
     const missing = leafCount(length)
-    return { bytes: this.#pool.take(length), hashes: Array.from({ length: missing }, () => undefined), missing }
+    return {
+      bytes: this.#pool.take(length, segment * segmentBytesOf(this.#code)),
+      hashes: Array.from({ length: missing }, () => undefined),
+      missing,
+    }
   }
 }
 

@@ -21,3 +21,11 @@ interface WebAssemblyApi {
 export const wasm = (globalThis as unknown as { readonly WebAssembly: WebAssemblyApi | undefined }).WebAssembly
 
 export const wasmPageBytes = 65_536
+
+/** So many bytes, or a few more, that threads share. They begin where a page of the system begins, unless the engine may not make machine code. */
+export function allocateShared(bytes: number): SharedMemory | SharedArrayBuffer {
+  const pages = Math.ceil(bytes / wasmPageBytes)
+  return wasm === undefined
+    ? new SharedArrayBuffer(pages * wasmPageBytes)
+    : new wasm.Memory({ initial: pages, maximum: pages, shared: true })
+}

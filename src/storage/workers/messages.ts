@@ -14,13 +14,14 @@ export type Result =
   | ({ readonly did: 'rebuild' } & RebuiltStrips)
 
 /**
- * Strips that may be handed over: each with memory of its own. Of a part of a larger memory a copy is made, or all of it would go.
+ * Strips that may be handed over: each with memory of its own, or shared. Of a part of a larger memory a copy is made, or all of it would go.
  */
 export function apart(set: StripSet): StripSet {
-  return set.map((strip) =>
-    strip === undefined || strip.byteLength === strip.buffer.byteLength ? strip : strip.slice(),
-  )
+  return set.map((strip) => (strip === undefined || isShared(strip) || isAll(strip) ? strip : strip.slice()))
 }
+
+const isShared = ({ buffer }: Uint8Array): boolean => buffer instanceof SharedArrayBuffer
+const isAll = ({ buffer, byteLength }: Uint8Array): boolean => byteLength === buffer.byteLength
 
 /** The memory of these arrays, to be handed over rather than copied. */
 export function memoryOf(arrays: Iterable<Uint8Array | undefined>): ArrayBuffer[] {
