@@ -104,7 +104,6 @@ async function write(
           await put(encodeCarBlockHead('leaf', block), block)
         }
       }
-      window.giveBack(taken.values())
       // Only now is there room for another.
       window.done(segment)
       lanes.wentOn()

@@ -129,7 +129,6 @@ async function read(
     await part.write(number, plain, concat(hashes))
     // What was decoded lies elsewhere.
     for (const piece of plain) letGo(piece)
-    window.giveBack(strips.values())
     commit()
     // Only now is there room for another: what is not on the disk is lost when this process dies.
     window.done(number)

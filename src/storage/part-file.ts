@@ -101,7 +101,7 @@ export class PartFile {
   /** `plain`: pieces, in their order. `hashes`: of the leaves of the data strips, one after the other. */
   async write(segment: number, plain: readonly Uint8Array[], hashes: Uint8Array): Promise<void> {
     let at = segment * segmentBytesOf(this.#manifest.code)
-    for (const piece of plain) {
+    for (const piece of joined(plain)) {
       await this.#file.write(piece, at)
       at += piece.byteLength
       this.#unsettledBytes += piece.byteLength
@@ -181,6 +181,18 @@ export class PartFile {
     await this.#file.close()
     await this.#leaves.close()
   }
+}
+
+/** As few pieces as their places in memory allow. */
+function joined(pieces: readonly Uint8Array[]): Uint8Array[] {
+  const all: Uint8Array[] = []
+  for (const { buffer, byteOffset, byteLength } of pieces) {
+    const last = all.at(-1)
+    const follows = last?.buffer === buffer && last.byteOffset + last.byteLength === byteOffset
+    if (last === undefined || !follows) all.push(new Uint8Array(buffer, byteOffset, byteLength))
+    else all[all.length - 1] = new Uint8Array(buffer, last.byteOffset, last.byteLength + byteLength)
+  }
+  return all
 }
 
 /** One that is longer than the object has become something else, and would make another file of it: none of it is kept. */

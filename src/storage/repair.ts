@@ -137,12 +137,11 @@ export async function rebuildShards(
     const set = Array.from({ length: width }, (_, shard) => strips.get(shard)?.bytes)
     return mill.rebuild(set, { code, rows }, signal)
   }
-  const finish = async ({ number, strips: used }: TakenSegment, { strips, hashes }: RebuiltStrips): Promise<void> => {
+  const finish = async ({ number }: TakenSegment, { strips, hashes }: RebuiltStrips): Promise<void> => {
     for (const [index, writer] of writers.entries()) {
       await writer.write(number * leavesPerStrip, strips[index]!, hashes[index]!)
       letGo(strips[index]!)
     }
-    window.giveBack(used.values())
     // Only now is there room for another.
     window.done(number)
     lanes.wentOn()

@@ -13,7 +13,7 @@ import {
   stripLength,
   type Code,
 } from '../../protocols/erasure/index.ts'
-import { StripPool, put } from './strip-pool.ts'
+import { StripPool, put, type StripRoom } from './strip-pool.ts'
 
 /**
  * Memory of the strips that are waited for, in bytes. A third segment of 10+4 makes nothing faster, and the reader 20 MiB larger: what
@@ -32,11 +32,18 @@ interface Strip {
   missing: number
 }
 
-/** The strips of a segment that have begun to come, by shard. */
+/** A segment of which something has come. */
 class Segment {
+  /** By shard. */
   readonly strips = new Map<number, Strip>()
   /** How many of them are here: asked for with every leaf. */
   whole = 0
+  /** Where they are. The last of an object is short, and has memory of its own. */
+  readonly room: StripRoom | undefined
+
+  constructor(room: StripRoom | undefined) {
+    this.room = room
+  }
 }
 
 export interface TakenStrip {
@@ -50,9 +57,11 @@ export class SegmentWindow {
   readonly #count: number
   readonly #isHere: (segment: number) => boolean
   readonly #segmentsAhead: number
-  /** Those of which something has come. */
+  /** Those of which something has come, until the reader has them. */
   readonly #segments = new Map<number, Segment>()
-  readonly #pool = new StripPool()
+  readonly #pool: StripPool
+  /** Of segments that the reader has. */
+  readonly #rooms = new Map<number, StripRoom>()
   /** The first segment that is not done with. */
   #first: number
   /** The segment that the reader is to have next. */
@@ -68,6 +77,7 @@ export class SegmentWindow {
     this.#bytes = bytes
     this.#count = segmentCount(code, bytes)
     this.#isHere = isHere
+    this.#pool = new StripPool(code)
     this.#segmentsAhead = segmentsAhead(code)
     this.#first = this.#next = this.#missingFrom(0)
   }
@@ -106,10 +116,8 @@ export class SegmentWindow {
   accept(shard: number, leaf: number, bytes: Uint8Array, hash: Uint8Array): boolean {
     const number = segmentOf(leaf)
     if (this.isDone(number)) return false
-    const segment = this.#segments.get(number) ?? new Segment()
-    this.#segments.set(number, segment)
-    const strip = segment.strips.get(shard) ?? this.#begin(number)
-    segment.strips.set(shard, strip)
+    const segment = this.#segments.get(number) ?? this.#begin(number)
+    const strip = segment.strips.get(shard) ?? this.#beginStrip(segment, number, shard)
     const place = leaf - number * leavesPerStrip
     if (strip.hashes[place] !== undefined) return true
     put(strip.bytes, bytes, place * leafBytes)
@@ -136,23 +144,21 @@ export class SegmentWindow {
       await promise
       this.#isReaderWaiting = false
     }
+    const taken = this.#segments.get(segment)!
     const strips = new Map<number, TakenStrip>()
-    for (const [shard, { bytes, hashes, missing }] of this.#segments.get(segment)!.strips) {
+    for (const [shard, { bytes, hashes, missing }] of taken.strips) {
       if (missing === 0) strips.set(shard, { bytes, hashes: hashes as Uint8Array[] })
-      else this.#pool.giveBack(bytes)
     }
     this.#segments.delete(segment)
+    if (taken.room !== undefined) this.#rooms.set(segment, taken.room)
     this.#next = this.#missingFrom(segment + 1)
     return strips
   }
 
-  /** Strips that were taken and have served: others may lie there. Nobody may look at them any more. */
-  giveBack(strips: Iterable<TakenStrip>): void {
-    for (const { bytes } of strips) this.#pool.giveBack(bytes)
-  }
-
-  /** The reader is done with a segment that it took: it is on the disk, and there is room for another. */
+  /** The reader is done with a segment that it took: it is on the disk, and there is room for another, where its strips are. Nobody may look at them any more. */
   done(segment: number): void {
+    this.#rooms.get(segment)?.giveBack()
+    this.#rooms.delete(segment)
     this.#done.add(segment)
     while (this.#done.delete(this.#first)) this.#first = this.#missingFrom(this.#first + 1)
   }
@@ -173,14 +179,20 @@ export class SegmentWindow {
     return missing
   }
 
-  #begin(segment: number): Strip {
-    const length = stripLength(this.#code, this.#bytes, segment)
+  #begin(number: number): Segment {
+    const isFull = stripLength(this.#code, this.#bytes, number) === stripBytesMax
+    const segment = new Segment(isFull ? this.#pool.take(number * segmentBytesOf(this.#code)) : undefined)
+    this.#segments.set(number, segment)
+    return segment
+  }
+
+  #beginStrip({ strips, room }: Segment, number: number, shard: number): Strip {
+    const length = stripLength(this.#code, this.#bytes, number)
     const missing = leafCount(length)
-    return {
-      bytes: this.#pool.take(length, segment * segmentBytesOf(this.#code)),
-      hashes: Array.from({ length: missing }, () => undefined),
-      missing,
-    }
+    const bytes = room?.strip(shard) ?? new Uint8Array(new SharedArrayBuffer(length))
+    const strip: Strip = { bytes, hashes: Array.from({ length: missing }, () => undefined), missing }
+    strips.set(shard, strip)
+    return strip
   }
 }
 

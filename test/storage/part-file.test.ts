@@ -103,3 +103,39 @@ test('a disk that failed to settle something on the way, and then no more, gives
   assert.ok(!disk.paths('/home').includes('/home/out'))
   await part.discard()
 })
+
+test('what lies one behind the other in memory is written in one go, and what does not is not', async () => {
+  const disk = new MemoryDisk()
+  await disk.files.makeFolder('/home')
+  const written: number[] = []
+  const files: Files = {
+    ...methodsOf<Files>(disk.files),
+    create: async (path, how) => {
+      const file = methodsOf<OpenFile>(await disk.files.create(path, how))
+      if (!path.endsWith('.part')) return file
+      return { ...file, write: async (bytes, at) => (written.push(bytes.byteLength), file.write(bytes, at)) }
+    },
+  }
+  const part = await PartFile.open(
+    { disk: files, mill: new LocalMill() },
+    '/home/out',
+    manifest,
+    new Uint8Array(32),
+    never,
+  )
+  const memory = Uint8Array.from({ length: 1_000 }, (_, at) => at)
+  const piece = (from: number, to: number): Uint8Array => memory.subarray(from, to)
+  await part.write(
+    0,
+    [piece(0, 100), piece(100, 300), piece(300, 301), piece(400, 500), memory.slice(500, 600), piece(600, 700)],
+    new Uint8Array(32),
+  )
+  assert.deepEqual(written, [301, 100, 100, 100])
+  await part.leave()
+  const [name] = disk.paths('/home').filter((path) => path.endsWith('.part'))
+  const file = await disk.files.open(name!)
+  const found = new Uint8Array(601)
+  assert.equal(await file.read(found, 0), 601)
+  await file.close()
+  assert.deepEqual(found, Uint8Array.from([...piece(0, 301), ...piece(400, 700)]))
+})

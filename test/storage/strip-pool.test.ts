@@ -4,10 +4,10 @@ import { test } from 'node:test'
 
 import { stripBytesMax } from '../../protocols/erasure/index.ts'
 import { fileBlockBytes } from '../../src/environment.ts'
-import { StripPool, put } from '../../src/storage/strip-pool.ts'
+import { StripPool, put, type StripRoom } from '../../src/storage/strip-pool.ts'
 
 test('bytes are put where they belong, from any place, and nothing beside them is touched', () => {
-  const strip = new StripPool().take(1_000, 0)
+  const strip = new Uint8Array(new SharedArrayBuffer(1_000))
   strip.fill(7)
   const from = new Uint8Array(randomBytes(300))
   for (const [offset, count, at] of [
@@ -24,36 +24,48 @@ test('bytes are put where they belong, from any place, and nothing beside them i
 })
 
 test('bytes that do not fit are refused', () => {
-  const strip = new StripPool().take(10, 0)
+  const strip = new Uint8Array(new SharedArrayBuffer(10))
   assert.throws(() => put(strip, new Uint8Array(4), 7), RangeError)
   assert.deepEqual(strip.slice(), new Uint8Array(10))
 })
 
-test('a full strip that was given back is another strip next; a short one is not', () => {
-  const pool = new StripPool()
-  const [full, short] = [pool.take(stripBytesMax, 0), pool.take(100, 0)]
-  assert.ok(full.buffer instanceof SharedArrayBuffer, 'a worker opens it where it lies')
-  pool.giveBack(full)
-  pool.giveBack(short)
-  assert.notEqual(pool.take(100, 0).buffer, short.buffer)
-  full.fill(7)
-  assert.deepEqual(pool.take(stripBytesMax, 0).slice(), full.slice())
-  for (const strip of Array.from({ length: 12 }, () => pool.take(stripBytesMax, 0))) pool.giveBack(strip)
-  const others = Array.from({ length: 20 }, (_, index) => pool.take(stripBytesMax, 1_000 * index))
-  for (const [index, strip] of others.entries()) strip.fill(index)
-  for (const [index, strip] of others.entries()) assert.ok(strip.every((byte) => byte === index))
+const code = { k: 3, m: 2 }
+const stripsOf = (room: StripRoom): Uint8Array[] => Array.from({ length: 5 }, (_, shard) => room.strip(shard))
+
+test('strips are apart from each other, in one room and in many, and shared', () => {
+  const pool = new StripPool(code)
+  const before = Array.from({ length: 2 }, (_, index) => pool.take(7 * index))
+  for (const room of before) {
+    stripsOf(room)
+    room.giveBack()
+  }
+  const strips = Array.from({ length: 4 }, (_, index) => stripsOf(pool.take(1_000 * index))).flat()
+  for (const [index, strip] of strips.entries()) strip.fill(index)
+  for (const [index, strip] of strips.entries()) {
+    assert.equal(strip.byteLength, stripBytesMax)
+    assert.ok(strip.buffer instanceof SharedArrayBuffer, 'a worker opens it where it lies')
+    assert.ok(strip.every((byte) => byte === index))
+  }
 })
 
-test('strips come back whatever place of the file they were for, and lie in memory as there, up to whole blocks', () => {
-  const pool = new StripPool()
-  const slabs = new Set<unknown>()
+test('what was given back is used again, wherever the next segment is', () => {
+  const pool = new StripPool(code)
+  const memory = new Set<unknown>()
   for (const at of [0, 16, 4_080, 4_095, 10 * stripBytesMax - 16]) {
-    const strips = Array.from({ length: 16 }, () => pool.take(stripBytesMax, at))
-    for (const { byteOffset } of strips) assert.equal(byteOffset % fileBlockBytes, at % fileBlockBytes)
-    for (const strip of strips) {
-      slabs.add(strip.buffer)
-      pool.giveBack(strip)
-    }
+    const rooms = [pool.take(at), pool.take(at)]
+    for (const { buffer } of rooms.flatMap(stripsOf)) memory.add(buffer)
+    for (const room of rooms) room.giveBack()
   }
-  assert.equal(slabs.size, 2)
+  assert.equal(memory.size, 2 * (1 + code.m))
+})
+
+test('data strips lie one behind the other, and as in the file, up to whole blocks', () => {
+  const pool = new StripPool(code)
+  for (const at of [0, 16, 4_080, 4_095, 3 * stripBytesMax - 16]) {
+    const room = pool.take(at)
+    const places = [2, 0, 1].map((shard) => room.strip(shard).byteOffset)
+    const first = at % fileBlockBytes
+    assert.deepEqual(places, [first + 2 * stripBytesMax, first, first + stripBytesMax])
+    room.giveBack()
+  }
 })
