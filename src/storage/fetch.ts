@@ -113,7 +113,12 @@ async function read(
   const open = async ({ number, strips }: TakenSegment): Promise<OpenedSegment> => {
     const set = Array.from({ length: code.k + code.m }, (_, shard) => strips.get(shard)?.bytes)
     const plainBytes = segmentLength(code, bytes, number)
-    return deps.mill.open(set, { code, key: request.key, number, isLast: number === segments - 1, plainBytes }, signal)
+    const isLast = number === segments - 1
+    // What is decoded joins its neighbours, to be written with them.
+    const lostInto = set
+      .slice(0, code.k)
+      .map((strip, shard) => (strip === undefined ? window.spare(number, shard) : undefined))
+    return deps.mill.open(set, { code, key: request.key, number, isLast, plainBytes, lostInto }, signal)
   }
   /** Whether they came or were decoded, in this fetch or one before: those of a shard make its root, or the object is none. */
   const commit = (): void => {
@@ -127,7 +132,7 @@ async function read(
       (_, shard) => rebuilt.get(shard) ?? concat([...strips.get(shard)!.hashes]),
     )
     await part.write(number, plain, concat(hashes))
-    // What was decoded lies elsewhere.
+    // What was decoded of a short segment lies elsewhere.
     for (const piece of plain) letGo(piece)
     commit()
     // Only now is there room for another: what is not on the disk is lost when this process dies.

@@ -13,6 +13,7 @@ import {
   checkEnough,
   openedOrThrow,
   type Mill,
+  type OpenOrder,
   type RebuildOrder,
   type RebuiltStrips,
   type Room,
@@ -42,10 +43,10 @@ export class LocalMill implements Mill {
     return { strips, hashes: hashStrips(strips) }
   }
 
-  async open(set: StripSet, order: SegmentOrder, signal: AbortSignal): Promise<OpenedSegment> {
+  async open(set: StripSet, order: OpenOrder, signal: AbortSignal): Promise<OpenedSegment> {
     signal.throwIfAborted()
     checkEnough(order.code, set)
-    return openedOrThrow(openInPlace(this.#coders.of(order.code), order.key, order, set), order)
+    return openedOrThrow(openInPlace(this.#coders.of(order.code), order.key, order, set, order.lostInto), order)
   }
 
   async rebuild(set: StripSet, { code, rows }: RebuildOrder, signal: AbortSignal): Promise<RebuiltStrips> {

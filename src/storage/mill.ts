@@ -25,6 +25,11 @@ export interface SegmentOrder extends SegmentPlace {
   readonly key: Uint8Array
 }
 
+export interface OpenOrder extends SegmentOrder {
+  /** Where the plaintext of data strips that are missing is put, by their number: shared memory, as long as a strip. Others have memory of their own. */
+  readonly lostInto?: StripSet
+}
+
 export interface SealedSegment {
   /** All n, data first. They are in the room, and gone with it. */
   readonly strips: readonly Uint8Array[]
@@ -55,7 +60,7 @@ export interface Mill {
    * Decodes what is missing and decrypts. The strips are given away: they may be worked on where they are, or elsewhere.
    * Rejects with InconsistentObjectError, or NotEnoughStripsError.
    */
-  open(set: StripSet, order: SegmentOrder, signal: AbortSignal): Promise<OpenedSegment>
+  open(set: StripSet, order: OpenOrder, signal: AbortSignal): Promise<OpenedSegment>
   /** Makes strips again from any k, without the key. The strips are given away. Rejects with NotEnoughStripsError. */
   rebuild(set: StripSet, order: RebuildOrder, signal: AbortSignal): Promise<RebuiltStrips>
 }

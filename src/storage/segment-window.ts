@@ -155,6 +155,11 @@ export class SegmentWindow {
     return strips
   }
 
+  /** Where a strip of a segment that the reader has would lie, had it come: nobody else looks at it. Of a short segment, nowhere. */
+  spare(segment: number, shard: number): Uint8Array | undefined {
+    return this.#rooms.get(segment)?.strip(shard)
+  }
+
   /** The reader is done with a segment that it took: it is on the disk, and there is room for another, where its strips are. Nobody may look at them any more. */
   done(segment: number): void {
     this.#rooms.get(segment)?.giveBack()

@@ -22,7 +22,7 @@ export class StripRoom {
     this.#data = data
   }
 
-  /** Of full length. What is in it may be of another segment. To be asked for once a shard. */
+  /** Of full length. What is in it may be of another segment. One of parity is another each time. */
   strip(shard: number): Uint8Array {
     const isData = (shard + 1) * stripBytesMax <= this.#data.byteLength
     if (isData) return this.#data.subarray(shard * stripBytesMax, (shard + 1) * stripBytesMax)

@@ -113,7 +113,13 @@ test('what lies one behind the other in memory is written in one go, and what do
     create: async (path, how) => {
       const file = methodsOf<OpenFile>(await disk.files.create(path, how))
       if (!path.endsWith('.part')) return file
-      return { ...file, write: async (bytes, at) => (written.push(bytes.byteLength), file.write(bytes, at)) }
+      return {
+        ...file,
+        write: async (bytes, at) => {
+          written.push(bytes.byteLength)
+          await file.write(bytes, at)
+        },
+      }
     },
   }
   const part = await PartFile.open(

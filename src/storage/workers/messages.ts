@@ -1,10 +1,10 @@
 /** What the main thread and a worker tell each other. Rooms are shared memory; strips that are to be opened change hands. */
 import type { OpenedSegment, SharedStrips, StripSet } from '../../../protocols/erasure/index.ts'
-import type { RebuildOrder, RebuiltStrips, SegmentOrder } from '../mill.ts'
+import type { OpenOrder, RebuildOrder, RebuiltStrips, SegmentOrder } from '../mill.ts'
 
 export type Task =
   | { readonly do: 'seal'; readonly order: SegmentOrder; readonly room: SharedStrips }
-  | { readonly do: 'open'; readonly order: SegmentOrder; readonly set: StripSet }
+  | { readonly do: 'open'; readonly order: OpenOrder; readonly set: StripSet }
   | { readonly do: 'rebuild'; readonly order: RebuildOrder; readonly set: StripSet }
 
 export type Result =

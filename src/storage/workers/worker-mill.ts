@@ -5,6 +5,7 @@ import {
   checkEnough,
   openedOrThrow,
   type Mill,
+  type OpenOrder,
   type RebuildOrder,
   type RebuiltStrips,
   type Room,
@@ -57,7 +58,7 @@ export class WorkerMill implements Mill, AsyncDisposable {
     return { strips: stripsIn(order.code, room.shared, order.plainBytes), hashes }
   }
 
-  async open(set: StripSet, order: SegmentOrder, signal: AbortSignal): Promise<OpenedSegment> {
+  async open(set: StripSet, order: OpenOrder, signal: AbortSignal): Promise<OpenedSegment> {
     if (order.plainBytes <= this.#hereBytesMax) return this.#here.open(set, order, signal)
     checkEnough(order.code, set)
     const own = apart(set)

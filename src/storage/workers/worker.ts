@@ -23,8 +23,8 @@ function perform(task: Task): Result {
       return { did: 'seal', hashes: sealInRoom(code, key, task.order, task.room, loom) }
     }
     case 'open': {
-      const { code, key } = task.order
-      return { did: 'open', opened: openInPlace(coders.of(code), key, task.order, task.set) ?? null }
+      const { code, key, lostInto } = task.order
+      return { did: 'open', opened: openInPlace(coders.of(code), key, task.order, task.set, lostInto) ?? null }
     }
     case 'rebuild': {
       const { code, rows } = task.order
