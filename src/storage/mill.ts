@@ -26,7 +26,10 @@ export interface SegmentOrder extends SegmentPlace {
 }
 
 export interface OpenOrder extends SegmentOrder {
-  /** Where the plaintext of data strips that are missing is put, by their number: shared memory, as long as a strip. Others have memory of their own. */
+  /**
+   * Where the plaintext of data strips that are missing is put, by their number: shared memory, as long as a strip, perhaps that of parity.
+   * Others have memory of their own.
+   */
   readonly lostInto?: StripSet
 }
 

@@ -155,9 +155,9 @@ export class SegmentWindow {
     return strips
   }
 
-  /** Where a strip of a segment that the reader has would lie, had it come: nobody else looks at it. Of a short segment, nowhere. */
+  /** For the plaintext of a data strip that is missing of a segment that the reader has, once it was decoded. Of a short segment there is none. */
   spare(segment: number, shard: number): Uint8Array | undefined {
-    return this.#rooms.get(segment)?.strip(shard)
+    return this.#rooms.get(segment)?.spare(shard)
   }
 
   /** The reader is done with a segment that it took: it is on the disk, and there is room for another, where its strips are. Nobody may look at them any more. */

@@ -10,58 +10,92 @@ import { Buffer } from 'node:buffer'
 import { allocateShared, stripBytesMax, type Code } from '../../protocols/erasure/index.ts'
 import { fileBlockBytes } from '../environment.ts'
 
-/** Where the strips of one segment are put. */
+/**
+ * Where the strips of one segment are put: as many places as there are data strips. Each of those has its own, unless another has it: of a segment
+ * that needs parity some data strips do not come, and parity lies in their places. Any k strips fit; what comes beyond has memory of its own.
+ */
 export class StripRoom {
   readonly #pool: StripPool
-  readonly #data: Uint8Array
-  readonly #parity: Uint8Array[] = []
+  readonly #memory: Uint8Array
+  /** Whose strip is at each place. */
+  readonly #shards: (number | undefined)[]
+  readonly #came = new Set<number>()
+  readonly #extra: Uint8Array[] = []
 
   /** To be had of a pool. */
-  constructor(pool: StripPool, data: Uint8Array) {
+  constructor(pool: StripPool, memory: Uint8Array) {
     this.#pool = pool
-    this.#data = data
+    this.#memory = memory
+    this.#shards = Array.from({ length: memory.byteLength / stripBytesMax }, () => undefined)
   }
 
-  /** Of full length. What is in it may be of another segment. One of parity is another each time. */
+  /** Of full length. What is in it may be of another segment. To be asked for once a shard. */
   strip(shard: number): Uint8Array {
-    const isData = (shard + 1) * stripBytesMax <= this.#data.byteLength
-    if (isData) return this.#data.subarray(shard * stripBytesMax, (shard + 1) * stripBytesMax)
-    const strip = this.#pool.takeParity()
-    this.#parity.push(strip)
+    this.#came.add(shard)
+    const place = this.#placeFor(shard, (at) => this.#shards[at] === undefined)
+    if (place !== undefined) return this.#give(place, shard)
+    const strip = this.#pool.takeExtra()
+    this.#extra.push(strip)
     return strip
+  }
+
+  /** For the plaintext of a data strip that did not come, once all that came was read: where no data strip is. */
+  spare(shard: number): Uint8Array | undefined {
+    const place = this.#placeFor(shard, (at) => !this.#isData(this.#shards[at]))
+    return place === undefined ? undefined : this.#give(place, shard)
   }
 
   /** Nobody may look at it any more. */
   giveBack(): void {
-    this.#pool.takeBack(this.#data, this.#parity.splice(0))
+    const lost = [...this.#shards.keys()].filter((shard) => !this.#came.has(shard))
+    this.#pool.takeBack(this.#memory, this.#extra.splice(0), lost)
+  }
+
+  /** Its own place, or one that was nobody's own in the segment before, or any. */
+  #placeFor(shard: number, isOpen: (place: number) => boolean): number | undefined {
+    if (this.#isData(shard) && isOpen(shard)) return shard
+    const open = [...this.#shards.keys()].filter(isOpen)
+    return open.find((place) => this.#pool.lostBefore.includes(place)) ?? open.at(-1)
+  }
+
+  #isData(shard: number | undefined): boolean {
+    return shard !== undefined && shard < this.#shards.length
+  }
+
+  #give(place: number, shard: number): Uint8Array {
+    this.#shards[place] = shard
+    return this.#memory.subarray(place * stripBytesMax, (place + 1) * stripBytesMax)
   }
 }
 
 export class StripPool {
-  readonly #dataBytes: number
+  /** Data strips that did not come of the segment before: probably the same do not come now. */
+  lostBefore: readonly number[] = []
+  readonly #roomBytes: number
   /** With room to begin anywhere in the first block. Memory that was never written to is none yet. */
   readonly #free: ArrayBufferLike[] = []
-  readonly #freeParity: Uint8Array[] = []
+  readonly #freeExtra: Uint8Array[] = []
 
   constructor({ k }: Code) {
-    this.#dataBytes = k * stripBytesMax
+    this.#roomBytes = k * stripBytesMax
   }
 
   /** `at`: where the segment is in the file. */
   take(at: number): StripRoom {
-    const memory = this.#free.pop() ?? bufferOf(this.#dataBytes + fileBlockBytes)
-    return new StripRoom(this, new Uint8Array(memory, at % fileBlockBytes, this.#dataBytes))
+    const memory = this.#free.pop() ?? bufferOf(this.#roomBytes + fileBlockBytes)
+    return new StripRoom(this, new Uint8Array(memory, at % fileBlockBytes, this.#roomBytes))
   }
 
   /** For a room of this pool. */
-  takeParity(): Uint8Array {
-    return this.#freeParity.pop() ?? new Uint8Array(new SharedArrayBuffer(stripBytesMax))
+  takeExtra(): Uint8Array {
+    return this.#freeExtra.pop() ?? new Uint8Array(new SharedArrayBuffer(stripBytesMax))
   }
 
   /** From a room of this pool. */
-  takeBack({ buffer }: Uint8Array, parity: readonly Uint8Array[]): void {
+  takeBack({ buffer }: Uint8Array, extra: readonly Uint8Array[], lost: readonly number[]): void {
     this.#free.push(buffer)
-    this.#freeParity.push(...parity)
+    this.#freeExtra.push(...extra)
+    this.lostBefore = lost
   }
 }
 

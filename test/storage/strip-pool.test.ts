@@ -69,3 +69,25 @@ test('data strips lie one behind the other, and as in the file, up to whole bloc
     room.giveBack()
   }
 })
+
+test('parity lies where data strips do not come, and what is decoded where no data strip is', () => {
+  const pool = new StripPool(code)
+  const placeOf = ({ byteOffset }: Uint8Array): number => byteOffset / stripBytesMax
+  const room = pool.take(0)
+  assert.deepEqual(
+    [4, 2, 0].map((shard) => placeOf(room.strip(shard))),
+    [2, 1, 0],
+    'whoever comes first has a place',
+  )
+  const decoded = room.spare(1)!
+  assert.equal(placeOf(decoded), 2, 'that of parity, which was read')
+  assert.equal(room.spare(1), undefined, 'and nobody else is there')
+  room.giveBack()
+  const next = pool.take(0)
+  assert.deepEqual(
+    [3, 2, 0].map((shard) => placeOf(next.strip(shard))),
+    [1, 2, 0],
+    'what did not come of the segment before is not waited for',
+  )
+  assert.equal(placeOf(next.spare(1)!), 1)
+})
