@@ -16,7 +16,7 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8')
 
 /** Written like codes, and names of something else: variables of the environment, errors of the system, words of the DHT. */
 const isNoCode = (word: string): boolean =>
-  /^(XDG|PLEACH)_|^NODE_OPTIONS$|^(NO|FORCE)_COLOR$|^E(ACCES|ADDRINUSE|CONNREFUSED|DQUOT|EXIST|NOENT|NOSPC|PERM)$|^(POST|NORMAL)$/.test(
+  /^(XDG|PLEACH)_|^NODE_OPTIONS$|^(NO|FORCE)_COLOR$|^E(ACCES|ADDRINUSE|CONNREFUSED|DQUOT|EXIST|INVAL|NOENT|NOSPC|PERM)$|^(POST|NORMAL)$/.test(
     word,
   ) || /^(FIND_NODE|GET_PROVIDERS|GET_VALUE|PUT_VALUE|SEND_QUERY|QUERY_ERROR|PEER_RESPONSE|PATH_ENDED)$/.test(word)
 

@@ -81,7 +81,8 @@ test('parity lies where data strips do not come, and what is decoded where no da
   )
   const decoded = room.spare(1)!
   assert.equal(placeOf(decoded), 2, 'that of parity, which was read')
-  assert.equal(room.spare(1), undefined, 'and nobody else is there')
+  assert.equal(placeOf(room.spare(2)!), 1, 'of one that came in part, where that is')
+  assert.equal(room.spare(4), undefined, 'and no other')
   room.giveBack()
   const next = pool.take(0)
   assert.deepEqual(
