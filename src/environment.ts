@@ -75,10 +75,6 @@ export interface OpenFile {
 
 /** What goes past the cache begins and ends at multiples of this, in the file as in memory: no disk has larger blocks. */
 export const fileBlockBytes = 4096
-/** Less is not worth the calls. */
-const directBytesMin = 16 * fileBlockBytes
-/** Magic numbers of file systems (statfs(2)) that keep what goes past the cache and what goes through it, of the same file, in order: ext4, XFS, F2FS. */
-const inOrder: ReadonlySet<number> = new Set([0xef53, 0x5846_5342, 0xf2f5_2010])
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -167,6 +163,11 @@ async function openedFile(path: string, flags: string | number): Promise<OpenFil
     close: async () => file.close(),
   }
 }
+
+/** Less is not worth the calls. */
+const directBytesMin = 16 * fileBlockBytes
+/** Magic numbers of file systems (statfs(2)) that keep what goes past the cache and what goes through it, of the same file, in order: ext4, XFS, F2FS. */
+const inOrder: ReadonlySet<number> = new Set([0xef53, 0x5846_5342, 0xf2f5_2010])
 
 /**
  * The same file, written past the cache of the system (`O_DIRECT`) where it lets us. Through the cache each byte is copied to pages that the

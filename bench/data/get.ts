@@ -97,24 +97,12 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
   const bounds = streamNs.map((stream, round) => stream / (stream + floors[round]!))
   const inBulk = 'with the collector set for bulk, as a peer has it'
   const asItComes = 'in a Node as it comes'
-  const one = (baseline: readonly number[], note: string): Row =>
-    pairedRow(
-      'get from one peer',
-      'MB/s',
-      'bare stream of one',
-      pair(rates(seconds.one), rates(baseline)),
-      { least: 0.85 },
-      note,
-    )
-  const many = (baseline: readonly number[], note: string): Row =>
-    pairedRow(
-      'get from 14',
-      'MB/s',
-      'bare streams of ten',
-      pair(rates(seconds.many), rates(baseline)),
-      { least: 0.8 },
-      note,
-    )
+  const besideStreams =
+    (name: string, streams: string, times: readonly number[], least: number) =>
+    (baseline: readonly number[], note: string): Row =>
+      pairedRow(name, 'MB/s', streams, pair(rates(times), rates(baseline)), { least }, note)
+  const one = besideStreams('get from one peer', 'bare stream of one', seconds.one, 0.85)
+  const many = besideStreams('get from 14', 'bare streams of ten', seconds.many, 0.8)
   return [
     one(seconds.plainOne, asItComes),
     one(seconds.rawOne, inBulk),
