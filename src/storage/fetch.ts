@@ -93,7 +93,7 @@ async function read(
   part: PartFile,
 ): Promise<FetchReport> {
   const { code, bytes } = manifest
-  const window = new SegmentWindow(code, bytes, (segment) => part.has(segment))
+  const window = new SegmentWindow(code, bytes, (segment) => part.has(segment), deps.mill.strips)
   const costOf = (peer: PeerName): number => deps.costOf?.(peer) ?? deps.rates?.costOf(peer) ?? 0
   const sources = new Sources(request.sources, code.k + code.m, costOf, request.lastResort)
   const lanes = new Lanes(deps, manifest, window, sources)
@@ -148,6 +148,7 @@ async function read(
     await pipe(taken, async (items) => overlap(items, open, finish))
     commitment.check()
     lanes.finish()
+    window.end()
   } catch (error) {
     lanes.end(new Error('the fetch is over'))
     throw error

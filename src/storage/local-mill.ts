@@ -20,8 +20,10 @@ import {
   type SealedSegment,
   type SegmentOrder,
 } from './mill.ts'
+import { newStripMemory } from './strip-memory.ts'
 
 export class LocalMill implements Mill {
+  readonly strips = newStripMemory
   readonly #coders = new Coders()
 
   /** Of no limit of its own: whoever seals holds two segments at most. */

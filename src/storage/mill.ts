@@ -10,6 +10,7 @@ import {
   type SegmentPlace,
   type StripSet,
 } from '../../protocols/erasure/index.ts'
+import type { StripMemory } from './strip-memory.ts'
 
 /** Memory that is lent for one segment. */
 export interface Room {
@@ -55,6 +56,8 @@ export interface RebuiltStrips {
 
 /** All promises reject with the reason of `signal`; when work has begun, only once it is done, so that nobody writes to what is given back. */
 export interface Mill {
+  /** For strips that are to be opened. */
+  readonly strips: StripMemory
   /** Lends room for a segment of at most so many bytes of plaintext. Waits while too much is lent: that bounds memory. */
   lend(code: Code, plainBytesMax: number, signal: AbortSignal): Promise<Room>
   /** Encrypts, codes and hashes the plaintext in a room that this mill lent. The room is not to be touched meanwhile. */

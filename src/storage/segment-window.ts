@@ -13,6 +13,7 @@ import {
   stripLength,
   type Code,
 } from '../../protocols/erasure/index.ts'
+import { newStripMemory, type StripMemory } from './strip-memory.ts'
 import { StripPool, put, type StripRoom } from './strip-pool.ts'
 
 /**
@@ -72,12 +73,17 @@ export class SegmentWindow {
   #wake: () => void = () => {}
 
   /** `bytes`: of the object's plaintext. `isHere`: segments that nobody need fetch. */
-  constructor(code: Code, bytes: number, isHere: (segment: number) => boolean = () => false) {
+  constructor(
+    code: Code,
+    bytes: number,
+    isHere: (segment: number) => boolean = () => false,
+    memory: StripMemory = newStripMemory,
+  ) {
     this.#code = code
     this.#bytes = bytes
     this.#count = segmentCount(code, bytes)
     this.#isHere = isHere
-    this.#pool = new StripPool(code)
+    this.#pool = new StripPool(code, memory)
     this.#segmentsAhead = segmentsAhead(code)
     this.#first = this.#next = this.#missingFrom(0)
   }
@@ -166,6 +172,11 @@ export class SegmentWindow {
     this.#rooms.delete(segment)
     this.#done.add(segment)
     while (this.#done.delete(this.#first)) this.#first = this.#missingFrom(this.#first + 1)
+  }
+
+  /** The reader is done with all. */
+  end(): void {
+    this.#pool.end()
   }
 
   /** The reader gives up. The first reason stands. */

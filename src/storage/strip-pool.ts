@@ -7,8 +7,9 @@
  */
 import { Buffer } from 'node:buffer'
 
-import { allocateShared, stripBytesMax, type Code } from '../../protocols/erasure/index.ts'
+import { stripBytesMax, type Code } from '../../protocols/erasure/index.ts'
 import { fileBlockBytes } from '../environment.ts'
+import type { StripMemory } from './strip-memory.ts'
 
 /**
  * Where the strips of one segment are put: as many places as there are data strips. Each of those has its own, unless another has it: of a segment
@@ -72,17 +73,19 @@ export class StripPool {
   /** Data strips that did not come of the segment before: probably the same do not come now. */
   lostBefore: readonly number[] = []
   readonly #roomBytes: number
+  readonly #memory: StripMemory
   /** With room to begin anywhere in the first block. Memory that was never written to is none yet. */
   readonly #free: ArrayBufferLike[] = []
   readonly #freeExtra: Uint8Array[] = []
 
-  constructor({ k }: Code) {
+  constructor({ k }: Code, memory: StripMemory) {
     this.#roomBytes = k * stripBytesMax
+    this.#memory = memory
   }
 
   /** `at`: where the segment is in the file. */
   take(at: number): StripRoom {
-    const memory = this.#free.pop() ?? bufferOf(this.#roomBytes + fileBlockBytes)
+    const memory = this.#free.pop() ?? this.#memory.take(this.#roomBytes + fileBlockBytes)
     return new StripRoom(this, new Uint8Array(memory, at % fileBlockBytes, this.#roomBytes))
   }
 
@@ -97,11 +100,11 @@ export class StripPool {
     this.#freeExtra.push(...extra)
     this.lostBefore = lost
   }
-}
 
-function bufferOf(bytes: number): ArrayBufferLike {
-  const memory = allocateShared(bytes)
-  return 'buffer' in memory ? memory.buffer : memory
+  /** No room is taken any more, and all came back. */
+  end(): void {
+    for (const memory of this.#free.splice(0)) this.#memory.keep(memory)
+  }
 }
 
 /** As `strip.set(bytes, at)`, which takes twenty times as long for shared memory: it goes byte by byte. */

@@ -21,6 +21,7 @@ import {
 import { realFiles } from '../../src/environment.ts'
 import { LocalMill } from '../../src/storage/local-mill.ts'
 import { PartFile } from '../../src/storage/part-file.ts'
+import { newStripMemory } from '../../src/storage/strip-memory.ts'
 import { StripPool, type StripRoom } from '../../src/storage/strip-pool.ts'
 
 const never = new AbortController().signal
@@ -75,7 +76,7 @@ async function fetched(segments: number, name: string): Promise<{ readonly path:
     new Uint8Array(32),
     never,
   )
-  const pool = new StripPool(code)
+  const pool = new StripPool(code, newStripMemory)
   const expected: Uint8Array[] = []
   for (let segment = 0; segment < segments; segment++) {
     const room = pool.take(segment * segmentBytes)
@@ -114,7 +115,7 @@ test('who opens a small one next finds it in the cache', async (context) => {
 test('wherever bytes lie in memory and in the file, they are written', async () => {
   const path = join(folder, 'anywhere')
   const file = await realFiles.create(path, 'as-is', 'past-cache')
-  const pool = new StripPool(code)
+  const pool = new StripPool(code, newStripMemory)
   let all = Buffer.alloc(0)
   const places = [
     [0, 3],

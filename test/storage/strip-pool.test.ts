@@ -4,6 +4,7 @@ import { test } from 'node:test'
 
 import { stripBytesMax } from '../../protocols/erasure/index.ts'
 import { fileBlockBytes } from '../../src/environment.ts'
+import { newStripMemory } from '../../src/storage/strip-memory.ts'
 import { StripPool, put, type StripRoom } from '../../src/storage/strip-pool.ts'
 
 test('bytes are put where they belong, from any place, and nothing beside them is touched', () => {
@@ -33,7 +34,7 @@ const code = { k: 3, m: 2 }
 const stripsOf = (room: StripRoom): Uint8Array[] => Array.from({ length: 5 }, (_, shard) => room.strip(shard))
 
 test('strips are apart from each other, in one room and in many, and shared', () => {
-  const pool = new StripPool(code)
+  const pool = new StripPool(code, newStripMemory)
   const before = Array.from({ length: 2 }, (_, index) => pool.take(7 * index))
   for (const room of before) {
     stripsOf(room)
@@ -49,7 +50,7 @@ test('strips are apart from each other, in one room and in many, and shared', ()
 })
 
 test('what was given back is used again, wherever the next segment is', () => {
-  const pool = new StripPool(code)
+  const pool = new StripPool(code, newStripMemory)
   const memory = new Set<unknown>()
   for (const at of [0, 16, 4_080, 4_095, 10 * stripBytesMax - 16]) {
     const rooms = [pool.take(at), pool.take(at)]
@@ -60,7 +61,7 @@ test('what was given back is used again, wherever the next segment is', () => {
 })
 
 test('data strips lie one behind the other, and as in the file, up to whole blocks', () => {
-  const pool = new StripPool(code)
+  const pool = new StripPool(code, newStripMemory)
   for (const at of [0, 16, 4_080, 4_095, 3 * stripBytesMax - 16]) {
     const room = pool.take(at)
     const places = [2, 0, 1].map((shard) => room.strip(shard).byteOffset)
@@ -71,7 +72,7 @@ test('data strips lie one behind the other, and as in the file, up to whole bloc
 })
 
 test('parity lies where data strips do not come, and what is decoded where no data strip is', () => {
-  const pool = new StripPool(code)
+  const pool = new StripPool(code, newStripMemory)
   const placeOf = ({ byteOffset }: Uint8Array): number => byteOffset / stripBytesMax
   const room = pool.take(0)
   assert.deepEqual(

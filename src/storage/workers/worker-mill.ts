@@ -12,6 +12,7 @@ import {
   type SealedSegment,
   type SegmentOrder,
 } from '../mill.ts'
+import { KeptStripMemory } from '../strip-memory.ts'
 import { apart, memoryOf, type Result, type Task } from './messages.ts'
 import { WorkerPool, type PoolDeps, type PoolOptions } from './pool.ts'
 import { Rooms, SharedRoom } from './rooms.ts'
@@ -27,6 +28,7 @@ export interface WorkerMillOptions extends PoolOptions {
 const hereBytesDefault = 64 * 1024
 
 export class WorkerMill implements Mill, AsyncDisposable {
+  readonly strips = new KeptStripMemory()
   readonly #here = new LocalMill()
   readonly #hereBytesMax: number
   readonly #rooms: Rooms
@@ -35,7 +37,7 @@ export class WorkerMill implements Mill, AsyncDisposable {
   constructor(options: WorkerMillOptions, deps: Omit<PoolDeps, 'onIdle'>) {
     this.#hereBytesMax = options.hereBytesMax ?? hereBytesDefault
     this.#rooms = new Rooms(options.lentBytesMax, () => this.#pool.idleSoon())
-    this.#pool = new WorkerPool(options, { ...deps, onIdle: () => this.#rooms.clear() })
+    this.#pool = new WorkerPool(options, { ...deps, onIdle: () => this.#clear() })
   }
 
   /** Threads that there are now. */
@@ -80,7 +82,12 @@ export class WorkerMill implements Mill, AsyncDisposable {
   /** Ends the threads. What is under way is rejected. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pool.stop()
+    this.#clear()
+  }
+
+  #clear(): void {
     this.#rooms.clear()
+    this.strips.clear()
   }
 
   async #run<Kind extends Task['do']>(
