@@ -10,11 +10,12 @@
  */
 import process from 'node:process'
 
-import { createTransfer, emptyShelf, type Shelf, type ShardSource } from '../../protocols/transfer/index.ts'
+import { createTransfer, emptyShelf, type Pace, type Shelf, type ShardSource } from '../../protocols/transfer/index.ts'
 import { collectForBulk } from '../../src/collector.ts'
-import { realClock, realFiles, realRandom, silentLog } from '../../src/environment.ts'
+import { realClock, realFiles, realRandom, realTurns, silentLog } from '../../src/environment.ts'
 import { createHost, identityFromSeed } from '../../src/host/index.ts'
 import { Bandwidth } from '../../src/storage/bandwidth.ts'
+import { inTurns } from '../../src/storage/sending-turns.ts'
 import { ShardFiles } from '../../src/storage/shard-files.ts'
 import { msOf, watch, type Usage } from './usage.ts'
 
@@ -37,7 +38,9 @@ const files = new ShardFiles(realFiles, process.argv[2]!)
 let mode: ServingMode = 'honest'
 /** Who stalls does so until it is told something else: otherwise its exchanges would never be free again. */
 let stalling = Promise.withResolvers<void>()
-let pace = new Bandwidth({ upBytesPerSecond: null, downBytesPerSecond: null }, realClock)
+const paceAt = (upBytesPerSecond: number | null): Pace =>
+  inTurns(new Bandwidth({ upBytesPerSecond, downBytesPerSecond: null }, realClock), realTurns)
+let pace = paceAt(null)
 
 function bent(source: ShardSource): ShardSource {
   let sent = 0
@@ -84,7 +87,7 @@ process.on('message', (order: ServingOrder | 'watch' | 'usage' | 'processor') =>
   mode = order.mode
   stalling.resolve()
   stalling = Promise.withResolvers<void>()
-  pace = new Bandwidth({ upBytesPerSecond: order.bytesPerSecond, downBytesPerSecond: null }, realClock)
+  pace = paceAt(order.bytesPerSecond)
   return process.send!({ set: true })
 })
 process.on('disconnect', () => process.exit(0))

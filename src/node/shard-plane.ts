@@ -2,9 +2,10 @@
 import { createTransfer, type Shelf, type TransferService } from '../../protocols/transfer/index.ts'
 import type { PeerName, Streams } from '../../protocols/wire/index.ts'
 import type { BandwidthOptions } from '../config/options.ts'
-import type { Clock, Files, Log, Random } from '../environment.ts'
+import { realTurns, type Clock, type Files, type Log, type Random } from '../environment.ts'
 import { Bandwidth, exchangesMaxAt } from '../storage/bandwidth.ts'
 import { PeerRates } from '../storage/peer-rates.ts'
+import { inTurns } from '../storage/sending-turns.ts'
 import { ShardFiles } from '../storage/shard-files.ts'
 import type { ShardIndex } from '../storage/shard-index.ts'
 import type { DiskRoom } from '../storage/disk-room.ts'
@@ -47,7 +48,7 @@ export function createShardPlane(
     { quotaBytes, ownerBytesMax, termMsMax: keepTermMsMax },
     { files, index, clock, random, log, self, disk: room },
   )
-  const pace = new Bandwidth(bandwidth, clock)
+  const pace = inTurns(new Bandwidth(bandwidth, clock), realTurns)
   const exchangesMax = exchangesMaxAt(bandwidth)
   const shelf: Shelf = {
     // What is kept is damaged when the store says so: a copy in the cache would hide that from an audit.

@@ -36,6 +36,12 @@ export class ObjectTooLargeError extends Error {
   override readonly name = 'ObjectTooLargeError'
 }
 
+/**
+ * Strips of a segment that are written at once: Node has as many threads for it. Each is summed up when it is written, by the main thread, and at one
+ * stretch for all that were written meanwhile.
+ */
+const writesAtOnce = 4
+
 export interface SealDeps {
   readonly store: ShardStore
   readonly mill: Mill
@@ -98,7 +104,14 @@ async function seal(
       throw new ObjectTooLargeError(`with the code ${formatCode(code)} a shard would be over ${shardBytesMax} bytes`)
     }
     const first = number * leavesPerStrip
-    await Promise.all(writers.map(async (writer, shard) => writer.write(first, strips[shard]!, hashes[shard]!)))
+    const left = writers.entries()
+    const lane = async (): Promise<void> => {
+      for (const [shard, writer] of left) await writer.write(first, strips[shard]!, hashes[shard]!)
+    }
+    const lanes = await Promise.allSettled(Array.from({ length: writesAtOnce }, lane))
+    // Only now: until all are done the room is not to be another's.
+    const failed = lanes.find((one) => one.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
   }
   const release = ({ room }: CutSegment): void => room.giveBack()
   try {

@@ -11,6 +11,7 @@ import { realFiles } from '../../src/environment.ts'
 import { hashOfFile } from '../../src/storage/convergent.ts'
 import { LocalMill } from '../../src/storage/local-mill.ts'
 import { SourceChangedError, sealChunks, sealFile } from '../../src/storage/seal.ts'
+import type { ShardStore } from '../../src/storage/shard-store.ts'
 import { Warehouse } from '../support/shards.ts'
 
 const code = { k: 2, m: 1 }
@@ -100,6 +101,29 @@ test('sealing that is given up leaves nothing', async () => {
   await assert.rejects(sealChunks({ mill, store }, endless(), code, key, soon(), controller.signal), /enough/)
   assert.deepEqual(await readdir(join(folder, 'incoming')), [])
   assert.equal(index.entries.size, 0)
+})
+
+test('strips of a segment are written a few at once: what follows each write is work of the thread that answers others', async () => {
+  await using warehouse = await Warehouse.of(1)
+  const { store } = warehouse.keepers[0]!
+  const writing = { now: 0, most: 0 }
+  const counted = {
+    async begin() {
+      const writer = await store.begin()
+      const write = writer.write.bind(writer)
+      writer.write = async (...strip) => {
+        writing.most = Math.max(writing.most, ++writing.now)
+        await write(...strip).finally(() => writing.now--)
+      }
+      return writer
+    },
+    adopt: store.adopt.bind(store),
+  } as ShardStore
+  const chunks = async function* () {
+    yield new Uint8Array(300_000)
+  }
+  await sealChunks({ mill, store: counted }, chunks(), { k: 10, m: 4 }, key, soon(), never)
+  assert.deepEqual(writing, { now: 0, most: 4 })
 })
 
 test('the hashes of a shard of many leaves are all kept, however many are written at once', async () => {
