@@ -1,4 +1,5 @@
 /** What a process takes while it works: memory over what it had, and how late its main thread is. */
+import { closeSync, openSync, readSync } from 'node:fs'
 import { PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks'
 import process from 'node:process'
 
@@ -14,7 +15,10 @@ export interface Usage {
   readonly extraBytes: number
   /** How late the thread was, in milliseconds: looked at once a millisecond. */
   readonly late: Spread
-  /** How much of that it was at work; the rest of the time others had its processor. */
+  /**
+   * How long it was at work at a stretch, at most: how late it was without the time that others had its processor, and the tick before, in which
+   * that work may have begun.
+   */
   readonly busy: Spread
   /** And how much of it without what V8 took to collect garbage. */
   readonly computing: Spread
@@ -38,17 +42,20 @@ export function watch(): () => Usage {
   const collecting = new PerformanceObserver((list) => collections.push(...list.getEntries()))
   collecting.observe({ entryTypes: ['gc'] })
   let most = before
-  let [beforeMs, threadBefore] = [startMs, threadMs()]
+  const waiting = new Waiting()
+  let [beforeMs, threadBefore, waitedBefore] = [startMs, threadMs(), waiting.ms()]
   const ticking = setInterval(() => {
-    const [nowMs, threadNow] = [performance.now(), threadMs()]
+    const [nowMs, threadNow, waitedNow] = [performance.now(), threadMs(), waiting.ms()]
     const lateMs = Math.max(0, nowMs - beforeMs - tickMs)
-    ticks.push({ nowMs, lateMs, busyMs: Math.min(lateMs, threadNow - threadBefore) })
-    ;[beforeMs, threadBefore] = [nowMs, threadNow]
+    const ownMs = Math.max(0, lateMs - (waitedNow - waitedBefore)) + tickMs
+    ticks.push({ nowMs, lateMs, busyMs: Math.min(ownMs, threadNow - threadBefore) })
+    ;[beforeMs, threadBefore, waitedBefore] = [nowMs, threadNow, waitedNow]
   }, tickMs)
   const sampling = setInterval(() => (most = Math.max(most, process.memoryUsage.rss())), memoryEveryMs)
   return () => {
     clearInterval(ticking)
     clearInterval(sampling)
+    waiting.end()
     collections.push(...collecting.takeRecords())
     collecting.disconnect()
     return {
@@ -82,6 +89,33 @@ function withoutCollections(ticks: readonly Tick[], collections: readonly Perfor
 /** Time that this thread has had of a processor. */
 function threadMs(): number {
   return msOf(process.threadCpuUsage())
+}
+
+/**
+ * How long the main thread has waited for a processor while others had it, as Linux counts it (`/proc/self/schedstat`); elsewhere nothing is known of
+ * that. Without it whoever was at work for less than a tick, twice, and had to wait between, seems to have been at work all the time.
+ */
+class Waiting {
+  readonly #file: number | undefined
+  readonly #memory = Buffer.alloc(128)
+
+  constructor() {
+    try {
+      this.#file = openSync('/proc/self/schedstat', 'r')
+    } catch {
+      // Another system.
+    }
+  }
+
+  ms(): number {
+    if (this.#file === undefined) return 0
+    const bytes = readSync(this.#file, this.#memory, 0, this.#memory.byteLength, 0)
+    return Number(this.#memory.toString('latin1', 0, bytes).split(' ')[1]) / 1e6
+  }
+
+  end(): void {
+    if (this.#file !== undefined) closeSync(this.#file)
+  }
 }
 
 /** Of a processor, as Node counts it, in milliseconds. */
