@@ -2,8 +2,15 @@
 import { Fault, type Facts, type ProtocolLimits, type Refusal } from '../wire/index.ts'
 
 export const transferProtocol = '/pleach/transfer/1'
-/** A block with 32 proof hashes has 66,566 bytes. More streams than are served, so that one too many hears why. */
-export const transferLimits: ProtocolLimits = { frameBytesMax: 66 * 1024, streamsPerPeerMax: 32 }
+/**
+ * A block with 32 proof hashes has 66,566 bytes. More streams than are served, so that one too many hears why. The window fits what a sender reads at
+ * once, eight blocks, and a little more.
+ */
+export const transferLimits: ProtocolLimits = {
+  frameBytesMax: 66 * 1024,
+  streamsPerPeerMax: 32,
+  windowBytes: 640 * 1024,
+}
 /** Exchanges that one peer may have served at once. */
 export const exchangesPerPeerMax = 16
 /** Exchanges that one peer serves at once, for all others together: 64 × (4 MiB under way + a tree). */

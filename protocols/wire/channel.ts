@@ -23,6 +23,8 @@ export interface ProtocolLimits {
   readonly frameBytesMax: number
   /** Streams of this protocol that one peer may have open towards us. */
   readonly streamsPerPeerMax: number
+  /** What the other side may send before we have read it, in bytes, where bulk comes; left out: what streams have at first. */
+  readonly windowBytes?: number
 }
 
 /** Opens and answers streams. A stream whose handler rejects with a Fault is aborted and costs the peer standing. */

@@ -36,6 +36,8 @@ export interface ChannelLimits {
   readonly frameBytesMax: number
   /** Raw bytes held before the stream is paused. One granted window may come on top. */
   readonly queueBytesMax: number
+  /** Left out: as the stream has it. */
+  readonly windowBytes?: number
 }
 
 export interface StreamChannel extends Channel {
@@ -51,7 +53,7 @@ const chunkOverheadBytes = 128
 const decodeBytes = 16 * 1024
 
 export function createChannel(stream: Stream, remote: PeerName, limits: ChannelLimits): StreamChannel {
-  updateWindowByHalves(stream)
+  updateWindowByHalves(stream, limits.windowBytes)
   return new LibP2PChannel(stream, remote, limits)
 }
 

@@ -6,15 +6,19 @@
 
 /** What a stream of yamux has, though it does not say so. Sizes are in bytes. */
 interface Windowed {
-  readonly recvWindow: number
+  recvWindow: number
   /** What is left of it. */
   readonly recvWindowCapacity: number
   sendWindowUpdate: () => void
 }
 
-/** To be called once the stream is open: the first update opens it. Of any other stream nothing is changed. */
-export function updateWindowByHalves(stream: object): void {
+/**
+ * To be called once the stream is open: the first update opens it. `windowBytes`: the window is at least as wide from the next update on. Of any
+ * other stream nothing is changed.
+ */
+export function updateWindowByHalves(stream: object, windowBytes = 0): void {
   if (!isWindowed(stream)) return
+  stream.recvWindow = Math.max(stream.recvWindow, windowBytes)
   const update = stream.sendWindowUpdate.bind(stream)
   stream.sendWindowUpdate = () => {
     if (stream.recvWindowCapacity <= stream.recvWindow / 2) update()

@@ -34,7 +34,7 @@ export class DamagedShardError extends Error {
 }
 
 /** Leaves that are read at once, where one after the other is asked for. */
-const leavesAheadMax = 4
+const leavesAheadMax = 8
 /** Memory for the trees of shards that are read again and again: building one costs 1 µs a leaf, and a GET may ask for one. */
 const treeCacheBytesMax = 64 * 1024 * 1024
 /** A tree holds its leaves' hashes and as many again above them; the checksums come on top. */
