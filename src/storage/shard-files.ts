@@ -264,7 +264,7 @@ interface ReadAhead {
 
 /**
  * A leaf that no longer has its checksum nor its hash is not given out. Who reads on where it left off is given what was read ahead: the way to the
- * disk and back costs as much for four leaves as for one. Two memories take turns, so that one leaf may be looked at while the next
+ * disk and back costs as much for eight leaves as for one. Two memories take turns, so that one leaf may be looked at while the next
  * is read.
  */
 function sourceOf(root: string, file: OpenFile, shardBytes: number, { tree, sums }: Beside): ShardSource {
