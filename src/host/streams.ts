@@ -1,5 +1,5 @@
 /** Opens and answers streams. The port is in protocols/wire/channel.ts; who may have how many open is counted here. */
-import type { Libp2p } from '@libp2p/interface'
+import type { Libp2p, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 
 import type { Channel, ProtocolLimits, Streams } from '../../protocols/wire/channel.ts'
@@ -15,7 +15,10 @@ export type OnFault = (peer: PeerName, protocol: string, fault: Fault) => void
 
 export interface StreamsInit {
   readonly node: Pick<Libp2p, 'dialProtocol' | 'handle'>
-  readonly limits: Pick<HostLimits, 'streamsPerConnectionMax' | 'channelQueueBytesMax' | 'streamLingerMs'>
+  readonly limits: Pick<
+    HostLimits,
+    'streamsPerConnectionMax' | 'channelQueueBytesMax' | 'streamLingerMs' | 'streamWindowBytesMax'
+  >
   readonly onFault: OnFault
   readonly clock: Clock
   readonly log: Log
@@ -30,7 +33,17 @@ export function createStreams({ node, limits, onFault, clock, log }: StreamsInit
   const inboundOf = new Map<string, number>()
   const live = new Set<StreamChannel>()
 
-  const track = (channel: StreamChannel): StreamChannel => {
+  const channelOn = (
+    stream: Stream,
+    peer: PeerName,
+    { frameBytesMax, windowBytes = 0 }: ProtocolLimits,
+  ): StreamChannel => {
+    const channel = createChannel(stream, peer, {
+      frameBytesMax,
+      queueBytesMax: limits.channelQueueBytesMax,
+      // More than that libp2p could not hold of a paused stream, and would abort it.
+      windowBytes: Math.min(windowBytes, limits.streamWindowBytesMax),
+    })
     live.add(channel)
     void channel.closed.then(() => live.delete(channel))
     return channel
@@ -65,7 +78,7 @@ export function createStreams({ node, limits, onFault, clock, log }: StreamsInit
       signal.throwIfAborted()
       const maxOutboundStreams = limits.streamsPerConnectionMax
       const stream = await node.dialProtocol(peerIdFromString(peer), protocol, { signal, maxOutboundStreams })
-      return track(createChannel(stream, peer, { ...protocolLimits, queueBytesMax: limits.channelQueueBytesMax }))
+      return channelOn(stream, peer, protocolLimits)
     },
 
     async handle(protocol, protocolLimits: ProtocolLimits, handler) {
@@ -79,9 +92,7 @@ export function createStreams({ node, limits, onFault, clock, log }: StreamsInit
           return
         }
         inboundOf.set(name, open + 1)
-        const channel = track(
-          createChannel(stream, peer, { ...protocolLimits, queueBytesMax: limits.channelQueueBytesMax }),
-        )
+        const channel = channelOn(stream, peer, protocolLimits)
         void answer(channel, protocol, handler).finally(() => {
           const left = inboundOf.get(name)! - 1
           if (left === 0) inboundOf.delete(name)

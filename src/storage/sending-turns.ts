@@ -1,6 +1,6 @@
 /**
  * How much all exchanges together send in one turn of the event loop. What was read for several of them is there at once, and each would
- * check, encrypt and send a quarter MiB of it before anything else has its turn.
+ * check, encrypt and send half a MiB of it before anything else has its turn.
  */
 import type { Pace } from '../../protocols/transfer/index.ts'
 import type { Turns } from '../environment.ts'

@@ -1,6 +1,6 @@
 /**
  * Memory in which strips come and are opened: where it is from, and what of it stays when a fetch is over. A fetch uses its own again and again; what the
- * next one would have to ask the system for is a twentieth of a get of 320 MiB, and more where the machine gave it back to its host meanwhile.
+ * next one would have to ask the system for is a tenth of a get of 320 MiB from one keeper, where the machine gave it back to its host meanwhile.
  */
 import { allocateShared } from '../../protocols/erasure/index.ts'
 

@@ -5,20 +5,12 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { concat, equals } from 'uint8arrays'
 
-import {
-  describeObject,
-  encodeObjectManifest,
-  hashLeaves,
-  leafBytes,
-  rootOf,
-  segmentBytesOf,
-  type Code,
-} from '../../protocols/erasure/index.ts'
+import { hashLeaves, leafBytes, segmentBytesOf, type Code } from '../../protocols/erasure/index.ts'
 import { eachLeaf } from '../../protocols/transfer/index.ts'
 import { InconsistentObjectError, fetchObject } from '../../src/storage/fetch.ts'
 import { LocalMill } from '../../src/storage/local-mill.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
-import { sealedObject } from '../support/segments.ts'
+import { describedShards, sealedObject } from '../support/segments.ts'
 
 const never = new AbortController().signal
 const key = new Uint8Array(32).fill(8)
@@ -53,8 +45,9 @@ class Made {
         }),
       ),
     )
-    this.roots = this.shards.map((shard) => rootOf(hashLeaves(shard)))
-    this.manifest = encodeObjectManifest(describeObject(code, bytes, this.roots)).bytes
+    const { roots, manifest } = describedShards(code, bytes, this.shards)
+    this.roots = roots
+    this.manifest = manifest
   }
 
   /** What a reader gets of these shards and no others; undefined: it finds out. `failsAfter`: so many leaves of each, and then nobody answers. */

@@ -9,15 +9,7 @@ import { setImmediate } from 'node:timers/promises'
 
 import { concat } from 'uint8arrays'
 
-import {
-  describeObject,
-  encodeObjectManifest,
-  hashLeaves,
-  leafBytes,
-  rootOf,
-  segmentBytesOf,
-  type Code,
-} from '../../protocols/erasure/index.ts'
+import { hashLeaves, leafBytes, segmentBytesOf, type Code } from '../../protocols/erasure/index.ts'
 import { eachLeaf, type TransferService } from '../../protocols/transfer/index.ts'
 import { Fault, RefusedError, refusal } from '../../protocols/wire/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
@@ -25,7 +17,7 @@ import { realFiles } from '../../src/environment.ts'
 import { NotEnoughShardsError, fetchObject, type FetchReport, type FetchSource } from '../../src/storage/fetch.ts'
 import { LocalMill } from '../../src/storage/local-mill.ts'
 import { SegmentWindow } from '../../src/storage/segment-window.ts'
-import { sealedObject } from '../support/segments.ts'
+import { describedShards, sealedObject } from '../support/segments.ts'
 
 const never = new AbortController().signal
 const key = new Uint8Array(32).fill(5)
@@ -53,8 +45,9 @@ class Keepers implements AsyncDisposable {
     this.plain = plain
     this.code = code
     this.#shards = shards
-    this.#roots = shards.map((shard) => rootOf(hashLeaves(shard)))
-    this.manifest = encodeObjectManifest(describeObject(code, plain.byteLength, this.#roots)).bytes
+    const { roots, manifest } = describedShards(code, plain.byteLength, shards)
+    this.#roots = roots
+    this.manifest = manifest
   }
 
   static async of(bytes: number, code: Code = { k: 2, m: 2 }): Promise<Keepers> {

@@ -6,14 +6,7 @@ import { test } from 'node:test'
 
 import { concat, toString } from 'uint8arrays'
 
-import {
-  describeObject,
-  encodeObjectManifest,
-  rootOf,
-  hashLeaf,
-  hashLeaves,
-  segmentBytesOf,
-} from '../../protocols/erasure/index.ts'
+import { encodeObjectManifest, rootOf, hashLeaf, hashLeaves, segmentBytesOf } from '../../protocols/erasure/index.ts'
 import type { Fault } from '../../protocols/wire/index.ts'
 import { realClock, realFiles } from '../../src/environment.ts'
 import {
@@ -25,7 +18,7 @@ import {
 import { LocalMill } from '../../src/storage/local-mill.ts'
 import { placeShards, PlacementError } from '../../src/storage/place.ts'
 import { sealFile } from '../../src/storage/seal.ts'
-import { sealedStrips } from '../support/segments.ts'
+import { describedShards, sealedStrips } from '../support/segments.ts'
 import { MemoryIndex, Warehouse } from '../support/shards.ts'
 
 const code = { k: 4, m: 2 }
@@ -193,8 +186,7 @@ test('two plaintexts under one manifest: only one of them can ever be read', asy
     await writer.write(0, strip, concat(hashLeaves(strip)))
     await keeper.store.adopt(writer, strip.byteLength, soon())
   }
-  const roots = strips.map((strip) => rootOf(hashLeaves(strip)))
-  const { bytes: manifest } = encodeObjectManifest(describeObject(twoOfTwo, 1000, roots))
+  const { manifest } = describedShards(twoOfTwo, 1000, strips)
   const sourcesOf = (shards: number[]) => shards.map((shard) => ({ shard, peers: [keeper.name] }))
   assert.deepEqual((await fetched(warehouse, manifest, sourcesOf([0, 1]))).bytes, one)
   await assert.rejects(fetched(warehouse, manifest, sourcesOf([2, 3])), InconsistentObjectError)

@@ -4,14 +4,7 @@ import { test } from 'node:test'
 
 import { concat, equals, toString } from 'uint8arrays'
 
-import {
-  describeObject,
-  encodeObjectManifest,
-  hashLeaves,
-  leafBytes,
-  rootOf,
-  type Code,
-} from '../../protocols/erasure/index.ts'
+import { hashLeaves, leafBytes, rootOf, type Code } from '../../protocols/erasure/index.ts'
 import { createTransfer, eachLeaf } from '../../protocols/transfer/index.ts'
 import { RefusedError } from '../../protocols/wire/index.ts'
 import { realClock, realRandom, silentLog } from '../../src/environment.ts'
@@ -24,7 +17,7 @@ import { ShardStore } from '../../src/storage/shard-store.ts'
 import { Switchboard } from '../support/channel-pair.ts'
 import { MemoryDisk } from '../support/memory-disk.ts'
 import { signer } from '../support/peers.ts'
-import { sealedObject } from '../support/segments.ts'
+import { describedShards, sealedObject } from '../support/segments.ts'
 import { MemoryIndex } from '../support/shards.ts'
 
 const never = new AbortController().signal
@@ -170,8 +163,7 @@ const code: Code = { k: 3, m: 2 }
 const key = new Uint8Array(32).fill(6)
 const plain = Uint8Array.from({ length: 260 }, (_, at) => at * 7)
 const strips = sealedObject(code, key, plain)[0]!
-const roots = strips.map((strip) => rootOf(hashLeaves(strip)))
-const { bytes: manifest, cid } = encodeObjectManifest(describeObject(code, plain.byteLength, roots))
+const { roots, manifest, cid } = describedShards(code, plain.byteLength, strips)
 const mill = new LocalMill()
 const partPath = `/home/out.${cid.slice(-8)}.part`
 

@@ -7,21 +7,14 @@ import { test } from 'node:test'
 
 import { concat } from 'uint8arrays'
 
-import {
-  describeObject,
-  encodeObjectManifest,
-  hashLeaves,
-  leafBytes,
-  rootOf,
-  segmentBytesOf,
-} from '../../protocols/erasure/index.ts'
+import { hashLeaves, leafBytes, segmentBytesOf } from '../../protocols/erasure/index.ts'
 import { eachLeaf } from '../../protocols/transfer/index.ts'
 import { VirtualClock } from '../../sim/clock.ts'
 import { realFiles, silentLog } from '../../src/environment.ts'
 import { fetchObject } from '../../src/storage/fetch.ts'
 import { KeptStripMemory, keptBytesMax } from '../../src/storage/strip-memory.ts'
 import { WorkerMill } from '../../src/storage/workers/worker-mill.ts'
-import { sealedObject } from '../support/segments.ts'
+import { describedShards, sealedObject } from '../support/segments.ts'
 
 const mib = 2 ** 20
 const code = { k: 2, m: 1 }
@@ -35,8 +28,7 @@ test('what a fetch had the next one has, and nobody once there was nothing to do
     const plain = new Uint8Array(randomBytes(3 * segmentBytesOf(code)))
     const strips = [...sealedObject(code, key, plain)]
     const shards = [0, 1, 2].map((shard) => concat(strips.map((segment) => segment[shard]!)))
-    const roots = shards.map((shard) => rootOf(hashLeaves(shard)))
-    const { bytes: manifest } = encodeObjectManifest(describeObject(code, plain.byteLength, roots))
+    const { roots, manifest } = describedShards(code, plain.byteLength, shards)
     const fetch = async (signal = new AbortController().signal): Promise<void> => {
       await fetchObject(
         {

@@ -1,6 +1,10 @@
 /** Segments and objects, sealed for tests in this thread. */
 import {
   createCoder,
+  describeObject,
+  encodeObjectManifest,
+  hashLeaves,
+  rootOf,
   segmentBytesOf,
   segmentCount,
   sealSegment,
@@ -38,4 +42,15 @@ export function sealedObject(code: Code, key: Uint8Array, plain: Uint8Array): Ui
 /** Copies of those strips that are kept; a mill uses up what it is given. */
 export function copied(strips: readonly Uint8Array[], kept: readonly number[]): (Uint8Array | undefined)[] {
   return strips.map((strip, shard) => (kept.includes(shard) ? strip.slice() : undefined))
+}
+
+/** What an object of these shards is known by, whether or not they are a codeword. */
+export function describedShards(
+  code: Code,
+  bytes: number,
+  shards: readonly Uint8Array[],
+): { readonly roots: readonly Uint8Array[]; readonly manifest: Uint8Array; readonly cid: string } {
+  const roots = shards.map((shard) => rootOf(hashLeaves(shard)))
+  const { bytes: manifest, cid } = encodeObjectManifest(describeObject(code, bytes, roots))
+  return { roots, manifest, cid }
 }
