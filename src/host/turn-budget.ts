@@ -29,9 +29,13 @@ export interface Handing extends Holdable {
 
 export class TurnBudget {
   readonly #turns: Turns
-  readonly #held = new Set<Holdable>()
+  /**
+   * Arrays, and few are in them: a set takes a new table for every few that are added and deleted, which lives until the next, and so comes to where
+   * the collector has to look through all for it.
+   */
+  readonly #held: Holdable[] = []
   /** Who has something to hand on, in the order in which it came. */
-  readonly #waiting = new Set<Handing>()
+  readonly #waiting: Handing[] = []
   #bytes = 0
   #isCounting = false
 
@@ -52,14 +56,14 @@ export class TurnBudget {
    * reads 64 KiB before anybody is asked, and what is done with that is most of the work.
    */
   took(bytes: number, connection: Handing): void {
-    this.#waiting.add(connection)
+    if (!this.#waiting.includes(connection)) this.#waiting.push(connection)
     this.#came(bytes, connection)
   }
 
   /** Holds it no more, and asks nothing of it: what came of a connection that is over is not kept for another turn. */
   release(connection: Holdable): void {
-    this.#waiting.delete(connection as Handing)
-    if (this.#held.delete(connection) && connection.readStatus === 'paused') connection.resume()
+    remove(this.#waiting, connection)
+    if (remove(this.#held, connection) && connection.readStatus === 'paused') connection.resume()
   }
 
   #came(bytes: number, connection: Holdable): void {
@@ -77,24 +81,32 @@ export class TurnBudget {
   #hold(connection: Holdable): void {
     if (connection.readStatus !== 'readable') return
     connection.pause()
-    this.#held.add(connection)
+    if (!this.#held.includes(connection)) this.#held.push(connection)
   }
 
   #begin(): void {
     this.#isCounting = false
     this.#bytes = 0
     let handed = 0
-    for (const connection of this.#waiting) {
-      if (handed >= turnBytesMax) break
+    while (this.#waiting.length > 0 && handed < turnBytesMax) {
+      const [connection] = this.#waiting as [Handing]
       this.release(connection)
       handed += connection.hand()
     }
     // Whoever is let go on may be held anew, for the next turn.
-    const held = [...this.#held]
-    for (const connection of held) if (!this.#waiting.has(connection as Handing)) this.release(connection)
-    if (this.#waiting.size === 0) return
+    const held = this.#held.filter((connection) => !this.#waiting.includes(connection as Handing))
+    for (const connection of held) this.release(connection)
+    if (this.#waiting.length === 0) return
     // This turn has no time for what they took in: they take nothing more before it is handed on.
     for (const connection of this.#waiting) this.#hold(connection)
     this.#count()
   }
+}
+
+/** Whether it was there. */
+function remove<Item>(from: Item[], item: Item): boolean {
+  const index = from.indexOf(item)
+  if (index === -1) return false
+  from.splice(index, 1)
+  return true
 }

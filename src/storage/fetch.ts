@@ -129,7 +129,7 @@ async function read(
     if (rebuilt.size > 0) decodedSegments++
     const hashes = Array.from(
       { length: code.k },
-      (_, shard) => rebuilt.get(shard) ?? concat([...strips.get(shard)!.hashes]),
+      (_, shard) => rebuilt.get(shard) ?? strips.get(shard)!.hashes,
     )
     await part.write(number, plain, concat(hashes))
     // What was decoded of a short segment lies elsewhere.

@@ -13,6 +13,7 @@ import {
   stripLength,
   type Code,
 } from '../../protocols/erasure/index.ts'
+import { hashBytes } from '../../protocols/wire/index.ts'
 import { newStripMemory, type StripMemory } from './strip-memory.ts'
 import { StripPool, put, type StripRoom } from './strip-pool.ts'
 
@@ -28,8 +29,10 @@ const segmentsMax = 4
 
 interface Strip {
   readonly bytes: Uint8Array
-  /** Of the leaves that have come, by their place in the strip. */
-  readonly hashes: (Uint8Array | undefined)[]
+  /** Of its leaves, one after the other: an object for each would live until the segment is done with, and the collector go over it. */
+  readonly hashes: Uint8Array
+  /** Whether a leaf has come, by its place in the strip. */
+  readonly isHere: boolean[]
   missing: number
 }
 
@@ -49,7 +52,8 @@ class Segment {
 
 export interface TakenStrip {
   readonly bytes: Uint8Array
-  readonly hashes: readonly Uint8Array[]
+  /** Of its leaves, one after the other. */
+  readonly hashes: Uint8Array
 }
 
 export class SegmentWindow {
@@ -109,7 +113,7 @@ export class SegmentWindow {
     const strip = this.#segments.get(segment)?.strips.get(shard)
     const first = segment * leavesPerStrip
     return Array.from({ length: leafCount(stripLength(this.#code, this.#bytes, segment)) }, (_, place) => place)
-      .filter((place) => strip?.hashes[place] === undefined)
+      .filter((place) => strip?.isHere[place] !== true)
       .map((place) => first + place)
   }
 
@@ -125,9 +129,10 @@ export class SegmentWindow {
     const segment = this.#segments.get(number) ?? this.#begin(number)
     const strip = segment.strips.get(shard) ?? this.#beginStrip(segment, number, shard)
     const place = leaf - number * leavesPerStrip
-    if (strip.hashes[place] !== undefined) return true
+    if (strip.isHere[place] === true) return true
     put(strip.bytes, bytes, place * leafBytes)
-    strip.hashes[place] = hash
+    strip.hashes.set(hash, place * hashBytes)
+    strip.isHere[place] = true
     if (--strip.missing > 0) return true
     segment.whole++
     this.#wake()
@@ -153,7 +158,7 @@ export class SegmentWindow {
     const taken = this.#segments.get(segment)!
     const strips = new Map<number, TakenStrip>()
     for (const [shard, { bytes, hashes, missing }] of taken.strips) {
-      if (missing === 0) strips.set(shard, { bytes, hashes: hashes as Uint8Array[] })
+      if (missing === 0) strips.set(shard, { bytes, hashes })
     }
     this.#segments.delete(segment)
     if (taken.room !== undefined) this.#rooms.set(segment, taken.room)
@@ -206,7 +211,8 @@ export class SegmentWindow {
     const length = stripLength(this.#code, this.#bytes, number)
     const missing = leafCount(length)
     const bytes = room?.strip(shard) ?? new Uint8Array(new SharedArrayBuffer(length))
-    const strip: Strip = { bytes, hashes: Array.from({ length: missing }, () => undefined), missing }
+    const isHere = Array.from({ length: missing }, () => false)
+    const strip: Strip = { bytes, hashes: new Uint8Array(missing * hashBytes), isHere, missing }
     strips.set(shard, strip)
     return strip
   }
