@@ -63,9 +63,8 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
   const measures = {
     rawOne: async () => {
       floors.push(await floorNs(folder))
-      const before = await raw.processorMs(1)
-      const took = await raw.drink(1, objectBytes)
-      streamNs.push((((await raw.processorMs(1)) - before) * 1e6) / objectBytes)
+      const { seconds: took, drinker, pourers } = await raw.drinkCounted(1, objectBytes)
+      streamNs.push(drinker + pourers)
       return took
     },
     plainOne: async () => plain.drink(1, objectBytes),

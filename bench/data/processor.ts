@@ -1,6 +1,6 @@
 /**
- * Where the processors' time goes in a get: nanoseconds for a byte, of the reader, of its main thread, and of all keepers together. What a change
- * of the way of a byte gives is seen here: the rate is what the machine makes of it, beside what else it does.
+ * Where the processors' time goes in a get: nanoseconds for a byte, of the reader, of its main thread, and of all keepers together; and beside it in
+ * bare streams. What a change of the way of a byte gives is seen here: the rate is what the machine makes of it, beside what else it does.
  */
 import { join } from 'node:path'
 
@@ -8,6 +8,7 @@ import { collectForBulk } from '../../src/collector.ts'
 import type { Part } from '../bench.ts'
 import { valueRow, type Row } from '../report.ts'
 import { Crowd, sealedObject } from './crowd.ts'
+import { RawCrowd, type Drunk } from './raw-crowd.ts'
 import { Reader } from './reader.ts'
 
 const code = { k: 10, m: 4 }
@@ -62,6 +63,27 @@ export const processor: Part = {
         of('keepers', 'ns/B', (one) => one.keepers),
       )
     }
-    return rows
+    say('bare streams')
+    return [...rows, ...(await streamRows('as it comes', rounds)), ...(await streamRows('as a peer', rounds))]
   },
+}
+
+/** The same bytes on bare streams, from one and from as many as a get has keepers. */
+async function streamRows(node: 'as it comes' | 'as a peer', rounds: number): Promise<Row[]> {
+  await using crowd = await RawCrowd.of(code.k, node)
+  const rows: Row[] = []
+  for (const from of [1, code.k]) {
+    for (let index = 0; index < warmUps; index++) await crowd.drink(from, objectBytes)
+    const drunk: Drunk[] = []
+    for (let round = 0; round < rounds; round++) drunk.push(await crowd.drinkCounted(from, objectBytes))
+    const of = (name: string, unit: string, figure: (one: Drunk) => number): Row =>
+      valueRow(`bare streams of ${from}: ${name}`, unit, drunk.map(figure), undefined, `in a Node ${node}`)
+    rows.push(
+      of('rate', 'MB/s', ({ seconds }) => objectBytes / 1e6 / seconds),
+      of('all', 'ns/B', ({ drinker, pourers }) => drinker + pourers),
+      of('who drinks', 'ns/B', ({ drinker }) => drinker),
+      of('who pour', 'ns/B', ({ pourers }) => pourers),
+    )
+  }
+  return rows
 }

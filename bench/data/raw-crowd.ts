@@ -7,6 +7,13 @@ import process from 'node:process'
 import { ask, processorMsOf } from './ask.ts'
 import type { RawOrder } from './raw-peer.ts'
 
+export interface Drunk {
+  readonly seconds: number
+  /** Nanoseconds of a processor for a byte. */
+  readonly drinker: number
+  readonly pourers: number
+}
+
 export class RawCrowd implements AsyncDisposable {
   readonly #children: readonly ChildProcess[]
   readonly #addresses: readonly string[]
@@ -35,9 +42,23 @@ export class RawCrowd implements AsyncDisposable {
     return (await ask<{ tookMs: number }>(drinker, order)).tookMs / 1_000
   }
 
-  /** What the one that drinks and the first so many that pour have had of the processors since they began, in milliseconds. */
-  async processorMs(count: number): Promise<number> {
-    return processorMsOf(this.#children.slice(0, count + 1))
+  /** The same, and what it took of the processors. */
+  async drinkCounted(count: number, bytes: number): Promise<Drunk> {
+    const before = await this.#processorMs(count)
+    const seconds = await this.drink(count, bytes)
+    const after = await this.#processorMs(count)
+    const nsPerByte = (ms: number): number => (ms * 1e6) / bytes
+    return {
+      seconds,
+      drinker: nsPerByte(after.drinker - before.drinker),
+      pourers: nsPerByte(after.pourers - before.pourers),
+    }
+  }
+
+  /** Since they began, the one that drinks and the first so many that pour. */
+  async #processorMs(count: number): Promise<{ readonly drinker: number; readonly pourers: number }> {
+    const [drinker, ...pouring] = this.#children as [ChildProcess, ...ChildProcess[]]
+    return { drinker: await processorMsOf([drinker]), pourers: await processorMsOf(pouring.slice(0, count)) }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
