@@ -16,14 +16,14 @@ import { Reader, type Run } from './reader.ts'
 import type { ServingOrder } from './serving-peer.ts'
 
 const code = { k: 10, m: 4 }
-/** 32 segments. */
-const objectBytes = 32 * code.k * 2 ** 20
+/** 64 segments: a second and more. What is waited for before a keeper counts as late is a fixed time, and was a tenth of a get of half as much. */
+const objectBytes = 64 * code.k * 2 ** 20
 const troublesome = 4
 /**
  * Before anything is measured: peers and streams run for days, and V8 finds out in the first seconds of work what is worth compiling. After so many nothing
  * becomes faster any more.
  */
-const warmUps = 15
+const warmUps = 8
 /** A get from 14 whose memory and lateness are looked at. */
 const watched = 'watched'
 
