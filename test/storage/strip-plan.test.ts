@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { leafBytes, leavesPerStrip, segmentBytesOf } from '../../protocols/erasure/index.ts'
+import { hashLeaf, leafBytes, leavesPerStrip, segmentBytesOf } from '../../protocols/erasure/index.ts'
 import { Lane } from '../../src/storage/lane.ts'
 import { PeerRates } from '../../src/storage/peer-rates.ts'
 import { SegmentWindow } from '../../src/storage/segment-window.ts'
@@ -10,6 +10,7 @@ import { assignStrips, usualStripMs } from '../../src/storage/strip-plan.ts'
 
 const code = { k: 3, m: 2 }
 const leaf = new Uint8Array(leafBytes)
+const hash = hashLeaf(leaf)
 
 /** Five lanes over a window; each takes its own time for a strip. */
 class Play {
@@ -58,7 +59,7 @@ class Play {
     this.nowMs = atMs
     const owed = this.#owed.get(shard)!
     for (const wanted of owed.splice(0, leavesPerStrip)) {
-      this.window.accept(shard, wanted, leaf, leaf)
+      this.window.accept(shard, wanted, leaf, hash)
       this.lanes.get(shard)!.came(leafBytes)
     }
     this.brought.set(shard, (this.brought.get(shard) ?? 0) + 1)
