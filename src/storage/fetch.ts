@@ -127,10 +127,7 @@ async function read(
   }
   const finish = async ({ number, strips }: TakenSegment, { plain, rebuilt }: OpenedSegment): Promise<void> => {
     if (rebuilt.size > 0) decodedSegments++
-    const hashes = Array.from(
-      { length: code.k },
-      (_, shard) => rebuilt.get(shard) ?? strips.get(shard)!.hashes,
-    )
+    const hashes = Array.from({ length: code.k }, (_, shard) => rebuilt.get(shard) ?? strips.get(shard)!.hashes)
     await part.write(number, plain, concat(hashes))
     // What was decoded of a short segment lies elsewhere.
     for (const piece of plain) letGo(piece)
