@@ -16,10 +16,15 @@ export interface ErasureCoder {
   /** The m parity strips of k data strips of one length. */
   encode(data: readonly Uint8Array[]): Uint8Array[]
   /**
-   * The strips with the numbers `wanted`, from those that are there (`undefined`: not there). Throws NotEnoughStripsError
-   * when fewer than k are.
+   * The strips with the numbers `wanted`, from those that are there (`undefined`: not there). `into`: where they are put, as long
+   * as they, in the order of `wanted`; it may be where one of those lies that are there, which is used up then. Others get memory of their own. Throws
+   * NotEnoughStripsError when fewer than k are there.
    */
-  reconstruct(strips: readonly (Uint8Array | undefined)[], wanted: readonly number[]): Uint8Array[]
+  reconstruct(
+    strips: readonly (Uint8Array | undefined)[],
+    wanted: readonly number[],
+    into?: readonly (Uint8Array | undefined)[],
+  ): Uint8Array[]
 }
 
 /**
@@ -58,12 +63,13 @@ export function createCoder(k: number, m: number, options: CoderOptions = {}): E
     k,
     m,
     encode: (data) => multiply(rows.parity, data, way),
-    reconstruct(strips, wanted) {
+    reconstruct(strips, wanted, into = []) {
       const { used, coefficients } = rows.rebuilding(strips, wanted)
       return multiply(
         coefficients,
         used.map((index) => strips[index]!),
         way,
+        into,
       )
     },
   }
@@ -101,14 +107,24 @@ interface Way {
   readonly weaver: Weaver | undefined
 }
 
-function multiply(coefficients: Coefficients, strips: readonly Uint8Array[], way: Way): Uint8Array[] {
+function multiply(
+  coefficients: Coefficients,
+  strips: readonly Uint8Array[],
+  way: Way,
+  into: readonly (Uint8Array | undefined)[] = [],
+): Uint8Array[] {
   const { columns, rows } = coefficients
   if (strips.length !== columns) throw new RangeError(`${strips.length} strips instead of ${columns}`)
   const bytes = strips[0]!.byteLength
-  if (strips.some((strip) => strip.byteLength !== bytes)) throw new RangeError('strips of different lengths')
-  const outputs = rows.map(() => new Uint8Array(bytes))
-  if (way.path === 'scalar') coefficients.scalar.apply(strips, outputs)
-  else throughScratch(coefficients, strips, outputs, way)
+  const outputs = rows.map((_, row) => into[row] ?? new Uint8Array(bytes))
+  if ([...strips, ...outputs].some((strip) => strip.byteLength !== bytes))
+    throw new RangeError('strips of different lengths')
+  if (way.path === 'scalar') {
+    // It reads its strips once for every four rows.
+    const made = rows.map(() => new Uint8Array(bytes))
+    coefficients.scalar.apply(strips, made)
+    for (const [row, output] of outputs.entries()) output.set(made[row]!)
+  } else throughScratch(coefficients, strips, outputs, way)
   return outputs
 }
 
@@ -121,6 +137,7 @@ const pieceBytesMax = 32 * 1024
 const scratches = new WeakMap<object, Map<string, StripMemory>>()
 const unwoven = {}
 
+/** A piece of every strip is read before any of it is written, so an output may lie where a strip does. */
 function throughScratch(
   coefficients: Coefficients,
   strips: readonly Uint8Array[],

@@ -2,7 +2,7 @@
 import { hashBytes } from '../wire/sha256.ts'
 import type { ErasureCoder } from './coder.ts'
 import { hashLeaf, leafBytes, leafCount } from './merkle.ts'
-import { letGo, openSegment, type SegmentPlace } from './segment.ts'
+import { openSegment, type SegmentPlace } from './segment.ts'
 
 /** At least k strips of one segment, by their number. */
 export type StripSet = readonly (Uint8Array | undefined)[]
@@ -15,8 +15,8 @@ export interface OpenedSegment {
 }
 
 /**
- * Decodes where data strips are missing, then decrypts, where the strips are: they are used up. `lostInto`: where the plaintext of those is
- * put that were missing, as long as they; without, it lies in memory of its own. Undefined: the strips do not open.
+ * Decodes where data strips are missing, then decrypts, where the strips are: they are used up. `lostInto`: where those are put that were
+ * missing, as long as they, perhaps in the places of parity; without, they lie in memory of their own. Undefined: the strips do not open.
  * Throws NotEnoughStripsError.
  */
 export function openInPlace(
@@ -27,14 +27,18 @@ export function openInPlace(
   lostInto: StripSet = [],
 ): OpenedSegment | undefined {
   const lost = Array.from({ length: coder.k }, (_, shard) => shard).filter((shard) => set[shard] === undefined)
-  const decoded = lost.length === 0 ? [] : coder.reconstruct(set, lost)
+  const decoded =
+    lost.length === 0
+      ? []
+      : coder.reconstruct(
+          set,
+          lost,
+          lost.map((shard) => lostInto[shard]),
+        )
   const hashes = hashStrips(decoded)
   const data = set.slice(0, coder.k)
   for (const [index, shard] of lost.entries()) data[shard] = decoded[index]
-  const strips = data as Uint8Array[]
-  const into = strips.map((strip, shard) => (set[shard] === undefined ? (lostInto[shard] ?? strip) : strip))
-  const plain = openSegment(key, place, strips, into)
-  for (const [shard, strip] of strips.entries()) if (into[shard] !== strip) letGo(strip)
+  const plain = openSegment(key, place, data as Uint8Array[])
   return plain && { plain, rebuilt: new Map(lost.map((shard, index) => [shard, hashes[index]!])) }
 }
 

@@ -95,14 +95,13 @@ export function sealSegment(
 }
 
 /**
- * Decrypts k data strips where they are, or into these, which are as long. Gives the pieces of the plaintext, or undefined when the strips are not what was sealed
+ * Decrypts k data strips where they are. Gives the pieces of the plaintext, or undefined when the strips are not what was sealed
  * under this key at this place: what is in them is then worth nothing.
  */
 export function openSegment(
   key: Uint8Array,
   { number, isLast, plainBytes }: SegmentPlace,
   strips: readonly Uint8Array[],
-  into: readonly Uint8Array[] = strips,
 ): Uint8Array[] | undefined {
   const stripBytes = strips[0]!.byteLength
   const end = plainBytes + tagBytes
@@ -117,13 +116,12 @@ export function openSegment(
   const plain: Uint8Array[] = []
   for (let index = 0; index * stripBytes < plainBytes; index++) {
     const strip = part(index, 0, plainBytes)
-    const opened = into[index]!.subarray(0, strip.byteLength)
     for (let at = 0; at < strip.byteLength; at += pieceBytes) {
       const piece = open.update(strip.subarray(at, at + pieceBytes))
-      opened.set(piece, at)
+      strip.set(piece, at)
       letGo(piece)
     }
-    plain.push(opened)
+    plain.push(strip)
   }
   try {
     open.final()

@@ -28,7 +28,7 @@ export interface SegmentOrder extends SegmentPlace {
 
 export interface OpenOrder extends SegmentOrder {
   /**
-   * Where the plaintext of data strips that are missing is put, by their number: shared memory, as long as a strip, perhaps that of parity.
+   * Where data strips that are missing are decoded, and opened as the others are, by their number: shared memory, as long as a strip, perhaps that of parity.
    * Others have memory of their own.
    */
   readonly lostInto?: StripSet

@@ -22,7 +22,10 @@ import { StripPool, put, type StripRoom } from './strip-pool.ts'
  * 4 GiB holds 118 MiB and not 69 (bench/README.md).
  */
 const windowBytesUsual = 24 * 1024 * 1024
-/** So that one segment of `deep` comes while another is opened; but one must fit, however wide the code. */
+/**
+ * So that one segment of `deep` comes while another is opened, and a third of 10+4 while segments are decoded: those are opened for two and a half times as
+ * long, and keepers would stand still meanwhile. One must fit, however wide the code.
+ */
 const windowBytesMax = 32 * 1024 * 1024
 /** More would not make anything faster. */
 const segmentsMax = 4
@@ -61,7 +64,7 @@ export class SegmentWindow {
   readonly #bytes: number
   readonly #count: number
   readonly #isHere: (segment: number) => boolean
-  readonly #segmentsAhead: number
+  readonly #ahead: { readonly usual: number; readonly decoding: number }
   /** Those of which something has come, until the reader has them. */
   readonly #segments = new Map<number, Segment>()
   readonly #pool: StripPool
@@ -73,6 +76,8 @@ export class SegmentWindow {
   #next: number
   readonly #done = new Set<number>()
   #isReaderWaiting = false
+  /** Of the segment that the reader took last a data strip was missing. */
+  #isDecoding = false
   #failure: Error | undefined
   #wake: () => void = () => {}
 
@@ -88,14 +93,14 @@ export class SegmentWindow {
     this.#count = segmentCount(code, bytes)
     this.#isHere = isHere
     this.#pool = new StripPool(code, memory)
-    this.#segmentsAhead = segmentsAhead(code)
+    this.#ahead = segmentsAhead(code)
     this.#first = this.#next = this.#missingFrom(0)
   }
 
   /** The segments that there is room for and that still lack strips, the reader's first. */
   wanting(): number[] {
     const wanting: number[] = []
-    let [segment, room] = [this.#first, this.#segmentsAhead]
+    let [segment, room] = [this.#first, this.#isDecoding ? this.#ahead.decoding : this.#ahead.usual]
     for (; segment < this.#count && room > 0; segment = this.#missingFrom(segment + 1), room--) {
       if (!this.isDone(segment)) wanting.push(segment)
     }
@@ -163,10 +168,11 @@ export class SegmentWindow {
     this.#segments.delete(segment)
     if (taken.room !== undefined) this.#rooms.set(segment, taken.room)
     this.#next = this.#missingFrom(segment + 1)
+    this.#isDecoding = Array.from({ length: this.#code.k }, (_, shard) => strips.has(shard)).includes(false)
     return strips
   }
 
-  /** For the plaintext of a data strip that is missing of a segment that the reader has, once it was decoded. Of a short segment there is none. */
+  /** Where a data strip is decoded that is missing of a segment that the reader has. Of a short segment there is none. */
   spare(segment: number, shard: number): Uint8Array | undefined {
     return this.#rooms.get(segment)?.spare(shard)
   }
@@ -218,10 +224,10 @@ export class SegmentWindow {
   }
 }
 
-function segmentsAhead({ k }: Code): number {
-  const fitIn = (bytes: number): number => Math.floor(bytes / (k * stripBytesMax))
-  const two = Math.min(2, fitIn(windowBytesMax))
-  return Math.max(1, two, Math.min(segmentsMax, fitIn(windowBytesUsual)))
+function segmentsAhead({ k }: Code): { usual: number; decoding: number } {
+  const fitIn = (bytes: number): number => Math.min(segmentsMax, Math.floor(bytes / (k * stripBytesMax)))
+  const most = Math.max(1, fitIn(windowBytesMax))
+  return { usual: Math.max(Math.min(2, most), fitIn(windowBytesUsual)), decoding: most }
 }
 
 export function segmentOf(leaf: number): number {

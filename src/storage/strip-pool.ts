@@ -40,7 +40,7 @@ export class StripRoom {
     return strip
   }
 
-  /** For the plaintext of a data strip that did not come, or not all of it, once all that came was read: where no other data strip is. */
+  /** For a data strip that did not come, or not all of it, made of those that did (a piece of all is read before it is written): where no other data strip is. */
   spare(shard: number): Uint8Array | undefined {
     const place = this.#placeFor(shard, (at) => this.#shards[at] === shard || !this.#isData(this.#shards[at]))
     return place === undefined ? undefined : this.#give(place, shard)

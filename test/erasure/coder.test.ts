@@ -2,9 +2,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
 import fc from 'fast-check'
+import { equals } from 'uint8arrays'
 
-import { cauchyMatrix, createCoder, NotEnoughStripsError, vandermondeMatrix } from '../../protocols/erasure/index.ts'
-import { ways } from './paths.ts'
+import {
+  cauchyMatrix,
+  createCoder,
+  kernelPaths,
+  NotEnoughStripsError,
+  vandermondeMatrix,
+} from '../../protocols/erasure/index.ts'
+import { plainLoom, someStrips, ways } from './paths.ts'
 import { dataOf, sha256, vectors } from './vectors.ts'
 
 for (const { matrix, vector } of vectors) {
@@ -70,6 +77,30 @@ test('every choice of four of six gives back the data', () => {
     } else assert.deepEqual(coder.reconstruct(strips, [0, 1, 2, 3, 4, 5]), all)
   }
 })
+
+for (const { name, ...options } of [
+  ...kernelPaths.map((path) => ({ name: path, path })),
+  { name: 'programs', weaver: plainLoom() },
+]) {
+  test(`${name}: what is made again may be put where strips lie that it is made of`, () => {
+    // Longer than a piece, and more rows than are worked on at once.
+    const [k, m, length] = [7, 6, 3 * 32 * 1024 + 77]
+    const coder = createCoder(k, m, options)
+    const data = someStrips(k, length, 5)
+    const all = [...data, ...coder.encode(data)]
+    const lost = [0, 1, 2, 4, 5, 6]
+    const strips = all.map((strip, index) => (lost.includes(index) ? undefined : strip.slice()))
+    const own = new Uint8Array(length)
+    const into = [strips[7], strips[8], own, strips[10], undefined, strips[12]]
+    const back = coder.reconstruct(strips, lost, into)
+    for (const [index, shard] of lost.entries()) {
+      assert.ok(equals(back[index]!, all[shard]!), `strip ${shard}`)
+      if (into[index] !== undefined) assert.equal(back[index], into[index], `where strip ${shard} is`)
+    }
+    for (const shard of [3, 9, 11]) assert.ok(equals(strips[shard]!, all[shard]!), `strip ${shard} is left alone`)
+    assert.throws(() => coder.reconstruct(all, [0], [new Uint8Array(length - 1)]), RangeError)
+  })
+}
 
 test('what is not a code, or not strips of one length, is refused', () => {
   for (const [k, m] of [

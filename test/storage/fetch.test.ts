@@ -392,6 +392,27 @@ test('no more is asked for than the window has room for, and the reader makes ro
   await assert.rejects(next, /over/)
 })
 
+test('while segments have to be decoded there is room for one more', async () => {
+  const code = { k: 10, m: 4 }
+  const window = new SegmentWindow(code, 100 * segmentBytesOf(code))
+  const leaf = new Uint8Array(leafBytes)
+  const hash = hashLeaf(leaf)
+  const readWith = async (segment: number, shards: readonly number[]): Promise<readonly number[]> => {
+    for (const shard of shards)
+      for (const missing of window.missing(segment, shard)) window.accept(shard, missing, leaf, hash)
+    await window.take()
+    return window.wanting()
+  }
+  const data = Array.from({ length: code.k }, (_, shard) => shard)
+  assert.deepEqual(window.wanting(), [0, 1])
+  assert.deepEqual(await readWith(0, data), [1], 'the first is with the reader')
+  window.done(0)
+  assert.deepEqual(await readWith(1, [...data.slice(1), 12]), [2, 3])
+  window.done(1)
+  assert.deepEqual(window.wanting(), [2, 3, 4])
+  assert.deepEqual(await readWith(2, data), [3], 'nothing was missing')
+})
+
 test('segments that are here are passed over', async () => {
   const code = { k: 1, m: 0 }
   const window = new SegmentWindow(code, 7 * segmentBytesOf(code), (segment) => [0, 1, 3].includes(segment))
