@@ -58,19 +58,27 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
   await crowd.order(0, honest)
   /** Of the usual speed of a keeper, in bytes a second; known once all have begun. */
   let tenth = 0
-  const streamNs: number[] = []
+  const streamNs = {
+    rawOne: [] as number[],
+    plainOne: [] as number[],
+    rawMany: [] as number[],
+    plainMany: [] as number[],
+  }
   const floors: number[] = []
+  const drink = async (name: keyof typeof streamNs, nodes: RawCrowd, count: number): Promise<number> => {
+    const { seconds: took, drinker, pourers } = await nodes.drinkCounted(count, objectBytes)
+    streamNs[name].push(drinker + pourers)
+    return took
+  }
   const measures = {
     rawOne: async () => {
       floors.push(await floorNs(folder))
-      const { seconds: took, drinker, pourers } = await raw.drinkCounted(1, objectBytes)
-      streamNs.push(drinker + pourers)
-      return took
+      return drink('rawOne', raw, 1)
     },
-    plainOne: async () => plain.drink(1, objectBytes),
+    plainOne: async () => drink('plainOne', plain, 1),
     one: async () => noted('one', 0, honest, () => 0),
-    rawMany: async () => raw.drink(code.k, objectBytes),
-    plainMany: async () => plain.drink(code.k, objectBytes),
+    rawMany: async () => drink('rawMany', raw, code.k),
+    plainMany: async () => drink('plainMany', plain, code.k),
     many: async () => noted('many', 0, honest, each),
     watched: async () => noted(watched, 0, honest, each),
     stalled: async () => noted('stalled', troublesome, { mode: 'stalled', bytesPerSecond: null }, each),
@@ -83,7 +91,7 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
     for (const name of ['one', 'many'] as const) beforehand[name].push(await measures[name]())
   }
   tenth = objectBytes / code.k / beforehand.many.at(-1)! / 10
-  for (const list of [...Object.values(runs), streamNs, floors]) list.length = 0
+  for (const list of [...Object.values(runs), ...Object.values(streamNs), floors]) list.length = 0
   const seconds = await alternate(rounds, measures)
   const rates = (times: readonly number[]): number[] => times.map((time) => objectBytes / 1e6 / time)
   const all = Object.values(runs).flat()
@@ -93,7 +101,15 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
   const usages = runs[watched]!.flatMap(({ usage }) => usage ?? [])
   const overhead = runs['many']!.map(({ frameBytes, report }) => (frameBytes / received(report) - 1) * 100)
   const beside = 'get from 14, none at fault'
-  const bounds = streamNs.map((stream, round) => stream / (stream + floors[round]!))
+  /** What a get would be beside such a stream that cost as much as the stream, and what it has to do with each byte on top, and nothing else. */
+  const boundRow = (streams: string, list: readonly number[], note: string): Row =>
+    valueRow(
+      `bound beside ${streams}`,
+      '×',
+      list.map((stream, round) => stream / (stream + floors[round]!)),
+      undefined,
+      `${note}: its processor time, both sides, ÷ that and what hashing, summing up, decrypting, reading and writing take alone`,
+    )
   const inBulk = 'with the collector set for bulk, as a peer has it'
   const asItComes = 'in a Node as it comes'
   const besideStreams =
@@ -105,16 +121,12 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
   return [
     one(seconds.plainOne, asItComes),
     one(seconds.rawOne, inBulk),
-    valueRow(
-      'bound of a get beside a bare stream',
-      '×',
-      bounds,
-      undefined,
-      'processor time of a stream ÷ that and what hashing, summing up, decrypting, reading and writing take alone',
-    ),
-    valueRow('bare stream: processor, both sides', 'ns/B', streamNs),
+    boundRow('bare stream of one', streamNs.plainOne, asItComes),
+    boundRow('bare stream of one', streamNs.rawOne, inBulk),
     many(seconds.plainMany, asItComes),
     many(seconds.rawMany, inBulk),
+    boundRow('bare streams of ten', streamNs.plainMany, asItComes),
+    boundRow('bare streams of ten', streamNs.rawMany, inBulk),
     valueRow(
       'first get from one peer',
       'MB/s',
