@@ -16,9 +16,11 @@ import { assignStrips, usualStripMs } from './strip-plan.ts'
 
 /** How long a strip may take before another shard is asked for beside it, while nobody knows what is usual. */
 const patienceMs = 3_000
-/** And when that is known: so many times as long, but no less than a busy machine may be away. */
+/** And when that is known: so many times as long, but no less than a busy machine may be away… */
 const lateFactor = 3
 const lateMsMin = 75
+/** …or, when most have brought all there is room for and wait for who is left, than one that has little else to do. To ask another costs a strip then. */
+const lateMsMinAlone = 30
 /** Who was late already when all were looked at, and may be so for our own fault, is looked at again after this. */
 const lookAgainMs = 15
 /** Lanes beside the k that are needed. */
@@ -238,7 +240,9 @@ export class Lanes {
   #lateMs(): number {
     const usualMs = usualStripMs(this.#lanes.values(), this.#manifest.code.k)
     if (usualMs === undefined || this.#isWasteful) return patienceMs
-    return Math.min(patienceMs, Math.max(lateMsMin, lateFactor * usualMs))
+    const owing = [...this.#lanes.values()].filter(({ isLate, owesSomething }) => owesSomething && !isLate).length
+    const leastMs = owing * 2 > this.#manifest.code.k ? lateMsMin : lateMsMinAlone
+    return Math.min(patienceMs, Math.max(leastMs, lateFactor * usualMs))
   }
 
   /** Stands still without a clock. */

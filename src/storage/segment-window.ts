@@ -19,13 +19,11 @@ import { StripPool, put, type StripRoom } from './strip-pool.ts'
 
 /**
  * Memory of the strips that are waited for, in bytes. With a third segment of 10+4 a get is 3 (from one) to 8 % (from 14) faster, and a reader of
- * 4 GiB holds 118 MiB and not 69 (bench/README.md).
+ * 4 GiB holds 80 to 118 MiB and not 69. With one only while segments are decoded, 4 stalled keepers of 14 cost 1.13 to 1.15 and not 1.16 to 1.23; but to decode is usual where
+ * keepers pause now and then, and the reader of 4 GiB held up to 103 so (bench/README.md).
  */
 const windowBytesUsual = 24 * 1024 * 1024
-/**
- * So that one segment of `deep` comes while another is opened, and a third of 10+4 while segments are decoded: those are opened for two and a half times as
- * long, and keepers would stand still meanwhile. One must fit, however wide the code.
- */
+/** So that one segment of `deep` comes while another is opened; but one must fit, however wide the code. */
 const windowBytesMax = 32 * 1024 * 1024
 /** More would not make anything faster. */
 const segmentsMax = 4
@@ -64,7 +62,7 @@ export class SegmentWindow {
   readonly #bytes: number
   readonly #count: number
   readonly #isHere: (segment: number) => boolean
-  readonly #ahead: { readonly usual: number; readonly decoding: number }
+  readonly #segmentsAhead: number
   /** Those of which something has come, until the reader has them. */
   readonly #segments = new Map<number, Segment>()
   readonly #pool: StripPool
@@ -76,8 +74,6 @@ export class SegmentWindow {
   #next: number
   readonly #done = new Set<number>()
   #isReaderWaiting = false
-  /** Of the segment that the reader took last a data strip was missing. */
-  #isDecoding = false
   #failure: Error | undefined
   #wake: () => void = () => {}
 
@@ -93,14 +89,14 @@ export class SegmentWindow {
     this.#count = segmentCount(code, bytes)
     this.#isHere = isHere
     this.#pool = new StripPool(code, memory)
-    this.#ahead = segmentsAhead(code)
+    this.#segmentsAhead = segmentsAhead(code)
     this.#first = this.#next = this.#missingFrom(0)
   }
 
   /** The segments that there is room for and that still lack strips, the reader's first. */
   wanting(): number[] {
     const wanting: number[] = []
-    let [segment, room] = [this.#first, this.#isDecoding ? this.#ahead.decoding : this.#ahead.usual]
+    let [segment, room] = [this.#first, this.#segmentsAhead]
     for (; segment < this.#count && room > 0; segment = this.#missingFrom(segment + 1), room--) {
       if (!this.isDone(segment)) wanting.push(segment)
     }
@@ -168,7 +164,6 @@ export class SegmentWindow {
     this.#segments.delete(segment)
     if (taken.room !== undefined) this.#rooms.set(segment, taken.room)
     this.#next = this.#missingFrom(segment + 1)
-    this.#isDecoding = Array.from({ length: this.#code.k }, (_, shard) => strips.has(shard)).includes(false)
     return strips
   }
 
@@ -224,10 +219,10 @@ export class SegmentWindow {
   }
 }
 
-function segmentsAhead({ k }: Code): { usual: number; decoding: number } {
-  const fitIn = (bytes: number): number => Math.min(segmentsMax, Math.floor(bytes / (k * stripBytesMax)))
-  const most = Math.max(1, fitIn(windowBytesMax))
-  return { usual: Math.max(Math.min(2, most), fitIn(windowBytesUsual)), decoding: most }
+function segmentsAhead({ k }: Code): number {
+  const fitIn = (bytes: number): number => Math.floor(bytes / (k * stripBytesMax))
+  const two = Math.min(2, fitIn(windowBytesMax))
+  return Math.max(1, two, Math.min(segmentsMax, fitIn(windowBytesUsual)))
 }
 
 export function segmentOf(leaf: number): number {

@@ -20,7 +20,7 @@ export const newStripMemory: StripMemory = {
   keep() {},
 }
 
-/** Two segments of `deep` or three of 10+4, and what they are rounded up by. A wider one has most of its time elsewhere. */
+/** Two segments of `deep`, and what they are rounded up by. A wider one has most of its time elsewhere. */
 export const keptBytesMax = 33 * 1024 * 1024
 /** Memory is made of pages; rooms of two codes differ by a strip, which is more. */
 const roundedBytesMax = 128 * 1024
