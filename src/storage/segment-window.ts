@@ -19,7 +19,7 @@ import { StripPool, put, type StripRoom } from './strip-pool.ts'
 
 /**
  * Memory of the strips that are waited for, in bytes. With a third segment of 10+4 a get is 3 (from one) to 8 % (from 14) faster, and a reader of
- * 4 GiB holds 80 to 118 MiB and not 69. With one only while segments are decoded, 4 stalled keepers of 14 cost 1.13 to 1.15 and not 1.16 to 1.23; but to decode is usual where
+ * 4 GiB holds 80 to 118 MiB and not 57 to 88. With one only while segments are decoded, 4 stalled keepers of 14 cost 1.13 to 1.15 and not 1.16 to 1.23; but to decode is usual where
  * keepers pause now and then, and the reader of 4 GiB held up to 103 so (bench/README.md).
  */
 const windowBytesUsual = 24 * 1024 * 1024
