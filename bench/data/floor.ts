@@ -9,18 +9,17 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { crc32 } from 'node:zlib'
 
-import { allocateShared, hashLeaf, leafBytes } from '../../protocols/erasure/index.ts'
+import { hashLeaf, leafBytes } from '../../protocols/erasure/index.ts'
 import { realFiles } from '../../src/environment.ts'
+import { newStripMemory } from '../../src/storage/strip-memory.ts'
 
 const bytes = 2 ** 26
 const pieceBytes = 2 ** 20
 
 /** Nanoseconds of a processor for a byte, all of it together. */
 export async function floorNs(folder: string): Promise<number> {
-  const memory = allocateShared(pieceBytes)
-  // Memory of pages, as strips have it: only from there it goes past the cache.
-  const piece = new Uint8Array('buffer' in memory ? memory.buffer : memory, 0, pieceBytes)
-  randomFillSync(piece)
+  // As strips have it: only from whole pages it goes past the cache.
+  const piece = randomFillSync(new Uint8Array(newStripMemory.take(pieceBytes), 0, pieceBytes))
   const hash = await nsOf(() => {
     for (let at = 0; at < pieceBytes; at += leafBytes) hashLeaf(piece.subarray(at, at + leafBytes))
   })
@@ -28,16 +27,16 @@ export async function floorNs(folder: string): Promise<number> {
   const cipher = createDecipheriv('aes-256-gcm', new Uint8Array(32), new Uint8Array(12))
   const decrypt = await nsOf(() => void cipher.update(piece).buffer.transfer(0))
   const path = join(folder, 'floor')
-  const file = await realFiles.create(path, 'as-is', 'past-cache')
+  const got = await realFiles.create(path, 'as-is', 'past-cache')
   let at = 0
   const write = await nsOf(async () => {
-    await file.write(piece, at)
+    await got.write(piece, at)
     at += pieceBytes
   })
-  at = 0
-  await file.close()
+  await got.close()
+  // What is read was written through the cache: keepers have it there.
   const kept = await realFiles.create(path, 'as-is')
-  for (; at < bytes; at += pieceBytes) await kept.write(piece, at)
+  for (at = 0; at < bytes; at += pieceBytes) await kept.write(piece, at)
   at = 0
   const read = await nsOf(async () => {
     await kept.read(piece, at)

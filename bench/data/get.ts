@@ -58,11 +58,11 @@ async function measure(circumstances: Circumstances): Promise<readonly Row[]> {
   await crowd.order(0, honest)
   /** Of the usual speed of a keeper, in bytes a second; known once all have begun. */
   let tenth = 0
-  const streamNs = {
-    rawOne: [] as number[],
-    plainOne: [] as number[],
-    rawMany: [] as number[],
-    plainMany: [] as number[],
+  const streamNs: Record<'rawOne' | 'plainOne' | 'rawMany' | 'plainMany', number[]> = {
+    rawOne: [],
+    plainOne: [],
+    rawMany: [],
+    plainMany: [],
   }
   const floors: number[] = []
   const drink = async (name: keyof typeof streamNs, nodes: RawCrowd, count: number): Promise<number> => {

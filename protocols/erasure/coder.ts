@@ -120,10 +120,10 @@ function multiply(
   if ([...strips, ...outputs].some((strip) => strip.byteLength !== bytes))
     throw new RangeError('strips of different lengths')
   if (way.path === 'scalar') {
-    // It reads its strips once for every four rows.
-    const made = rows.map(() => new Uint8Array(bytes))
+    // It reads its strips once for every four rows, and so must not write where one of them may lie.
+    const made = outputs.map((output, row) => (into[row] === undefined ? output : new Uint8Array(bytes)))
     coefficients.scalar.apply(strips, made)
-    for (const [row, output] of outputs.entries()) output.set(made[row]!)
+    for (const [row, output] of outputs.entries()) if (made[row] !== output) output.set(made[row]!)
   } else throughScratch(coefficients, strips, outputs, way)
   return outputs
 }

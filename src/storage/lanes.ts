@@ -241,8 +241,13 @@ export class Lanes {
     const usualMs = usualStripMs(this.#lanes.values(), this.#manifest.code.k)
     if (usualMs === undefined || this.#isWasteful) return patienceMs
     const owing = [...this.#lanes.values()].filter(({ isLate, owesSomething }) => owesSomething && !isLate).length
-    const leastMs = owing * 2 > this.#manifest.code.k ? lateMsMin : lateMsMinAlone
+    const leastMs = this.#areMost(owing) ? lateMsMin : lateMsMinAlone
     return Math.min(patienceMs, Math.max(leastMs, lateFactor * usualMs))
+  }
+
+  /** What befalls so many lanes at once is more likely our own doing. */
+  #areMost(lanes: number): boolean {
+    return lanes * 2 > this.#manifest.code.k
   }
 
   /** Stands still without a clock. */
@@ -280,7 +285,7 @@ export class Lanes {
   #lookForLate(): void {
     const forMs = this.#lateMs()
     const late = [...this.#lanes.values()].filter((lane) => lane.owesSomething && lane.waitedMs() >= forMs)
-    if (forMs < patienceMs && late.length * 2 > this.#manifest.code.k) return
+    if (forMs < patienceMs && this.#areMost(late.length)) return
     for (const lane of late) {
       if (lane.isLate) continue
       lane.isLate = true
